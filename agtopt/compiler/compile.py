@@ -1,0 +1,284 @@
+"""Compile a window of training steps into a Pyomo model."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import ArrayLike, NDArray
+from pyomo.core.expr.numeric_expr import LinearExpression
+
+from agtopt.compiler.export import write_model
+from agtopt.compiler.size import Size, counted_size
+from agtopt.domains import Interval, KnownBounds
+from agtopt.errors import InvalidInputError
+from agtopt.formulation.affine import Affine
+from agtopt.kinds import Formulation, kind_named
+from agtopt.problem import Dataset, Problem
+from agtopt.semantics.concrete import trajectory
+from agtopt.semantics.interval import branch_steps
+from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
+
+
+@dataclass(eq=False)
+class CompiledModel:
+    """The steps start … stop−1 of a training run as an optimisation model.
+
+    Attributes
+    ----------
+    problem : Problem
+    kind : Formulation
+    start, stop : int
+    pyomo : pyomo.environ.ConcreteModel
+        Blocks ``data``, ``parameter[t]`` and ``step[t]``; free to browse and to extend.
+    steps : list of Interval
+        The interval domain of θ_t that the model was built with, for t = start … stop.
+    """
+
+    problem: Problem
+    kind: Formulation
+    start: int
+    stop: int
+    pyomo: Any
+    steps: list[Interval]
+    _theta: list[Affine] = field(repr=False)
+    _operations: SymbolicOperations = field(repr=False)
+
+    @property
+    def size(self) -> Size:
+        """Variables and constraints, counted."""
+        return counted_size(self.pyomo)
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether a product is kept: only a solver that proves bounds of nonconvex models may take it."""
+        return self.size.quadratic > 0
+
+    def minimise(self, direction: ArrayLike) -> None:
+        """Set the objective to min direction · θ_stop.
+
+        Parameters
+        ----------
+        direction : array_like, shape (p,)
+        """
+        weights = np.asarray(direction, dtype=np.float64)
+        theta = self._theta[-1]
+        if weights.shape != theta.shape:
+            raise InvalidInputError(f"direction: shape {weights.shape} does not fit; it must be {theta.shape}")
+        (expression,) = (theta * weights).total(1)[np.newaxis].expressions()
+        if self.pyomo.component("objective") is None:
+            self.pyomo.objective = pyo.Objective(expr=expression)
+        else:
+            self.pyomo.objective.set_value(expression)
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Current values of θ_stop, shape (p,)."""
+        return self._theta[-1].values()
+
+    @property
+    def objective_terms(self) -> tuple[list[Any], list[float], float]:
+        """Variables, coefficients and constant of the linear objective."""
+        expression: LinearExpression = self.pyomo.objective.expr
+        return list(expression.linear_vars), list(expression.linear_coefs), float(expression.constant)
+
+    def fix(self, dataset: Dataset) -> None:
+        """Fix every choice of the adversary to one admissible dataset.
+
+        Raises
+        ------
+        InvalidInputError
+            If the perturbation model does not admit the dataset.
+        """
+        problem = self.problem
+        if not problem.perturbation.admits(problem.dataset, dataset):
+            raise InvalidInputError("dataset: the perturbation model does not admit it as a change of the training data")
+        for values, variables in self._choices(dataset):
+            for variable, value in zip(variables, values, strict=True):
+                variable.fix(value, skip_validation=True)
+
+    def _choices(self, dataset: Dataset) -> Iterator[tuple[list[float], list[Any]]]:
+        problem, ops = self.problem, self._operations
+        nominal = problem.dataset
+        samples = len(nominal)
+        changed = np.any((dataset.features != nominal.features).reshape(samples, -1), axis=1)
+        changed |= np.any((dataset.labels != nominal.labels).reshape(samples, -1), axis=1)
+        labels = problem.training.loss.encode(dataset.labels, problem.network.outputs)
+        own_labels = ops.own_flips or not problem.perturbation.flips
+        for target, values in (
+            (ops.selectors, changed.astype(np.float64)),
+            (ops.features, dataset.features),
+            *([(ops.labels, labels)] if own_labels else []),
+        ):
+            where = target.varies
+            if not where.any():
+                continue
+            yield values[where].tolist(), target.variables[..., 0][where].tolist()
+
+    def unfix(self) -> None:
+        """Undo `fix`."""
+        for _, variables in self._choices(self.problem.dataset):
+            for variable in variables:
+                variable.unfix()
+
+    def assign(self, dataset: Dataset) -> None:
+        """Give every variable the value that training on `dataset` gives it: a feasible point of every kind, and a start for a solver.
+
+        The window must start at θ₀.
+        """
+        if self.start != 0:
+            raise InvalidInputError(f"start: the window starts at step {self.start}; only a window from step 0 can be replayed")
+        for values, variables in self._choices(dataset):
+            for variable, value in zip(variables, values, strict=True):
+                variable.set_value(value, skip_validation=True)
+        for assignment in self._operations.replay:
+            assignment.run()
+
+    def replay_error(self, dataset: Dataset | None = None) -> float:
+        """The fixed-input oracle: how far the model is from plain SGD on one admissible dataset.
+
+        The model's own definitions are evaluated on the dataset (the nominal one by default) and compared with torch.
+
+        Returns
+        -------
+        float
+            The largest of the differences of any parameter at any step from plain SGD, and of the violations of any bound or
+            constraint, each relative to (1 + its size).
+        """
+        data = self.problem.dataset if dataset is None else dataset
+        self.assign(data)
+        trained = trajectory(self.problem, data)
+        worst = 0.0
+        for t, theta in zip(range(self.start, self.stop + 1), self._theta, strict=True):
+            worst = max(worst, float(np.max(np.abs(theta.values() - trained[t]) / (1.0 + np.abs(trained[t])))))
+        return max(worst, self.violation())
+
+    def violation(self) -> float:
+        """The largest violation of a bound or constraint at the current values, relative to (1 + the bound)."""
+        worst = 0.0
+        for variable in self.pyomo.component_data_objects(pyo.Var):
+            worst = max(worst, _excess(variable.value, variable.lb, variable.ub))
+        for row in self.pyomo.component_data_objects(pyo.Constraint, active=True):
+            worst = max(worst, _excess(pyo.value(row.body), pyo.value(row.lower), pyo.value(row.upper)))
+        return worst
+
+    def write(self, path: str | Path, direction: ArrayLike | None = None) -> Path:
+        """Write the model as LP or MPS, by the ending of `path`; see `agtopt.compiler.export.write_model`.
+
+        Parameters
+        ----------
+        path : str or Path
+        direction : array_like, shape (p,), optional
+            Objective min direction · θ_stop; by default the objective that is set, or the first parameter.
+        """
+        if direction is not None:
+            self.minimise(direction)
+        elif self.pyomo.component("objective") is None:
+            self.minimise(np.eye(self.problem.network.size)[0])
+        return write_model(self.pyomo, Path(path))
+
+
+def compile(
+    problem: Problem,
+    kind: str | Formulation,
+    start: int = 0,
+    stop: int | None = None,
+    domain: Interval | None = None,
+    known: KnownBounds | None = None,
+    conditional: bool = True,
+    branches: BranchBounds | None = None,
+) -> CompiledModel:
+    """Compile the steps start … stop−1 into an optimisation model.
+
+    Parameters
+    ----------
+    problem : Problem
+    kind : str or Formulation
+        LP, QCP, MILP or MIQCP.
+    start, stop : int
+        The window; the whole horizon by default.
+    domain : Interval, optional
+        Valid domain of θ_start; θ₀ by default, and needed for a later start.
+    known : KnownBounds, optional
+        Bounds that are known to hold; those found on the way are added to it.
+    conditional : bool
+        Whether cuts tie θ_t and the gradient entries to the selectors (FORMULATION section 4, conditional bounds).
+    branches : BranchBounds, optional
+        Computed here when it is not given and the budget is one.
+
+    Returns
+    -------
+    CompiledModel
+        A fresh model at every call.
+
+    Raises
+    ------
+    InvalidInputError
+        If the kind is no formulation or the window does not fit.
+    UnsupportedError
+        If an interval is unbounded, so that no big-M exists.
+    """
+    formulation = kind_named(kind)
+    if not isinstance(formulation, Formulation):
+        raise InvalidInputError(f"kind: {formulation} has no model; compile takes LP, QCP, MILP or MIQCP")
+    last = problem.steps if stop is None else stop
+    if not 0 <= start < last <= problem.steps:
+        raise InvalidInputError(f"window: steps {start}…{last} do not fit; the run has {problem.steps} steps")
+    if domain is None:
+        if start != 0:
+            raise InvalidInputError(f"domain: a window that starts at step {start} needs the domain of that step")
+        domain = Interval.point(problem.initial)
+    store = KnownBounds() if known is None else known
+    if conditional and branches is None:
+        branches = branch_bounds(problem, start, domain, last)
+    if branches is not None:
+        _learn(problem, store, branches, start, last)
+    model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
+    with _collector_paused():
+        ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
+        written = list(write_steps(ops, start, last, domain))
+    theta, boxes = ([list(column) for column in zip(*written, strict=True)])
+    return CompiledModel(problem, formulation, start, last, model, boxes, theta, ops)
+
+
+def branch_bounds(problem: Problem, start: int, domain: Interval, stop: int) -> BranchBounds | None:
+    """θ_t when only one sample is touched, for each vulnerable sample; None unless the budget is one."""
+    samples = problem.perturbation.touchable(len(problem.dataset))
+    if problem.perturbation.n != 1 or not len(samples):
+        return None
+    touched = np.zeros((1 + len(samples), len(problem.dataset)), dtype=bool)
+    touched[1 + np.arange(len(samples)), samples] = True
+    lower, upper = zip(*branch_steps(problem, touched, start, domain, stop), strict=True)
+    if not all(np.isfinite(ends).all() for ends in (*lower, *upper)):
+        return None
+    return BranchBounds(samples, np.stack(lower), np.stack(upper))
+
+
+def _learn(problem: Problem, known: KnownBounds, branches: BranchBounds, start: int, stop: int) -> None:
+    for t in range(start, stop):
+        lower = problem.network.unflatten(branches.lower[t - start].min(axis=0))
+        upper = problem.network.unflatten(branches.upper[t - start].max(axis=0))
+        for tensor in problem.network.initial:
+            known.shrink((t + 1, tensor), lower[tensor], upper[tensor])
+
+
+def _excess(value: float, lower: float | None, upper: float | None) -> float:
+    below = 0.0 if lower is None else (lower - value) / (1.0 + abs(lower))
+    above = 0.0 if upper is None else (value - upper) / (1.0 + abs(upper))
+    return max(below, above, 0.0)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    # Building makes many small objects and no garbage: a pause is three times faster (SOLVERS.md).
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,32 @@
+"""The size of a model: counted, and predicted without building it (Table 1 of Sosnin et al. 2025)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyomo.environ as pyo
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many variables and constraints a model has, without fixed variables."""
+
+    binaries: int
+    continuous: int
+    linear: int
+    quadratic: int
+
+
+def counted_size(model: Any) -> Size:
+    """Count the variables and constraints of a Pyomo model."""
+    binaries = continuous = linear = quadratic = 0
+    for variable in model.component_data_objects(pyo.Var):
+        if variable.is_binary():
+            binaries += 1
+        else:
+            continuous += 1
+    for row in model.component_data_objects(pyo.Constraint, active=True):
+        if row.body.polynomial_degree() in (0, 1):
+            linear += 1
+        else:
+            quadratic += 1
+    return Size(binaries, continuous, linear, quadratic)

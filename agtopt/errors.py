@@ -1,0 +1,29 @@
+"""The errors that agtopt raises: each is an `AgtoptError` and also the fitting built-in error."""
+
+
+class AgtoptError(Exception):
+    """Base of every error that agtopt raises on purpose."""
+
+
+class InvalidInputError(AgtoptError, ValueError):
+    """A value that the field does not allow; the message names field, value and what is allowed."""
+
+
+class MissingFileError(AgtoptError, FileNotFoundError):
+    """A file that was named does not exist."""
+
+
+class UnsupportedError(AgtoptError, NotImplementedError):
+    """A combination that has no sound encoding here; the message says why."""
+
+
+class SolverUnavailableError(AgtoptError, RuntimeError):
+    """A solver that is unknown, not installed, not licensed or unable to prove a bound for the kind."""
+
+
+class SoundnessError(AgtoptError, ArithmeticError):
+    """A bound contradicts another bound or an attained run (rules S4, S6, S9): never returned, always raised."""
+
+
+class InfeasibleError(SoundnessError):
+    """A solver called a model infeasible although the nominal run is a feasible point of it (S4)."""

@@ -1,0 +1,219 @@
+"""Arrays of affine expressions, and the one way in which they become Pyomo variables and constraints."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import ArrayLike, NDArray
+from pyomo.core.expr.numeric_expr import LinearExpression
+
+Array = NDArray[np.float64]
+Objects = NDArray[np.object_]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """An array of affine expressions: constant + Σ_k coefficients[…, k] · variables[…, k].
+
+    Parameters
+    ----------
+    constant : array, shape S
+    coefficients : array, shape S + (K,)
+        A zero coefficient marks an absent term.
+    variables : object array, shape S + (K,)
+        Pyomo variables; anything where the coefficient is zero.
+    """
+
+    constant: Array
+    coefficients: Array
+    variables: Objects
+
+    @classmethod
+    def known(cls, values: ArrayLike) -> "Affine":
+        """An array of numbers."""
+        constant = np.asarray(values, dtype=np.float64)
+        return cls(constant, np.zeros((*constant.shape, 0)), np.empty((*constant.shape, 0), dtype=object))
+
+    @classmethod
+    def single(cls, variables: Objects, where: Mask | None = None, otherwise: ArrayLike = 0.0) -> "Affine":
+        """One variable per entry; entries outside the mask `where` are the numbers `otherwise`."""
+        present = np.ones(variables.shape) if where is None else where.astype(np.float64)
+        constant = np.where(present > 0, 0.0, otherwise)
+        return cls(constant, present[..., np.newaxis], variables[..., np.newaxis])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.constant.shape
+
+    @property
+    def varies(self) -> Mask:
+        """Which entries hold a variable."""
+        result: Mask = np.any(self.coefficients != 0.0, axis=-1)
+        return result
+
+    def map(self, apply: Callable[[Any, int], Any]) -> "Affine":
+        """Rearrange entries: `apply(array, extra)` acts on all but the last `extra` axes."""
+        return Affine(apply(self.constant, 0), apply(self.coefficients, 1), apply(self.variables, 1))
+
+    def __getitem__(self, index: Any) -> "Affine":
+        return self.map(lambda array, extra: array[index])
+
+    def reshape(self, *shape: int) -> "Affine":
+        """The same entries in another shape."""
+        resolved = self.constant.reshape(shape).shape
+        return self.map(lambda array, extra: array.reshape(*resolved, *array.shape[array.ndim - extra :]))
+
+    def broadcast(self, shape: tuple[int, ...]) -> "Affine":
+        """The same entries, repeated to `shape`."""
+        return self.map(lambda array, extra: np.broadcast_to(array, (*shape, *array.shape[array.ndim - extra :])))
+
+    def __add__(self, other: "Affine | Array | float") -> "Affine":
+        if not isinstance(other, Affine):
+            return self + Affine.known(other)
+        shape = np.broadcast_shapes(self.shape, other.shape)
+        first, second = self.broadcast(shape), other.broadcast(shape)
+        return Affine(
+            first.constant + second.constant,
+            np.concatenate([first.coefficients, second.coefficients], axis=-1),
+            np.concatenate([first.variables, second.variables], axis=-1),
+        )
+
+    def __mul__(self, factor: Array | float) -> "Affine":
+        """Product with numbers, entry by entry."""
+        factors = np.asarray(factor, dtype=np.float64)
+        wide = self.broadcast(np.broadcast_shapes(self.shape, factors.shape))
+        return Affine(wide.constant * factors, wide.coefficients * factors[..., np.newaxis], wide.variables)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "Affine":
+        return self * -1.0
+
+    def __sub__(self, other: "Affine | Array | float") -> "Affine":
+        return self + (-other)
+
+    def __rsub__(self, other: Array | float) -> "Affine":
+        return -self + other
+
+    def total(self, axes: int) -> "Affine":
+        """Sum over the last `axes` axes."""
+        if axes == 0:
+            return self
+        shape = self.shape[: len(self.shape) - axes]
+        terms = int(np.prod(self.shape[len(shape) :])) * self.coefficients.shape[-1]
+        return Affine(
+            self.constant.sum(axis=tuple(range(-axes, 0))),
+            self.coefficients.reshape(*shape, terms),
+            self.variables.reshape(*shape, terms),
+        )
+
+    def values(self) -> Array:
+        """Current values, read from the variables."""
+        current = np.zeros(self.coefficients.shape)
+        present = self.coefficients != 0.0
+        current[present] = [variable.value for variable in self.variables[present]]
+        result: Array = self.constant + (self.coefficients * current).sum(axis=-1)
+        return result
+
+    def expressions(self) -> list[LinearExpression]:
+        """One Pyomo expression per entry, in row-major order."""
+        rows = self.coefficients.reshape(self.constant.size, self.coefficients.shape[-1])
+        names = self.variables.reshape(rows.shape)
+        kept = rows != 0.0
+        ends = np.cumsum(kept.sum(axis=1)).tolist()
+        coefficients, variables = rows[kept].tolist(), names[kept].tolist()
+        constants = self.constant.ravel().tolist()
+        start, found = 0, []
+        for constant, end in zip(constants, ends, strict=True):
+            found.append(LinearExpression(constant=constant, linear_coefs=coefficients[start:end], linear_vars=variables[start:end]))
+            start = end
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """How the values of new variables follow from earlier ones in a real training run."""
+
+    target: Affine
+    where: Mask
+    compute: Callable[[], Array]
+
+    def run(self) -> None:
+        """Set the variables to the values that training gives them."""
+        found = self.compute()[self.where].tolist()
+        for variable, value in zip(self.target.variables[..., 0][self.where], found, strict=True):
+            variable.set_value(value, skip_validation=True)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where an encoding writes: a Pyomo block, the stem of its names and the keys of its first axis.
+
+    Parameters
+    ----------
+    block : pyomo Block
+    name : str
+        Stem of every component written here, e.g. ``"relu1"``.
+    samples : sequence of int or None
+        Dataset indices that key the first axis; None counts it from 0.
+    replay : list of Assignment
+        Collects, in order, how every variable follows from the data (the fixed-input oracle).
+    """
+
+    block: Any
+    name: str
+    samples: Sequence[int] | None = None
+    replay: list[Assignment] = field(default_factory=list)
+
+    def assign(self, target: Affine, where: Mask, compute: Callable[[], Array]) -> None:
+        """Record how training gives values to the variables `target` (one per entry of the mask `where`)."""
+        if where.any():
+            self.replay.append(Assignment(target, where, compute))
+
+    def keys(self, where: Mask) -> list[Any]:
+        """Index of every entry in the mask, in row-major order; a single number for one axis."""
+        found = np.argwhere(where)
+        if self.samples is not None and len(found):
+            found[:, 0] = np.asarray(self.samples)[found[:, 0]]
+        if found.shape[1] == 1:
+            flat: list[Any] = found[:, 0].tolist()
+            return flat
+        return [tuple(key) for key in found.tolist()]
+
+    def variables(
+        self, suffix: str, lower: ArrayLike, upper: ArrayLike, where: Mask, binary: bool = False, otherwise: ArrayLike = 0.0
+    ) -> Affine:
+        """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`."""
+        objects = np.empty(where.shape, dtype=object)
+        if where.any():
+            keys = self.keys(where)
+            low, high = (np.broadcast_to(end, where.shape)[where].tolist() for end in (lower, upper))
+            bounds = dict(zip(keys, zip(low, high, strict=True), strict=True))
+            component = pyo.Var(keys, domain=pyo.Binary if binary else pyo.Reals, bounds=bounds)
+            setattr(self.block, self.name + suffix, component)
+            objects[where] = list(component.values())
+        return Affine.single(objects, where, otherwise)
+
+    def rows(self, suffix: str, body: Affine, where: Mask, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
+        """A new indexed Constraint lower ≤ body ≤ upper over the entries in the mask `where`."""
+        if not where.any():
+            return
+        chosen = body.broadcast(where.shape)
+        chosen = Affine(chosen.constant[where], chosen.coefficients[where], chosen.variables[where])
+        # The constant goes to the right-hand side: writers and readers agree on it there.
+        ends = [
+            [None] * len(chosen.constant)
+            if end is None
+            else (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] - chosen.constant).tolist()
+            for end in (lower, upper)
+        ]
+        body = Affine(np.zeros_like(chosen.constant), chosen.coefficients, chosen.variables)
+        self.constrain(suffix, self.keys(where), list(zip(ends[0], body.expressions(), ends[1], strict=True)))
+
+    def constrain(self, suffix: str, keys: list[Any], rows: list[tuple[Any, Any, Any]]) -> None:
+        """A new indexed Constraint from one (lower, body, upper) per key."""
+        rule = dict(zip(keys, ((low, body) if low == high else (low, body, high) for low, body, high in rows), strict=True))
+        setattr(self.block, self.name + suffix, pyo.Constraint(keys, rule=rule))

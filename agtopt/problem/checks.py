@@ -1,0 +1,56 @@
+"""Checks of single fields; every message names the field, what it was and what is allowed."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agtopt.errors import InvalidInputError
+
+
+def whole(field: str, value: Any, least: int) -> int:
+    """Return `value` as an int that is at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InvalidInputError(f"{field}: {value!r} is not allowed; it must be a whole number of at least {least}")
+    return int(value)
+
+
+def number(field: str, value: Any, least: float = -np.inf, above: float = -np.inf) -> float:
+    """Return `value` as a finite float, at least `least` and more than `above`."""
+    allowed = "a finite number"
+    if above > -np.inf:
+        allowed += f" above {above:g}"
+    elif least > -np.inf:
+        allowed += f" of at least {least:g}"
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise InvalidInputError(f"{field}: {value!r} is not allowed; it must be {allowed}")
+    if not np.isfinite(value) or value < least or value <= above:
+        raise InvalidInputError(f"{field}: {value!r} is not allowed; it must be {allowed}")
+    return float(value)
+
+
+def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return a read-only float64 copy of `values`, all of whose entries are finite."""
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{field}: not an array of numbers; a rectangular numeric array is needed") from None
+    if not np.all(np.isfinite(array)):
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InvalidInputError(f"{field}: entry {list(where)} is {array[where]}; every entry must be finite")
+    array.setflags(write=False)
+    return array
+
+
+def indices(field: str, values: Any, size: int) -> NDArray[np.int64]:
+    """Return `values` as sample indices within [0, size), each at most once."""
+    array = np.atleast_1d(np.array(values))
+    if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        raise InvalidInputError(f"{field}: must be a flat list of sample indices, not {values!r}")
+    array = array.astype(np.int64)
+    if array.size and (array.min() < 0 or array.max() >= size):
+        culprit = int(array[(array < 0) | (array >= size)][0])
+        raise InvalidInputError(f"{field}: sample {culprit} does not exist; indices run from 0 to {size - 1}")
+    if len(np.unique(array)) != len(array):
+        raise InvalidInputError(f"{field}: a sample is named twice; each may occur once")
+    return array

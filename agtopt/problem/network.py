@@ -1,0 +1,202 @@
+"""The network: a directed acyclic graph of layers with the initial values of its parameters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.problem.checks import finite_array, whole
+from agtopt.problem.layers import Dense, Layer, ReLU, Shape
+
+INPUT = "input"
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A DAG of layers from one input to one output, and θ₀.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        Node ``"input"`` is the source; every other node carries its `Layer` as attribute ``layer``.
+    input_shape : tuple of int
+        Shape of one sample.
+    initial : mapping from str to array_like
+        θ₀ by tensor name ``<node>_<role>``, e.g. ``"dense1_weight"`` of shape (outputs, inputs).
+
+    Raises
+    ------
+    InvalidInputError
+        If the graph is not such a DAG, a layer does not fit its input, or a tensor is missing, surplus or misshapen.
+    """
+
+    graph: nx.DiGraph
+    input_shape: Shape
+    initial: Mapping[str, NDArray[np.float64]] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "graph", nx.freeze(nx.DiGraph(self.graph)))
+        object.__setattr__(self, "input_shape", tuple(whole("network.input_shape", d, 1) for d in self.input_shape))
+        if not nx.is_directed_acyclic_graph(self.graph) or INPUT not in self.graph:
+            raise InvalidInputError(f"network: the graph must be acyclic with a node {INPUT!r}")
+        sinks = [node for node in self.graph if self.graph.out_degree(node) == 0]
+        if len(sinks) != 1 or sinks == [INPUT]:
+            raise InvalidInputError(f"network: one output layer is needed, found {sinks}")
+        expected = {
+            f"{node}_{role}": shape
+            for node in self.nodes
+            for role, shape in self.layer(node).parameter_shapes().items()
+        }
+        if set(expected) != set(self.initial):
+            raise InvalidInputError(
+                f"network.initial: has tensors {sorted(self.initial)}; the layers need {sorted(expected)}"
+            )
+        tensors = {name: finite_array(f"network.initial[{name!r}]", self.initial[name]) for name in expected}
+        for name, shape in expected.items():
+            if tensors[name].shape != shape:
+                raise InvalidInputError(
+                    f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must be {shape}"
+                )
+        object.__setattr__(self, "initial", tensors)
+        if len(self.shapes[self.output]) != 1:
+            raise InvalidInputError(f"network: the output has shape {self.shapes[self.output]}; it must be flat, (outputs,)")
+
+    @classmethod
+    def chain(
+        cls, layers: Sequence[Layer], input_shape: Shape, initial: Mapping[str, ArrayLike] | Sequence[ArrayLike]
+    ) -> "Network":
+        """Layers one behind the other, named ``dense1``, ``relu1``, …; `initial` by name or in the order of the layers."""
+        graph = nx.DiGraph()
+        previous = INPUT
+        graph.add_node(INPUT)
+        counts: dict[str, int] = {}
+        names = []
+        for layer in layers:
+            kind = type(layer).__name__.lower()
+            counts[kind] = counts.get(kind, 0) + 1
+            node = f"{kind}{counts[kind]}"
+            graph.add_node(node, layer=layer)
+            graph.add_edge(previous, node)
+            names += [f"{node}_{role}" for role in layer.parameter_shapes()]
+            previous = node
+        if not isinstance(initial, Mapping):
+            if len(initial) != len(names):
+                raise InvalidInputError(f"network.initial: {len(initial)} tensors for {len(names)} parameters {names}")
+            initial = dict(zip(names, initial, strict=True))
+        return cls(graph, input_shape, {name: np.asarray(value) for name, value in initial.items()})
+
+    @classmethod
+    def dense(cls, sizes: Sequence[int], seed: int = 0, bias: bool = True) -> "Network":
+        """A fully connected ReLU network.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            Units per layer, input first: ``[9, 1]`` is a linear model, ``[2, 4, 1]`` has one hidden layer.
+        seed : int
+            θ₀ is drawn uniformly from ±1/√inputs of each layer, as ``torch.nn.Linear`` does (with numpy's generator).
+        bias : bool
+            Whether the layers have biases.
+        """
+        if len(sizes) < 2:
+            raise InvalidInputError(f"sizes: {list(sizes)!r} is too short; inputs and outputs at least are needed")
+        generator = np.random.default_rng(whole("seed", seed, 0))
+        layers: list[Layer] = []
+        initial: list[NDArray[np.float64]] = []
+        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+            layer = Dense(inputs, outputs, bias)
+            bound = 1.0 / np.sqrt(inputs)
+            initial += [generator.uniform(-bound, bound, shape) for shape in layer.parameter_shapes().values()]
+            layers += [layer, ReLU()]
+        return cls.chain(layers[:-1], (sizes[0],), initial)
+
+    @classmethod
+    def from_torch(cls, module: Any) -> "Network":
+        """Read a ``torch.nn.Sequential`` of Linear, ReLU and Flatten with its weights; see `agtopt.readers.torch_module`."""
+        return cls._read("torch", module)
+
+    @classmethod
+    def _read(cls, framework: str, source: Any) -> "Network":
+        # Readers live above this floor and are found by entry point, so that data stays free of torch.
+        found = entry_points(group="agtopt.readers", name=framework)
+        if not found:
+            raise UnsupportedError(f"network: no reader for {framework} is installed; reinstall agtopt with pip")
+        network: Network = next(iter(found)).load()(source)
+        return network
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the layers in topological order, without the input."""
+        return tuple(node for node in nx.lexicographical_topological_sort(self.graph, key=self._order) if node != INPUT)
+
+    def _order(self, node: str) -> int:
+        return list(self.graph).index(node)
+
+    @cached_property
+    def output(self) -> str:
+        """Name of the last layer."""
+        return next(node for node in self.nodes if self.graph.out_degree(node) == 0)
+
+    def layer(self, node: str) -> Layer:
+        """The layer at a node."""
+        layer: Layer = self.graph.nodes[node]["layer"]
+        return layer
+
+    def inputs_of(self, node: str) -> tuple[str, ...]:
+        """Nodes whose outputs this node takes."""
+        return tuple(self.graph.predecessors(node))
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every node's output for one sample."""
+        shapes: dict[str, Shape] = {INPUT: self.input_shape}
+        for node in self.nodes:
+            sources = self.inputs_of(node)
+            if len(sources) != 1:
+                raise InvalidInputError(f"network: layer {node!r} has inputs {sources}; it takes exactly one")
+            shapes[node] = self.layer(node).output_shape(shapes[sources[0]])
+        return shapes
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return self.shapes[self.output][0]
+
+    @cached_property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Name of every entry of the flattened parameters, e.g. ``"dense1_weight[0,3]"``; length p."""
+        return tuple(
+            f"{name}[{','.join(map(str, index))}]"
+            for name, value in self.initial.items()
+            for index in np.ndindex(value.shape)
+        )
+
+    @property
+    def size(self) -> int:
+        """Number p of parameters."""
+        return len(self.parameter_names)
+
+    def flatten(self, tensors: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+        """Tensors by name, each (…, *shape), as one array (…, p), in the order of ``torch.nn.Module.parameters()``."""
+        parts = []
+        for name, value in self.initial.items():
+            array = np.asarray(tensors[name], dtype=np.float64)
+            parts.append(array.reshape(array.shape[: array.ndim - value.ndim] + (-1,)))
+        return np.concatenate(parts, axis=-1)
+
+    def unflatten(self, theta: ArrayLike) -> dict[str, NDArray[np.float64]]:
+        """The inverse of `flatten`: (…, p) as tensors (…, *shape) by name."""
+        array = np.asarray(theta, dtype=np.float64)
+        if array.shape[-1:] != (self.size,):
+            raise InvalidInputError(f"theta: shape {array.shape} does not fit; the last axis must have {self.size} entries")
+        ends = np.cumsum([value.size for value in self.initial.values()])[:-1]
+        return {
+            name: part.reshape(array.shape[:-1] + value.shape)
+            for (name, value), part in zip(self.initial.items(), np.split(array, ends, axis=-1), strict=True)
+        }

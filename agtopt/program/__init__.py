@@ -1,0 +1,9 @@
+"""SGD written once over a few abstract operations; a semantics gives them their meaning."""
+
+from agtopt.program.backward import backward
+from agtopt.program.forward import forward
+from agtopt.program.loss import loss_gradient
+from agtopt.program.operations import Operations
+from agtopt.program.step import gradients, step, train
+
+__all__ = ["Operations", "backward", "forward", "gradients", "loss_gradient", "step", "train"]

@@ -1,0 +1,1 @@
+"""The meanings of the program: numbers, intervals, and variables of an optimisation model."""

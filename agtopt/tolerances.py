@@ -1,0 +1,32 @@
+"""Every number that loosens a bound or decides whether two bounds agree, each with its reason."""
+
+import numpy as np
+
+UNIT_ROUNDOFF = float(np.finfo(np.float64).eps)
+"""2**-52, twice the rounding error of one float64 operation: a bound with it covers our own evaluation *and* that of any
+framework that evaluates the same expression in another order (S3)."""
+
+SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+"""Added per term so that underflow cannot make an interval too small (S3)."""
+
+FEASIBILITY = 1e-7
+"""Primal and dual feasibility tolerance that is asked of every solver; tighter is not safer (SOLVERS.md)."""
+
+INTEGRALITY = 1e-7
+"""How far a binary may be from 0 or 1 in a solver."""
+
+RELATIVE_GAP = 1e-6
+"""Relative gap at which a mixed-integer solve stops: it costs width, never soundness, as the dual bound is used (S4)."""
+
+BOUND_MARGIN = 1e-6
+"""Every bound of a solver is moved outward by this times (1 + |bound|), ten times the feasibility tolerance, before it becomes a
+domain, a big-M or decides an indicator (S9). For a bound proved from LP duals (S5) it is not needed for that bound
+but protects the indicators decided with it."""
+
+AGREEMENT = 1e-6
+"""Relative to (1 + |value|): bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
+
+
+def outward(bound: float, sense: int) -> float:
+    """Move a solver's bound outward by the margin (S9); `sense` is -1 for a lower and +1 for an upper bound."""
+    return bound + sense * BOUND_MARGIN * (1.0 + abs(bound))
