@@ -1,6 +1,7 @@
 """Every number that loosens a bound or decides whether two bounds agree, each with its reason."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps)
 """2**-52, twice the rounding error of one float64 operation: a bound with it covers our own evaluation *and* that of any
@@ -15,7 +16,7 @@ FEASIBILITY = 1e-7
 INTEGRALITY = 1e-7
 """How far a binary may be from 0 or 1 in a solver."""
 
-RELATIVE_GAP = 1e-6
+RELATIVE_GAP = 1e-5
 """Relative gap at which a mixed-integer solve stops: it costs width, never soundness, as the dual bound is used (S4)."""
 
 BOUND_MARGIN = 1e-6
@@ -27,6 +28,10 @@ AGREEMENT = 1e-6
 """Relative to (1 + |value|): bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
 
 
-def outward(bound: float, sense: int) -> float:
-    """Move a solver's bound outward by the margin (S9); `sense` is -1 for a lower and +1 for an upper bound."""
-    return bound + sense * BOUND_MARGIN * (1.0 + abs(bound))
+def outward(bound: NDArray[np.float64], sense: int) -> NDArray[np.float64]:
+    """Move bounds outward by the margin (S9); `sense` is -1 for lower and +1 for upper bounds.
+
+    Bounds from intervals need it too once they become rows of a model: rows that leave less room than a solver's tolerance have been
+    declared infeasible although the nominal run satisfies them.
+    """
+    return bound + sense * BOUND_MARGIN * (1.0 + np.abs(bound))

@@ -22,6 +22,7 @@ from agtopt.problem import Dataset, Problem
 from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.interval import branch_steps
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
+from agtopt.tolerances import outward
 
 
 @dataclass(eq=False)
@@ -126,13 +127,12 @@ class CompiledModel:
                 variable.unfix()
 
     def assign(self, dataset: Dataset) -> None:
-        """Give every variable the value that training on `dataset` gives it: a feasible point of every kind, and a start for a solver.
-
-        The window must start at θ₀.
-        """
-        if self.start != 0:
-            raise InvalidInputError(f"start: the window starts at step {self.start}; only a window from step 0 can be replayed")
-        for values, variables in self._choices(dataset):
+        """Give every variable the value that training on `dataset` gives it: a feasible point of every kind, and a start for a solver."""
+        at_start = self._theta[0]
+        begin = trajectory(self.problem, dataset)[self.start]
+        chosen = at_start.varies
+        moving = [] if not chosen.any() else [(begin[chosen].tolist(), at_start.variables[..., 0][chosen].tolist())]
+        for values, variables in (*moving, *self._choices(dataset)):
             for variable, value in zip(variables, values, strict=True):
                 variable.set_value(value, skip_validation=True)
         for assignment in self._operations.replay:
@@ -236,11 +236,12 @@ def compile(
     if conditional and branches is None:
         branches = branch_bounds(problem, start, domain, last)
     if branches is not None:
-        _learn(problem, store, branches, start, last)
+        learn_branches(problem, store, branches, start, last)
     model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
         written = list(write_steps(ops, start, last, domain))
+        _prioritise(model)
     theta, boxes = ([list(column) for column in zip(*written, strict=True)])
     return CompiledModel(problem, formulation, start, last, model, boxes, theta, ops)
 
@@ -258,10 +259,10 @@ def branch_bounds(problem: Problem, start: int, domain: Interval, stop: int) -> 
     return BranchBounds(samples, np.stack(lower), np.stack(upper))
 
 
-def _learn(problem: Problem, known: KnownBounds, branches: BranchBounds, start: int, stop: int) -> None:
+def learn_branches(problem: Problem, known: KnownBounds, branches: BranchBounds, start: int, stop: int) -> None:
     for t in range(start, stop):
-        lower = problem.network.unflatten(branches.lower[t - start].min(axis=0))
-        upper = problem.network.unflatten(branches.upper[t - start].max(axis=0))
+        lower = problem.network.unflatten(outward(branches.lower[t - start].min(axis=0), -1))
+        upper = problem.network.unflatten(outward(branches.upper[t - start].max(axis=0), 1))
         for tensor in problem.network.initial:
             known.shrink((t + 1, tensor), lower[tensor], upper[tensor])
 
@@ -270,6 +271,14 @@ def _excess(value: float, lower: float | None, upper: float | None) -> float:
     below = 0.0 if lower is None else (lower - value) / (1.0 + abs(lower))
     above = 0.0 if upper is None else (value - upper) / (1.0 + abs(upper))
     return max(below, above, 0.0)
+
+
+def _prioritise(model: Any) -> None:
+    # Pyomo's own way to tell a solver what to branch on first: the selectors decide everything else.
+    model.priority = pyo.Suffix(direction=pyo.Suffix.LOCAL)
+    selectors = model.data.component("selector")
+    for variable in () if selectors is None else selectors.values():
+        model.priority[variable] = 1000
 
 
 @contextmanager

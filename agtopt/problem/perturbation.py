@@ -1,7 +1,7 @@
 """Perturbation models: which datasets an adversary may turn the training data into."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, inf
 
@@ -81,6 +81,10 @@ class Bounded:
         if self.vulnerable is None:
             return np.arange(samples)
         return np.sort(indices("perturbation.vulnerable", self.vulnerable, samples))
+
+    def only(self, *samples: int) -> "Bounded":
+        """The same model with only these samples vulnerable."""
+        return replace(self, n=min(self.n, len(samples)), vulnerable=samples)
 
     def admits(self, nominal: Dataset, other: Dataset, tolerance: float = 1e-9) -> bool:
         """Whether `other` is one of the datasets that `nominal` may be turned into."""

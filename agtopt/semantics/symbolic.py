@@ -29,6 +29,7 @@ from agtopt.kinds import Formulation
 from agtopt.problem.problem import Problem
 from agtopt.program import train
 from agtopt.semantics.interval import BudgetedIntervals, Range, flatten_ranges, ranges
+from agtopt.tolerances import outward
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -297,10 +298,10 @@ class SymbolicOperations:
         )
         chosen = self.selectors[self.branches.samples]
         site = Site(self._site(f"update.{tensor}").block, tensor)
-        for suffix, ends, sides in (("_branch_above", lower, ("lower",)), ("_branch_below", upper, ("upper",))):
+        for suffix, ends, side, sense in (("_branch_above", lower, "lower", -1), ("_branch_below", upper, "upper", 1)):
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
-            sum_of_deviations = (chosen * deviation).total(1)
-            site.rows(suffix, variables - sum_of_deviations, where, **dict.fromkeys(sides, ends[0]))
+            body = variables - (chosen * deviation).total(1)
+            site.rows(suffix, body, where, **{side: outward(ends[0], sense)})
 
 
 def write_steps(ops: SymbolicOperations, start: int, stop: int, domain: Interval) -> Iterator[tuple[Affine, Interval]]:

@@ -1,0 +1,7 @@
+"""What an adversary attains: real training runs on admissible datasets, the inner bound of every domain."""
+
+from agtopt.attacks.attack import Attack, attack
+from agtopt.attacks.enumerate import ENUMERATION_LIMIT, enumerate_hull
+from agtopt.attacks.heuristic import sampled_attack
+
+__all__ = ["ENUMERATION_LIMIT", "Attack", "attack", "enumerate_hull", "sampled_attack"]

@@ -1,0 +1,29 @@
+"""The attack to try: enumeration where it is finite and small, sampling elsewhere."""
+
+from agtopt.attacks.enumerate import ENUMERATION_LIMIT, enumerate_hull
+from agtopt.attacks.heuristic import sampled_attack
+from agtopt.attacks.runs import Attack
+from agtopt.problem import Problem
+
+__all__ = ["Attack", "attack"]
+
+
+def attack(problem: Problem, limit: int = ENUMERATION_LIMIT, seed: int = 0) -> Attack:
+    """Parameters that an adversary attains.
+
+    Parameters
+    ----------
+    problem : Problem
+    limit : int
+        The largest number of admissible datasets that is enumerated.
+    seed : int
+        Seed of the sampling where enumeration is not possible.
+
+    Returns
+    -------
+    Attack
+        Its ``domain`` is the exact hull where ``exact`` is true, else a part of it.
+    """
+    if problem.perturbation.count(problem.dataset, problem.training.loss) <= limit:
+        return enumerate_hull(problem, limit)
+    return sampled_attack(problem, seed=seed)

@@ -1,0 +1,99 @@
+"""The extremes over many training runs, kept while the runs stream by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.domains import Interval
+from agtopt.errors import SoundnessError
+from agtopt.problem import Dataset, Problem
+from agtopt.semantics.concrete import trajectories
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """Parameters that training attains on admissible datasets.
+
+    Attributes
+    ----------
+    problem : Problem
+    exact : bool
+        Whether every admissible dataset was trained on, so that `domain` is the exact hull.
+    lower, upper : array, shape (T+1, p)
+        Smallest and largest parameters attained at each step.
+    theta : array, shape (runs, p)
+        Final parameters of every run.
+    """
+
+    problem: Problem
+    exact: bool
+    lower: Array
+    upper: Array
+    theta: Array
+    _datasets: "Datasets"
+    _lowest: NDArray[np.int64]
+    _highest: NDArray[np.int64]
+
+    @property
+    def runs(self) -> int:
+        """Number of training runs."""
+        return len(self.theta)
+
+    @property
+    def domain(self) -> Interval:
+        """Hull of the final parameters."""
+        return Interval(self.lower[-1], self.upper[-1])
+
+    def dataset(self, run: int) -> Dataset:
+        """The dataset of one run."""
+        return self._datasets(run)
+
+    def attaining(self, parameter: int, sense: int, t: int | None = None) -> Dataset:
+        """The dataset that attains the smallest (`sense` −1) or largest (+1) value of a parameter, after step t (T by default)."""
+        table = self._lowest if sense < 0 else self._highest
+        return self.dataset(int(table[self.problem.steps if t is None else t, parameter]))
+
+
+@dataclass(frozen=True, eq=False)
+class Datasets:
+    """The datasets of a list of runs, by index."""
+
+    nominal: Dataset
+    features: Array | None
+    labels: Array
+
+    def __call__(self, run: int) -> Dataset:
+        return Dataset(self.nominal.features if self.features is None else self.features[run], self.labels[run])
+
+
+def summarised(problem: Problem, features: Array | None, labels: Array, exact: bool) -> Attack:
+    """Train on every given dataset and keep the extremes.
+
+    Parameters
+    ----------
+    problem : Problem
+    features : array, shape (D, N, …), or None
+        None where the features do not move.
+    labels : array, shape (D, N) or (D, N, outputs)
+    exact : bool
+        Whether these are all admissible datasets.
+    """
+    shape = (problem.steps + 1, problem.network.size)
+    lower, upper = np.full(shape, np.inf), np.full(shape, -np.inf)
+    lowest, highest = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    final = []
+    for first, theta in trajectories(problem, problem.dataset.features if features is None else features, labels):
+        if not np.isfinite(theta).all():
+            raise SoundnessError("attack: a training run diverged to infinity; lower the learning rate")
+        for best, table, values, find in (
+            (lower, lowest, theta.min(axis=0), theta.argmin(axis=0)),
+            (upper, highest, theta.max(axis=0), theta.argmax(axis=0)),
+        ):
+            better = values < best if best is lower else values > best
+            best[better], table[better] = values[better], find[better] + first
+        final.append(theta[:, -1])
+    datasets = Datasets(problem.dataset, features, labels)
+    return Attack(problem, exact, lower, upper, np.concatenate(final), datasets, lowest, highest)

@@ -1,0 +1,6 @@
+"""From a compiled problem to a domain: which models are solved, for which objectives, in which order."""
+
+from agtopt.drivers.horizon import bound
+from agtopt.drivers.reach import Reach
+
+__all__ = ["Reach", "bound"]

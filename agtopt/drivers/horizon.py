@@ -1,0 +1,191 @@
+"""Full and rolling horizons to an interval domain."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, as_completed
+from time import perf_counter
+from uuid import uuid4
+
+import numpy as np
+
+from agtopt.attacks import Attack, sampled_attack
+from agtopt.compiler.compile import branch_bounds, learn_branches
+from agtopt.domains import Interval, KnownBounds
+from agtopt.drivers.progress import Progress
+from agtopt.drivers.reach import Reach, Row
+from agtopt.drivers.stage import Stage, Task, closed, known_bound, run_task
+from agtopt.errors import InvalidInputError
+from agtopt.kinds import Formulation, Propagation, kind_named
+from agtopt.problem import Problem
+from agtopt.problem.checks import number, whole
+from agtopt.semantics.interval import interval_steps
+from agtopt.solvers import choose, PROVED
+
+
+def bound(
+    problem: Problem,
+    method: str | Formulation | Propagation,
+    window: int | None = None,
+    stride: int | None = None,
+    solver: str | None = None,
+    time_limit: float | None = None,
+    conditional: bool = True,
+    tighten: bool = True,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Reach:
+    """Bound the parameters that training can reach under the perturbation model.
+
+    Parameters
+    ----------
+    problem : Problem
+    method : str, Formulation or Propagation
+        IBP, LP, QCP, MILP or MIQCP.
+    window : int or None
+        Steps per model (rolling horizon); the full horizon by default.
+    stride : int or None
+        Steps from one window to the next, at most `window`, which is the default.
+    solver : str or None
+        ``"highs"``, ``"scip"``, ``"gurobi"`` or an interface of Pyomo's ``contrib.solver``; by default HiGHS for linear models and SCIP
+        for quadratic ones.
+    time_limit : float or None
+        Seconds per solve; the dual bound reached by then is used (S4).
+    conditional : bool
+        Whether cuts tie quantities to the selectors.
+    tighten : bool
+        Whether the parameters of every step are bounded in turn, each step's bounds being the big-Ms of the next; otherwise only
+        those at the end of a window.
+    executor : concurrent.futures.Executor or None
+        Runs the solves of a step side by side; in this process by default.
+    progress : bool
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    Reach
+        A valid domain, also after Ctrl-C.
+
+    Raises
+    ------
+    InvalidInputError
+        If the method is unknown or the window does not fit.
+    SolverUnavailableError
+        If the solver is not installed or cannot prove bounds of this kind.
+    SoundnessError
+        If bounds contradict each other or an attained run (S4, S6, S9).
+    """
+    kind = kind_named(method)
+    began = perf_counter()
+    if isinstance(kind, Propagation):
+        steps = (Interval.point(problem.initial), *interval_steps(problem))
+        return Reach(problem, kind, steps, (), perf_counter() - began)
+    length = problem.steps if window is None else min(whole("window", window, 1), problem.steps)
+    step = length if stride is None else whole("stride", stride, 1)
+    if step > length:
+        raise InvalidInputError(f"stride: {step} is not allowed; it must be at most the window, {length}")
+    if time_limit is not None:
+        number("time_limit", time_limit, above=0.0)
+    if solver is not None:
+        choose(solver, quadratic=False)
+    run = _Run(problem, kind, solver, time_limit, conditional, executor, sampled_attack(problem))
+    stages = list(windows(problem.steps, length, step, tighten))
+    interrupted = False
+    with Progress(progress, 2 * problem.network.size * len(stages), f"{kind} {problem.name}") as bar:
+        try:
+            for start, stop in stages:
+                run.open(start, min(start + length, problem.steps))
+                run.tighten(start, stop, bar)
+        except KeyboardInterrupt:
+            interrupted = True
+    return Reach(problem, kind, tuple(run.domains()), tuple(run.rows), perf_counter() - began, interrupted)
+
+
+def windows(steps: int, length: int, stride: int, tighten: bool) -> Iterator[tuple[int, int]]:
+    """The (start, stop) of every model that is solved, in order."""
+    start, reached = 0, 0
+    while reached < steps:
+        end = min(start + length, steps)
+        for stop in range(reached + 1, end + 1):
+            if tighten or stop == end or stop == start + stride:
+                yield start, stop
+        start, reached = start + stride, end
+
+
+class _Run:
+    """What is known of the parameters of every step, and how it is tightened."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        kind: Formulation,
+        solver: str | None,
+        time_limit: float | None,
+        conditional: bool,
+        executor: Executor | None,
+        attained: Attack,
+    ) -> None:
+        self.problem, self.kind, self.solver, self.time_limit = problem, kind, solver, time_limit
+        self.conditional, self.executor, self.attained = conditional, executor, attained
+        self.known, self.rows = KnownBounds(), list[Row]()
+        self.opened, self.branches = -1, None
+        self._learn(0, Interval.point(problem.initial))
+        for t, box in enumerate(interval_steps(problem), start=1):
+            self._learn(t, box)
+
+    def _learn(self, t: int, box: Interval) -> None:
+        lower, upper = self.problem.network.unflatten(box.lower), self.problem.network.unflatten(box.upper)
+        for tensor in self.problem.network.initial:
+            self.known.shrink((t, tensor), lower[tensor], upper[tensor])
+
+    def domain(self, t: int) -> Interval:
+        """The tightest domain of θ_t that is known."""
+        ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.network.initial}
+        lower, upper = ({name: end[side] for name, end in ends.items() if end is not None} for side in (0, 1))
+        return Interval(self.problem.network.flatten(lower), self.problem.network.flatten(upper))
+
+    def domains(self) -> Iterator[Interval]:
+        """Domains of θ_0 … θ_T; what tighter early steps imply for later ones by intervals is used too."""
+        yield self.domain(0)
+        for t in range(self.problem.steps):
+            (following,) = interval_steps(self.problem, t, self.domain(t), t + 1)
+            self._learn(t + 1, following)
+            yield self.domain(t + 1)
+
+    def open(self, start: int, stop: int) -> None:
+        """Prepare the window start … stop, once."""
+        if start == self.opened or not self.conditional:
+            return
+        self.opened, self.branches = start, branch_bounds(self.problem, start, self.domain(start), stop)
+        if self.branches is not None:
+            learn_branches(self.problem, self.known, self.branches, start, stop)
+
+    def tighten(self, start: int, stop: int, bar: Progress) -> None:
+        """Bound every parameter of θ_stop over the window start … stop."""
+        stage = Stage(
+            uuid4().hex, self.problem, self.kind, start, stop, self.domain(start), self.known, self.conditional, self.branches, self.solver, self.time_limit
+        )
+        tasks = [self._task(stage, k, sense) for k in range(self.problem.network.size) for sense in (-1, 1)]
+        lower, upper = (np.array(end) for end in (self.domain(stop).lower, self.domain(stop).upper))
+        try:
+            for task, row in self._solved(tasks):
+                self.rows.append(row)
+                (lower if task.sense < 0 else upper)[task.parameter] = row.bound
+                bar.advance(float((upper - lower).sum()))
+        finally:
+            self._learn(stop, Interval(np.minimum(lower, upper), np.maximum(lower, upper)))
+
+    def _task(self, stage: Stage, parameter: int, sense: int) -> Task:
+        table = self.attained.lower if sense < 0 else self.attained.upper
+        return Task(stage, parameter, sense, float(table[stage.stop, parameter]), self.attained.attaining(parameter, sense, stage.stop))
+
+    def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
+        if self.executor is None:
+            for task in tasks:
+                yield task, run_task(task)
+            return
+        futures = {self.executor.submit(run_task, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            for future in futures:
+                future.cancel()

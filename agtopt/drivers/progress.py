@@ -1,0 +1,26 @@
+"""A progress bar for a terminal or a notebook."""
+
+from types import TracebackType
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+
+class Progress:
+    """Counts the bounds found and shows the total width so far."""
+
+    def __init__(self, shown: bool, total: int, title: str) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self._bar = RichProgress(*columns, TextColumn("width {task.fields[width]}"), disable=not shown, transient=True)
+        self._task = self._bar.add_task(title, total=total, width="")
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def advance(self, width: float) -> None:
+        """One more bound is found; `width` is the total width of the present step."""
+        self._bar.update(self._task, advance=1, width=f"{width:.4g}")

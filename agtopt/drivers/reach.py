@@ -1,0 +1,83 @@
+"""The result of a driver: a domain, the domains of every step, and one row per solve."""
+
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from agtopt.domains import Interval
+from agtopt.kinds import Formulation, Propagation
+from agtopt.problem import Problem
+
+
+@dataclass(frozen=True)
+class Row:
+    """One bound that was asked of a solver.
+
+    Attributes
+    ----------
+    start, stop : int
+        The window.
+    parameter : str
+    sense : str
+        ``min`` or ``max``.
+    status : str
+        ``attained`` if a bound that was known already is attained by a training run; otherwise what the solver said.
+    attained : float
+        The best value of any training run that was tried.
+    incumbent : float or None
+        Objective of the solver's best point; never used as a bound.
+    bound : float
+        The bound that holds.
+    source : str
+        Where the bound is from: ``interval``, ``LP`` (the relaxation) or the kind itself.
+    rigour : str
+        ``proved`` or ``solver tolerance``.
+    seconds : float
+    """
+
+    start: int
+    stop: int
+    parameter: str
+    sense: str
+    status: str
+    attained: float
+    incumbent: float | None
+    bound: float
+    source: str
+    rigour: str
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """A valid parameter-space domain of a problem, and how it was found.
+
+    Attributes
+    ----------
+    problem : Problem
+    method : Formulation or Propagation
+    steps : tuple of Interval
+        Valid domains of θ_0 … θ_T.
+    rows : tuple of Row
+        One per bound that was asked for.
+    seconds : float
+        Wall-clock time of the whole call.
+    interrupted : bool
+        Whether the call was cut short; the domains hold all the same (S1).
+    """
+
+    problem: Problem
+    method: Formulation | Propagation
+    steps: tuple[Interval, ...]
+    rows: tuple[Row, ...]
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def domain(self) -> Interval:
+        """The domain of the final parameters."""
+        return self.steps[-1]
+
+    def table(self) -> pd.DataFrame:
+        """One row per solve, as a table."""
+        return pd.DataFrame([asdict(row) for row in self.rows])

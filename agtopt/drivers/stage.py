@@ -1,0 +1,154 @@
+"""The bounds of one window: a list of independent tasks that any PEP 3148 executor can run."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.compiler import CompiledModel, compile
+from agtopt.domains import Interval, KnownBounds
+from agtopt.drivers.reach import Row
+from agtopt.errors import InfeasibleError, SoundnessError
+from agtopt.kinds import LP, Formulation
+from agtopt.problem import Dataset, Problem
+from agtopt.semantics.symbolic import BranchBounds
+from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
+from agtopt.tolerances import AGREEMENT, RELATIVE_GAP, outward
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """The window start … stop of a problem, with all that is needed to compile it anywhere.
+
+    Attributes
+    ----------
+    token : str
+        Equal for equal stages: workers keep the compiled models of the stage at hand.
+    """
+
+    token: str
+    problem: Problem
+    kind: Formulation
+    start: int
+    stop: int
+    domain: Interval
+    known: KnownBounds
+    conditional: bool
+    branches: BranchBounds | None
+    solver: str | None
+    time_limit: float | None
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stage) and self.token == other.token
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One bound of one stage: the smallest (sense −1) or largest (+1) value of a parameter.
+
+    Attributes
+    ----------
+    attained : float
+        The best value of any training run.
+    dataset : Dataset
+        The data of that run: the solver's start.
+    """
+
+    stage: Stage
+    parameter: int
+    sense: int
+    attained: float
+    dataset: Dataset
+
+
+@lru_cache(maxsize=4)
+def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
+    model = compile(
+        stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches
+    )
+    model.minimise(np.zeros(stage.problem.network.size))
+    # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for solver.
+    solver = choose(stage.solver if kind == stage.kind else None, model.quadratic, kind.binaries)
+    return model, open_session(solver, model.pyomo)
+
+
+def run_task(task: Task) -> Row:
+    """Bound one parameter.
+
+    Nothing is solved where a training run attains the bound that is known already. A kind that stops short of its optimum is helped by its
+    LP relaxation, so that it is never looser than that.
+
+    Raises
+    ------
+    InfeasibleError
+        If the solver calls the model infeasible: the nominal run is a feasible point (S4).
+    SoundnessError
+        If the bound excludes a value that a training run attains (S9); the instance is saved.
+    """
+    stage, best = task.stage, known_bound(task)
+    source, rigour, status, incumbent, seconds = "interval", PROVED, "attained", None, 0.0
+    for kind in dict.fromkeys((stage.kind, LP)):
+        if status == "optimal" or closed(task, best):
+            break
+        result = _minimised(task, kind)
+        seconds += result.seconds
+        if kind == stage.kind:
+            status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
+        if result.bound is None:
+            continue
+        found = float(outward(np.float64(-task.sense * result.bound), task.sense))
+        _check_attained(task, kind, found)
+        if task.sense * (best - found) > 0:
+            best, source, rigour = found, str(kind), result.rigour
+    name = stage.problem.network.parameter_names[task.parameter]
+    sense = "min" if task.sense < 0 else "max"
+    return Row(stage.start, stage.stop, name, sense, status, task.attained, incumbent, best, source, rigour, seconds)
+
+
+def known_bound(task: Task) -> float:
+    """The bound on the task's parameter that is known before any solve."""
+    ends = [task.stage.known.get((task.stage.stop, tensor)) for tensor in task.stage.problem.network.initial]
+    side = 0 if task.sense < 0 else 1
+    return float(np.concatenate([np.ravel(end[side]) for end in ends if end is not None])[task.parameter])
+
+
+def closed(task: Task, bound: float) -> bool:
+    """Whether a training run attains the bound, so that no solver can improve it."""
+    return task.sense * (bound - task.attained) <= RELATIVE_GAP * (1.0 + abs(task.attained))
+
+
+def _minimised(task: Task, kind: Formulation) -> SolveResult:
+    model, session = _opened(task.stage, kind)
+    direction: NDArray[np.float64] = np.zeros(task.stage.problem.network.size)
+    direction[task.parameter] = -task.sense
+    model.minimise(direction)
+    if kind.binaries:
+        model.assign(task.dataset)
+    result = session.solve(task.stage.time_limit, start=kind.binaries)
+    if result.status == "infeasible":
+        raise InfeasibleError(
+            f"S4: the solver calls the {kind} of steps {task.stage.start}…{task.stage.stop} infeasible, but the nominal run "
+            f"satisfies it; the instance is saved in {_saved(task, kind)}"
+        )
+    return result
+
+
+def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
+    if task.sense * (task.attained - bound) > AGREEMENT * (1.0 + abs(bound)):
+        name = task.stage.problem.network.parameter_names[task.parameter]
+        raise SoundnessError(
+            f"S9: the {kind} bound {bound} on {name} after step {task.stage.stop} excludes {task.attained}, which a training run "
+            f"attains; the instance is saved in {_saved(task, kind)}"
+        )
+
+
+def _saved(task: Task, kind: Formulation) -> Path:
+    model: Any = _opened(task.stage, kind)[0]
+    return Path(model.write(Path(mkdtemp(prefix="agtopt-unsound-")) / "instance.mps"))

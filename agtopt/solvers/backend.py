@@ -1,0 +1,31 @@
+"""One way to use any solver: open a session on a model, then minimise its objective as often as wanted."""
+
+from typing import Any, Protocol
+
+from agtopt.solvers.highs import HighsSession
+from agtopt.solvers.pyomo_session import PyomoSession
+from agtopt.solvers.registry import Solver
+from agtopt.solvers.result import SolveResult
+from agtopt.solvers.scip import ScipSession
+
+
+class Session(Protocol):
+    """A model that was handed to a solver once."""
+
+    def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
+        """Minimise the model's present objective, which must be linear.
+
+        Parameters
+        ----------
+        time_limit : float or None
+            Seconds for this solve; the bound reached by then is returned.
+        start : bool
+            Whether the variables' values are a feasible point to start from.
+        """
+        ...
+
+
+def open_session(solver: Solver, model: Any) -> Session:
+    """Hand a Pyomo model to a solver."""
+    own = {"highs": HighsSession, "scip": ScipSession}.get(solver.name)
+    return own(model) if own is not None else PyomoSession(solver, model)

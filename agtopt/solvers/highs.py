@@ -1,0 +1,146 @@
+"""HiGHS through its own arrays: the model is handed over once, then only the objective changes."""
+
+from dataclasses import dataclass
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+from scipy.sparse import csc_matrix
+
+from agtopt.errors import SolverUnavailableError
+from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
+from agtopt.solvers.safe_bound import safe_bound
+from agtopt.tolerances import FEASIBILITY, INTEGRALITY, RELATIVE_GAP
+
+Array = NDArray[np.float64]
+
+OPTIONS: dict[str, Any] = {
+    "output_flag": False,
+    "threads": 1,
+    "mip_rel_gap": RELATIVE_GAP,
+    "primal_feasibility_tolerance": FEASIBILITY,
+    "dual_feasibility_tolerance": FEASIBILITY,
+    "mip_feasibility_tolerance": INTEGRALITY,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """A linear model as arrays: min cost·x, row_lower ≤ matrix x ≤ row_upper, lower ≤ x ≤ upper, some x integer."""
+
+    matrix: csc_matrix
+    row_lower: Array
+    row_upper: Array
+    lower: Array
+    upper: Array
+    integer: NDArray[np.bool_]
+    columns: list[Any]
+
+    @classmethod
+    def of(cls, model: Any) -> "Arrays":
+        """Read a Pyomo model.
+
+        Raises
+        ------
+        SolverUnavailableError
+            If the model has a product of variables: HiGHS would answer "optimal" with a wrong bound.
+        """
+        try:
+            form = LinearStandardFormCompiler().write(model, mixed_form=True)
+        except Exception as error:
+            if "nonlinear" not in str(error).lower():
+                raise
+            raise SolverUnavailableError(
+                "solver: 'highs' cannot prove bounds of a model with products of continuous variables; use scip or gurobi"
+            ) from error
+        kinds = np.array([row.bound_type for row in form.rows])
+        columns = list(form.columns)
+        return cls(
+            form.A.tocsc(),
+            np.where(kinds <= 0, form.rhs, -np.inf),
+            np.where(kinds >= 0, form.rhs, np.inf),
+            np.array([-np.inf if v.lb is None else v.lb for v in columns]),
+            np.array([np.inf if v.ub is None else v.ub for v in columns]),
+            np.array([v.is_integer() for v in columns]),
+            columns,
+        )
+
+    def highs_lp(self) -> highspy.HighsLp:
+        """The same model as HiGHS takes it."""
+        lp = highspy.HighsLp()
+        lp.num_row_, lp.num_col_ = self.matrix.shape
+        lp.col_cost_ = np.zeros(lp.num_col_)
+        lp.col_lower_, lp.col_upper_ = self.lower, self.upper
+        lp.row_lower_, lp.row_upper_ = self.row_lower, self.row_upper
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = self.matrix.indptr
+        lp.a_matrix_.index_ = self.matrix.indices
+        lp.a_matrix_.value_ = self.matrix.data
+        if self.integer.any():
+            types = highspy.HighsVarType
+            lp.integrality_ = [types.kInteger if flag else types.kContinuous for flag in self.integer]
+        return lp
+
+
+class HighsSession:
+    """A linear model in the hands of HiGHS; see `backend.Session`."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.arrays = Arrays.of(model)
+        self.position = {id(variable): k for k, variable in enumerate(self.arrays.columns)}
+        self.highs = highspy.Highs()
+        for name, value in OPTIONS.items():
+            self.highs.setOptionValue(name, value)
+        self.highs.HandleKeyboardInterrupt = True
+        self.highs.passModel(self.arrays.highs_lp())
+
+    def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
+        cost, constant = self._cost()
+        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
+        # HiGHS counts the time of all runs of one object.
+        self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else self.highs.getRunTime() + time_limit)
+        if start and self.arrays.integer.any():
+            solution = highspy.HighsSolution()
+            solution.col_value = [variable.value for variable in self.arrays.columns]
+            self.highs.setSolution(solution)
+        began = perf_counter()
+        self.highs.solve()
+        seconds = perf_counter() - began
+        status = self._status()
+        if status == "interrupted":
+            raise KeyboardInterrupt
+        info = self.highs.getInfo()
+        if status == "optimal" and info.mip_dual_bound == np.inf and self.arrays.integer.any():
+            status = "infeasible"  # seen: no point left but the start, which presolve had cut off
+        feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        incumbent = info.objective_function_value + constant if feasible else None
+        if self.arrays.integer.any():
+            bound, rigour = info.mip_dual_bound, TOLERANCE
+        else:
+            a = self.arrays
+            duals = np.array(self.highs.getSolution().row_dual)
+            proved = safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals) if len(duals) else -np.inf
+            bound, rigour = proved, PROVED
+        return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)
+
+    def _cost(self) -> tuple[Array, float]:
+        expression = self.model.objective.expr
+        cost = np.zeros(len(self.arrays.columns))
+        for variable, coefficient in zip(expression.linear_vars, expression.linear_coefs, strict=True):
+            cost[self.position[id(variable)]] += coefficient
+        return cost, float(expression.constant)
+
+    def _status(self) -> str:
+        states = highspy.HighsModelStatus
+        return {
+            states.kOptimal: "optimal",
+            states.kTimeLimit: "time limit",
+            states.kInfeasible: "infeasible",
+            states.kUnboundedOrInfeasible: "infeasible",
+            states.kInterrupt: "interrupted",
+        }.get(self.highs.getModelStatus(), self.highs.modelStatusToString(self.highs.getModelStatus()).lower())

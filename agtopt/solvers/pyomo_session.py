@@ -1,0 +1,59 @@
+"""Any solver of Pyomo's ``contrib.solver`` family."""
+
+from math import isfinite
+from typing import Any
+
+from pyomo.common.errors import ApplicationError
+from pyomo.contrib.solver.common.factory import SolverFactory
+from pyomo.contrib.solver.common.results import TerminationCondition
+
+from agtopt.errors import SolverUnavailableError
+from agtopt.solvers.registry import Solver
+from agtopt.solvers.result import TOLERANCE, SolveResult
+from agtopt.tolerances import RELATIVE_GAP
+
+STATUS = {
+    TerminationCondition.convergenceCriteriaSatisfied: "optimal",
+    TerminationCondition.maxTimeLimit: "time limit",
+    TerminationCondition.provenInfeasible: "infeasible",
+    TerminationCondition.infeasibleOrUnbounded: "infeasible",
+    TerminationCondition.interrupted: "interrupted",
+}
+
+
+class PyomoSession:
+    """A model in the hands of a ``contrib.solver`` interface; see `backend.Session`."""
+
+    def __init__(self, solver: Solver, model: Any) -> None:
+        self.solver, self.model = solver, model
+        self.interface = SolverFactory(solver.interface)
+
+    def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
+        options: dict[str, Any] = {"load_solutions": False, "raise_exception_on_nonoptimal_result": False, "threads": 1}
+        if "rel_gap" in self.interface.config:
+            options["rel_gap"] = RELATIVE_GAP
+        if start and "warmstart_discrete_vars" in self.interface.config:
+            options["warmstart_discrete_vars"] = True
+        if time_limit is not None:
+            options["time_limit"] = time_limit
+        try:
+            results = self.interface.solve(self.model, **options)
+        except (ApplicationError, RuntimeError) as error:
+            raise SolverUnavailableError(f"solver: {self.solver.name!r} failed: {error}") from error
+        except Exception as error:
+            if type(error).__name__ == "GurobiError" and "size-limited" in str(error):
+                raise SolverUnavailableError(
+                    f"solver: the model is too large for this licence of {self.solver.name!r}; use scip or highs"
+                ) from error
+            raise
+        status = STATUS.get(results.termination_condition, results.termination_condition.name)
+        if status == "interrupted":
+            raise KeyboardInterrupt
+        bound = results.objective_bound
+        return SolveResult(
+            status,
+            bound if bound is not None and isfinite(bound) else None,
+            results.incumbent_objective,
+            TOLERANCE,
+            float(results.timing_info.wall_time),
+        )

@@ -1,0 +1,102 @@
+"""SCIP, handed a model once; branches on the adversary's selectors first."""
+
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import pyomo.environ as pyo
+import pyscipopt
+from pyomo.repn import generate_standard_repn
+
+from agtopt.solvers.result import TOLERANCE, SolveResult
+from agtopt.tolerances import FEASIBILITY, RELATIVE_GAP
+
+COMMON: dict[str, Any] = {
+    "limits/gap": RELATIVE_GAP,
+    "numerics/feastol": FEASIBILITY,
+    "misc/usesymmetry": 0,
+    "parallel/maxnthreads": 1,
+    "lp/threads": 1,
+}
+
+TREE: dict[str, Any] = {
+    "numerics/boundstreps": 1e-4,
+    "nodeselection/dfs/stdpriority": 1_000_000,
+    "branching/mostinf/priority": 1_000_000,
+    "conflict/enable": False,
+    **{f"propagating/{name}/freq": -1 for name in ("vbounds", "redcost", "rootredcost", "genvbounds", "obbt", "symmetry")},
+}
+"""For linear models with selectors: once those are fixed, propagation fixes the run, so a plain depth-first tree over them beats presolve,
+cuts and heuristics about tenfold (docs/decisions.md). Bounds that are passed on in small steps keep θ tight."""
+
+
+class ScipSession:
+    """A linear or quadratic model in the hands of SCIP; see `backend.Session`."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.scip = model, pyscipopt.Model()
+        self.scip.hideOutput()
+        priorities = model.component("priority") or {}
+        selected = False
+        self.variables: dict[int, tuple[Any, Any]] = {}
+        for variable in model.component_data_objects(pyo.Var):
+            kind = "B" if variable.is_binary() else "C"
+            added = self.scip.addVar(name=variable.name, lb=variable.lb, ub=variable.ub, vtype=kind)
+            self.variables[id(variable)] = (variable, added)
+            if variable.is_binary() and variable in priorities:
+                self.scip.chgVarBranchPriority(added, priorities[variable])
+                selected = True
+        linear = True
+        for row in model.component_data_objects(pyo.Constraint, active=True):
+            body, degree = self._expression(row.body)
+            linear = linear and degree <= 1
+            lower, upper = pyo.value(row.lower), pyo.value(row.upper)
+            if lower == upper:
+                self.scip.addCons(body == lower)
+                continue
+            if lower is not None:
+                self.scip.addCons(body >= lower)
+            if upper is not None:
+                self.scip.addCons(body <= upper)
+        self._set_options(tree=linear and selected)
+
+    def _set_options(self, tree: bool) -> None:
+        if tree:
+            self.scip.setPresolve(pyscipopt.SCIP_PARAMSETTING.OFF)
+            self.scip.setSeparating(pyscipopt.SCIP_PARAMSETTING.OFF)
+            self.scip.setHeuristics(pyscipopt.SCIP_PARAMSETTING.OFF)
+        for name, value in {**COMMON, **(TREE if tree else {})}.items():
+            self.scip.setParam(name, value)
+
+    def _expression(self, body: Any) -> tuple[Any, int]:
+        parts = generate_standard_repn(body, compute_values=True, quadratic=True)
+        terms = [
+            coefficient * self.variables[id(variable)][1]
+            for coefficient, variable in zip(parts.linear_coefs, parts.linear_vars, strict=True)
+        ]
+        terms += [
+            coefficient * self.variables[id(first)][1] * self.variables[id(second)][1]
+            for coefficient, (first, second) in zip(parts.quadratic_coefs, parts.quadratic_vars, strict=True)
+        ]
+        return pyscipopt.quicksum(terms) + parts.constant, 2 if parts.quadratic_vars else 1
+
+    def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
+        self.scip.freeTransform()
+        self.scip.setObjective(self._expression(self.model.objective.expr)[0], "minimize")
+        self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
+        if start:
+            solution = self.scip.createSol()
+            for variable, added in self.variables.values():
+                self.scip.setSolVal(solution, added, variable.value)
+            self.scip.addSol(solution)
+        began = perf_counter()
+        self.scip.optimizeNogil()
+        seconds = perf_counter() - began
+        state = self.scip.getStatus()
+        if state == "userinterrupt":
+            raise KeyboardInterrupt
+        status = {"optimal": "optimal", "gaplimit": "optimal", "timelimit": "time limit", "infeasible": "infeasible"}.get(state, state)
+        bound = self.scip.getDualbound()
+        known = isfinite(bound) and abs(bound) < self.scip.infinity()
+        incumbent = self.scip.getObjVal() if self.scip.getNSols() else None
+        return SolveResult(status, bound if known else None, incumbent, TOLERANCE, seconds)
