@@ -5,7 +5,7 @@ from typing import Any
 
 from agtopt.errors import InvalidInputError
 
-FORMATS = {".lp": "lp", ".mps": "mps"}
+ENDINGS = (".lp", ".mps")
 
 
 def write_model(model: Any, path: Path) -> Path:
@@ -27,9 +27,9 @@ def write_model(model: Any, path: Path) -> Path:
     InvalidInputError
         If the ending is another one, or the folder does not exist.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise InvalidInputError(f"path: {path.name!r} has the ending {path.suffix!r}; allowed are {', '.join(FORMATS)}")
+    if path.suffix not in ENDINGS:
+        raise InvalidInputError(f"path: {path.name!r} has the ending {path.suffix!r}; allowed are {' and '.join(ENDINGS)}")
     if not path.parent.is_dir():
         raise InvalidInputError(f"path: the folder {str(path.parent)!r} does not exist")
-    model.write(str(path), format=FORMATS[path.suffix.lower()], io_options={"symbolic_solver_labels": True})
+    model.write(str(path), io_options={"symbolic_solver_labels": True})
     return path

@@ -5,6 +5,10 @@ from typing import Any
 
 import pyomo.environ as pyo
 
+from agtopt.kinds import Formulation
+from agtopt.problem import Problem
+from agtopt.semantics.counting import count_steps
+
 
 @dataclass(frozen=True)
 class Size:
@@ -14,6 +18,16 @@ class Size:
     continuous: int
     linear: int
     quadratic: int
+
+
+def predicted_size(problem: Problem, kind: Formulation, start: int = 0, stop: int | None = None) -> Size:
+    """The largest size that a model of the steps start … stop−1 can have, without building it.
+
+    It is reached where no bound decides an indicator, without the cuts of conditional bounds (at most two rows per gradient entry and
+    parameter more).
+    """
+    counts = count_steps(problem, kind, start, problem.steps if stop is None else stop)
+    return Size(counts.binaries, counts.continuous, counts.linear, counts.quadratic)
 
 
 def counted_size(model: Any) -> Size:

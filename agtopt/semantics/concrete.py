@@ -108,7 +108,7 @@ def trajectories(
         part = slice(first, min(first + chunk, runs))
         size = part.stop - first
         ops = ConcreteOperations(
-            problem, torch.from_numpy(np.array(features[part] if many else features)), torch.from_numpy(encoded[part])
+            problem, torch.from_numpy(np.array(features[part] if many else features)), torch.from_numpy(np.array(encoded[part]))
         )
         start = {
             name: torch.from_numpy(np.array(value)).expand(size, *value.shape) for name, value in problem.network.initial.items()

@@ -15,9 +15,12 @@ COMMON: dict[str, Any] = {
     "limits/gap": RELATIVE_GAP,
     "numerics/feastol": FEASIBILITY,
     "misc/usesymmetry": 0,
+    "misc/allowstrongdualreds": False,
+    "misc/allowweakdualreds": False,
     "parallel/maxnthreads": 1,
     "lp/threads": 1,
 }
+"""Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4 too tight (S9; docs/decisions.md)."""
 
 TREE: dict[str, Any] = {
     "numerics/boundstreps": 1e-4,
@@ -58,6 +61,7 @@ class ScipSession:
                 self.scip.addCons(body >= lower)
             if upper is not None:
                 self.scip.addCons(body <= upper)
+        self.linear = linear
         self._set_options(tree=linear and selected)
 
     def _set_options(self, tree: bool) -> None:
@@ -84,7 +88,7 @@ class ScipSession:
         self.scip.freeTransform()
         self.scip.setObjective(self._expression(self.model.objective.expr)[0], "minimize")
         self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
-        if start:
+        if start and self.linear:
             solution = self.scip.createSol()
             for variable, added in self.variables.values():
                 self.scip.setSolVal(solution, added, variable.value)

@@ -1,0 +1,91 @@
+"""agtopt: how far can anyone who tampers with the training data push the trained model?"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from agtopt.domains import Interval, KnownBounds
+from agtopt.errors import (
+    AgtoptError,
+    InfeasibleError,
+    InvalidInputError,
+    MissingFileError,
+    SolverUnavailableError,
+    SoundnessError,
+    UnsupportedError,
+)
+from agtopt.kinds import IBP, LP, MILP, MIQCP, QCP
+from agtopt.problem import Bounded, Dataset, Dense, Flatten, Network, Problem, ReLU, Training
+
+if TYPE_CHECKING:
+    from agtopt.attacks import Attack, attack
+    from agtopt.certificates import PointCertificates, certify
+    from agtopt.compiler import CompiledModel, compile
+    from agtopt.drivers import Reach, bound
+    from agtopt.readers import load, save
+    from agtopt.report import Comparison, compare
+
+__version__ = "0.1.0"
+
+# torch, Pyomo and pandas take seconds to import: they wait until they are needed.
+_LATER = {
+    "Attack": "agtopt.attacks",
+    "attack": "agtopt.attacks",
+    "PointCertificates": "agtopt.certificates",
+    "certify": "agtopt.certificates",
+    "CompiledModel": "agtopt.compiler",
+    "compile": "agtopt.compiler",
+    "Reach": "agtopt.drivers",
+    "bound": "agtopt.drivers",
+    "load": "agtopt.readers",
+    "save": "agtopt.readers",
+    "Comparison": "agtopt.report",
+    "compare": "agtopt.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'agtopt' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "IBP",
+    "LP",
+    "MILP",
+    "MIQCP",
+    "QCP",
+    "AgtoptError",
+    "Attack",
+    "Bounded",
+    "Comparison",
+    "CompiledModel",
+    "Dataset",
+    "Dense",
+    "Flatten",
+    "InfeasibleError",
+    "Interval",
+    "InvalidInputError",
+    "KnownBounds",
+    "MissingFileError",
+    "Network",
+    "PointCertificates",
+    "Problem",
+    "ReLU",
+    "Reach",
+    "SolverUnavailableError",
+    "SoundnessError",
+    "Training",
+    "UnsupportedError",
+    "attack",
+    "bound",
+    "certify",
+    "compare",
+    "compile",
+    "load",
+    "save",
+]

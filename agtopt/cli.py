@@ -1,0 +1,216 @@
+"""The command line."""
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agtopt.attacks import attack
+from agtopt.certificates import certify as certify_points
+from agtopt.compiler import compile, predicted_size
+from agtopt.drivers import bound as bound_parameters
+from agtopt.errors import AgtoptError, InvalidInputError
+from agtopt.kinds import KINDS, Formulation, kind_named
+from agtopt.readers import load
+from agtopt.report import compare as compare_methods
+from agtopt.solvers import describe_solvers
+
+app = typer.Typer(
+    help="How far can anyone who tampers with the training data push the trained model?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+Folder = Annotated[Path, typer.Argument(help="Folder with problem.toml and arrays.npz.")]
+Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")]
+Window = Annotated[int | None, typer.Option(help="Steps per model; the full horizon by default.")]
+SolverName = Annotated[str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")]
+Conditional = Annotated[bool, typer.Option(help="Whether cuts tie quantities to the adversary's selectors.")]
+Workers = Annotated[int, typer.Option(help="Processes that solve side by side.", min=1)]
+Output = Annotated[Path | None, typer.Option(help="Also write the table to this CSV file.")]
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[Executor | None]:
+    if workers == 1:
+        yield None
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+def _show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
+    table = Table(title=title, title_justify="left")
+    for name in frame.columns:
+        table.add_column(name, justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    console.print(table)
+    if output is not None:
+        frame.to_csv(output, index=False)
+
+
+@app.command()
+def bound(
+    folder: Folder,
+    kind: Kind = "MILP",
+    window: Window = None,
+    stride: Annotated[int | None, typer.Option(help="Steps from one window to the next.")] = None,
+    solver: SolverName = None,
+    time_limit: TimeLimit = None,
+    conditional: Conditional = True,
+    workers: Workers = 1,
+    output: Output = None,
+) -> None:
+    """Bound every parameter that training can reach."""
+    problem = load(folder)
+    with _processes(workers) as pool:
+        reach = bound_parameters(problem, kind, window, stride, solver, time_limit, conditional, executor=pool, progress=True)
+    frame = pd.DataFrame(
+        {"parameter": problem.network.parameter_names, "lower": reach.domain.lower, "upper": reach.domain.upper}
+    )
+    _show(frame, problem.describe(), output)
+    console.print(f"{reach.method}: width {reach.domain.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
+
+
+@app.command()
+def compare(
+    folder: Folder,
+    kinds: Annotated[str, typer.Option(help="Kinds, separated by commas.")] = ",".join(KINDS),
+    windows: Annotated[str, typer.Option(help="Windows, separated by commas; 'full' is the whole horizon.")] = "full",
+    solver: SolverName = None,
+    time_limit: TimeLimit = 20.0,
+    conditional: Conditional = True,
+    workers: Workers = 1,
+    output: Output = None,
+) -> None:
+    """Width and time of several kinds and windows, beside what training attains."""
+    problem = load(folder)
+    lengths = [_window(word.strip()) for word in windows.split(",")]
+    with _processes(workers) as pool:
+        comparison = compare_methods(
+            problem, [word.strip() for word in kinds.split(",")], lengths, solver, time_limit, conditional, pool, progress=True
+        )
+    inner = comparison.inner
+    _show(comparison.table, problem.describe(), output)
+    how = "enumerated exactly" if inner.exact else "attained by sampled attacks (a lower bound)"
+    console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")
+
+
+def _window(word: str) -> int | None:
+    if word == "full":
+        return None
+    if not word.isdigit():
+        raise InvalidInputError(f"windows: {word!r} is not allowed; each must be a whole number or 'full'")
+    return int(word)
+
+
+@app.command()
+def certify(
+    folder: Folder,
+    points: Annotated[Path | None, typer.Option(help=".npz with arrays X and, if known, y; the training data by default.")] = None,
+    kind: Kind = "MILP",
+    window: Window = None,
+    solver: SolverName = None,
+    time_limit: TimeLimit = None,
+    conditional: Conditional = True,
+    workers: Workers = 1,
+    output: Output = None,
+) -> None:
+    """Which predictions no admissible adversary can change."""
+    problem = load(folder)
+    X, y = (problem.dataset.features, problem.dataset.labels) if points is None else _points(points)
+    with _processes(workers) as pool:
+        reach = bound_parameters(problem, kind, window, None, solver, time_limit, conditional, executor=pool, progress=True)
+    certificates = certify_points(reach, X, y)
+    frame = certificates.table()
+    _show(frame.head(20), f"{problem.describe()} (first 20 of {len(frame)} points)")
+    if output is not None:
+        frame.to_csv(output, index=False)
+    if certificates.nominal is not None:
+        console.print(f"certified stable: {int(certificates.stable.sum())} of {len(frame)} points")
+        if y is not None:
+            console.print(f"certified accuracy {certificates.certified_accuracy:.4f}, nominal {certificates.nominal_accuracy:.4f}")
+
+
+def _points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    if not path.exists():
+        raise InvalidInputError(f"points: {path} does not exist")
+    with np.load(path, allow_pickle=False) as archive:
+        if "X" not in archive.files:
+            raise InvalidInputError(f"points: {path} has no array 'X'")
+        return archive["X"], archive["y"] if "y" in archive.files else None
+
+
+@app.command()
+def export(
+    folder: Folder,
+    to: Annotated[Path, typer.Option(help="File to write; ends in .lp or .mps.")],
+    kind: Kind = "MILP",
+    parameter: Annotated[str | None, typer.Option(help="Parameter in the objective, e.g. 'dense1_weight[0,3]'.")] = None,
+    sense: Annotated[str, typer.Option(help="min or max (max is written as the minimum of the negative).")] = "min",
+    conditional: Conditional = True,
+) -> None:
+    """Write the model of the whole horizon for another solver."""
+    problem = load(folder)
+    names = problem.network.parameter_names
+    wanted = names[0] if parameter is None else parameter
+    if wanted not in names:
+        raise InvalidInputError(f"parameter: {wanted!r} does not exist; allowed are {', '.join(names[:4])}, …")
+    if sense not in ("min", "max"):
+        raise InvalidInputError(f"sense: {sense!r} is not allowed; it must be min or max")
+    model = compile(problem, kind, conditional=conditional)
+    direction = np.zeros(len(names))
+    direction[names.index(wanted)] = 1.0 if sense == "min" else -1.0
+    model.write(to, direction)
+    size = model.size
+    console.print(
+        f"{to}: {kind.upper()}, {sense} {wanted}, {size.binaries} binaries, {size.continuous} continuous variables, "
+        f"{size.linear} linear and {size.quadratic} quadratic constraints"
+    )
+
+
+@app.command()
+def solvers() -> None:
+    """What is installed, licensed, and which kinds each solver takes."""
+    _show(pd.DataFrame(describe_solvers()), "Solvers")
+
+
+@app.command()
+def info(folder: Folder) -> None:
+    """What a problem is, and how large its models are at most."""
+    problem = load(folder)
+    count = problem.perturbation.count(problem.dataset, problem.training.loss)
+    console.print(problem.describe())
+    console.print(f"admissible datasets: {'infinitely many' if np.isinf(count) else int(count)}")
+    sizes = [
+        {"kind": kind.name, **vars(predicted_size(problem, kind))} for kind in KINDS.values() if isinstance(kind, Formulation)
+    ]
+    _show(pd.DataFrame(sizes), "Largest size of the whole horizon (predicted; bounds that decide indicators make it smaller)")
+
+
+def main() -> None:
+    """Entry point: an AgtoptError is one line and exit code 2."""
+    try:
+        app()
+    except AgtoptError as error:
+        Console(stderr=True, soft_wrap=True).print(f"agtopt: {error}", style="bold red", markup=False, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

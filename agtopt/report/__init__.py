@@ -1,0 +1,5 @@
+"""Tables and pictures."""
+
+from agtopt.report.compare import Comparison, compare
+
+__all__ = ["Comparison", "compare"]

@@ -1,0 +1,115 @@
+"""Compare kinds and windows on one problem."""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from agtopt.attacks import Attack, attack
+from agtopt.drivers import Reach, bound
+from agtopt.errors import InvalidInputError
+from agtopt.kinds import IBP, KINDS, Formulation, Propagation, kind_named
+from agtopt.problem import Problem
+from agtopt.report.plots import plot_comparison
+from agtopt.solvers import PROVED
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Widths and times of several methods on one problem.
+
+    Attributes
+    ----------
+    problem : Problem
+    inner : Attack
+        What training attains: the exact hull where it was enumerated.
+    results : tuple of Reach
+    windows : tuple of int or None
+        The window of each result; None is the full horizon.
+    """
+
+    problem: Problem
+    inner: Attack
+    results: tuple[Reach, ...]
+    windows: tuple[int | None, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per method and window.
+
+        ``width`` is Σ(upper − lower) of the final domain, ``to_ibp`` and ``to_attained`` its ratios to the width of IBP and of the attained
+        parameters, ``seconds`` the wall-clock time of the whole method, ``solves`` how many bounds needed a solver, ``proved`` how many of the
+        final bounds are proved without trust in a solver, ``status`` whether every solve ended at its optimum.
+        """
+        ibp = next((result.domain.width() for result in self.results if result.method == IBP), None)
+        return pd.DataFrame(
+            [self._row(result, window, ibp) for result, window in zip(self.results, self.windows, strict=True)]
+        )
+
+    def _row(self, result: Reach, window: int | None, ibp: float | None) -> dict[str, Any]:
+        attained, width = self.inner.domain.width(), result.domain.width()
+        solved = [row for row in result.rows if row.seconds > 0]
+        final = [row for row in result.rows if row.stop == self.problem.steps]
+        stopped = [row for row in solved if row.status != "optimal"]
+        status = "interrupted" if result.interrupted else (f"{len(stopped)} at their limit" if stopped else "optimal")
+        return {
+            "method": str(result.method),
+            "window": "full" if window is None else str(window),
+            "width": width,
+            "to_ibp": width / ibp if ibp else float("nan"),
+            "to_attained": width / attained if attained else float("nan"),
+            "seconds": result.seconds,
+            "solves": len(solved),
+            "proved": f"{sum(row.rigour == PROVED for row in final)}/{len(final)}" if final else "all",
+            "status": status,
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw width against time; returns the axes."""
+        return plot_comparison(self.table, ax)
+
+
+def compare(
+    problem: Problem,
+    methods: Sequence[str | Formulation | Propagation] = tuple(KINDS),
+    windows: Sequence[int | None] = (None,),
+    solver: str | None = None,
+    time_limit: float | None = None,
+    conditional: bool = True,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Comparison:
+    """Bound the parameters by several methods and windows.
+
+    Parameters
+    ----------
+    problem : Problem
+    methods : sequence of str, Formulation or Propagation
+        All kinds by default; IBP has no window and is run once.
+    windows : sequence of int or None
+        None is the full horizon.
+    solver, time_limit, conditional, executor, progress
+        As in `agtopt.bound`.
+
+    Returns
+    -------
+    Comparison
+        Its ``table`` is a pandas DataFrame.
+
+    Raises
+    ------
+    InvalidInputError
+        If a method is unknown or nothing is left to compare.
+    """
+    kinds = [kind_named(method) for method in methods]
+    if not kinds or not windows:
+        raise InvalidInputError("compare: no method or no window is left; name at least one of each")
+    results: list[Reach] = []
+    lengths: list[int | None] = []
+    for kind in kinds:
+        for window in windows if isinstance(kind, Formulation) else (None,):
+            results.append(bound(problem, kind, window, None, solver, time_limit, conditional, executor=executor, progress=progress))
+            lengths.append(window)
+    return Comparison(problem, attack(problem), tuple(results), tuple(lengths))
