@@ -14,12 +14,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agtopt.attacks import attack
 from agtopt.certificates import certify as certify_points
 from agtopt.compiler import compile, predicted_size
 from agtopt.drivers import bound as bound_parameters
 from agtopt.errors import AgtoptError, InvalidInputError
-from agtopt.kinds import KINDS, Formulation, kind_named
+from agtopt.kinds import KINDS, Formulation
 from agtopt.readers import load
 from agtopt.report import compare as compare_methods
 from agtopt.solvers import describe_solvers
@@ -78,9 +77,7 @@ def bound(
     problem = load(folder)
     with _processes(workers) as pool:
         reach = bound_parameters(problem, kind, window, stride, solver, time_limit, conditional, executor=pool, progress=True)
-    frame = pd.DataFrame(
-        {"parameter": problem.network.parameter_names, "lower": reach.domain.lower, "upper": reach.domain.upper}
-    )
+    frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": reach.domain.lower, "upper": reach.domain.upper})
     _show(frame, problem.describe(), output)
     console.print(f"{reach.method}: width {reach.domain.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
 
@@ -195,9 +192,7 @@ def info(folder: Folder) -> None:
     count = problem.perturbation.count(problem.dataset, problem.training.loss)
     console.print(problem.describe())
     console.print(f"admissible datasets: {'infinitely many' if np.isinf(count) else int(count)}")
-    sizes = [
-        {"kind": kind.name, **vars(predicted_size(problem, kind))} for kind in KINDS.values() if isinstance(kind, Formulation)
-    ]
+    sizes = [{"kind": kind.name, **vars(predicted_size(problem, kind))} for kind in KINDS.values() if isinstance(kind, Formulation)]
     _show(pd.DataFrame(sizes), "Largest size of the whole horizon (predicted; bounds that decide indicators make it smaller)")
 
 

@@ -1,7 +1,7 @@
 """Every number that loosens a bound or decides whether two bounds agree, each with its reason."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps)
 """2**-52, twice the rounding error of one float64 operation: a bound with it covers our own evaluation *and* that of any
@@ -28,10 +28,11 @@ AGREEMENT = 1e-6
 """Relative to (1 + |value|): bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
 
 
-def outward(bound: NDArray[np.float64], sense: int) -> NDArray[np.float64]:
+def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:
     """Move bounds outward by the margin (S9); `sense` is -1 for lower and +1 for upper bounds.
 
     Bounds from intervals need it too once they become rows of a model: rows that leave less room than a solver's tolerance have been
     declared infeasible although the nominal run satisfies them.
     """
-    return bound + sense * BOUND_MARGIN * (1.0 + np.abs(bound))
+    values = np.asarray(bound, dtype=np.float64)
+    return values + sense * BOUND_MARGIN * (1.0 + np.abs(values))

@@ -48,7 +48,8 @@ class PointCertificates:
     def stable(self) -> NDArray[np.bool_]:
         """Whether every model in the domain predicts the nominal class."""
         nominal, reachable = self._classified()
-        return (reachable.sum(axis=1) == 1) & reachable[np.arange(len(nominal)), _positions(self.problem, nominal)]
+        alone: NDArray[np.bool_] = reachable.sum(axis=1) == 1
+        return alone & reachable[np.arange(len(nominal)), _positions(self.problem, nominal)]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -56,7 +57,8 @@ class PointCertificates:
         nominal, _ = self._classified()
         if self.labels is None:
             raise InvalidInputError("certify: no labels were given, so correctness is not known; pass y")
-        return self.stable & (nominal == self.labels)
+        right: NDArray[np.bool_] = nominal == self.labels
+        return self.stable & right
 
     @property
     def certified_accuracy(self) -> float:
@@ -134,14 +136,15 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None) -> PointCert
     return PointCertificates(problem, str(reach.method), lower, upper, nominal, reachable, labels)
 
 
-def output_bounds(
-    problem: Problem, domain: Interval, points: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def output_bounds(problem: Problem, domain: Interval, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds of the network's output, each (m, outputs), over all parameters in a domain (interval propagation)."""
     ops = BudgetedIntervals(problem)
     output, _ = forward(ops, problem.network, ranges(problem.network, domain), ops.constant(np.array(points)))
     # NaN certifies nothing: it becomes the whole line.
-    return np.nan_to_num(output.lower.numpy(), nan=-np.inf, posinf=np.inf, neginf=-np.inf), np.nan_to_num(output.upper.numpy(), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    lower, upper = (
+        np.nan_to_num(end.numpy(), nan=worst, posinf=np.inf, neginf=-np.inf) for end, worst in zip(output, (-np.inf, np.inf), strict=True)
+    )
+    return lower, upper
 
 
 def _positions(problem: Problem, labels: NDArray[np.int64]) -> NDArray[np.int64]:

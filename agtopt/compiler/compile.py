@@ -12,6 +12,7 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from agtopt.compiler.branches import branch_bounds, learn_branches
 from agtopt.compiler.export import write_model
 from agtopt.compiler.size import Size, counted_size
 from agtopt.domains import Interval, KnownBounds
@@ -20,9 +21,7 @@ from agtopt.formulation.affine import Affine
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.concrete import trajectory
-from agtopt.semantics.interval import branch_steps
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
-from agtopt.tolerances import outward
 
 
 @dataclass(eq=False)
@@ -242,29 +241,8 @@ def compile(
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
         written = list(write_steps(ops, start, last, domain))
         _prioritise(model)
-    theta, boxes = ([list(column) for column in zip(*written, strict=True)])
+    theta, boxes = [list(column) for column in zip(*written, strict=True)]
     return CompiledModel(problem, formulation, start, last, model, boxes, theta, ops)
-
-
-def branch_bounds(problem: Problem, start: int, domain: Interval, stop: int) -> BranchBounds | None:
-    """θ_t when only one sample is touched, for each vulnerable sample; None unless the budget is one."""
-    samples = problem.perturbation.touchable(len(problem.dataset))
-    if problem.perturbation.n != 1 or not len(samples):
-        return None
-    touched = np.zeros((1 + len(samples), len(problem.dataset)), dtype=bool)
-    touched[1 + np.arange(len(samples)), samples] = True
-    lower, upper = zip(*branch_steps(problem, touched, start, domain, stop), strict=True)
-    if not all(np.isfinite(ends).all() for ends in (*lower, *upper)):
-        return None
-    return BranchBounds(samples, np.stack(lower), np.stack(upper))
-
-
-def learn_branches(problem: Problem, known: KnownBounds, branches: BranchBounds, start: int, stop: int) -> None:
-    for t in range(start, stop):
-        lower = problem.network.unflatten(outward(branches.lower[t - start].min(axis=0), -1))
-        upper = problem.network.unflatten(outward(branches.upper[t - start].max(axis=0), 1))
-        for tensor in problem.network.initial:
-            known.shrink((t + 1, tensor), lower[tensor], upper[tensor])
 
 
 def _excess(value: float, lower: float | None, upper: float | None) -> float:

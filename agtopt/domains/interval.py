@@ -32,9 +32,7 @@ class Interval:
             values.setflags(write=False)
             object.__setattr__(self, end, values)
         if self.lower.shape != self.upper.shape or self.lower.ndim != 1:
-            raise InvalidInputError(
-                f"interval: lower has shape {self.lower.shape} and upper {self.upper.shape}; both must be (p,)"
-            )
+            raise InvalidInputError(f"interval: lower has shape {self.lower.shape} and upper {self.upper.shape}; both must be (p,)")
         bad = ~(self.lower <= self.upper)
         if bad.any():
             k = int(np.argmax(bad))

@@ -8,17 +8,18 @@ from uuid import uuid4
 import numpy as np
 
 from agtopt.attacks import Attack, sampled_attack
-from agtopt.compiler.compile import branch_bounds, learn_branches
+from agtopt.compiler.branches import branch_bounds, learn_branches
 from agtopt.domains import Interval, KnownBounds
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach, Row
-from agtopt.drivers.stage import Stage, Task, closed, known_bound, run_task
+from agtopt.drivers.stage import Stage, Task, run_task
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import number, whole
 from agtopt.semantics.interval import interval_steps
-from agtopt.solvers import choose, PROVED
+from agtopt.semantics.symbolic import BranchBounds
+from agtopt.solvers import choose
 
 
 def bound(
@@ -126,7 +127,8 @@ class _Run:
         self.problem, self.kind, self.solver, self.time_limit = problem, kind, solver, time_limit
         self.conditional, self.executor, self.attained = conditional, executor, attained
         self.known, self.rows = KnownBounds(), list[Row]()
-        self.opened, self.branches = -1, None
+        self.opened = -1
+        self.branches: BranchBounds | None = None
         self._learn(0, Interval.point(problem.initial))
         for t, box in enumerate(interval_steps(problem), start=1):
             self._learn(t, box)
@@ -161,7 +163,17 @@ class _Run:
     def tighten(self, start: int, stop: int, bar: Progress) -> None:
         """Bound every parameter of θ_stop over the window start … stop."""
         stage = Stage(
-            uuid4().hex, self.problem, self.kind, start, stop, self.domain(start), self.known, self.conditional, self.branches, self.solver, self.time_limit
+            uuid4().hex,
+            self.problem,
+            self.kind,
+            start,
+            stop,
+            self.domain(start),
+            self.known,
+            self.conditional,
+            self.branches,
+            self.solver,
+            self.time_limit,
         )
         tasks = [self._task(stage, k, sense) for k in range(self.problem.network.size) for sense in (-1, 1)]
         lower, upper = (np.array(end) for end in (self.domain(stop).lower, self.domain(stop).upper))

@@ -70,9 +70,7 @@ class Task:
 
 @lru_cache(maxsize=4)
 def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
-    model = compile(
-        stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches
-    )
+    model = compile(stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches)
     model.minimise(np.zeros(stage.problem.network.size))
     # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for solver.
     solver = choose(stage.solver if kind == stage.kind else None, model.quadratic, kind.binaries)
@@ -103,7 +101,7 @@ def run_task(task: Task) -> Row:
             status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
         if result.bound is None:
             continue
-        found = float(outward(np.float64(-task.sense * result.bound), task.sense))
+        found = float(outward(-task.sense * result.bound, task.sense))
         _check_attained(task, kind, found)
         if task.sense * (best - found) > 0:
             best, source, rigour = found, str(kind), result.rigour

@@ -68,6 +68,8 @@ class Affine:
 
     def broadcast(self, shape: tuple[int, ...]) -> "Affine":
         """The same entries, repeated to `shape`."""
+        if self.constant.shape == shape:
+            return self
         return self.map(lambda array, extra: np.broadcast_to(array, (*shape, *array.shape[array.ndim - extra :])))
 
     def __add__(self, other: "Affine | Array | float") -> "Affine":
@@ -165,7 +167,7 @@ class Site:
 
     block: Any
     name: str
-    samples: Sequence[int] | None = None
+    samples: Sequence[int] | NDArray[np.int64] | None = None
     replay: list[Assignment] = field(default_factory=list)
 
     def assign(self, target: Affine, where: Mask, compute: Callable[[], Array]) -> None:

@@ -1,7 +1,7 @@
 r"""The gated indicator of a margin.
 
-:math:`h = g \cdot 1[m > 0]` for an indicator g and a margin :math:`m \in [l, u]` is 0 when :math:`u < 0` and g when :math:`l > 0`; otherwise, with
-:math:`h \in \{0, 1\}`,
+:math:`h = g \cdot 1[m > 0]` for an indicator g and a margin :math:`m \in [l, u]` is 0 when :math:`u < 0` and g when
+:math:`l > 0`; otherwise, with :math:`h \in \{0, 1\}`,
 
 .. math:: h \le g, \quad m \le u (h + 1 - g), \quad m \ge l (1 - h).
 
@@ -11,7 +11,7 @@ Where the product is kept (QCP), :math:`h = g k` with :math:`m \le u k, m \ge l 
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Site
+from agtopt.formulation.affine import Affine, Array, Mask, Site
 from agtopt.formulation.product import kept_product
 
 
@@ -20,20 +20,21 @@ def gated_indicator(site: Site, margin: Affine, gate: Affine, low: Array, high: 
     possible = gate.varies | (gate.constant != 0.0)
     undecided = (low <= 0.0) & (high >= 0.0) & possible
     gated = undecided & gate.varies
-    on = (low > 0.0) & possible
+    on: Mask = (low > 0.0) & possible
     decided = gate * on.astype(np.float64)
 
     def sign() -> Array:
-        return (margin.values() > 0.0).astype(np.float64)
+        signs: Array = (margin.values() > 0.0).astype(np.float64)
+        return signs
 
     if bilinear and not binaries and gated.any():
         inner = site.variables("_sign", 0.0, 1.0, gated)
         site.assign(inner, gated, sign)
         site.rows("_sign_on", margin - inner * high, gated, upper=0.0)
         site.rows("_sign_off", margin + inner * low, gated, lower=low)
-        zero = Affine.known(np.zeros(gated.shape))
-        stacked = (factor.reshape(*gated.shape, 1) for factor in (gate, inner))
-        kept = kept_product(site, "", *stacked, zero, (np.zeros(gated.shape), np.ones(gated.shape)), gated)
+        zero, one = np.zeros(gated.shape), np.ones(gated.shape)
+        factors = gate.reshape(*gated.shape, 1), inner.reshape(*gated.shape, 1)
+        kept = kept_product(site, "", *factors, Affine.known(zero), (zero, one), gated)
         free = site.variables("_free", 0.0, 1.0, undecided & ~gated)
         site.assign(free, undecided & ~gated, lambda: gate.values() * sign())
         active = kept + free

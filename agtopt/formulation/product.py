@@ -51,9 +51,7 @@ def mccormick(site: Site, suffix: str, first: Affine, second: Affine, bounds: tu
     return product
 
 
-def kept_product(
-    site: Site, suffix: str, first: Affine, second: Affine, rest: Affine, bounds: Bounds, where: Mask
-) -> Affine:
+def kept_product(site: Site, suffix: str, first: Affine, second: Affine, rest: Affine, bounds: Bounds, where: Mask) -> Affine:
     """w = rest + Σ first · second, kept as one quadratic row for each entry in `where`.
 
     Parameters
@@ -68,9 +66,7 @@ def kept_product(
     result = site.variables(suffix, *bounds, where)
     site.assign(result, where, lambda: rest.values() + _sum_of_products(first, second))
     rows: list[tuple[Any, Any, Any]] = []
-    for entry, defined, remainder in zip(
-        np.argwhere(where), result[where].expressions(), rest[where].expressions(), strict=True
-    ):
+    for entry, defined, remainder in zip(np.argwhere(where), result[where].expressions(), rest[where].expressions(), strict=True):
         factors = first[tuple(entry)], second[tuple(entry)]
         both = factors[0].varies & factors[1].varies
         products = zip(factors[0][both].expressions(), factors[1][both].expressions(), strict=True)

@@ -4,8 +4,8 @@ r"""The rectifier and its derivative.
 
 .. math:: a \ge 0, \quad a \ge z, \quad a \le z - l (1 - d), \quad a \le u d.
 
-d is the derivative that the backward pass uses; z = 0 leaves it free (S2). With d relaxed to [0, 1] the projection onto (z, a) is the triangle
-:math:`a \le u (z - l) / (u - l)`.
+d is the derivative that the backward pass uses; z = 0 leaves it free (S2). With d relaxed to [0, 1] the projection onto (z, a)
+is the triangle :math:`a \le u (z - l) / (u - l)`.
 """
 
 import numpy as np

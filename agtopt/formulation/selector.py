@@ -1,7 +1,8 @@
 r"""The adversary's choices: selectors, perturbed data, and cuts that are conditional on a selector.
 
-:math:`s_i \in \{0, 1\}` says whether sample i is changed, :math:`\sum_i s_i \le n`. Features :math:`|\tilde x_{ij} - x_{ij}| \le \epsilon s_i`, regression labels
-:math:`|\tilde y_i - y_i| \le \nu s_i`, flipped classes only where :math:`s_i = 1`.
+:math:`s_i \in \{0, 1\}` says whether sample i is changed, :math:`\sum_i s_i \le n`. Features
+:math:`|\tilde x_{ij} - x_{ij}| \le \epsilon s_i`, regression labels :math:`|\tilde y_i - y_i| \le \nu s_i`, flipped classes only where
+:math:`s_i = 1`.
 """
 
 import numpy as np
@@ -45,7 +46,9 @@ def label_flip(site: Site, nominal: Array, selectors: Affine, own: bool, binarie
     return label
 
 
-def conditional_cuts(site: Site, suffix: str, value: Affine, clean: tuple[Array, Array], touched: tuple[Array, Array], selectors: Affine, where: Mask) -> None:
+def conditional_cuts(
+    site: Site, suffix: str, value: Affine, clean: tuple[Array, Array], touched: tuple[Array, Array], selectors: Affine, where: Mask
+) -> None:
     r"""Tie a quantity of a sample to its selector.
 
     With the range :math:`[v_L, v_U]` of the sample as it stands and :math:`[\tilde v_L, \tilde v_U]` under its worst perturbation:

@@ -35,8 +35,7 @@ class Dataset:
             raise InvalidInputError(f"dataset.features: shape {self.features.shape} is not allowed; it must be (N, …), N >= 1")
         if self.labels.ndim not in (1, 2) or len(self.labels) != len(self.features):
             raise InvalidInputError(
-                f"dataset.labels: shape {self.labels.shape} does not fit {len(self.features)} samples; "
-                "it must be (N,) or (N, outputs)"
+                f"dataset.labels: shape {self.labels.shape} does not fit {len(self.features)} samples; it must be (N,) or (N, outputs)"
             )
 
     def __len__(self) -> int:

@@ -36,8 +36,7 @@ class Dense(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         if input_shape != (self.inputs,):
             raise InvalidInputError(
-                f"network: Dense({self.inputs}, {self.outputs}) does not fit an input of shape {input_shape}; "
-                f"it takes ({self.inputs},)"
+                f"network: Dense({self.inputs}, {self.outputs}) does not fit an input of shape {input_shape}; it takes ({self.inputs},)"
             )
         return (self.outputs,)
 

@@ -43,7 +43,8 @@ class Loss:
                 f"dataset.labels: {labels[allowed][0]:g} is not allowed; "
                 f"loss {self.name!r} takes the labels {', '.join(map(str, self.classes))}"
             )
-        return (labels[..., np.newaxis] == np.array(self.classes)).astype(np.float64)
+        indicators: NDArray[np.float64] = (labels[..., np.newaxis] == np.array(self.classes)).astype(np.float64)
+        return indicators
 
 
 @dataclass(frozen=True)

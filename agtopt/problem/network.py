@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -48,29 +49,19 @@ class Network:
         sinks = [node for node in self.graph if self.graph.out_degree(node) == 0]
         if len(sinks) != 1 or sinks == [INPUT]:
             raise InvalidInputError(f"network: one output layer is needed, found {sinks}")
-        expected = {
-            f"{node}_{role}": shape
-            for node in self.nodes
-            for role, shape in self.layer(node).parameter_shapes().items()
-        }
+        expected = {f"{node}_{role}": shape for node in self.nodes for role, shape in self.layer(node).parameter_shapes().items()}
         if set(expected) != set(self.initial):
-            raise InvalidInputError(
-                f"network.initial: has tensors {sorted(self.initial)}; the layers need {sorted(expected)}"
-            )
+            raise InvalidInputError(f"network.initial: has tensors {sorted(self.initial)}; the layers need {sorted(expected)}")
         tensors = {name: finite_array(f"network.initial[{name!r}]", self.initial[name]) for name in expected}
         for name, shape in expected.items():
             if tensors[name].shape != shape:
-                raise InvalidInputError(
-                    f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must be {shape}"
-                )
+                raise InvalidInputError(f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must be {shape}")
         object.__setattr__(self, "initial", tensors)
         if len(self.shapes[self.output]) != 1:
             raise InvalidInputError(f"network: the output has shape {self.shapes[self.output]}; it must be flat, (outputs,)")
 
     @classmethod
-    def chain(
-        cls, layers: Sequence[Layer], input_shape: Shape, initial: Mapping[str, ArrayLike] | Sequence[ArrayLike]
-    ) -> "Network":
+    def chain(cls, layers: Sequence[Layer], input_shape: Shape, initial: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> "Network":
         """Layers one behind the other, named ``dense1``, ``relu1``, …; `initial` by name or in the order of the layers."""
         graph = nx.DiGraph()
         previous = INPUT
@@ -109,7 +100,7 @@ class Network:
         generator = np.random.default_rng(whole("seed", seed, 0))
         layers: list[Layer] = []
         initial: list[NDArray[np.float64]] = []
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        for inputs, outputs in pairwise(sizes):
             layer = Dense(inputs, outputs, bias)
             bound = 1.0 / np.sqrt(inputs)
             initial += [generator.uniform(-bound, bound, shape) for shape in layer.parameter_shapes().values()]
@@ -171,11 +162,7 @@ class Network:
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
         """Name of every entry of the flattened parameters, e.g. ``"dense1_weight[0,3]"``; length p."""
-        return tuple(
-            f"{name}[{','.join(map(str, index))}]"
-            for name, value in self.initial.items()
-            for index in np.ndindex(value.shape)
-        )
+        return tuple(f"{name}[{','.join(map(str, index))}]" for name, value in self.initial.items() for index in np.ndindex(value.shape))
 
     @property
     def size(self) -> int:
@@ -187,7 +174,7 @@ class Network:
         parts = []
         for name, value in self.initial.items():
             array = np.asarray(tensors[name], dtype=np.float64)
-            parts.append(array.reshape(array.shape[: array.ndim - value.ndim] + (-1,)))
+            parts.append(array.reshape(*array.shape[: array.ndim - value.ndim], -1))
         return np.concatenate(parts, axis=-1)
 
     def unflatten(self, theta: ArrayLike) -> dict[str, NDArray[np.float64]]:

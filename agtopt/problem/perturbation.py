@@ -137,7 +137,7 @@ class Bounded:
         if self.eps > 0 or self.q == inf:
             return inf
         touchable, others = len(self.touchable(len(nominal))), len(loss.classes or ()) - 1
-        return sum(comb(touchable, k) * others**k for k in range(min(self.n, touchable) + 1))
+        return sum(comb(touchable, k) * int(others**k) for k in range(min(self.n, touchable) + 1))
 
     def enumerate(self, nominal: Dataset, loss: Loss) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Every admissible dataset of a finite model, as (samples changed, their labels); the nominal one first."""

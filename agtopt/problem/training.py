@@ -94,4 +94,4 @@ class Training:
     def learning_rates(self, steps: int) -> NDArray[np.float64]:
         """α_t for each of this many steps, shape (steps,)."""
         epoch = np.arange(steps) // (steps // self.epochs)
-        return self.learning_rate / (1.0 + self.decay * epoch)
+        return np.asarray(self.learning_rate / (1.0 + self.decay * epoch), dtype=np.float64)

@@ -23,9 +23,7 @@ def _(layer: Dense, ops: Ops, node: str, saved: Any, delta: Any) -> Parameters:
 
 
 @singledispatch
-def backward_layer(
-    layer: Layer, ops: Ops, node: str, parameters: Parameters, saved: Any, delta: Any, input_shape: tuple[int, ...]
-) -> Any:
+def backward_layer(layer: Layer, ops: Ops, node: str, parameters: Parameters, saved: Any, delta: Any, input_shape: tuple[int, ...]) -> Any:
     """∂L/∂input of a layer from ∂L/∂output `delta` (register a function per layer type)."""
     raise UnsupportedError(f"network: layer {type(layer).__name__} at {node!r} has no backward pass")
 

@@ -21,9 +21,7 @@ def step(ops: Ops, problem: Problem, t: int, parameters: Parameters) -> Paramete
     x, y = ops.begin(t)
     per_sample = gradients(ops, problem, parameters, x, y)
     rate = float(problem.learning_rates[t])
-    return {
-        name: ops.descend(parameters[name], ops.aggregate(per_sample[name], name), rate, name) for name in problem.network.initial
-    }
+    return {name: ops.descend(parameters[name], ops.aggregate(per_sample[name], name), rate, name) for name in problem.network.initial}
 
 
 def train(ops: Ops, problem: Problem, parameters: Parameters, start: int, stop: int) -> Iterator[Parameters]:

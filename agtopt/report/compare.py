@@ -39,14 +39,12 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row per method and window.
 
-        ``width`` is Σ(upper − lower) of the final domain, ``to_ibp`` and ``to_attained`` its ratios to the width of IBP and of the attained
-        parameters, ``seconds`` the wall-clock time of the whole method, ``solves`` how many bounds needed a solver, ``proved`` how many of the
-        final bounds are proved without trust in a solver, ``status`` whether every solve ended at its optimum.
+        ``width`` is Σ(upper − lower) of the final domain, ``to_ibp`` and ``to_attained`` its ratios to the width of IBP and of the
+        attained parameters, ``seconds`` the wall-clock time of the whole method, ``solves`` how many bounds needed a solver, ``proved``
+        how many of the final bounds are proved without trust in a solver, ``status`` whether every solve ended at its optimum.
         """
         ibp = next((result.domain.width() for result in self.results if result.method == IBP), None)
-        return pd.DataFrame(
-            [self._row(result, window, ibp) for result, window in zip(self.results, self.windows, strict=True)]
-        )
+        return pd.DataFrame([self._row(result, window, ibp) for result, window in zip(self.results, self.windows, strict=True)])
 
     def _row(self, result: Reach, window: int | None, ibp: float | None) -> dict[str, Any]:
         attained, width = self.inner.domain.width(), result.domain.width()

@@ -59,7 +59,7 @@ class ConcreteOperations:
         return value.flatten(start_dim=self.sample_axis + 1)
 
     def unflatten(self, value: Tensor, shape: tuple[int, ...]) -> Tensor:
-        return value.unflatten(-1, shape)
+        return value.reshape(*value.shape[:-1], *shape)
 
     def column(self, value: Tensor, index: int) -> Tensor:
         return value[..., index : index + 1]
@@ -81,9 +81,7 @@ def einsum(subscripts: str, first: Tensor, second: Tensor) -> Tensor:
     return torch.einsum(f"...{left},...{right}->...{output}", first, second)
 
 
-def trajectories(
-    problem: Problem, features: NDArray[np.float64], labels: NDArray[np.float64]
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def trajectories(problem: Problem, features: NDArray[np.float64], labels: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Train on many datasets at once.
 
     Parameters
@@ -110,9 +108,7 @@ def trajectories(
         ops = ConcreteOperations(
             problem, torch.from_numpy(np.array(features[part] if many else features)), torch.from_numpy(np.array(encoded[part]))
         )
-        start = {
-            name: torch.from_numpy(np.array(value)).expand(size, *value.shape) for name, value in problem.network.initial.items()
-        }
+        start = {name: torch.from_numpy(np.array(value)).expand(size, *value.shape) for name, value in problem.network.initial.items()}
         states = [start, *train(ops, problem, start, 0, problem.steps)]
         yield (
             first,

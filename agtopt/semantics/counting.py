@@ -78,7 +78,8 @@ class CountingOperations:
 
     def add(self, first: Shadow, second: Shadow) -> Shadow:
         composite = (first.composite | second.composite) | (first.varies & second.varies)
-        return Shadow(first.varies | second.varies, np.broadcast_to(composite, np.broadcast_shapes(first.varies.shape, second.varies.shape)))
+        varies = first.varies | second.varies
+        return Shadow(varies, np.broadcast_to(composite, varies.shape))
 
     def scale(self, factor: float, value: Shadow) -> Shadow:
         return Shadow(value.varies, value.composite)
@@ -92,8 +93,8 @@ class CountingOperations:
         both = np.broadcast_to(a, shape) & np.broadcast_to(b, shape)
         axes = tuple(range(-len(contracted), 0))
         terms = np.broadcast_to(a, shape) | np.broadcast_to(b, shape)
-        varies = terms.any(axis=axes) if contracted else terms
-        composite = terms.sum(axis=axes) > 1 if contracted else np.zeros(shape, dtype=bool)
+        varies = np.asarray(terms.any(axis=axes) if contracted else terms)
+        composite = np.asarray(terms.sum(axis=axes) > 1 if contracted else np.zeros(shape, dtype=bool))
         if not contracted:
             for value, letters in ((first, left), (second, right)):
                 composite = composite | (np.broadcast_to(_spread(value.composite, letters, output), shape) & ~both)
@@ -150,7 +151,7 @@ class CountingOperations:
         return _both(value, lambda mask: mask[np.newaxis])
 
     def aggregate(self, gradient: Shadow, tensor: str) -> Shadow:
-        varies = gradient.varies.any(axis=0)
+        varies: Mask = np.asarray(gradient.varies.any(axis=0))
         return Shadow(varies, varies)
 
     def descend(self, parameter: Shadow, direction: Shadow, rate: float, tensor: str) -> Shadow:

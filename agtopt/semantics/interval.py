@@ -37,7 +37,7 @@ class IntervalOperations:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
-    def constant(self, value: NDArray[np.float64] | float) -> Range:
+    def constant(self, value: Tensor | NDArray[np.float64] | float) -> Range:
         point = torch.as_tensor(value, dtype=torch.float64)
         return Range(point, point)
 
@@ -67,7 +67,7 @@ class IntervalOperations:
         union = output + contracted
         a = Range(*(_spread(end, left, union) for end in first))
         b = Range(*(_spread(end, right, union) for end in second))
-        shape = torch.broadcast_shapes(a.lower.shape, b.lower.shape)
+        shape = torch.Size(np.broadcast_shapes(a.lower.shape, b.lower.shape))
         if contracted and shape.numel() > CORNERS:
             return _rump_product(subscripts, first, second)
         corners = a.lower * b.lower, a.lower * b.upper, a.upper * b.lower, a.upper * b.upper
@@ -95,7 +95,7 @@ class IntervalOperations:
         return _both(value, lambda end: end.flatten(start_dim=-len(self.problem.network.input_shape)))
 
     def unflatten(self, value: Range, shape: tuple[int, ...]) -> Range:
-        return _both(value, lambda end: end.unflatten(-1, shape))
+        return _both(value, lambda end: end.reshape(*end.shape[:-1], *shape))
 
     def column(self, value: Range, index: int) -> Range:
         return _both(value, lambda end: end[..., index : index + 1])
@@ -222,9 +222,7 @@ def branch_steps(
     """Lower and upper parameters, each (R, p), after each step, where branch r touches exactly the samples `touched[r]`."""
     begin = Interval.point(problem.initial) if domain is None else domain
     lead = len(touched)
-    parameters = {
-        name: _both(value, lambda end: end.expand(lead, *end.shape)) for name, value in ranges(problem.network, begin).items()
-    }
+    parameters = {name: _both(value, lambda end: end.expand(lead, *end.shape)) for name, value in ranges(problem.network, begin).items()}
     for state in train(BranchIntervals(problem, touched), problem, parameters, start, problem.steps if stop is None else stop):
         yield flatten_ranges(problem.network, state)
 
@@ -306,9 +304,7 @@ def _nonnegative_product(subscripts: str, first: Range, second: Range) -> Range:
 def _rump_product(subscripts: str, first: Range, second: Range) -> Range:
     # Rump: centre m_A m_B, radius |m_A| r_B + r_A |m_B| + r_A r_B.
     middles = [0.5 * (value.lower + value.upper) for value in (first, second)]
-    radii = [
-        torch.maximum(value.upper - middle, middle - value.lower) for value, middle in zip((first, second), middles, strict=True)
-    ]
+    radii = [torch.maximum(value.upper - middle, middle - value.lower) for value, middle in zip((first, second), middles, strict=True)]
     centre = einsum(subscripts, middles[0], middles[1])
     spread = einsum(subscripts, middles[0].abs(), radii[1]) + einsum(subscripts, radii[0], middles[1].abs() + radii[1])
     magnitude = einsum(subscripts, middles[0].abs(), middles[1].abs()) + spread

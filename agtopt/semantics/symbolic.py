@@ -155,8 +155,7 @@ class SymbolicOperations:
     def _checked(self, quantity: Quantity, at: str) -> Quantity:
         if not all(bool(torch.isfinite(end).all()) for end in quantity.range):
             raise UnsupportedError(
-                f"the interval of {at} at step {self.t} is unbounded, so no big-M exists; "
-                "shorten the window or start from a tighter domain"
+                f"the interval of {at} at step {self.t} is unbounded, so no big-M exists; shorten the window or start from a tighter domain"
             )
         return quantity
 
@@ -187,10 +186,7 @@ class SymbolicOperations:
         result = self._checked(Quantity(linear.total(len(contracted)), enclosure), at)
         factors = a.broadcast(shape), b.broadcast(shape)
         site, suffix = self._site(at), "_product" if contracted else ""
-        bounds = tuple(
-            tuple(np.broadcast_to(_spread_array(end, letters, union), shape) for end in value.ends())
-            for value, letters in ((first, left), (second, right))
-        )
+        bounds = _spread_ends(first, left, union, shape), _spread_ends(second, right, union, shape)
         gate = next((k for k, value in enumerate((first, second)) if value.binary), None)
         if self.kind.bilinear and (gate is None or not self.kind.binaries):
             product = self._kept(site, suffix, factors, result, both, len(contracted))
@@ -205,21 +201,17 @@ class SymbolicOperations:
         return quantity
 
     @staticmethod
-    def _kept(
-        site: Site, suffix: str, factors: tuple[Affine, Affine], result: Quantity, both: NDArray[np.bool_], axes: int
-    ) -> Affine:
+    def _kept(site: Site, suffix: str, factors: tuple[Affine, Affine], result: Quantity, both: NDArray[np.bool_], axes: int) -> Affine:
         shape = result.affine.shape
-        stacked = (factor.reshape(*shape, -1) for factor in factors)
-        where = both.reshape(*shape, -1).any(axis=-1)
+        stacked = factors[0].reshape(*shape, -1), factors[1].reshape(*shape, -1)
+        where = np.asarray(both.reshape(*shape, -1).any(axis=-1))
         inside = result.affine * where.astype(np.float64)
         return kept_product(site, suffix, *stacked, inside, result.ends(), where) + result.affine * (~where).astype(np.float64)
 
     def _tie(self, site: Site, quantity: Quantity, where: NDArray[np.bool_]) -> None:
         chosen = self.selectors[self.samples]
         touched = chosen.varies.reshape((-1,) + (1,) * (where.ndim - 1))
-        conditional_cuts(
-            site, "", quantity.affine, quantity.ends(0), quantity.ends(1), chosen.reshape(*touched.shape), where & touched
-        )
+        conditional_cuts(site, "", quantity.affine, quantity.ends(0), quantity.ends(1), chosen.reshape(*touched.shape), where & touched)
 
     def rectify(self, value: Quantity, at: str) -> tuple[Quantity, Quantity]:
         low, high = self._checked(value, at).ends()
@@ -293,9 +285,7 @@ class SymbolicOperations:
         r"""θ ≤ U⁰ + Σ_i s_i (U^i − U⁰) and θ ≥ L⁰ + Σ_i s_i (L^i − L⁰): at most one sample is touched (n = 1)."""
         assert self.branches is not None
         index = self.t - self.start
-        lower, upper = (
-            self.problem.network.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper)
-        )
+        lower, upper = (self.problem.network.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper))
         chosen = self.selectors[self.branches.samples]
         site = Site(self._site(f"update.{tensor}").block, tensor)
         for suffix, ends, side, sense in (("_branch_above", lower, "lower", -1), ("_branch_below", upper, "upper", 1)):
@@ -347,6 +337,11 @@ def _spread_array(array: NDArray[Any], letters: str, union: str, extra: int = 0)
     arranged = array.transpose(*order, *range(len(letters), len(letters) + extra))
     index = tuple(slice(None) if letter in letters else np.newaxis for letter in union)
     return arranged[(*index, ...)]
+
+
+def _spread_ends(value: Quantity, letters: str, union: str, shape: tuple[int, ...]) -> Ends:
+    low, high = (np.broadcast_to(_spread_array(end, letters, union), shape) for end in value.ends())
+    return low, high
 
 
 def _spread(value: Affine, letters: str, union: str) -> Affine:

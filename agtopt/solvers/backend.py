@@ -27,5 +27,6 @@ class Session(Protocol):
 
 def open_session(solver: Solver, model: Any) -> Session:
     """Hand a Pyomo model to a solver."""
-    own = {"highs": HighsSession, "scip": ScipSession}.get(solver.name)
-    return own(model) if own is not None else PyomoSession(solver, model)
+    if solver.name == "highs":
+        return HighsSession(model)
+    return ScipSession(model) if solver.name == "scip" else PyomoSession(solver, model)

@@ -93,7 +93,7 @@ class HighsSession:
         self.model = model
         self.arrays = Arrays.of(model)
         self.position = {id(variable): k for k, variable in enumerate(self.arrays.columns)}
-        self.highs = highspy.Highs()
+        self.highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         for name, value in OPTIONS.items():
             self.highs.setOptionValue(name, value)
         self.highs.HandleKeyboardInterrupt = True
@@ -137,10 +137,12 @@ class HighsSession:
 
     def _status(self) -> str:
         states = highspy.HighsModelStatus
-        return {
+        names: dict[Any, str] = {
             states.kOptimal: "optimal",
             states.kTimeLimit: "time limit",
             states.kInfeasible: "infeasible",
             states.kUnboundedOrInfeasible: "infeasible",
             states.kInterrupt: "interrupted",
-        }.get(self.highs.getModelStatus(), self.highs.modelStatusToString(self.highs.getModelStatus()).lower())
+        }
+        state = self.highs.getModelStatus()
+        return names[state] if state in names else str(self.highs.modelStatusToString(state)).lower()

@@ -80,7 +80,8 @@ def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
         raise SolverUnavailableError(f"solver: {wanted!r} is not installed; {hint}, or use one of {', '.join(_installed())}")
     if quadratic and not solver.quadratic:
         raise SolverUnavailableError(
-            f"solver: {wanted!r} cannot prove bounds of a model with products of continuous variables; use scip or gurobi, or the kind MILP or LP"
+            f"solver: {wanted!r} cannot prove bounds of a model with products of continuous variables; "
+            "use scip or gurobi, or the kind MILP or LP"
         )
     return solver
 

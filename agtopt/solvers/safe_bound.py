@@ -17,9 +17,7 @@ from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
 Array = NDArray[np.float64]
 
 
-def safe_bound(
-    cost: Array, matrix: csc_matrix, row_lower: Array, row_upper: Array, lower: Array, upper: Array, duals: Array
-) -> float:
+def safe_bound(cost: Array, matrix: csc_matrix, row_lower: Array, row_upper: Array, lower: Array, upper: Array, duals: Array) -> float:
     """A proved lower bound of an LP.
 
     Parameters

@@ -7,6 +7,7 @@ from typing import Any
 import pyomo.environ as pyo
 import pyscipopt
 from pyomo.repn import generate_standard_repn
+from pyscipopt.scip import PY_SCIP_PARAMSETTING as SCIP_PARAMSETTING
 
 from agtopt.solvers.result import TOLERANCE, SolveResult
 from agtopt.tolerances import FEASIBILITY, RELATIVE_GAP
@@ -66,9 +67,8 @@ class ScipSession:
 
     def _set_options(self, tree: bool) -> None:
         if tree:
-            self.scip.setPresolve(pyscipopt.SCIP_PARAMSETTING.OFF)
-            self.scip.setSeparating(pyscipopt.SCIP_PARAMSETTING.OFF)
-            self.scip.setHeuristics(pyscipopt.SCIP_PARAMSETTING.OFF)
+            for switch in (self.scip.setPresolve, self.scip.setSeparating, self.scip.setHeuristics):
+                switch(SCIP_PARAMSETTING.OFF)
         for name, value in {**COMMON, **(TREE if tree else {})}.items():
             self.scip.setParam(name, value)
 
