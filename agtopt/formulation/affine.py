@@ -8,6 +8,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
+from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
 
 Array = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -191,31 +192,37 @@ class Site:
         """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`."""
         objects = np.empty(where.shape, dtype=object)
         if where.any():
-            keys = self.keys(where)
             low, high = (np.broadcast_to(end, where.shape)[where].tolist() for end in (lower, upper))
-            bounds = dict(zip(keys, zip(low, high, strict=True), strict=True))
-            component = pyo.Var(keys, domain=pyo.Binary if binary else pyo.Reals, bounds=bounds)
+            component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
             setattr(self.block, self.name + suffix, component)
+            for variable, least, most in zip(component.values(), low, high, strict=True):
+                variable.setlb(least)
+                variable.setub(most)
             objects[where] = list(component.values())
         return Affine.single(objects, where, otherwise)
 
     def rows(self, suffix: str, body: Affine, where: Mask, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
-        """A new indexed Constraint lower ≤ body ≤ upper over the entries in the mask `where`."""
+        """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower."""
         if not where.any():
             return
-        chosen = body.broadcast(where.shape)
-        chosen = Affine(chosen.constant[where], chosen.coefficients[where], chosen.variables[where])
+        wide = body.broadcast(where.shape)
+        chosen = Affine(np.zeros(int(where.sum())), wide.coefficients[where], wide.variables[where])
         # The constant goes to the right-hand side: writers and readers agree on it there.
-        ends = [
-            [None] * len(chosen.constant)
+        sides = [
+            None
             if end is None
-            else (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] - chosen.constant).tolist()
+            else (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] - wide.constant[where]).tolist()
             for end in (lower, upper)
         ]
-        body = Affine(np.zeros_like(chosen.constant), chosen.coefficients, chosen.variables)
-        self.constrain(suffix, self.keys(where), list(zip(ends[0], body.expressions(), ends[1], strict=True)))
+        bodies = chosen.expressions()
+        if sides[0] is None:
+            relations = [InequalityExpression((body, side), False) for body, side in zip(bodies, sides[1] or (), strict=True)]
+        elif sides[1] is None:
+            relations = [InequalityExpression((side, body), False) for body, side in zip(bodies, sides[0], strict=True)]
+        else:
+            relations = [EqualityExpression((body, side)) for body, side in zip(bodies, sides[0], strict=True)]
+        self.constrain(suffix, self.keys(where), relations)
 
-    def constrain(self, suffix: str, keys: list[Any], rows: list[tuple[Any, Any, Any]]) -> None:
-        """A new indexed Constraint from one (lower, body, upper) per key."""
-        rule = dict(zip(keys, ((low, body) if low == high else (low, body, high) for low, body, high in rows), strict=True))
-        setattr(self.block, self.name + suffix, pyo.Constraint(keys, rule=rule))
+    def constrain(self, suffix: str, keys: list[Any], relations: list[Any]) -> None:
+        """A new indexed Constraint from one relation per key."""
+        setattr(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))

@@ -65,14 +65,14 @@ def kept_product(site: Site, suffix: str, first: Affine, second: Affine, rest: A
     """
     result = site.variables(suffix, *bounds, where)
     site.assign(result, where, lambda: rest.values() + _sum_of_products(first, second))
-    rows: list[tuple[Any, Any, Any]] = []
+    relations = []
     for entry, defined, remainder in zip(np.argwhere(where), result[where].expressions(), rest[where].expressions(), strict=True):
         factors = first[tuple(entry)], second[tuple(entry)]
         both = factors[0].varies & factors[1].varies
         products = zip(factors[0][both].expressions(), factors[1][both].expressions(), strict=True)
         body = defined - remainder - sum(expanded(u, v) for u, v in products)
-        rows.append((0.0, body, 0.0))
-    site.constrain(f"{suffix}_product" if suffix else "_product", site.keys(where), rows)
+        relations.append(body == 0.0)
+    site.constrain(f"{suffix}_product" if suffix else "_product", site.keys(where), relations)
     return result
 
 

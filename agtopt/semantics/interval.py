@@ -57,16 +57,12 @@ class IntervalOperations:
             return _point_product(_swap(subscripts), second, first.lower)
         if second.is_point:
             return _point_product(subscripts, first, second.lower)
-        inputs, output = subscripts.split("->")
-        left, right = inputs.split(",")
-        contracted = "".join(sorted(set(left + right) - set(output)))
+        contracted, unions = _contracted(subscripts), _unions(subscripts)
         if contracted and bool((second.lower >= 0).all()):
             return _nonnegative_product(subscripts, first, second)
         if contracted and bool((first.lower >= 0).all()):
             return _nonnegative_product(_swap(subscripts), second, first)
-        union = output + contracted
-        a = Range(*(_spread(end, left, union) for end in first))
-        b = Range(*(_spread(end, right, union) for end in second))
+        a, b = (Range(*(_spread(end, *letters) for end in value)) for value, letters in zip((first, second), unions, strict=True))
         shape = torch.Size(np.broadcast_shapes(a.lower.shape, b.lower.shape))
         if contracted and shape.numel() > CORNERS:
             return _rump_product(subscripts, first, second)
@@ -272,6 +268,18 @@ def _terms(subscripts: str, second: Tensor) -> int:
     return int(np.prod([second.shape[axis - len(right)] for axis, letter in enumerate(right) if letter not in output]))
 
 
+def _contracted(subscripts: str) -> str:
+    inputs, output = subscripts.split("->")
+    return "".join(sorted(set(inputs) - set(output) - {","}))
+
+
+def _unions(subscripts: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    inputs, output = subscripts.split("->")
+    left, right = inputs.split(",")
+    union = output + _contracted(subscripts)
+    return (left, union), (right, union)
+
+
 def _swap(subscripts: str) -> str:
     inputs, output = subscripts.split("->")
     left, right = inputs.split(",")
@@ -280,6 +288,10 @@ def _swap(subscripts: str) -> str:
 
 def _point_product(subscripts: str, first: Range, point: Tensor) -> Range:
     # Centre-radius form is exact where one factor is a point: C = m_A P ± r_A |P|.
+    if not _contracted(subscripts):
+        a, b = (_spread(value, *letters) for value, letters in zip((first.lower, point), _unions(subscripts), strict=True))
+        low, high = a * b, a * b if first.is_point else _spread(first.upper, *_unions(subscripts)[0]) * b
+        return _outward(torch.minimum(low, high), torch.maximum(low, high))
     if first.is_point:
         centre = einsum(subscripts, first.lower, point)
         error = _error(einsum(subscripts, first.lower.abs(), point.abs()), _terms(subscripts, point))
