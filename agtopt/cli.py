@@ -11,6 +11,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 110)
 
 Folder = Annotated[Path, typer.Argument(help="Folder with problem.toml and arrays.npz.")]
 Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")]
@@ -51,9 +52,9 @@ def _processes(workers: int) -> Iterator[Executor | None]:
 
 
 def _show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in frame.columns:
-        table.add_column(name, justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left")
+        table.add_column(name, justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", no_wrap=True)
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
     console.print(table)
@@ -88,7 +89,7 @@ def compare(
     kinds: Annotated[str, typer.Option(help="Kinds, separated by commas.")] = ",".join(KINDS),
     windows: Annotated[str, typer.Option(help="Windows, separated by commas; 'full' is the whole horizon.")] = "full",
     solver: SolverName = None,
-    time_limit: TimeLimit = 20.0,
+    time_limit: TimeLimit = 10.0,
     conditional: Conditional = True,
     workers: Workers = 1,
     output: Output = None,

@@ -27,6 +27,11 @@ class Formulation:
         """Whether the formulation is no relaxation at all."""
         return self.binaries and self.bilinear
 
+    @property
+    def linear(self) -> "Formulation":
+        """The kind with the same binaries in which McCormick envelopes replace the products."""
+        return MILP if self.binaries else LP
+
     def __str__(self) -> str:
         return self.name
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import Executor, as_completed
 from time import perf_counter
+from typing import NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
 from agtopt.attacks import Attack, sampled_attack
+from agtopt.compiler import predicted_size
 from agtopt.compiler.branches import branch_bounds, learn_branches
 from agtopt.domains import Interval, KnownBounds
 from agtopt.drivers.progress import Progress
@@ -53,8 +55,8 @@ def bound(
     conditional : bool
         Whether cuts tie quantities to the selectors.
     tighten : bool
-        Whether the parameters of every step are bounded in turn, each step's bounds being the big-Ms of the next; otherwise only
-        those at the end of a window.
+        Whether the parameters of every step are bounded in turn, each step's bounds being the big-Ms of the next, by the kind
+        without products (LP for QCP, MILP for MIQCP); otherwise only those at the end of a window.
     executor : concurrent.futures.Executor or None
         Runs the solves of a step side by side; in this process by default.
     progress : bool
@@ -85,29 +87,38 @@ def bound(
         raise InvalidInputError(f"stride: {step} is not allowed; it must be at most the window, {length}")
     if time_limit is not None:
         number("time_limit", time_limit, above=0.0)
-    if solver is not None:
-        choose(solver, quadratic=False)
+    choose(solver, predicted_size(problem, kind).quadratic > 0, kind.binaries)
     run = _Run(problem, kind, solver, time_limit, conditional, executor, sampled_attack(problem))
     stages = list(windows(problem.steps, length, step, tighten))
     interrupted = False
     with Progress(progress, 2 * problem.network.size * len(stages), f"{kind} {problem.name}") as bar:
         try:
-            for start, stop in stages:
-                run.open(start, min(start + length, problem.steps))
-                run.tighten(start, stop, bar)
+            for stage in stages:
+                run.open(stage)
+                run.tighten(stage, bar)
         except KeyboardInterrupt:
             interrupted = True
     return Reach(problem, kind, tuple(run.domains()), tuple(run.rows), perf_counter() - began, interrupted)
 
 
-def windows(steps: int, length: int, stride: int, tighten: bool) -> Iterator[tuple[int, int]]:
-    """The (start, stop) of every model that is solved, in order."""
+class Window(NamedTuple):
+    """The model of the steps start … stop−1, in a window that ends at `end`; a result where its domain is asked for, not only tightened."""
+
+    start: int
+    stop: int
+    end: int
+    result: bool
+
+
+def windows(steps: int, length: int, stride: int, tighten: bool) -> Iterator[Window]:
+    """Every model that is solved, in order."""
     start, reached = 0, 0
     while reached < steps:
         end = min(start + length, steps)
         for stop in range(reached + 1, end + 1):
-            if tighten or stop == end or stop == start + stride:
-                yield start, stop
+            result = stop in (end, start + stride)
+            if tighten or result:
+                yield Window(start, stop, end, result)
         start, reached = start + stride, end
 
 
@@ -152,20 +163,22 @@ class _Run:
             self._learn(t + 1, following)
             yield self.domain(t + 1)
 
-    def open(self, start: int, stop: int) -> None:
-        """Prepare the window start … stop, once."""
+    def open(self, window: Window) -> None:
+        """Prepare a window, once."""
+        start, end = window.start, window.end
         if start == self.opened or not self.conditional:
             return
-        self.opened, self.branches = start, branch_bounds(self.problem, start, self.domain(start), stop)
+        self.opened, self.branches = start, branch_bounds(self.problem, start, self.domain(start), end)
         if self.branches is not None:
-            learn_branches(self.problem, self.known, self.branches, start, stop)
+            learn_branches(self.problem, self.known, self.branches, start, end)
 
-    def tighten(self, start: int, stop: int, bar: Progress) -> None:
-        """Bound every parameter of θ_stop over the window start … stop."""
+    def tighten(self, window: Window, bar: Progress) -> None:
+        """Bound every parameter of θ_stop over a window; by the linear kind where that is only to tighten later steps."""
+        start, stop = window.start, window.stop
         stage = Stage(
             uuid4().hex,
             self.problem,
-            self.kind,
+            self.kind if window.result else self.kind.linear,
             start,
             stop,
             self.domain(start),

@@ -2,6 +2,7 @@
 
 from types import TracebackType
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
@@ -11,7 +12,9 @@ class Progress:
 
     def __init__(self, shown: bool, total: int, title: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        self._bar = RichProgress(*columns, TextColumn("width {task.fields[width]}"), disable=not shown, transient=True)
+        console = Console()
+        visible = shown and (console.is_terminal or console.is_jupyter)
+        self._bar = RichProgress(*columns, TextColumn("width {task.fields[width]}"), console=console, disable=not visible, transient=True)
         self._task = self._bar.add_task(title, total=total, width="")
 
     def __enter__(self) -> "Progress":

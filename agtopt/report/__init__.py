@@ -1,5 +1,26 @@
 """Tables and pictures."""
 
 from agtopt.report.compare import Comparison, compare
+from agtopt.report.plots import (
+    ParameterIntervals,
+    Regions,
+    certified_regions,
+    parameter_intervals,
+    plot_boundaries,
+    plot_comparison,
+    plot_parameters,
+    plot_regions,
+)
 
-__all__ = ["Comparison", "compare"]
+__all__ = [
+    "Comparison",
+    "ParameterIntervals",
+    "Regions",
+    "certified_regions",
+    "compare",
+    "parameter_intervals",
+    "plot_boundaries",
+    "plot_comparison",
+    "plot_parameters",
+    "plot_regions",
+]

@@ -1,13 +1,391 @@
-"""Pictures; the data is computed apart from the drawing, and every function takes and returns the axes."""
+"""Pictures that are also read in black and white; data is computed apart from drawing, and every function takes and returns the axes."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from math import prod
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from agtopt.attacks import Attack
+from agtopt.certificates import certify
+from agtopt.drivers import Reach
+from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.problem import Problem
+from agtopt.problem.checks import whole
+from agtopt.program import forward
+from agtopt.semantics.concrete import ConcreteOperations, trajectory
+
+Array = NDArray[np.float64]
+Features = Callable[[Array], Array]
+Extent = tuple[float, float, float, float]
+
+CHUNK = 2**24
+"""Entries of one layer's outputs held at once; it bounds memory and changes no result."""
+
+NAMED = 40
+"""Parameters up to which each is named on the axis; more would overlap."""
+
+# Okabe and Ito's colours differ in lightness too; the hatches tell them apart without any colour.
+_CLASS_STYLES = (("#f5b48a", "\\\\\\"), ("#9ecae1", "///"))
+_BAR_STYLES = (("#eeeeee", ""), ("#9ecae1", "///"), ("#f5b48a", "\\\\\\"), ("#b8e0c8", "..."), ("#e3c6dc", "xxx"))
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Where in a plane of inputs the prediction is certified; it is known at the grid points only.
+
+    Attributes
+    ----------
+    problem : Problem
+    method : str
+        How the domain was found.
+    extent : tuple of float
+        First and last a, first and last b, in the units of the inputs.
+    a, b : array, shape (nx,) and (ny,)
+        Coordinates of the grid.
+    predicted : array of int, shape (ny, nx)
+        Class that the model trained on the nominal data predicts.
+    stable : array of bool, shape (ny, nx)
+        Whether no admissible change of the training data changes that class.
+    score : array, shape (ny, nx)
+        Output of the model trained on the nominal data; its decision boundary is where it is zero.
+    """
+
+    problem: Problem
+    method: str
+    extent: Extent
+    a: Array
+    b: Array
+    predicted: NDArray[np.int64]
+    stable: NDArray[np.bool_]
+    score: Array
+
+    @property
+    def certified_fraction(self) -> float:
+        """Fraction of the grid points whose prediction is certified."""
+        return float(np.mean(self.stable))
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterIntervals:
+    """Parameter intervals of several methods, scaled so that the reference interval of every parameter is [−1, 1].
+
+    The reference is the attained hull, or the narrowest of the intervals where no attack is given; a parameter whose reference has no
+    width is only shifted.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Parameters, length p.
+    labels : tuple of str
+        Methods, widest first, length k.
+    lower, upper : array, shape (k, p)
+        Scaled ends, without unit.
+    attained : array, shape (runs, p)
+        Scaled attained parameters, without unit; no rows where no attack is given.
+    centre, scale : array, shape (p,)
+        ``parameter = centre + scale · scaled``, in the units of the parameters.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    lower: Array
+    upper: Array
+    attained: Array
+    centre: Array
+    scale: Array
+
+
+def grid(extent: Extent, resolution: int) -> tuple[Array, Array, Array]:
+    """A regular grid of points.
+
+    Parameters
+    ----------
+    extent : tuple of float
+        First and last a, first and last b.
+    resolution : int
+        Points per axis, at least 2.
+
+    Returns
+    -------
+    a, b : array, shape (resolution,)
+    points : array, shape (resolution², 2)
+        b varies slowest, so that values reshape to (ny, nx).
+
+    Raises
+    ------
+    InvalidInputError
+        If the extent is not finite or not increasing.
+    """
+    first_a, last_a, first_b, last_b = extent
+    if not (np.isfinite(extent).all() and first_a < last_a and first_b < last_b):
+        raise InvalidInputError(f"extent: {extent} is not allowed; it must be (first a, last a, first b, last b), finite and increasing")
+    size = whole("resolution", resolution, 2)
+    a, b = np.linspace(first_a, last_a, size), np.linspace(first_b, last_b, size)
+    return a, b, np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
+
+
+def scores(problem: Problem, theta: Array, inputs: Array) -> Array:
+    """Outputs of many models at many inputs.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its network has one output.
+    theta : array, shape (runs, p)
+    inputs : array, shape (m, *input_shape)
+
+    Returns
+    -------
+    array, shape (runs, m)
+
+    Raises
+    ------
+    UnsupportedError
+        If the network has several outputs: there is no single boundary then.
+    InvalidInputError
+        If the inputs have the wrong shape.
+    """
+    network = problem.network
+    if network.outputs != 1:
+        raise UnsupportedError(f"plot: {network.outputs} outputs have no single decision boundary; only networks with 1 are drawn")
+    if inputs.shape[1:] != network.input_shape:
+        raise InvalidInputError(f"features: shape {inputs.shape} does not fit; it must be (m, {', '.join(map(str, network.input_shape))})")
+    x = torch.from_numpy(np.array(inputs, dtype=np.float64))
+    ops = ConcreteOperations(problem, x, torch.zeros((len(x), 1), dtype=torch.float64))
+    most = max(1, CHUNK // (len(x) * max(prod(shape) for shape in network.shapes.values())))
+    results = []
+    for first in range(0, len(theta), most):
+        tensors = network.unflatten(theta[first : first + most])
+        output, _ = forward(ops, network, {name: ops.constant(np.array(value)) for name, value in tensors.items()}, x)
+        results.append(output.numpy()[..., 0])
+    return np.concatenate(results)
+
+
+def certified_regions(reach: Reach, features: Features, extent: Extent, resolution: int = 200) -> Regions:
+    """Certify every point of a grid.
+
+    Parameters
+    ----------
+    reach : Reach
+    features : callable
+        Points (m, 2) to the network's inputs (m, *input_shape).
+    extent : tuple of float
+        First and last a, first and last b, in the units of the inputs.
+    resolution : int
+        Points per axis.
+
+    Raises
+    ------
+    InvalidInputError
+        If the loss predicts no class, or an argument does not fit.
+    UnsupportedError
+        If the network has several outputs.
+    """
+    problem = reach.problem
+    a, b, points = grid(extent, resolution)
+    inputs = np.asarray(features(points), dtype=np.float64)
+    score = scores(problem, trajectory(problem)[-1][np.newaxis], inputs)
+    certificates = certify(reach, inputs)
+    stable, predicted, shape = certificates.stable, certificates.nominal, (len(b), len(a))
+    assert predicted is not None  # `stable` has checked that the loss has classes
+    return Regions(problem, str(reach.method), extent, a, b, predicted.reshape(shape), stable.reshape(shape), score.reshape(shape))
+
+
+def boundary_scores(
+    attack: Attack, features: Features, extent: Extent, most: int = 200, resolution: int = 200
+) -> tuple[Array, Array, Array]:
+    """Outputs of the attained models on a grid; each decision boundary is where one of them is zero.
+
+    Parameters
+    ----------
+    attack : Attack
+    features : callable
+        Points (m, 2) to the network's inputs (m, *input_shape).
+    extent : tuple of float
+        First and last a, first and last b, in the units of the inputs.
+    most : int
+        Models that are evaluated: of more than these distinct ones, a selection spread evenly over them in lexicographic order.
+    resolution : int
+        Points per axis.
+
+    Returns
+    -------
+    a, b : array, shape (nx,) and (ny,)
+    score : array, shape (models, ny, nx)
+    """
+    a, b, points = grid(extent, resolution)
+    theta = np.unique(attack.theta, axis=0)
+    chosen = np.unique(np.linspace(0, len(theta) - 1, min(whole("most", most, 1), len(theta))).round().astype(int))
+    score = scores(attack.problem, theta[chosen], np.asarray(features(points), dtype=np.float64))
+    return a, b, score.reshape(-1, len(b), len(a))
+
+
+def parameter_intervals(reaches: Mapping[str, Reach], attack: Attack | None = None) -> ParameterIntervals:
+    """Scale the final domains of several methods for comparison.
+
+    Parameters
+    ----------
+    reaches : mapping from str to Reach
+        Results for one problem, by label.
+    attack : Attack, optional
+        Sets the scale and gives the attained points.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no reach, or one is of another network.
+    """
+    found = sorted(reaches.items(), key=lambda item: -item[1].domain.width())
+    if not found:
+        raise InvalidInputError("plot: no reach is given; give at least one")
+    names = found[0][1].problem.network.parameter_names
+    for problem in [reach.problem for _, reach in found] + ([] if attack is None else [attack.problem]):
+        if problem.network.parameter_names != names:
+            raise InvalidInputError(f"plot: {problem.name!r} has other parameters; compare results for one network")
+    lower = np.stack([reach.domain.lower for _, reach in found])
+    upper = np.stack([reach.domain.upper for _, reach in found])
+    if attack is None:
+        narrowest, every = np.argmin(upper - lower, axis=0), np.arange(len(names))
+        low, high = lower[narrowest, every], upper[narrowest, every]
+    else:
+        low, high = attack.domain.lower, attack.domain.upper
+    measured = np.isfinite(low) & np.isfinite(high)
+    low, high = np.where(measured, low, 0.0), np.where(measured, high, 0.0)
+    centre, scale = (low + high) / 2, np.where(high > low, (high - low) / 2, 1.0)
+    attained = np.empty((0, len(names))) if attack is None else (attack.theta - centre) / scale
+    return ParameterIntervals(
+        names, tuple(name for name, _ in found), (lower - centre) / scale, (upper - centre) / scale, attained, centre, scale
+    )
+
+
+def plot_regions(regions: Regions, ax: Axes | None = None) -> Axes:
+    """Where each class is certified, and the decision boundary of the nominal model (Figure 6b of Sosnin et al. 2025).
+
+    Parameters
+    ----------
+    regions : Regions
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    axes = plt.gca() if ax is None else ax
+    classes = regions.problem.training.loss.classes or ()
+    for label, (colour, hatch) in zip(classes, cycle(_CLASS_STYLES), strict=False):
+        certified = (regions.stable & (regions.predicted == label)).astype(float)
+        style: dict[str, Any] = {"facecolor": colour, "hatch": hatch, "edgecolor": "#777777", "linewidth": 0.0}
+        if certified.any():
+            filled = axes.contourf(regions.a, regions.b, certified, levels=[0.5, 1.5], colors=[colour], hatches=[hatch])
+            filled.set_edgecolor(style["edgecolor"])
+            filled.set_linewidth(0.0)
+        name = f"{label:+d}".replace("-", "−") if min(classes) < 0 else str(label)
+        axes.fill_between([], [], [], label=f"class {name} certified ({regions.method})", **style)
+    axes.fill_between([], [], [], facecolor="white", edgecolor="black", linewidth=0.5, label="not certified")
+    _draw_boundary(axes, regions.a, regions.b, regions.score, width=2.2, halo=True)
+    axes.plot([], [], color="black", linewidth=2.2, label="boundary, nominal data")
+    _frame(axes, regions.extent)
+    return axes
+
+
+def plot_boundaries(attack: Attack, features: Features, extent: Extent, ax: Axes | None = None, most: int = 200) -> Axes:
+    """Decision boundaries of the attained models as thin lines (Figure 6b of Sosnin et al. 2025).
+
+    Parameters
+    ----------
+    attack : Attack
+    features : callable
+        Points (m, 2) to the network's inputs (m, *input_shape).
+    extent : tuple of float
+        First and last a, first and last b, in the units of the inputs.
+    ax : matplotlib Axes, optional
+    most : int
+        Lines that are drawn at most; see `boundary_scores`.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    axes = plt.gca() if ax is None else ax
+    a, b, score = boundary_scores(attack, features, extent, most)
+    for model in score:
+        _draw_boundary(axes, a, b, model, width=0.5)
+    which = "all" if attack.exact and len(score) == len(np.unique(attack.theta, axis=0)) else "some"
+    axes.plot([], [], color="black", linewidth=0.5, label=f"boundaries, {which} admissible data")
+    _frame(axes, extent)
+    return axes
+
+
+def plot_parameters(
+    reach: Reach | Mapping[str, Reach],
+    attack: Attack | None = None,
+    ax: Axes | None = None,
+    names: tuple[str, ...] | list[str] | None = None,
+) -> Axes:
+    """Interval of every parameter, with the attained parameters inside (Figure 6a of Sosnin et al. 2025).
+
+    Every parameter is scaled so that its attained interval (without an attack: its narrowest one) is [−1, 1]; beyond that the axis becomes
+    logarithmic where an interval is much wider. Infinite ends run off the axes.
+
+    Parameters
+    ----------
+    reach : Reach or mapping from str to Reach
+        One result, or several by label; the widest lies behind.
+    attack : Attack, optional
+    ax : matplotlib Axes, optional
+    names : sequence of str, length p, optional
+        What to call the parameters; `Network.parameter_names` by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    data = parameter_intervals({str(reach.method): reach} if isinstance(reach, Reach) else reach, attack)
+    called = data.names if names is None else tuple(names)
+    if len(called) != len(data.names):
+        raise InvalidInputError(f"names: {len(called)} do not fit {len(data.names)} parameters")
+    axes = plt.gca() if ax is None else ax
+    ends = np.abs(np.concatenate([data.lower.ravel(), data.upper.ravel(), data.attained.ravel()]))
+    largest = max(1.0, float(np.max(ends[np.isfinite(ends)], initial=0.0)))
+    if largest > 4.0:
+        axes.set_yscale("symlog", linthresh=1.0)
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    edge = largest * (1.6 if largest > 4.0 else 1.15)
+    positions = np.arange(len(called))
+    lower, upper = np.clip(data.lower, -2 * edge, 2 * edge), np.clip(data.upper, -2 * edge, 2 * edge)
+    breadths = np.linspace(0.86, 0.5, len(data.labels)) if len(data.labels) > 1 else [0.6]
+    for label, low, high, breadth, (colour, hatch) in zip(data.labels, lower, upper, breadths, cycle(_BAR_STYLES), strict=False):
+        style: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "#555555", "linewidth": 0.8}
+        axes.bar(positions, high - low, breadth, bottom=low, label=label, **style)
+    if len(data.attained):
+        across = np.broadcast_to(positions, data.attained.shape)
+        axes.plot(
+            across.ravel(), data.attained.ravel(), "_", color="black", markersize=7, markeredgewidth=0.7, label="attained by training"
+        )
+    axes.set(xlim=(-0.6, len(called) - 0.4), ylim=(-edge, edge))
+    measure = "attained" if attack is not None else "narrowest"
+    axes.set(xlabel="parameter", ylabel=f"value, scaled: {measure} interval = [−1, 1]")
+    if len(called) <= NAMED:
+        long = max(map(len, called)) > 3
+        axes.set_xticks(positions, called, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor")
+    else:
+        axes.set_xlabel("index of the parameter")
+    _legend_above(axes, 2)
+    return axes
 
 
 def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
-    """Width against time, one marker per method (Figure 6c of Sosnin et al. 2025).
+    """Width against time, one marker and line style per method (Figure 6c of Sosnin et al. 2025).
 
     Parameters
     ----------
@@ -20,8 +398,41 @@ def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
     matplotlib Axes
     """
     axes = plt.gca() if ax is None else ax
-    for marker, (method, rows) in zip("osD^vP*X", table.groupby("method", sort=False), strict=False):
-        axes.plot(rows["seconds"], rows["width"], marker, label=method, color="black", markerfacecolor="white")
+    styles = zip(
+        cycle("osD^vP*X"), cycle(("-", "--", "-.", ":")), cycle(("#0072b2", "#d55e00", "#009e73", "#cc79a7", "black")), strict=False
+    )
+    for (method, rows), (marker, line, colour) in zip(table.groupby("method", sort=False), styles, strict=False):
+        axes.plot(
+            rows["seconds"], rows["width"], marker=marker, linestyle=line, label=method, color=colour, markerfacecolor="none", markersize=8
+        )
+        if table["window"].nunique() > 1:
+            for row in rows.itertuples():
+                axes.annotate(str(row.window), (row.seconds, row.width), xytext=(6, 4), textcoords="offset points", fontsize="small")
+    attained = (table["width"] / table["to_attained"]).dropna()
+    if len(attained):
+        axes.axhline(attained.iloc[0], color="black", linewidth=0.8, linestyle=(0, (1, 3)), label="attained by training")
     axes.set(xscale="log", yscale="log", xlabel="wall-clock time (s)", ylabel="total width Σ(upper − lower)")
-    axes.legend()
+    axes.margins(0.15)
+    axes.legend(title="numbers: steps per window" if table["window"].nunique() > 1 else None)
     return axes
+
+
+def _draw_boundary(axes: Axes, a: Array, b: Array, score: Array, width: float, halo: bool = False) -> None:
+    if score.min() < 0 < score.max():
+        line = axes.contour(a, b, score, levels=[0.0], colors="black", linewidths=width, linestyles="solid", zorder=4 if halo else 3)
+        if halo:
+            line.set_path_effects([Stroke(linewidth=width + 2.0, foreground="white"), Normal()])
+
+
+def _frame(axes: Axes, extent: Extent) -> None:
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="input a", ylabel="input b")
+    _legend_above(axes, 2)
+
+
+def _legend_above(axes: Axes, columns: int) -> None:
+    # Inside the axes it would hide what is drawn.
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.3, ncols=columns, fontsize="small", frameon=False)
+
+
+def _plain(value: float, _: object = None) -> str:
+    return f"{value:g}".replace("-", "−")
