@@ -24,6 +24,9 @@ BOUND_MARGIN = 1e-6
 domain, a big-M or decides an indicator (S9). For a bound proved from LP duals (S5) it is not needed for that bound
 but protects the indicators decided with it."""
 
+SMALLEST_COEFFICIENT = 1e-9
+"""Coefficients of cuts below this are left out: solvers ignore them silently (HiGHS: small_matrix_value)."""
+
 AGREEMENT = 1e-6
 """Relative to (1 + |value|): bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
 

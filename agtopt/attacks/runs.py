@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.domains import Interval
-from agtopt.errors import SoundnessError
+from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.concrete import trajectories
 
@@ -87,7 +87,7 @@ def summarised(problem: Problem, features: Array | None, labels: Array, exact: b
     final = []
     for first, theta in trajectories(problem, problem.dataset.features if features is None else features, labels):
         if not np.isfinite(theta).all():
-            raise SoundnessError("attack: a training run diverged to infinity; lower the learning rate")
+            raise InvalidInputError("training: a run on an admissible dataset diverges to infinity; lower learning_rate or epochs")
         for best, table, values, find in (
             (lower, lowest, theta.min(axis=0), theta.argmin(axis=0)),
             (upper, highest, theta.max(axis=0), theta.argmax(axis=0)),

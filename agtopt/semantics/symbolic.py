@@ -29,7 +29,7 @@ from agtopt.kinds import Formulation
 from agtopt.problem.problem import Problem
 from agtopt.program import train
 from agtopt.semantics.interval import BudgetedIntervals, Range, flatten_ranges, ranges
-from agtopt.tolerances import outward
+from agtopt.tolerances import SMALLEST_COEFFICIENT, outward
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -290,6 +290,8 @@ class SymbolicOperations:
         site = Site(self._site(f"update.{tensor}").block, tensor)
         for suffix, ends, side, sense in (("_branch_above", lower, "lower", -1), ("_branch_below", upper, "upper", 1)):
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
+            # At most one selector is 1, so what is dropped here is far below the margin that the right-hand side is given.
+            deviation = np.where(np.abs(deviation) < SMALLEST_COEFFICIENT, 0.0, deviation)
             body = variables - (chosen * deviation).total(1)
             site.rows(suffix, body, where, **{side: outward(ends[0], sense)})
 

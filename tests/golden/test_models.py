@@ -62,7 +62,8 @@ def test_half_moons_ibp_by_numpy(moons):
     domain = agtopt.bound(agtopt.load(MODELS / "half-moons"), "IBP").domain
     np.testing.assert_allclose(domain.lower, low, rtol=1e-10)
     np.testing.assert_allclose(domain.upper, high, rtol=1e-10)
-    assert np.all(domain.lower <= low) and np.all(domain.upper >= high)
+    assert np.all(domain.lower <= low)
+    assert np.all(domain.upper >= high)
     assert (high - low).sum() == pytest.approx(expected("half-moons")["IBP"]["width"], rel=1e-12)
     assert 15 < (high - low).sum() / expected("half-moons")["attained"]["width"] < 30
 
