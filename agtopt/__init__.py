@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agtopt.attacks import Attack, attack
     from agtopt.certificates import PointCertificates, certify
     from agtopt.compiler import CompiledModel, compile
-    from agtopt.drivers import Reach, bound
+    from agtopt.drivers import Reach, bound, processes
     from agtopt.readers import load, save
     from agtopt.report import Comparison, compare
 
@@ -36,6 +36,7 @@ _LATER = {
     "compile": "agtopt.compiler",
     "Reach": "agtopt.drivers",
     "bound": "agtopt.drivers",
+    "processes": "agtopt.drivers",
     "load": "agtopt.readers",
     "save": "agtopt.readers",
     "Comparison": "agtopt.report",
@@ -87,5 +88,6 @@ __all__ = [
     "compare",
     "compile",
     "load",
+    "processes",
     "save",
 ]

@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from rich.table import Table
 from agtopt.certificates import certify as certify_points
 from agtopt.compiler import compile, predicted_size
 from agtopt.drivers import bound as bound_parameters
+from agtopt.drivers import processes
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.kinds import KINDS, Formulation
 from agtopt.readers import load
@@ -47,7 +47,7 @@ def _processes(workers: int) -> Iterator[Executor | None]:
     if workers == 1:
         yield None
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with processes(workers) as pool:
         yield pool
 
 

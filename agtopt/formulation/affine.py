@@ -201,6 +201,12 @@ class Site:
             objects[where] = list(component.values())
         return Affine.single(objects, where, otherwise)
 
+    def name_expressions(self, body: Affine, where: Mask) -> None:
+        """A new indexed Expression over the entries in the mask `where`: a name to browse by, without a variable."""
+        if where.any():
+            chosen = dict(zip(self.keys(where), body[where].expressions(), strict=True))
+            setattr(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
+
     def rows(self, suffix: str, body: Affine, where: Mask, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
         """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower."""
         if not where.any():

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.patheffects import Normal, Stroke
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter
 from numpy.typing import NDArray
 
 from agtopt.attacks import Attack
@@ -292,8 +291,8 @@ def plot_regions(regions: Regions, ax: Axes | None = None) -> Axes:
         name = f"{label:+d}".replace("-", "−") if min(classes) < 0 else str(label)
         axes.fill_between([], [], [], label=f"class {name} certified ({regions.method})", **style)
     axes.fill_between([], [], [], facecolor="white", edgecolor="black", linewidth=0.5, label="not certified")
-    _draw_boundary(axes, regions.a, regions.b, regions.score, width=2.2, halo=True)
-    axes.plot([], [], color="black", linewidth=2.2, label="boundary, nominal data")
+    _draw_boundary(axes, regions.a, regions.b, regions.score, "black", 2.4)
+    axes.plot([], [], color="black", linewidth=2.4, label="boundary, nominal data")
     _frame(axes, regions.extent)
     return axes
 
@@ -319,9 +318,9 @@ def plot_boundaries(attack: Attack, features: Features, extent: Extent, ax: Axes
     axes = plt.gca() if ax is None else ax
     a, b, score = boundary_scores(attack, features, extent, most)
     for model in score:
-        _draw_boundary(axes, a, b, model, width=0.5)
+        _draw_boundary(axes, a, b, model, "#777777", 0.6)
     which = "all" if attack.exact and len(score) == len(np.unique(attack.theta, axis=0)) else "some"
-    axes.plot([], [], color="black", linewidth=0.5, label=f"boundaries, {which} admissible data")
+    axes.plot([], [], color="#777777", linewidth=0.6, label=f"boundaries, {which} admissible data")
     _frame(axes, extent)
     return axes
 
@@ -402,9 +401,8 @@ def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
         cycle("osD^vP*X"), cycle(("-", "--", "-.", ":")), cycle(("#0072b2", "#d55e00", "#009e73", "#cc79a7", "black")), strict=False
     )
     for (method, rows), (marker, line, colour) in zip(table.groupby("method", sort=False), styles, strict=False):
-        axes.plot(
-            rows["seconds"], rows["width"], marker=marker, linestyle=line, label=method, color=colour, markerfacecolor="none", markersize=8
-        )
+        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 8, "markerfacecolor": "none"}
+        axes.plot(rows["seconds"], rows["width"], linestyle=line if len(rows) > 1 else "none", label=method, **style)
         if table["window"].nunique() > 1:
             for row in rows.itertuples():
                 axes.annotate(str(row.window), (row.seconds, row.width), xytext=(6, 4), textcoords="offset points", fontsize="small")
@@ -412,16 +410,17 @@ def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
     if len(attained):
         axes.axhline(attained.iloc[0], color="black", linewidth=0.8, linestyle=(0, (1, 3)), label="attained by training")
     axes.set(xscale="log", yscale="log", xlabel="wall-clock time (s)", ylabel="total width Σ(upper − lower)")
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.yaxis.set_minor_formatter(LogFormatter())
     axes.margins(0.15)
     axes.legend(title="numbers: steps per window" if table["window"].nunique() > 1 else None)
     return axes
 
 
-def _draw_boundary(axes: Axes, a: Array, b: Array, score: Array, width: float, halo: bool = False) -> None:
+def _draw_boundary(axes: Axes, a: Array, b: Array, score: Array, color: str, width: float) -> None:
     if score.min() < 0 < score.max():
-        line = axes.contour(a, b, score, levels=[0.0], colors="black", linewidths=width, linestyles="solid", zorder=4 if halo else 3)
-        if halo:
-            line.set_path_effects([Stroke(linewidth=width + 2.0, foreground="white"), Normal()])
+        # Thicker lines lie in front, whatever is drawn first.
+        axes.contour(a, b, score, levels=[0.0], colors=color, linewidths=width, linestyles="solid", zorder=3 + width / 10)
 
 
 def _frame(axes: Axes, extent: Extent) -> None:

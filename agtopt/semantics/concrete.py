@@ -74,6 +74,11 @@ class ConcreteOperations:
         return parameter - rate * direction
 
 
+def use_one_thread() -> None:
+    """Keep torch to one thread in this process: workers side by side would otherwise wait for each other's threads."""
+    torch.set_num_threads(1)
+
+
 def einsum(subscripts: str, first: Tensor, second: Tensor) -> Tensor:
     """Einstein sum over the named axes; leading axes broadcast."""
     inputs, output = subscripts.split("->")

@@ -1,7 +1,6 @@
 """Training with shapes alone: what a compiled model would hold if no bound decided an indicator."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,22 +8,24 @@ from numpy.typing import NDArray
 from agtopt.kinds import Formulation
 from agtopt.problem.problem import Problem
 from agtopt.program import train
+from agtopt.program.subscripts import parse
+from agtopt.semantics.symbolic import SUBSTITUTED
 
 Mask = NDArray[np.bool_]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Shadow:
-    """Which entries of a quantity vary, whether they are affine in more than one variable, and whether they are 0 or 1."""
+    """How many terms the affine expression of every entry has (0 for a number), and whether it is 0 or 1."""
 
-    varies: Mask
-    composite: Mask
+    terms: Counts
     binary: bool = False
 
-    @classmethod
-    def of(cls, varies: Mask, binary: bool = False) -> "Shadow":
-        """Entries that are numbers or single variables."""
-        return cls(varies, np.zeros_like(varies), binary)
+    @property
+    def varies(self) -> Mask:
+        """Which entries are no numbers."""
+        return np.asarray(self.terms > 0)
 
 
 class CountingOperations:
@@ -71,52 +72,38 @@ class CountingOperations:
     def begin(self, t: int) -> tuple[Shadow, Shadow]:
         batch = self.problem.schedule[t]
         classes = self.problem.training.loss.classes is not None
-        return Shadow.of(self.features[batch]), Shadow.of(self.labels[batch], classes)
+        return _single(self.features[batch]), _single(self.labels[batch], classes)
 
     def constant(self, value: NDArray[np.float64] | float) -> Shadow:
-        return Shadow.of(np.zeros(np.shape(value), dtype=bool))
+        return Shadow(np.zeros(np.shape(value), dtype=np.int64))
 
     def add(self, first: Shadow, second: Shadow) -> Shadow:
-        composite = (first.composite | second.composite) | (first.varies & second.varies)
-        varies = first.varies | second.varies
-        return Shadow(varies, np.broadcast_to(composite, varies.shape))
+        return Shadow(first.terms + second.terms)
 
     def scale(self, factor: float, value: Shadow) -> Shadow:
-        return Shadow(value.varies, value.composite)
+        return Shadow(value.terms)
 
     def contract(self, subscripts: str, first: Shadow, second: Shadow, at: str) -> Shadow:
-        inputs, output = subscripts.split("->")
-        left, right = inputs.split(",")
-        contracted = "".join(sorted(set(left + right) - set(output)))
-        a, b = (_spread(v.varies, letters, output + contracted) for v, letters in ((first, left), (second, right)))
-        shape = np.broadcast_shapes(a.shape, b.shape)
-        both = np.broadcast_to(a, shape) & np.broadcast_to(b, shape)
-        axes = tuple(range(-len(contracted), 0))
-        terms = np.broadcast_to(a, shape) | np.broadcast_to(b, shape)
-        varies = np.asarray(terms.any(axis=axes) if contracted else terms)
-        composite = np.asarray(terms.sum(axis=axes) > 1 if contracted else np.zeros(shape, dtype=bool))
-        if not contracted:
-            for value, letters in ((first, left), (second, right)):
-                composite = composite | (np.broadcast_to(_spread(value.composite, letters, output), shape) & ~both)
-        elif first.composite.any() or second.composite.any():
-            composite = composite | varies
-        gated = first.binary or second.binary
-        if self.kind.bilinear and (not gated or not self.kind.binaries):
-            rows = both.any(axis=axes) if contracted else both
-            self.continuous += int(rows.sum())
-            self.quadratic += int(rows.sum())
-            composite = composite & ~rows
-        else:
-            self.continuous += int(both.sum())
-            self.linear += 4 * int(both.sum())
-        return Shadow(varies, composite)
+        axes_of = parse(subscripts)
+        a, b = axes_of.spread(first.terms, axes_of.left), axes_of.spread(second.terms, axes_of.right)
+        both = np.asarray((a > 0) & (b > 0))
+        axes = tuple(range(-len(axes_of.contracted), 0))
+        linear = np.where(both, 0, a + b).sum(axis=axes)
+        if self.kind.bilinear and not (self.kind.binaries and (first.binary or second.binary)):
+            kept = both.any(axis=axes)
+            self.continuous += int(kept.sum())
+            self.quadratic += int(kept.sum())
+            return Shadow(np.where(kept, 1, linear))
+        self.continuous += int(both.sum())
+        self.linear += 4 * int(both.sum())
+        return Shadow(linear + both.sum(axis=axes))
 
     def rectify(self, value: Shadow, at: str) -> tuple[Shadow, Shadow]:
         many = int(value.varies.sum())
         self._binary(many)
         self.continuous += many
         self.linear += 3 * many
-        return Shadow.of(value.varies), Shadow.of(value.varies, binary=True)
+        return _single(value.varies), _single(value.varies, binary=True)
 
     def positive(self, value: Shadow, given: Shadow, at: str) -> Shadow:
         undecided = value.varies & np.ones_like(given.varies)
@@ -129,42 +116,41 @@ class CountingOperations:
         else:
             self._binary(int(undecided.sum()))
             self.linear += 3 * int(gated.sum()) + 2 * alone
-        return Shadow.of(undecided | given.varies, binary=True)
+        return _single(undecided | given.varies, binary=True)
 
     def define(self, value: Shadow, at: str) -> Shadow:
-        if value.composite.any():
-            self.continuous += int(value.varies.sum())
-            self.linear += int(value.varies.sum())
-            return Shadow.of(value.varies, value.binary)
-        return value
+        if value.terms.max(initial=0) <= SUBSTITUTED:
+            return value
+        self.continuous += int(value.varies.sum())
+        self.linear += int(value.varies.sum())
+        return _single(value.varies, value.binary)
 
     def flatten(self, value: Shadow) -> Shadow:
-        return _both(value, lambda mask: mask.reshape(mask.shape[0], -1))
+        return Shadow(value.terms.reshape(len(value.terms), -1), value.binary)
 
     def unflatten(self, value: Shadow, shape: tuple[int, ...]) -> Shadow:
-        return _both(value, lambda mask: mask.reshape(mask.shape[0], *shape))
+        return Shadow(value.terms.reshape(len(value.terms), *shape), value.binary)
 
     def column(self, value: Shadow, index: int) -> Shadow:
-        return _both(value, lambda mask: mask[:, index : index + 1])
+        return Shadow(value.terms[:, index : index + 1], value.binary)
 
     def per_sample(self, value: Shadow) -> Shadow:
-        return _both(value, lambda mask: mask[np.newaxis])
+        return Shadow(value.terms[np.newaxis], value.binary)
 
     def aggregate(self, gradient: Shadow, tensor: str) -> Shadow:
-        varies: Mask = np.asarray(gradient.varies.any(axis=0))
-        return Shadow(varies, varies)
+        return Shadow(gradient.terms.sum(axis=0))
 
     def descend(self, parameter: Shadow, direction: Shadow, rate: float, tensor: str) -> Shadow:
         varies = parameter.varies | direction.varies
         self.continuous += int(varies.sum())
         self.linear += int(varies.sum())
-        return Shadow.of(varies)
+        return _single(varies)
 
 
 def count_steps(problem: Problem, kind: Formulation, start: int, stop: int) -> CountingOperations:
     """Count the steps start … stop−1, from a point at step 0 and from a box at any other."""
     ops = CountingOperations(problem, kind, start, stop)
-    begin = {name: Shadow.of(np.full(value.shape, start > 0)) for name, value in problem.network.initial.items()}
+    begin = {name: _single(np.full(value.shape, start > 0)) for name, value in problem.network.initial.items()}
     if start > 0:
         ops.continuous += problem.network.size
     for _ in train(ops, problem, begin, start, stop):
@@ -172,10 +158,5 @@ def count_steps(problem: Problem, kind: Formulation, start: int, stop: int) -> C
     return ops
 
 
-def _both(value: Shadow, apply: Any) -> Shadow:
-    return Shadow(apply(value.varies), apply(value.composite), value.binary)
-
-
-def _spread(mask: Mask, letters: str, union: str) -> Mask:
-    arranged = mask.transpose([letters.index(letter) for letter in union if letter in letters])
-    return arranged[tuple(slice(None) if letter in letters else np.newaxis for letter in union)]
+def _single(varies: Mask, binary: bool = False) -> Shadow:
+    return Shadow(varies.astype(np.int64), binary)

@@ -28,8 +28,13 @@ from agtopt.formulation.affine import Assignment
 from agtopt.kinds import Formulation
 from agtopt.problem.problem import Problem
 from agtopt.program import train
-from agtopt.semantics.interval import BudgetedIntervals, Range, flatten_ranges, ranges
+from agtopt.program.subscripts import Subscripts, parse
+from agtopt.semantics.arithmetic import Range
+from agtopt.semantics.interval import BudgetedIntervals, flatten_ranges, ranges
 from agtopt.tolerances import SMALLEST_COEFFICIENT, outward
+
+SUBSTITUTED = 16
+"""Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -169,34 +174,31 @@ class SymbolicOperations:
         return Quantity(value.affine * factor, self.intervals.scale(factor, value.range))
 
     def contract(self, subscripts: str, first: Quantity, second: Quantity, at: str) -> Quantity:
-        inputs, output = subscripts.split("->")
-        left, right = inputs.split(",")
-        contracted = "".join(sorted(set(left + right) - set(output)))
-        union = output + contracted
+        axes = parse(subscripts)
         enclosure = self.intervals.contract(subscripts, first.range, second.range)
         if not (first.affine.varies.any() or second.affine.varies.any()):
             return Quantity(Affine.known(np.einsum(subscripts, first.affine.constant, second.affine.constant)), enclosure)
-        a, b = _spread(first.affine, left, union), _spread(second.affine, right, union)
+        a, b = _spread(first.affine, axes, axes.left), _spread(second.affine, axes, axes.right)
         shape = np.broadcast_shapes(a.shape, b.shape)
         both = np.broadcast_to(a.varies, shape) & np.broadcast_to(b.varies, shape)
         linear = _linear_part(a, b)
         if not both.any():
-            return Quantity(linear.total(len(contracted)), enclosure)
+            return Quantity(linear.total(len(axes.contracted)), enclosure)
         linear = linear * (~both).astype(np.float64)
-        result = self._checked(Quantity(linear.total(len(contracted)), enclosure), at)
+        result = self._checked(Quantity(linear.total(len(axes.contracted)), enclosure), at)
         factors = a.broadcast(shape), b.broadcast(shape)
-        site, suffix = self._site(at), "_product" if contracted else ""
-        bounds = _spread_ends(first, left, union, shape), _spread_ends(second, right, union, shape)
+        site, suffix = self._site(at), "_product" if axes.contracted else ""
+        bounds = _spread_ends(first, axes, axes.left, shape), _spread_ends(second, axes, axes.right, shape)
         gate = next((k for k, value in enumerate((first, second)) if value.binary), None)
         if self.kind.bilinear and (gate is None or not self.kind.binaries):
-            product = self._kept(site, suffix, factors, result, both, len(contracted))
+            product = self._kept(site, suffix, factors, result, both, len(axes.contracted))
         elif gate is not None:
             written = binary_product(site, suffix, factors[gate], factors[1 - gate], bounds[1 - gate], both)
-            product = written.total(len(contracted)) + result.affine
+            product = written.total(len(axes.contracted)) + result.affine
         else:
-            product = mccormick(site, suffix, *factors, bounds, both).total(len(contracted)) + result.affine
+            product = mccormick(site, suffix, *factors, bounds, both).total(len(axes.contracted)) + result.affine
         quantity = Quantity(product, enclosure, first.binary and second.binary)
-        if self.conditional and at.startswith("gradient") and not contracted:
+        if self.conditional and at.startswith("gradient") and not axes.contracted:
             self._tie(site, quantity, both)
         return quantity
 
@@ -227,10 +229,10 @@ class SymbolicOperations:
 
     def define(self, value: Quantity, at: str) -> Quantity:
         bounded = Quantity(value.affine, self._intersected(value.range, (self.t, at)), value.binary)
-        where = bounded.affine.varies
-        if not where.any() or int((bounded.affine.coefficients != 0.0).sum(axis=-1).max()) <= 1:
+        where, site = bounded.affine.varies, self._site(at)
+        if int((bounded.affine.coefficients != 0.0).sum(axis=-1).max(initial=0)) <= SUBSTITUTED:
+            site.name_expressions(bounded.affine, where)
             return bounded
-        site = self._site(at)
         variables = site.variables("", *self._checked(bounded, at).ends(), where, otherwise=bounded.affine.constant)
         site.assign(variables, where, value.affine.values)
         site.rows("_definition", variables - value.affine, where, lower=0.0, upper=0.0)
@@ -334,20 +336,13 @@ def _rows(where: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.b
     return np.broadcast_to(where.reshape((-1,) + (1,) * (values.ndim - 1)), values.shape)
 
 
-def _spread_array(array: NDArray[Any], letters: str, union: str, extra: int = 0) -> NDArray[Any]:
-    order = [letters.index(letter) for letter in union if letter in letters]
-    arranged = array.transpose(*order, *range(len(letters), len(letters) + extra))
-    index = tuple(slice(None) if letter in letters else np.newaxis for letter in union)
-    return arranged[(*index, ...)]
-
-
-def _spread_ends(value: Quantity, letters: str, union: str, shape: tuple[int, ...]) -> Ends:
-    low, high = (np.broadcast_to(_spread_array(end, letters, union), shape) for end in value.ends())
+def _spread_ends(value: Quantity, axes: Subscripts, letters: str, shape: tuple[int, ...]) -> Ends:
+    low, high = (np.broadcast_to(axes.spread(end, letters), shape) for end in value.ends())
     return low, high
 
 
-def _spread(value: Affine, letters: str, union: str) -> Affine:
-    return value.map(lambda array, extra: _spread_array(array, letters, union, extra))
+def _spread(value: Affine, axes: Subscripts, letters: str) -> Affine:
+    return value.map(lambda array, extra: axes.spread(array, letters, extra))
 
 
 def _linear_part(a: Affine, b: Affine) -> Affine:
