@@ -33,9 +33,9 @@ CHUNK = 2**24
 NAMED = 40
 """Parameters up to which each is named on the axis; more would overlap."""
 
-# Okabe and Ito's colours differ in lightness too; the hatches tell them apart without any colour.
-_CLASS_STYLES = (("#f5b48a", "\\\\\\"), ("#9ecae1", "///"))
-_BAR_STYLES = (("#eeeeee", ""), ("#9ecae1", "///"), ("#f5b48a", "\\\\\\"), ("#b8e0c8", "..."), ("#e3c6dc", "xxx"))
+# The colours differ in lightness too, and the hatches tell them apart without any colour.
+_CLASS_STYLES = (("#e8955a", "\\\\\\"), ("#bcd7ee", "///"))
+_BAR_STYLES = (("#eeeeee", ""), ("#bcd7ee", "///"), ("#e8955a", "\\\\\\"), ("#b8e0c8", "..."), ("#e3c6dc", "xxx"))
 
 
 @dataclass(frozen=True, eq=False)

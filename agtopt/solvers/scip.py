@@ -6,6 +6,7 @@ from typing import Any
 
 import pyomo.environ as pyo
 import pyscipopt
+from pyomo.common.collections import ComponentMap
 from pyomo.repn import generate_standard_repn
 from pyscipopt.scip import PY_SCIP_PARAMSETTING as SCIP_PARAMSETTING
 
@@ -40,7 +41,8 @@ class ScipSession:
     def __init__(self, model: Any) -> None:
         self.model, self.scip = model, pyscipopt.Model()
         self.scip.hideOutput()
-        priorities = model.component("priority") or {}
+        suffix = model.component("priority")
+        priorities = ComponentMap() if suffix is None else suffix
         selected = False
         self.variables: dict[int, tuple[Any, Any]] = {}
         for variable in model.component_data_objects(pyo.Var):
@@ -62,13 +64,14 @@ class ScipSession:
                 self.scip.addCons(body >= lower)
             if upper is not None:
                 self.scip.addCons(body <= upper)
-        self.linear = linear
         self._set_options(tree=linear and selected)
 
     def _set_options(self, tree: bool) -> None:
+        # Only the dual bound counts, starts come from attacks, and the NLP heuristics have corrupted memory (docs/decisions.md).
+        self.scip.setHeuristics(SCIP_PARAMSETTING.OFF)
         if tree:
-            for switch in (self.scip.setPresolve, self.scip.setSeparating, self.scip.setHeuristics):
-                switch(SCIP_PARAMSETTING.OFF)
+            self.scip.setPresolve(SCIP_PARAMSETTING.OFF)
+            self.scip.setSeparating(SCIP_PARAMSETTING.OFF)
         for name, value in {**COMMON, **(TREE if tree else {})}.items():
             self.scip.setParam(name, value)
 
@@ -88,7 +91,7 @@ class ScipSession:
         self.scip.freeTransform()
         self.scip.setObjective(self._expression(self.model.objective.expr)[0], "minimize")
         self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
-        if start and self.linear:
+        if start:
             solution = self.scip.createSol()
             for variable, added in self.variables.values():
                 self.scip.setSolVal(solution, added, variable.value)

@@ -1,0 +1,131 @@
+"""Certificates never contradict a model of the domain; ties and NaN certify nothing (traps 3 and 7)."""
+
+import numpy as np
+import pytest
+import torch
+
+import agtopt
+from agtopt import InvalidInputError
+from agtopt.certificates.prediction import output_bounds
+from agtopt.domains import Interval, sample
+from agtopt.drivers import Reach
+from tests.instances import random_problem, torch_model
+
+
+def predict(problem, theta, points):
+    model = torch_model(problem.network)
+    torch.nn.utils.vector_to_parameters(torch.tensor(theta), model.parameters())
+    return model(torch.tensor(points)).detach().numpy()
+
+
+def grid(problem):
+    a, b = np.meshgrid(np.linspace(-1.5, 2.5, 30), np.linspace(-1.0, 1.5, 30))
+    a, b = a.ravel(), b.ravel()
+    return np.stack([a, b, a * a, a * b, b * b, a**3, a * a * b, a * b * b, b**3], axis=1)
+
+
+def test_certified_points_agree_with_every_enumerated_model(half_moons, half_moons_reach, half_moons_hull):
+    """S1, S8."""
+    points = grid(half_moons)
+    found = agtopt.certify(half_moons_reach, points)
+    scores = np.concatenate([predict(half_moons, theta, points) for theta in half_moons_hull.theta], axis=1)
+    assert np.all(found.lower <= scores.min(axis=1, keepdims=True))
+    assert np.all(scores.max(axis=1, keepdims=True) <= found.upper)
+    assert 0 < found.stable.sum() < len(points)
+    for k in np.flatnonzero(found.stable):
+        assert set(np.sign(scores[k])) == {found.nominal[k]}
+    for column, sign in enumerate((-1, 1)):
+        assert found.reachable[np.any(np.sign(scores) == sign, axis=1), column].all()
+    assert found.problem is half_moons
+
+
+def test_certified_accuracy_counts_stable_and_true(half_moons, half_moons_reach):
+    data = half_moons.dataset
+    found = agtopt.certify(half_moons_reach, data.features, data.labels)
+    expected = np.mean(found.stable & (found.nominal == data.labels))
+    assert found.certified_accuracy == expected <= found.nominal_accuracy
+    assert found.nominal_accuracy == np.mean(
+        np.where(predict(half_moons, agtopt.attack(half_moons).theta[0], data.features)[:, 0] > 0, 1, -1) == data.labels
+    )
+    wrong = agtopt.certify(half_moons_reach, data.features, -data.labels)
+    assert not np.any(wrong.correct & found.correct)
+    table = found.table()
+    assert len(table) == len(data)
+    assert table["correct"].sum() == found.correct.sum()
+
+
+def around(problem, lower, upper):
+    return Reach(problem, agtopt.IBP, (Interval(lower, upper),), (), 0.0)
+
+
+@pytest.fixture
+def linear():
+    return random_problem(1, 1, "hinge", "flips", samples=4, n=1)
+
+
+def test_a_tie_is_no_win(linear):
+    """Trap 7: the score 0 may be either class."""
+    size = linear.network.size
+    point = np.zeros((1, linear.network.input_shape[0]))
+    found = agtopt.certify(around(linear, np.zeros(size), np.zeros(size)), point)
+    assert not found.stable.any()
+    assert found.reachable.all()
+
+
+def test_a_diverged_domain_certifies_nothing(linear):
+    """Trap 3."""
+    size = linear.network.size
+    points = np.concatenate([linear.dataset.features, np.zeros((1, linear.network.input_shape[0]))])
+    found = agtopt.certify(around(linear, np.full(size, -np.inf), np.full(size, np.inf)), points)
+    assert not found.stable.any()
+    assert found.reachable.all()
+    assert not np.isnan(found.lower).any()
+
+
+def test_half_a_line_certifies_only_what_it_proves(linear):
+    """inf − inf is NaN: an entry that is unbounded on one side proves no sign of a sum with both sides."""
+    size = linear.network.size
+    found = agtopt.certify(around(linear, np.full(size, 1.0), np.full(size, np.inf)), np.array([[1.0] * (size - 1), [-1.0] * (size - 1)]))
+    assert found.reachable[1].all()
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_output_bounds_of_regression_hold_sampled_models(seed):
+    problem = random_problem(seed, 2, "squared", "both")
+    reach = agtopt.bound(problem, "IBP")
+    points = np.random.default_rng(seed).normal(size=(20, *problem.network.input_shape))
+    found = agtopt.certify(reach, points)
+    for theta in sample(reach.domain, 200, seed=1):
+        z = predict(problem, theta, points)
+        assert np.all((found.lower <= z) & (z <= found.upper))
+    with pytest.raises(InvalidInputError, match="predicts no class"):
+        _ = found.stable
+    assert list(output_bounds(problem, reach.domain, points)[0].ravel()) == list(found.lower.ravel())
+
+
+def test_labels_are_needed_for_correctness(half_moons, half_moons_reach):
+    found = agtopt.certify(half_moons_reach, half_moons.dataset.features)
+    for name in ("correct", "nominal_accuracy", "certified_accuracy"):
+        with pytest.raises(InvalidInputError, match="labels"):
+            getattr(found, name)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        (np.zeros((3, 2)), None, "X"),
+        (np.zeros(9), None, "X"),
+        (np.zeros((0, 9)), None, "X"),
+        (np.full((1, 9), np.nan), None, "X"),
+        (np.zeros((2, 9)), [1], "y"),
+        (np.zeros((1, 9)), [0], "labels"),
+        (np.zeros((2, 9)), [1, np.nan], "y"),
+        (np.zeros((2, 9)), [[1], [1]], "y"),
+        (np.zeros((2, 9)), 1, "y"),
+        (np.zeros((2, 9)), [[1, 1], [1, 1]], "y"),
+    ],
+)
+def test_misfits_are_named(half_moons_reach, X, y, words):
+    """Trap 7: a column of labels must not be broadcast against a row of predictions."""
+    with pytest.raises(InvalidInputError, match=words):
+        agtopt.certify(half_moons_reach, X, y)

@@ -1,0 +1,124 @@
+"""S4, S9: what a driver does with a solver that is wrong, silent or interrupted."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import agtopt
+from agtopt import InfeasibleError, SoundnessError
+from agtopt.drivers import stage
+from agtopt.solvers import TOLERANCE, SolveResult, open_session
+from tests.instances import corrupted, random_problem, torch_sgd
+
+
+def lie(monkeypatch, answer):
+    """Let `answer(true result, number of the solve)` speak for every solver."""
+    solves = []
+
+    class Liar:
+        def __init__(self, solver, model):
+            self.honest = open_session(solver, model)
+
+        def solve(self, *args, **kwargs):
+            solves.append(len(solves))
+            return answer(self.honest.solve(*args, **kwargs), len(solves))
+
+    monkeypatch.setattr(stage, "open_session", Liar)
+    stage._opened.cache_clear()
+    return solves
+
+
+def result(bound, status="optimal", incumbent=None):
+    return SolveResult(status, bound, incumbent, TOLERANCE, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def closed_sessions():
+    yield
+    stage._opened.cache_clear()
+
+
+@pytest.fixture
+def problem():
+    """Intervals are too loose to be closed by an attack, so the solver is asked; the attack is the whole hull."""
+    return random_problem(4, 1, "hinge", "flips", samples=8, steps=3, n=2, vulnerable=range(8))
+
+
+def saved_instance(message):
+    path = Path(re.search(r"saved in (\S+)", message).group(1))
+    assert path.suffix == ".mps"
+    assert "ROWS" in path.read_text()
+
+
+@pytest.mark.parametrize("shift", [1e-3, 0.5, np.inf])
+@pytest.mark.parametrize("kind", ["LP", "MILP"])
+def test_a_bound_that_excludes_an_attained_run_raises_and_saves_the_instance(monkeypatch, problem, kind, shift):
+    solves = lie(monkeypatch, lambda r, k: result((r.incumbent if kind == "MILP" else 10.0) + shift))
+    with pytest.raises(SoundnessError, match="S9") as caught:
+        agtopt.bound(problem, kind, conditional=False)
+    assert solves
+    saved_instance(str(caught.value))
+
+
+@pytest.mark.parametrize("status", ["optimal", "time limit"])
+@pytest.mark.parametrize("bound", [None, -np.inf, np.nan])
+@pytest.mark.parametrize("kind", ["LP", "MILP"])
+def test_no_bound_falls_back_to_the_interval(monkeypatch, problem, kind, bound, status):
+    """S4: and says so in the row."""
+    solves = lie(monkeypatch, lambda r, k: result(bound, status, r.incumbent))
+    reach = agtopt.bound(problem, kind, conditional=False)
+    assert solves
+    ibp = agtopt.bound(problem, "IBP").domain
+    np.testing.assert_allclose(reach.domain.lower, ibp.lower, rtol=1e-9)
+    np.testing.assert_allclose(reach.domain.upper, ibp.upper, rtol=1e-9)
+    assert {row.source for row in reach.rows} == {"interval"}
+
+
+def test_the_incumbent_is_never_a_bound(monkeypatch, problem):
+    """S4, trap 4: an incumbent far inside changes nothing."""
+    honest = agtopt.bound(problem, "MILP").domain
+    lie(monkeypatch, lambda r, k: SolveResult(r.status, r.bound, 0.0, r.rigour, r.seconds))
+    found = agtopt.bound(problem, "MILP").domain
+    np.testing.assert_array_equal(found.lower, honest.lower)
+    np.testing.assert_array_equal(found.upper, honest.upper)
+
+
+def test_a_looser_bound_than_the_interval_is_not_taken(monkeypatch, problem):
+    """S6."""
+    lie(monkeypatch, lambda r, k: result(-1e6))
+    ibp = agtopt.bound(problem, "IBP").domain
+    found = agtopt.bound(problem, "LP", conditional=False).domain
+    assert np.all(found.lower >= ibp.lower - 1e-9)
+    assert np.all(found.upper <= ibp.upper + 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["LP", "MILP"])
+def test_infeasible_raises(monkeypatch, problem, kind):
+    """S4: the nominal run is a feasible point."""
+    lie(monkeypatch, lambda r, k: result(None, "infeasible"))
+    with pytest.raises(InfeasibleError, match="S4") as caught:
+        agtopt.bound(problem, kind, conditional=False)
+    assert isinstance(caught.value, ArithmeticError)
+    saved_instance(str(caught.value))
+
+
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_interrupted_domains_hold_every_run(monkeypatch, problem, after):
+    """S1: Ctrl-C returns what is certified so far."""
+
+    def answer(honest, k):
+        if k == after:
+            raise KeyboardInterrupt
+        return honest
+
+    lie(monkeypatch, answer)
+    reach = agtopt.bound(problem, "LP", conditional=False)
+    assert reach.interrupted
+    assert len(reach.steps) == problem.steps + 1
+    for dataset in corrupted(problem, 20):
+        for box, theta in zip(reach.steps, torch_sgd(problem, dataset), strict=True):
+            assert box.contains(theta, 1e-7)
+    full = agtopt.bound(problem, "IBP").domain
+    assert np.all(reach.domain.lower >= full.lower - 1e-9)

@@ -1,0 +1,60 @@
+"""Every notebook runs from top to bottom, and what the first one shows is right."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+
+CHECKS = {
+    "01_half_moons.ipynb": """
+import numpy as np
+assert exact.domain.width() <= 1.001 * inner.domain.width()
+assert exact.domain.contains(inner.theta, 1e-9)
+assert inner.exact and inner.runs == 129
+assert replayed < 1e-7
+assert certificates.stable.any() and not certificates.stable.all()
+inputs = np.hstack([problem.dataset.features, np.ones((len(problem.dataset), 1))])
+votes = np.where(inputs @ inner.theta.T > 0, 1, -1)
+assert (votes == certificates.nominal[:, None])[certificates.stable].all()
+assert {str(reach.method) for reach in unaided.results} == {"IBP", "LP", "QCP", "MILP", "MIQCP"}
+width = {str(reach.method): reach.domain.width() for reach in unaided.results}
+attained = unaided.inner.domain.width()
+assert attained <= min(width["MILP"], width["MIQCP"]) and max(width["MILP"], width["MIQCP"]) <= 1.001 * attained
+assert width["QCP"] <= width["LP"] * (1 + 1e-9) <= width["IBP"] * (1 + 1e-9)
+assert exact.domain.width() <= windowed.domain.width() <= ibp.domain.width()
+""",
+}
+"""By notebook: a last cell that looks at what the others computed."""
+
+
+def notebooks():
+    return sorted(FOLDER.glob("*.ipynb"))
+
+
+def test_there_are_notebooks():
+    assert set(CHECKS) <= {path.name for path in notebooks()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebook_runs(path):
+    notebook = nbformat.read(path, as_version=4)
+    if path.name in CHECKS:
+        notebook.cells.append(nbformat.v4.new_code_cell(CHECKS[path.name]))
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_stored_outputs_are_clean(path):
+    """A reader sees outputs, and in them no warning, no error and no path of the machine that ran it."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert outputs
+    assert all(output.output_type != "error" and output.get("name") != "stderr" for output in outputs)
+    said = [str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", "")) for output in outputs]
+    assert not any(str(Path.home()) in text or "/work/" in text or "Warning" in text for text in said)
+    assert not any("execution" in cell.metadata for cell in notebook.cells)

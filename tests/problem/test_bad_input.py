@@ -1,0 +1,148 @@
+"""Bad input: the fitting AgtoptError that is also the built-in one, and a message that names the culprit (issue 2)."""
+
+import re
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+
+import agtopt
+from agtopt import AgtoptError, Bounded, Dataset, Dense, InvalidInputError, Network, Problem, ReLU, Training, UnsupportedError
+from agtopt.domains import Interval
+
+X, Y = np.zeros((4, 2)), np.array([1, -1, 1, 1])
+
+
+def problem(**parts):
+    return Problem(
+        **{
+            "network": Network.dense([2, 1]),
+            "dataset": Dataset(X, Y),
+            "perturbation": Bounded(1, nu=1, q=0),
+            "training": Training("hinge"),
+            **parts,
+        }
+    )
+
+
+def with_nan():
+    features = X.copy()
+    features[2, 1] = np.nan
+    return Dataset(features, Y)
+
+
+CASES = {
+    "features.*[2, 1].*nan": with_nan,
+    "labels.*inf": lambda: Dataset(X, [1, np.inf, 1, 1]),
+    "features.*array of numbers": lambda: Dataset([[1.0], [1.0, 2.0]], [1, 1]),
+    "features.*shape": lambda: Dataset(np.zeros(4), Y),
+    "features.*N >= 1": lambda: Dataset(np.zeros((0, 2)), []),
+    "labels.*4 samples": lambda: Dataset(X, [1, 1]),
+    "labels.*0 is not allowed.*-1, 1": lambda: problem(dataset=Dataset(X, [1, 0, 1, 1])),
+    "labels.*shape": lambda: problem(dataset=Dataset(X, Y[:, None])),
+    "labels.*2 outputs": lambda: problem(
+        network=Network.dense([2, 2]), dataset=Dataset(X, np.zeros((4, 3))), perturbation=Bounded(1), training=Training("squared")
+    ),
+    # One label per sample cannot be the target of two outputs, however many samples there are.
+    "labels.*(2,).*2 outputs": lambda: problem(
+        network=Network.dense([2, 2]), dataset=Dataset(X[:2], [0.1, 0.2]), perturbation=Bounded(1), training=Training("squared")
+    ),
+    "perturbation.n: 5.*4 samples": lambda: problem(perturbation=Bounded(5, nu=1, q=0)),
+    "perturbation.n: -1": lambda: Bounded(-1),
+    "perturbation.n: 1.5": lambda: Bounded(1.5),
+    "perturbation.n: True": lambda: Bounded(True),
+    "perturbation.eps: -0.1": lambda: Bounded(1, eps=-0.1),
+    "perturbation.eps: nan": lambda: Bounded(1, eps=np.nan),
+    "perturbation.eps: 'a'": lambda: Bounded(1, eps="a"),
+    "perturbation.nu: 2": lambda: Bounded(1, nu=2, q=0),
+    "perturbation.q: 1": lambda: Bounded(1, q=1),
+    "perturbation.q.*hinge.*q=0": lambda: problem(perturbation=Bounded(1, nu=1)),
+    "perturbation.q.*squared.*interval": lambda: problem(training=Training("squared")),
+    "perturbation.vulnerable: sample 4": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[4])),
+    "perturbation.vulnerable: sample -1": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[-1])),
+    "perturbation.vulnerable.*twice": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[1, 1])),
+    "perturbation.vulnerable.*1.7": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[0, 1.7])),
+    "perturbation.vulnerable.*2": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=2)),
+    "perturbation.vulnerable.*ab": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable="ab")),
+    "training.loss: 'mse'.*squared, hinge": lambda: Training("mse"),
+    "training.epochs: 0": lambda: Training("hinge", epochs=0),
+    "training.batch_size: 0": lambda: Training("hinge", batch_size=0),
+    "training.batch_size: 9.*4 samples": lambda: problem(training=Training("hinge", batch_size=9)),
+    "training.learning_rate: 0": lambda: Training("hinge", learning_rate=0),
+    "training.learning_rate: inf": lambda: Training("hinge", learning_rate=np.inf),
+    "training.decay: -1": lambda: Training("hinge", decay=-1),
+    "training.seed: -1": lambda: Training("hinge", seed=-1),
+    "training.drop_last: 1": lambda: Training("hinge", drop_last=1),
+    "training.batches: an empty": lambda: Training("hinge", batches=[[0], []]),
+    "training.batches: sample 7": lambda: problem(training=Training("hinge", batches=[[0, 7]])),
+    "training.batches.*twice": lambda: problem(training=Training("hinge", batches=[[0, 0]])),
+    "training.batches.*0.9": lambda: problem(training=Training("hinge", batches=[[0.9, 1]])),
+    "training.batches: ": lambda: problem(training=Training("hinge", batches=[0, 1])),
+    "Dense(3, 1).*does not fit": lambda: Network.chain(
+        [Dense(2, 2), Dense(3, 1)], (2,), [np.zeros((2, 2)), np.zeros(2), np.zeros((1, 3)), [0]]
+    ),
+    "dense1_weight.*shape": lambda: Network.chain([Dense(2, 1)], (2,), [np.zeros((2, 1)), [0.0]]),
+    "dense1_bias.*nan": lambda: Network.chain([Dense(2, 1)], (2,), [np.zeros((1, 2)), [np.nan]]),
+    "1 tensors for 2": lambda: Network.chain([Dense(2, 1)], (2,), [np.zeros((1, 2))]),
+    "network.initial.*surplus": lambda: Network.chain([Dense(2, 1, False)], (2,), {"dense1_weight": np.zeros((1, 2)), "surplus": [0.0]}),
+    "Dense.inputs: 0": lambda: Dense(0, 1),
+    "sizes.*too short": lambda: Network.dense([2]),
+    "seed: -1": lambda: Network.dense([2, 1], seed=-1),
+    "output.*flat": lambda: Network.chain([ReLU()], (2, 2), []),
+    "acyclic": lambda: Network(nx.DiGraph([("a", "a")]), (1,), {}),
+    "features.*(2,).*(3,)": lambda: problem(network=Network.dense([3, 1])),
+    "2 outputs.*hinge": lambda: problem(network=Network.dense([2, 2])),
+    "problem.network: 3": lambda: problem(network=3),
+    "training.batch_size: 3": lambda: problem(training=Training("hinge", batch_size=3, drop_last=True), dataset=Dataset(X[:2], Y[:2])),
+    "kind: 'XYZ'.*IBP, LP": lambda: agtopt.bound(problem(), "XYZ"),
+    "interval: entry 1": lambda: Interval([0.0, 2.0], [1.0, 1.0]),
+    "interval: entry 0.*nan": lambda: Interval([np.nan], [1.0]),
+    "interval: lower has shape": lambda: Interval([0.0], [1.0, 2.0]),
+    "module: Linear": lambda: Network.from_torch(torch.nn.Linear(2, 1)),
+    "no Linear": lambda: Network.from_torch(torch.nn.Sequential(torch.nn.ReLU())),
+    "no method": lambda: agtopt.compare(problem(), []),
+}
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_bad_input_is_named(words):
+    with pytest.raises(AgtoptError, match=re.sub(r"[][()]", r"\\\g<0>", words)) as caught:
+        CASES[words]()
+    assert isinstance(caught.value, InvalidInputError)
+    assert isinstance(caught.value, ValueError)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        (lambda: Bounded(1, eps=0.1, p=2), "perturbation.p: 2"),
+        (lambda: Network.from_torch(torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Tanh())), "Tanh"),
+    ],
+)
+def test_what_is_not_supported_is_not_implemented(case, words):
+    with pytest.raises(UnsupportedError, match=words) as caught:
+        case()
+    assert isinstance(caught.value, NotImplementedError)
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"),
+    [
+        (agtopt.InvalidInputError, ValueError),
+        (agtopt.MissingFileError, FileNotFoundError),
+        (agtopt.UnsupportedError, NotImplementedError),
+        (agtopt.SolverUnavailableError, RuntimeError),
+        (agtopt.SoundnessError, ArithmeticError),
+        (agtopt.InfeasibleError, agtopt.SoundnessError),
+    ],
+)
+def test_every_error_is_also_the_fitting_builtin(error, builtin):
+    assert issubclass(error, AgtoptError)
+    assert issubclass(error, builtin)
+
+
+def test_a_network_without_parameters_is_refused():
+    with pytest.raises(InvalidInputError):
+        problem(network=Network.chain([ReLU()], (1,), []), dataset=Dataset(X[:, :1], Y))

@@ -1,0 +1,137 @@
+"""The command line: tables on stdout; an error is one line on stderr and exit code 2."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agtopt import cli
+from agtopt.solvers import SOLVERS
+from tests.conftest import MODELS
+
+TINY, MOONS = str(MODELS / "tiny-mlp"), str(MODELS / "half-moons")
+
+
+@pytest.fixture
+def agtopt(monkeypatch, capsys):
+    """Run one command in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["agtopt", *map(str, arguments)])
+        monkeypatch.setattr(cli, "console", cli.Console(width=200))
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        return done.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+def test_bound_writes_what_it_shows(agtopt, tmp_path, tiny_mlp):
+    code, out, _ = agtopt("bound", TINY, "--kind", "lp", "--window", 1, "--output", tmp_path / "b.csv")
+    assert code == 0
+    assert "LP: width" in out
+    frame = pd.read_csv(tmp_path / "b.csv")
+    assert tuple(frame["parameter"]) == tiny_mlp.network.parameter_names
+    assert np.all(frame["lower"] <= frame["upper"])
+    assert all(name in out for name in tiny_mlp.network.parameter_names)
+
+
+def test_compare_shows_every_method_and_what_is_attained(agtopt, tmp_path):
+    code, out, _ = agtopt("compare", TINY, "--kinds", "IBP, LP,milp", "--windows", "1,full", "--output", tmp_path / "c.csv")
+    assert code == 0
+    frame = pd.read_csv(tmp_path / "c.csv")
+    assert list(frame["method"]) == ["IBP", "LP", "LP", "MILP", "MILP"]
+    assert list(frame["window"]) == ["full", "1", "full", "1", "full"]
+    ibp, *rest = frame["width"]
+    assert all(width <= ibp for width in rest)
+    assert np.all(frame["to_attained"] >= 1)
+    assert "sampled" in out
+
+
+def test_certify_half_moons(agtopt, tmp_path):
+    code, out, _ = agtopt("certify", MOONS, "--kind", "IBP", "--output", tmp_path / "p.csv")
+    assert code == 0
+    assert "certified stable" in out
+    assert "certified accuracy" in out
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 128
+
+
+def test_certify_points_of_a_file(agtopt, tmp_path):
+    np.savez(tmp_path / "p.npz", X=np.zeros((3, 9)))
+    code, out, _ = agtopt("certify", MOONS, "--kind", "IBP", "--points", tmp_path / "p.npz")
+    assert code == 0
+    assert "0 of 3 points" in out
+
+
+@pytest.mark.parametrize("sense", ["min", "max"])
+def test_export(agtopt, tmp_path, sense):
+    code, out, _ = agtopt(
+        "export", TINY, "--kind", "miqcp", "--to", tmp_path / "m.mps", "--parameter", "dense1_weight[3,0]", "--sense", sense
+    )
+    assert code == 0
+    assert "MIQCP" in out
+    assert "quadratic" in out
+    assert "parameter(2)_dense1_weight(3_0)" in (tmp_path / "m.mps").read_text()
+
+
+def test_solvers_and_info(agtopt):
+    code, out, _ = agtopt("solvers")
+    assert code == 0
+    assert all(name in out for name in SOLVERS)
+    code, out, _ = agtopt("info", MOONS)
+    assert code == 0
+    assert "admissible datasets: 129" in out
+    code, out, _ = agtopt("info", TINY)
+    assert "infinitely many" in out
+
+
+BAD = [
+    (["bound", "nowhere"], "nowhere"),
+    (["bound", TINY, "--kind", "FOO"], "FOO"),
+    (["bound", TINY, "--kind", "LP", "--solver", "foo"], "foo"),
+    (["bound", TINY, "--kind", "QCP", "--solver", "highs"], "highs"),
+    (["bound", TINY, "--kind", "LP", "--window", "0"], "window"),
+    (["bound", TINY, "--kind", "LP", "--time-limit", "-1"], "time_limit"),
+    (["bound", TINY, "--kind", "IBP", "--output", "nowhere/b.csv"], "nowhere"),
+    (["compare", TINY, "--kinds", "IBP,FOO"], "FOO"),
+    (["compare", TINY, "--kinds", "IBP", "--windows", "a"], "'a'"),
+    (["compare", TINY, "--kinds", "IBP", "--windows", "²"], "²"),
+    (["certify", TINY, "--points", "nowhere.npz"], "nowhere.npz"),
+    (["certify", MOONS, "--kind", "IBP", "--points", str(MODELS / "half-moons" / "problem.toml")], "problem.toml"),
+    (["certify", MOONS, "--kind", "IBP", "--points", str(MODELS / "half-moons" / "arrays.npz")], "'X'"),
+    (["export", TINY, "--to", "m.txt"], ".txt"),
+    (["export", TINY, "--to", "nowhere/m.lp"], "nowhere"),
+    (["export", TINY, "--to", "m.lp", "--parameter", "w"], "'w'"),
+    (["export", TINY, "--to", "m.lp", "--sense", "up"], "'up'"),
+    (["export", TINY, "--to", "m.lp", "--kind", "IBP"], "IBP"),
+    (["info", str(MODELS)], "problem.toml"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(arguments[0:1] + arguments[2:]) for arguments, _ in BAD])
+def test_bad_input_is_one_line_and_code_2(agtopt, arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = agtopt(*arguments)
+    assert code == 2
+    assert err.startswith("agtopt: ")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["bound", "nowhere"], ["info", "no\nwhere"]])
+def test_no_traceback_from_a_real_process(arguments):
+    done = subprocess.run([sys.executable, "-m", "agtopt.cli", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert re.search("where", done.stderr)
+
+
+def test_ctrl_c_is_130(agtopt, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load", stop)
+    assert agtopt("info", TINY)[0] == 130
