@@ -18,9 +18,9 @@ from agtopt.certificates import certify as certify_points
 from agtopt.compiler import compile, predicted_size
 from agtopt.drivers import bound as bound_parameters
 from agtopt.drivers import processes
-from agtopt.errors import AgtoptError, InvalidInputError
+from agtopt.errors import AgtoptError, InvalidInputError, MissingFileError
 from agtopt.kinds import KINDS, Formulation
-from agtopt.readers import load
+from agtopt.readers import load, read_arrays
 from agtopt.report import compare as compare_methods
 from agtopt.solvers import describe_solvers
 
@@ -39,7 +39,15 @@ SolverName = Annotated[str | None, typer.Option(help="highs, scip, gurobi or an 
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")]
 Conditional = Annotated[bool, typer.Option(help="Whether cuts tie quantities to the adversary's selectors.")]
 Workers = Annotated[int, typer.Option(help="Processes that solve side by side.", min=1)]
-Output = Annotated[Path | None, typer.Option(help="Also write the table to this CSV file.")]
+
+
+def _writable(path: Path | None) -> Path | None:
+    if path is not None and not path.parent.is_dir():
+        raise InvalidInputError(f"output: the folder {str(path.parent)!r} does not exist")
+    return path
+
+
+Output = Annotated[Path | None, typer.Option(help="Also write the table to this CSV file.", callback=_writable)]
 
 
 @contextmanager
@@ -110,7 +118,7 @@ def compare(
 def _window(word: str) -> int | None:
     if word == "full":
         return None
-    if not word.isdigit():
+    if not word.isdecimal():
         raise InvalidInputError(f"windows: {word!r} is not allowed; each must be a whole number or 'full'")
     return int(word)
 
@@ -145,11 +153,11 @@ def certify(
 
 def _points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if not path.exists():
-        raise InvalidInputError(f"points: {path} does not exist")
-    with np.load(path, allow_pickle=False) as archive:
-        if "X" not in archive.files:
-            raise InvalidInputError(f"points: {path} has no array 'X'")
-        return archive["X"], archive["y"] if "y" in archive.files else None
+        raise MissingFileError(f"points: {path} does not exist")
+    arrays = read_arrays(path)
+    if "X" not in arrays:
+        raise InvalidInputError(f"points: {path} has no array 'X'")
+    return arrays["X"], arrays.get("y")
 
 
 @app.command()

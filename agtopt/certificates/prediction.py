@@ -123,9 +123,9 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None) -> PointCert
     labels = None
     if y is not None:
         labels = finite_array("y", y)
-        if len(labels) != len(points):
+        if labels.ndim == 0 or len(labels) != len(points):
             raise InvalidInputError(f"y: shape {labels.shape} does not fit {len(points)} points")
-        problem.training.loss.encode(labels, problem.network.outputs)
+        problem.training.loss.check("y", labels, problem.network.outputs)
     lower, upper = output_bounds(problem, reach.domain, points)
     nominal = reachable = None
     if problem.training.loss.classes is not None:

@@ -107,7 +107,7 @@ class CompiledModel:
         samples = len(nominal)
         changed = np.any((dataset.features != nominal.features).reshape(samples, -1), axis=1)
         changed |= np.any((dataset.labels != nominal.labels).reshape(samples, -1), axis=1)
-        labels = problem.training.loss.encode(dataset.labels, problem.network.outputs)
+        labels = problem.encode(dataset.labels)
         own_labels = ops.own_flips or not problem.perturbation.flips
         for target, values in (
             (ops.selectors, changed.astype(np.float64)),

@@ -78,15 +78,15 @@ def bound(
     """
     kind = kind_named(method)
     began = perf_counter()
-    if isinstance(kind, Propagation):
-        steps = (Interval.point(problem.initial), *interval_steps(problem))
-        return Reach(problem, kind, steps, (), perf_counter() - began)
     length = problem.steps if window is None else min(whole("window", window, 1), problem.steps)
     step = length if stride is None else whole("stride", stride, 1)
     if step > length:
         raise InvalidInputError(f"stride: {step} is not allowed; it must be at most the window, {length}")
     if time_limit is not None:
         number("time_limit", time_limit, above=0.0)
+    if isinstance(kind, Propagation):
+        steps = (Interval.point(problem.initial), *interval_steps(problem))
+        return Reach(problem, kind, steps, (), perf_counter() - began)
     choose(solver, predicted_size(problem, kind).quadratic > 0, kind.binaries)
     run = _Run(problem, kind, solver, time_limit, conditional, executor, sampled_attack(problem))
     stages = list(windows(problem.steps, length, step, tighten))
@@ -116,7 +116,8 @@ def windows(steps: int, length: int, stride: int, tighten: bool) -> Iterator[Win
     while reached < steps:
         end = min(start + length, steps)
         for stop in range(reached + 1, end + 1):
-            result = stop in (end, start + stride)
+            # Windows start at the multiples of the stride, whichever window bounds that step first.
+            result = stop == end or stop % stride == 0
             if tighten or result:
                 yield Window(start, stop, end, result)
         start, reached = start + stride, end

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,10 @@ class Task:
     dataset: Dataset
 
 
+_TURNS = Lock()
+"""Threads of one process take turns: a session holds one objective at a time, and Pyomo is not made for threads."""
+
+
 @lru_cache(maxsize=4)
 def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
     model = compile(stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches)
@@ -90,6 +95,11 @@ def run_task(task: Task) -> Row:
     SoundnessError
         If the bound excludes a value that a training run attains (S9); the instance is saved.
     """
+    with _TURNS:
+        return _run(task)
+
+
+def _run(task: Task) -> Row:
     stage, best = task.stage, known_bound(task)
     source, rigour, status, incumbent, seconds = "interval", PROVED, "attained", None, 0.0
     for kind in dict.fromkeys((stage.kind, LP)):
@@ -99,7 +109,7 @@ def run_task(task: Task) -> Row:
         seconds += result.seconds
         if kind == stage.kind:
             status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
-        if result.bound is None:
+        if result.bound is None or not np.isfinite(result.bound):
             continue
         found = float(outward(-task.sense * result.bound, task.sense))
         _check_attained(task, kind, found)
@@ -130,7 +140,7 @@ def _minimised(task: Task, kind: Formulation) -> SolveResult:
     if kind.binaries:
         model.assign(task.dataset)
     result = session.solve(task.stage.time_limit, start=kind.binaries)
-    if result.status == "infeasible":
+    if result.status == "infeasible" or result.bound == np.inf:
         raise InfeasibleError(
             f"S4: the solver calls the {kind} of steps {task.stage.start}…{task.stage.stop} infeasible, but the nominal run "
             f"satisfies it; the instance is saved in {_saved(task, kind)}"

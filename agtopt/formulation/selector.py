@@ -8,6 +8,7 @@ r"""The adversary's choices: selectors, perturbed data, and cuts that are condit
 import numpy as np
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
+from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF
 
 
 def budget(site: Site, selectors: Affine, n: int) -> None:
@@ -17,10 +18,13 @@ def budget(site: Site, selectors: Affine, n: int) -> None:
 
 
 def perturbed(site: Site, nominal: Array, selectors: Affine, radius: float, where: Mask) -> Affine:
-    """Values within `radius` of `nominal` where the sample's selector is 1; the first axis of `nominal` is the sample."""
-    low, high = np.nextafter(nominal - radius, -np.inf), np.nextafter(nominal + radius, np.inf)
-    value = site.variables("", low, high, where, otherwise=nominal)
-    reach = selectors.reshape(len(nominal), *(1,) * (nominal.ndim - 1)) * radius
+    """Values within `radius` of `nominal` where the sample's selector is 1; the first axis of `nominal` is the sample.
+
+    The radius is widened by rounding, so that a corner of the ball that was computed in float64 satisfies the rows.
+    """
+    wide = radius + 4.0 * UNIT_ROUNDOFF * (np.abs(nominal) + radius)
+    value = site.variables("", nominal - wide, nominal + wide, where, otherwise=nominal)
+    reach = selectors.reshape(len(nominal), *(1,) * (nominal.ndim - 1)) * wide
     site.rows("_below", value - reach, where, upper=nominal)
     site.rows("_above", value + reach, where, lower=nominal)
     return value
@@ -57,5 +61,6 @@ def conditional_cuts(
     """
     rise = np.maximum(touched[1] - clean[1], 0.0)
     fall = np.maximum(clean[0] - touched[0], 0.0)
-    site.rows(f"{suffix}_stays_below", value - selectors * rise, where & (rise > 0.0), upper=clean[1])
-    site.rows(f"{suffix}_stays_above", value + selectors * fall, where & (fall > 0.0), lower=clean[0])
+    # A cut whose coefficient a solver would ignore adds nothing to the bounds of the variable.
+    site.rows(f"{suffix}_stays_below", value - selectors * rise, where & (rise > SMALLEST_COEFFICIENT), upper=clean[1])
+    site.rows(f"{suffix}_stays_above", value + selectors * fall, where & (fall > SMALLEST_COEFFICIENT), lower=clean[0])

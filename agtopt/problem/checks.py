@@ -42,6 +42,15 @@ def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
+def whole_numbers(field: str, values: Any) -> tuple[int, ...]:
+    """Return a flat sequence of whole numbers as a tuple."""
+    try:
+        entries = list(values)
+    except TypeError:
+        raise InvalidInputError(f"{field}: {values!r} is not allowed; it must be a list of sample indices") from None
+    return tuple(whole(field, entry, 0) for entry in entries)
+
+
 def indices(field: str, values: Any, size: int) -> NDArray[np.int64]:
     """Return `values` as sample indices within [0, size), each at most once."""
     array = np.atleast_1d(np.array(values))

@@ -21,28 +21,27 @@ class Loss:
     name: str
     classes: tuple[int, ...] | None = None
 
-    def encode(self, labels: NDArray[np.float64], outputs: int) -> NDArray[np.float64]:
-        """Labels as the program reads them: targets (…, N, outputs), or class indicators (…, N, classes).
-
-        Raises
-        ------
-        InvalidInputError
-            If a label is not one of the classes, or targets do not fit the outputs.
-        """
+    def check(self, field: str, labels: NDArray[np.float64], outputs: int) -> None:
+        """Raise InvalidInputError where labels (N,) or (N, outputs) do not fit: a class that is not allowed, or the wrong shape."""
         if self.classes is None:
-            targets = labels[..., np.newaxis] if outputs == 1 and labels.shape[-1:] != (1,) else labels
-            if targets.shape[-1] != outputs:
+            if labels.shape[1:] not in ((outputs,), () if outputs == 1 else (outputs,)):
                 raise InvalidInputError(
-                    f"dataset.labels: shape {labels.shape} does not fit {outputs} outputs of the network; "
-                    f"loss {self.name!r} takes targets (N, {outputs})"
+                    f"{field}: shape {labels.shape} does not fit {outputs} outputs of the network; "
+                    f"loss {self.name!r} takes targets (N, {outputs})" + " or (N,)" * (outputs == 1)
                 )
-            return targets
-        allowed = ~np.isin(labels, self.classes)
-        if allowed.any():
+            return
+        if labels.ndim != 1:
+            raise InvalidInputError(f"{field}: shape {labels.shape} is not allowed; loss {self.name!r} takes class labels (N,)")
+        unknown = ~np.isin(labels, self.classes)
+        if unknown.any():
             raise InvalidInputError(
-                f"dataset.labels: {labels[allowed][0]:g} is not allowed; "
-                f"loss {self.name!r} takes the labels {', '.join(map(str, self.classes))}"
+                f"{field}: {labels[unknown][0]:g} is not allowed; loss {self.name!r} takes the labels {', '.join(map(str, self.classes))}"
             )
+
+    def encode(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Labels as the program reads them: class labels (…, N) as indicators (…, N, classes), targets (…, N, outputs) as they are."""
+        if self.classes is None:
+            return labels
         indicators: NDArray[np.float64] = (labels[..., np.newaxis] == np.array(self.classes)).astype(np.float64)
         return indicators
 

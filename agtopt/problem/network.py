@@ -57,6 +57,8 @@ class Network:
             if tensors[name].shape != shape:
                 raise InvalidInputError(f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must be {shape}")
         object.__setattr__(self, "initial", tensors)
+        if not tensors:
+            raise InvalidInputError("network: no layer has parameters; nothing would be trained")
         if len(self.shapes[self.output]) != 1:
             raise InvalidInputError(f"network: the output has shape {self.shapes[self.output]}; it must be flat, (outputs,)")
 

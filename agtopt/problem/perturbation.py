@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError, UnsupportedError
-from agtopt.problem.checks import indices, number, whole
+from agtopt.problem.checks import indices, number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset
 from agtopt.problem.loss import Loss
 
@@ -58,7 +58,7 @@ class Bounded:
         if self.q == 0 and self.nu not in (0, 1):
             raise InvalidInputError(f"perturbation.nu: {self.nu!r} is not allowed; with q=0 it must be 0 or 1 (a flip)")
         if self.vulnerable is not None:
-            object.__setattr__(self, "vulnerable", tuple(int(i) for i in self.vulnerable))
+            object.__setattr__(self, "vulnerable", whole_numbers("perturbation.vulnerable", self.vulnerable))
 
     @property
     def flips(self) -> bool:
@@ -76,11 +76,8 @@ class Bounded:
 
     def touchable(self, samples: int) -> NDArray[np.int64]:
         """Sorted indices of the samples that the adversary may change, in a dataset of `samples` samples."""
-        if self.n == 0 or (self.eps == 0 and self.nu == 0):
-            return np.empty(0, dtype=np.int64)
-        if self.vulnerable is None:
-            return np.arange(samples)
-        return np.sort(indices("perturbation.vulnerable", self.vulnerable, samples))
+        named = np.arange(samples) if self.vulnerable is None else indices("perturbation.vulnerable", self.vulnerable, samples)
+        return np.sort(named) if self.n > 0 and (self.eps > 0 or self.nu > 0) else np.empty(0, dtype=np.int64)
 
     def only(self, *samples: int) -> "Bounded":
         """The same model with only these samples vulnerable."""

@@ -49,14 +49,17 @@ class Problem:
                 f"dataset.features: samples of shape {sample_shape} do not fit the network, which takes {self.network.input_shape}"
             )
         loss = self.training.loss
-        if loss.classes is not None and self.dataset.labels.ndim != 1:
-            raise InvalidInputError(f"dataset.labels: shape {self.dataset.labels.shape} is not allowed; loss {loss.name!r} takes (N,)")
         if loss.name == "hinge" and self.network.outputs != 1:
             raise InvalidInputError(f"network: {self.network.outputs} outputs do not fit loss 'hinge', which takes 1")
-        loss.encode(self.dataset.labels, self.network.outputs)
+        loss.check("dataset.labels", self.dataset.labels, self.network.outputs)
         self.perturbation.check(self.dataset, loss)
         if not self.schedule:
             raise InvalidInputError("training: no step is left; every batch was dropped")
+
+    def encode(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Labels with the shape of the dataset's, behind any leading axes, as the program reads them: (…, N, outputs or classes)."""
+        loss = self.training.loss
+        return loss.encode(labels[..., np.newaxis] if loss.classes is None and self.dataset.labels.ndim == 1 else labels)
 
     @cached_property
     def schedule(self) -> tuple[NDArray[np.int64], ...]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import indices, number, whole
+from agtopt.problem.checks import indices, number, whole, whole_numbers
 from agtopt.problem.loss import Loss, loss_named
 
 
@@ -58,7 +58,7 @@ class Training:
         batches: Sequence[Sequence[int]] | None = None,
         drop_last: bool = False,
     ) -> None:
-        explicit = None if batches is None else tuple(tuple(int(i) for i in batch) for batch in batches)
+        explicit = None if batches is None else tuple(whole_numbers("training.batches", batch) for batch in _listed(batches))
         if explicit is not None and (not explicit or not all(explicit)):
             raise InvalidInputError("training.batches: an empty batch is not allowed; leave it out")
         if not isinstance(drop_last, bool):
@@ -95,3 +95,9 @@ class Training:
         """α_t for each of this many steps, shape (steps,)."""
         epoch = np.arange(steps) // (steps // self.epochs)
         return np.asarray(self.learning_rate / (1.0 + self.decay * epoch), dtype=np.float64)
+
+
+def _listed(batches: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+    if isinstance(batches, (str, bytes)) or not isinstance(batches, Sequence):
+        raise InvalidInputError(f"training.batches: {batches!r} is not allowed; it must be a list of lists of sample indices")
+    return batches

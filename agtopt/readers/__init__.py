@@ -1,5 +1,5 @@
 """Problems and networks from files and other frameworks."""
 
-from agtopt.readers.folder import load, save
+from agtopt.readers.folder import load, read_arrays, save
 
-__all__ = ["load", "save"]
+__all__ = ["load", "read_arrays", "save"]

@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import tomli_w
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -39,13 +40,13 @@ def load(folder: str | Path) -> Problem:
             raise MissingFileError(f"{needed}: does not exist; a problem is a folder with {PROBLEM} and {ARRAYS}")
     try:
         schema = ProblemSchema.model_validate(tomllib.loads((path / PROBLEM).read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path / PROBLEM}: is not valid TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise InvalidInputError(f"{path / PROBLEM}: {field}: {first['msg']} (it was {first['input']!r})") from None
-    arrays = _read_arrays(path / ARRAYS)
+    arrays = read_arrays(path / ARRAYS)
     missing = {"features", "labels"} - set(arrays)
     if missing:
         raise InvalidInputError(f"{path / ARRAYS}: has no array {sorted(missing)[0]!r}")
@@ -100,9 +101,13 @@ def _layer(entry: Any) -> Layer:
     return ReLU() if isinstance(entry, ReLUSchema) else Flatten()
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[np.float64]]:
+def read_arrays(path: Path) -> dict[str, NDArray[np.float64]]:
+    """The arrays of an .npz file, read without pickle; raises InvalidInputError if it is no such file."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, NpzFile):
+            raise ValueError("it holds a single array, not an archive of named ones")
+        with archive:
             return {name: archive[name] for name in archive.files}
-    except (BadZipFile, ValueError, OSError) as error:
+    except (BadZipFile, ValueError, OSError, EOFError) as error:
         raise InvalidInputError(f"{path}: cannot be read as arrays without pickle: {error}") from None

@@ -105,7 +105,7 @@ def trajectories(problem: Problem, features: NDArray[np.float64], labels: NDArra
     runs = len(labels)
     largest = max(len(batch) for batch in problem.schedule) * problem.network.size
     chunk = max(1, CHUNK // largest)
-    encoded = problem.training.loss.encode(labels, problem.network.outputs)
+    encoded = problem.encode(labels)
     many = features.ndim > problem.dataset.features.ndim
     for first in range(0, runs, chunk):
         part = slice(first, min(first + chunk, runs))

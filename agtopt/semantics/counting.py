@@ -17,10 +17,11 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Shadow:
-    """How many terms the affine expression of every entry has (0 for a number), and whether it is 0 or 1."""
+    """How many terms the affine expression of every entry has (0 for a number), whether it is 0 or 1, and which numbers are 0."""
 
     terms: Counts
     binary: bool = False
+    zero: Mask | None = None
 
     @property
     def varies(self) -> Mask:
@@ -49,7 +50,7 @@ class CountingOperations:
         if reach.eps > 0:
             self.features |= touched.reshape((-1,) + (1,) * (data.features.ndim - 1))
             self._perturbed(self.features)
-        labels = problem.training.loss.encode(data.labels, problem.network.outputs)
+        labels = problem.encode(data.labels)
         self.labels = np.zeros(labels.shape, dtype=bool)
         if reach.nu > 0:
             self.labels |= touched[:, np.newaxis]
@@ -58,6 +59,7 @@ class CountingOperations:
             elif labels.shape[-1] > 2 or reach.eps > 0:
                 self._binary(many * labels.shape[-1])
                 self.linear += 2 * many
+        self.absent = (labels == 0.0) & ~self.labels
 
     def _binary(self, many: int) -> None:
         if self.kind.binaries:
@@ -72,7 +74,7 @@ class CountingOperations:
     def begin(self, t: int) -> tuple[Shadow, Shadow]:
         batch = self.problem.schedule[t]
         classes = self.problem.training.loss.classes is not None
-        return _single(self.features[batch]), _single(self.labels[batch], classes)
+        return _single(self.features[batch]), Shadow(self.labels[batch].astype(np.int64), classes, self.absent[batch])
 
     def constant(self, value: NDArray[np.float64] | float) -> Shadow:
         return Shadow(np.zeros(np.shape(value), dtype=np.int64))
@@ -106,7 +108,7 @@ class CountingOperations:
         return _single(value.varies), _single(value.varies, binary=True)
 
     def positive(self, value: Shadow, given: Shadow, at: str) -> Shadow:
-        undecided = value.varies & np.ones_like(given.varies)
+        undecided = value.varies & (given.varies if given.zero is None else ~given.zero)
         gated = undecided & given.varies
         alone = int(undecided.sum() - gated.sum())
         if self.kind.bilinear and not self.kind.binaries:
@@ -132,7 +134,8 @@ class CountingOperations:
         return Shadow(value.terms.reshape(len(value.terms), *shape), value.binary)
 
     def column(self, value: Shadow, index: int) -> Shadow:
-        return Shadow(value.terms[:, index : index + 1], value.binary)
+        zero = None if value.zero is None else value.zero[:, index : index + 1]
+        return Shadow(value.terms[:, index : index + 1], value.binary, zero)
 
     def per_sample(self, value: Shadow) -> Shadow:
         return Shadow(value.terms[np.newaxis], value.binary)

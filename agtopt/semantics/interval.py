@@ -96,7 +96,7 @@ class BudgetedIntervals(IntervalOperations):
         data, model = problem.dataset, problem.perturbation
         touched = np.zeros(len(data), dtype=bool)
         touched[model.touchable(len(data))] = True
-        clean = problem.training.loss.encode(data.labels, problem.network.outputs)
+        clean = problem.encode(data.labels)
         self.features = _paired(data.features, _worst_features(problem, data.features, touched))
         self.labels = _paired(clean, _worst_labels(problem, clean, touched))
 
@@ -136,7 +136,7 @@ class BranchIntervals(IntervalOperations):
     def __init__(self, problem: Problem, touched: NDArray[np.bool_]) -> None:
         super().__init__(problem)
         self.touched = touched
-        self.clean_labels = problem.training.loss.encode(problem.dataset.labels, problem.network.outputs)
+        self.clean_labels = problem.encode(problem.dataset.labels)
 
     def begin(self, t: int) -> tuple[Range, Range]:
         batch = self.problem.schedule[t]

@@ -124,7 +124,7 @@ class SymbolicOperations:
         if where.any():
             budget(Site(block, "budget"), self.selectors, problem.perturbation.n)
         data, reach = problem.dataset, problem.perturbation
-        labels = problem.training.loss.encode(data.labels, problem.network.outputs)
+        labels = problem.encode(data.labels)
         self.features, self.labels = Affine.known(data.features), Affine.known(labels)
         if reach.eps > 0 and where.any():
             self.features = perturbed(Site(block, "x"), data.features, self.selectors, reach.eps, _rows(where, data.features))

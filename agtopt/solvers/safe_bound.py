@@ -35,6 +35,11 @@ def safe_bound(cost: Array, matrix: csc_matrix, row_lower: Array, row_upper: Arr
     float
         −inf where the duals prove nothing (an unbounded column with a reduced cost).
     """
+    with np.errstate(all="ignore"):
+        return _evaluated(cost, matrix, row_lower, row_upper, lower, upper, duals)
+
+
+def _evaluated(cost: Array, matrix: csc_matrix, row_lower: Array, row_upper: Array, lower: Array, upper: Array, duals: Array) -> float:
     side = np.where(duals > 0, row_lower, row_upper)
     y = np.where(np.isfinite(duals) & np.isfinite(side), duals, 0.0)
     side = np.where(y == 0.0, 0.0, side)

@@ -86,11 +86,9 @@ def test_learning_rates_decay_by_epoch():
 
 
 def test_losses_encode_labels():
-    np.testing.assert_array_equal(Hinge().encode(np.array([1.0, -1.0]), 1), [[0, 1], [1, 0]])
-    np.testing.assert_array_equal(Hinge().encode(np.ones((3, 2)), 1), np.broadcast_to([0.0, 1.0], (3, 2, 2)))
-    assert SquaredError().encode(np.zeros((4, 3)), 3).shape == (4, 3)
-    assert SquaredError().encode(np.zeros(4), 1).shape == (4, 1)
-    assert SquaredError().encode(np.zeros((7, 4)), 1).shape == (7, 4, 1)
+    np.testing.assert_array_equal(Hinge().encode(np.array([1.0, -1.0])), [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(Hinge().encode(np.ones((3, 2))), np.broadcast_to([0.0, 1.0], (3, 2, 2)))
+    assert SquaredError().encode(np.zeros((4, 3))).shape == (4, 3)
 
 
 @pytest.mark.parametrize("shape", [(1,), (1, 1)])

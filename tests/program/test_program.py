@@ -49,7 +49,7 @@ def test_train_yields_one_state_per_step_and_can_start_anywhere():
 
     problem = random_problem(3, 2, "squared", "labels", steps=3)
     data = problem.dataset
-    labels = problem.training.loss.encode(data.labels, problem.network.outputs)
+    labels = problem.encode(data.labels)
     ops = ConcreteOperations(problem, torch.from_numpy(np.array(data.features)), torch.from_numpy(np.array(labels)))
     theta = trajectory(problem)
     begin = {name: torch.from_numpy(value) for name, value in problem.network.unflatten(theta[1]).items()}
