@@ -38,4 +38,5 @@ def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:
     declared infeasible although the nominal run satisfies them.
     """
     values = np.asarray(bound, dtype=np.float64)
-    return values + sense * BOUND_MARGIN * (1.0 + np.abs(values))
+    finite = np.isfinite(values)
+    return np.where(finite, values + sense * BOUND_MARGIN * (1.0 + np.abs(np.where(finite, values, 0.0))), values)

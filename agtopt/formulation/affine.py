@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
 from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
 
+from agtopt.tolerances import SMALLEST_COEFFICIENT
+
 Array = NDArray[np.float64]
 Objects = NDArray[np.object_]
 Mask = NDArray[np.bool_]
@@ -112,6 +114,15 @@ class Affine:
             self.coefficients.reshape(*shape, terms),
             self.variables.reshape(*shape, terms),
         )
+
+    def without_dust(self) -> "tuple[Affine, list[float]]":
+        """The expressions without the coefficients that solvers ignore, and by how much each may change for it (S9); shape (rows,)."""
+        dust = (self.coefficients != 0.0) & (np.abs(self.coefficients) < SMALLEST_COEFFICIENT)
+        slack = np.zeros(len(self.constant))
+        for row, term in np.argwhere(dust):
+            variable = self.variables[row, term]
+            slack[row] += abs(self.coefficients[row, term]) * max(abs(variable.lb), abs(variable.ub))
+        return (Affine(self.constant, np.where(dust, 0.0, self.coefficients), self.variables) if dust.any() else self), slack.tolist()
 
     def values(self) -> Array:
         """Current values, read from the variables."""
@@ -220,6 +231,12 @@ class Site:
             else (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] - wide.constant[where]).tolist()
             for end in (lower, upper)
         ]
+        if sides[0] is None or sides[1] is None:
+            chosen, slack = chosen.without_dust()
+            sides = [
+                None if side is None else [end + sign * loose for end, loose in zip(side, slack, strict=True)]
+                for sign, side in zip((-1.0, 1.0), sides, strict=True)
+            ]
         bodies = chosen.expressions()
         if sides[0] is None:
             relations = [InequalityExpression((body, side), False) for body, side in zip(bodies, sides[1] or (), strict=True)]

@@ -8,7 +8,7 @@ r"""The adversary's choices: selectors, perturbed data, and cuts that are condit
 import numpy as np
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
-from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF
+from agtopt.tolerances import UNIT_ROUNDOFF
 
 
 def budget(site: Site, selectors: Affine, n: int) -> None:
@@ -61,6 +61,5 @@ def conditional_cuts(
     """
     rise = np.maximum(touched[1] - clean[1], 0.0)
     fall = np.maximum(clean[0] - touched[0], 0.0)
-    # A cut whose coefficient a solver would ignore adds nothing to the bounds of the variable.
-    site.rows(f"{suffix}_stays_below", value - selectors * rise, where & (rise > SMALLEST_COEFFICIENT), upper=clean[1])
-    site.rows(f"{suffix}_stays_above", value + selectors * fall, where & (fall > SMALLEST_COEFFICIENT), lower=clean[0])
+    site.rows(f"{suffix}_stays_below", value - selectors * rise, where & (rise > 0.0), upper=clean[1])
+    site.rows(f"{suffix}_stays_above", value + selectors * fall, where & (fall > 0.0), lower=clean[0])

@@ -1,6 +1,7 @@
 """Training with numbers: torch, float64, any number of datasets at once."""
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 import torch
@@ -9,10 +10,10 @@ from torch import Tensor
 
 from agtopt.problem.dataset import Dataset
 from agtopt.problem.problem import Problem
-from agtopt.program import train
+from agtopt.program import forward, train
 
 CHUNK = 2**22
-"""Entries of per-sample gradients held at once; it bounds memory and changes no result."""
+"""Entries of per-sample gradients, or of a layer's outputs, held at once; it bounds memory and changes no result."""
 
 
 class ConcreteOperations:
@@ -127,3 +128,28 @@ def trajectory(problem: Problem, dataset: Dataset | None = None) -> NDArray[np.f
     (_, theta), *_ = trajectories(problem, data.features, data.labels[np.newaxis])
     result: NDArray[np.float64] = theta[0]
     return result
+
+
+def outputs(problem: Problem, theta: NDArray[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Outputs of many models at many inputs.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta : array, shape (runs, p)
+    inputs : array, shape (m, *input_shape)
+
+    Returns
+    -------
+    array, shape (runs, m, outputs)
+    """
+    network = problem.network
+    x = torch.from_numpy(np.array(inputs, dtype=np.float64))
+    ops = ConcreteOperations(problem, x, torch.zeros((len(x), 1), dtype=torch.float64))
+    chunk = max(1, CHUNK // (len(x) * max(prod(shape) for shape in network.shapes.values())))
+    found = []
+    for first in range(0, len(theta), chunk):
+        tensors = network.unflatten(theta[first : first + chunk])
+        output, _ = forward(ops, network, {name: ops.constant(np.array(value)) for name, value in tensors.items()}, x)
+        found.append(output.numpy())
+    return np.concatenate(found)

@@ -31,7 +31,7 @@ from agtopt.program import train
 from agtopt.program.subscripts import Subscripts, parse
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.interval import BudgetedIntervals, flatten_ranges, ranges
-from agtopt.tolerances import SMALLEST_COEFFICIENT, outward
+from agtopt.tolerances import outward
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
@@ -292,8 +292,6 @@ class SymbolicOperations:
         site = Site(self._site(f"update.{tensor}").block, tensor)
         for suffix, ends, side, sense in (("_branch_above", lower, "lower", -1), ("_branch_below", upper, "upper", 1)):
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
-            # At most one selector is 1, so what is dropped here is far below the margin that the right-hand side is given.
-            deviation = np.where(np.abs(deviation) < SMALLEST_COEFFICIENT, 0.0, deviation)
             body = variables - (chosen * deviation).total(1)
             site.rows(suffix, body, where, **{side: outward(ends[0], sense)})
 

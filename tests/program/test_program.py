@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from agtopt import Dataset, Network, Problem, UnsupportedError
+from agtopt import Dataset, Dense, Network, Problem, UnsupportedError
 from agtopt.problem import Bounded, Layer, Loss, Training
 from agtopt.program import Operations, forward, train
 from agtopt.semantics.concrete import ConcreteOperations, trajectory
@@ -36,7 +36,7 @@ class Riddle(Loss):
 
 
 def test_a_layer_or_loss_without_meaning_is_unsupported():
-    network = Network.chain([Mystery()], (1,), [])
+    network = Network.chain([Mystery(), Dense(1, 1)], (1,), [np.ones((1, 1)), np.zeros(1)])
     with pytest.raises(UnsupportedError, match=r"Mystery.*mystery1"):
         forward(None, network, {}, None)
     problem = Problem(Network.dense([1, 1]), Dataset(np.zeros((2, 1)), np.zeros(2)), Bounded(0), Training(Riddle()))
