@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
-from pyomo.core.expr.numeric_expr import LinearExpression
+from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression
 from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
 
 from agtopt.tolerances import SMALLEST_COEFFICIENT
@@ -138,11 +138,13 @@ class Affine:
         names = self.variables.reshape(rows.shape)
         kept = rows != 0.0
         ends = np.cumsum(kept.sum(axis=1)).tolist()
-        coefficients, variables = rows[kept].tolist(), names[kept].tolist()
-        constants = self.constant.ravel().tolist()
+        terms = [
+            variable if coefficient == 1.0 else MonomialTermExpression((coefficient, variable))
+            for coefficient, variable in zip(rows[kept].tolist(), names[kept].tolist(), strict=True)
+        ]
         start, found = 0, []
-        for constant, end in zip(constants, ends, strict=True):
-            found.append(LinearExpression(constant=constant, linear_coefs=coefficients[start:end], linear_vars=variables[start:end]))
+        for constant, end in zip(self.constant.ravel().tolist(), ends, strict=True):
+            found.append(LinearExpression([constant, *terms[start:end]] if constant else terms[start:end]))
             start = end
         return found
 
