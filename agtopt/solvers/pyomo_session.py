@@ -3,7 +3,6 @@
 from math import isfinite
 from typing import Any
 
-from pyomo.common.errors import ApplicationError
 from pyomo.contrib.solver.common.factory import SolverFactory
 from pyomo.contrib.solver.common.results import TerminationCondition
 
@@ -22,7 +21,10 @@ STATUS = {
 
 
 class PyomoSession:
-    """A model in the hands of a ``contrib.solver`` interface; see `backend.Session`."""
+    """A model in the hands of a ``contrib.solver`` interface; see `backend.Session`.
+
+    Starts are not passed on: interfaces differ in what they take, and one was wrong with them (S9, docs/decisions.md).
+    """
 
     def __init__(self, solver: Solver, model: Any) -> None:
         self.solver, self.model = solver, model
@@ -32,20 +34,16 @@ class PyomoSession:
         options: dict[str, Any] = {"load_solutions": False, "raise_exception_on_nonoptimal_result": False, "threads": 1}
         if "rel_gap" in self.interface.config:
             options["rel_gap"] = RELATIVE_GAP
-        if start and "warmstart_discrete_vars" in self.interface.config:
-            options["warmstart_discrete_vars"] = True
         if time_limit is not None:
             options["time_limit"] = time_limit
         try:
             results = self.interface.solve(self.model, **options)
-        except (ApplicationError, RuntimeError) as error:
-            raise SolverUnavailableError(f"solver: {self.solver.name!r} failed: {error}") from error
-        except Exception as error:
-            if type(error).__name__ == "GurobiError" and "size-limited" in str(error):
-                raise SolverUnavailableError(
-                    f"solver: the model is too large for this licence of {self.solver.name!r}; use scip or highs"
-                ) from error
-            raise
+        except Exception as error:  # a foreign program: whatever it raises, the user learns which solver failed and why
+            if "size-limited" in str(error):
+                reason = f"the model is too large for this licence of {self.solver.name!r}; use scip or highs"
+            else:
+                reason = f"{self.solver.name!r} failed: {error}"
+            raise SolverUnavailableError(f"solver: {reason}") from error
         status = STATUS.get(results.termination_condition, results.termination_condition.name)
         if status == "interrupted":
             raise KeyboardInterrupt
