@@ -14,7 +14,7 @@ from agtopt.compiler.branches import branch_bounds, learn_branches
 from agtopt.domains import Interval, KnownBounds
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach, Row
-from agtopt.drivers.stage import Stage, Task, run_task
+from agtopt.drivers.stage import Stage, Task, forget_models, run_task
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
@@ -48,8 +48,8 @@ def bound(
     stride : int or None
         Steps from one window to the next, at most `window`, which is the default.
     solver : str or None
-        ``"highs"``, ``"scip"``, ``"gurobi"`` or an interface of Pyomo's ``contrib.solver``; by default HiGHS for linear models and SCIP
-        for quadratic ones.
+        ``"highs"``, ``"scip"``, ``"gurobi"`` or an interface of Pyomo's ``contrib.solver``; by default HiGHS for linear programs and
+        SCIP for all other models.
     time_limit : float or None
         Seconds per solve; the dual bound reached by then is used (S4).
     conditional : bool
@@ -98,6 +98,8 @@ def bound(
                 run.tighten(stage, bar)
         except KeyboardInterrupt:
             interrupted = True
+        finally:
+            forget_models()
     return Reach(problem, kind, tuple(run.domains()), tuple(run.rows), perf_counter() - began, interrupted)
 
 
@@ -177,17 +179,17 @@ class _Run:
         """Bound every parameter of θ_stop over a window; by the linear kind where that is only to tighten later steps."""
         start, stop = window.start, window.stop
         stage = Stage(
-            uuid4().hex,
-            self.problem,
-            self.kind if window.result else self.kind.linear,
-            start,
-            stop,
-            self.domain(start),
-            self.known,
-            self.conditional,
-            self.branches,
-            self.solver,
-            self.time_limit,
+            token=uuid4().hex,
+            problem=self.problem,
+            kind=self.kind if window.result else self.kind.linear,
+            start=start,
+            stop=stop,
+            domain=self.domain(start),
+            known=self.known,
+            conditional=self.conditional,
+            branches=self.branches,
+            solver=self.solver,
+            time_limit=self.time_limit,
         )
         tasks = [self._task(stage, k, sense) for k in range(self.problem.network.size) for sense in (-1, 1)]
         lower, upper = (np.array(end) for end in (self.domain(stop).lower, self.domain(stop).upper))

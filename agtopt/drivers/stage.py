@@ -82,6 +82,11 @@ def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
     return model, open_session(solver, model.pyomo)
 
 
+def forget_models() -> None:
+    """Let go of the compiled models and sessions of the last stages."""
+    _opened.cache_clear()
+
+
 def run_task(task: Task) -> Row:
     """Bound one parameter.
 

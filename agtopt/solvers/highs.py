@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy.sparse import csc_matrix
 
-from agtopt.errors import SolverUnavailableError
+from agtopt.errors import InvalidInputError, SolverUnavailableError
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
 from agtopt.solvers.safe_bound import safe_bound
 from agtopt.tolerances import FEASIBILITY, INTEGRALITY, RELATIVE_GAP
@@ -132,6 +132,8 @@ class HighsSession:
         expression = self.model.objective.expr
         cost = np.zeros(len(self.arrays.columns))
         for variable, coefficient in zip(expression.linear_vars, expression.linear_coefs, strict=True):
+            if id(variable) not in self.position:
+                raise InvalidInputError(f"objective: variable {variable.name} occurs in no constraint of the model that was handed over")
             cost[self.position[id(variable)]] += coefficient
         return cost, float(expression.constant)
 
