@@ -11,7 +11,7 @@ SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 """Added per term so that underflow cannot make an interval too small (S3)."""
 
 FEASIBILITY = 1e-7
-"""Primal and dual feasibility tolerance that is asked of every solver; tighter is not safer (SOLVERS.md)."""
+"""Primal and dual feasibility tolerance that is asked of every solver; tighter is not safer (docs/decisions.md)."""
 
 INTEGRALITY = 1e-7
 """How far a binary may be from 0 or 1 in a solver."""

@@ -205,7 +205,7 @@ def compile(
     known : KnownBounds, optional
         Bounds that are known to hold; those found on the way are added to it.
     conditional : bool
-        Whether cuts tie θ_t and the gradient entries to the selectors (FORMULATION section 4, conditional bounds).
+        Whether cuts tie θ_t and the gradient entries to the selectors (docs/decisions.md).
     branches : BranchBounds, optional
         Computed here when it is not given and the budget is one.
 
@@ -261,7 +261,7 @@ def _prioritise(model: Any) -> None:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    # Building makes many small objects and no garbage: a pause is three times faster (SOLVERS.md).
+    # Building makes many small objects and no garbage: a pause is three times faster.
     enabled = gc.isenabled()
     gc.disable()
     try:

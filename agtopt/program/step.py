@@ -17,7 +17,7 @@ def gradients(ops: Ops, problem: Problem, parameters: Parameters, x: Any, y: Any
 
 
 def step(ops: Ops, problem: Problem, t: int, parameters: Parameters) -> Parameters:
-    """θ_{t+1} = θ_t − α_t Δ_t (FORMULATION section 1)."""
+    """θ_{t+1} = θ_t − α_t Δ_t, with the mean Δ_t of the per-sample gradients."""
     x, y = ops.begin(t)
     per_sample = gradients(ops, problem, parameters, x, y)
     rate = float(problem.learning_rates[t])

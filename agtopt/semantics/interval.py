@@ -85,7 +85,7 @@ class IntervalOperations:
 
 
 class BudgetedIntervals(IntervalOperations):
-    """The adversary spends its budget in every batch (FORMULATION section 3).
+    """The adversary spends its budget in every batch (section 6.4 of the paper).
 
     A batch that the adversary may touch has a leading axis of length 2: index 0 holds every sample as it stands, index 1 every
     vulnerable sample under its worst perturbation; index 1 contains index 0.

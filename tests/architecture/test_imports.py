@@ -39,6 +39,6 @@ def test_an_unknown_name_is_an_attribute_error():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "agtopt").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_is_a_god(path):
-    """DESIGN: about 400 lines, and no drawer for what has no place."""
+    """About 400 lines, and no drawer for what has no place."""
     assert len(path.read_text().splitlines()) <= 420
     assert path.stem not in {"utils", "common", "helpers", "misc"}

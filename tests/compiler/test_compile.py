@@ -35,7 +35,7 @@ def test_kinds_hold_what_their_names_say(kind):
 
 
 def test_a_linear_model_under_flips_has_no_product():
-    """FORMULATION section 4: MILP = MIQCP there, in form too."""
+    """Without continuous products, MILP = MIQCP there, in form too."""
     problem = random_problem(2, 1, "hinge", "flips", samples=6, steps=3)
     assert compile(problem, "MIQCP").size == compile(problem, "MILP").size
     assert not compile(problem, "MIQCP").quadratic

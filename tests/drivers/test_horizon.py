@@ -94,7 +94,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", ["ProcessPoolExecutor(2, mp_context=get_context('spawn'))", "ThreadPoolExecutor(4)"])
 def test_any_executor_finds_the_same_domain(executor, tmp_path):
-    """FORMULATION section 5: objectives run through any PEP 3148 executor (apart: threads that share a session crash the process)."""
+    """Objectives run through any PEP 3148 executor (apart: threads that share a session crash the process)."""
     script = tmp_path / "together.py"
     script.write_text(TOGETHER.format(executor=executor))
     root = str(Path(__file__).parents[2])
@@ -141,7 +141,7 @@ def test_half_moons_equals_enumeration_without_conditional_bounds(half_moons):
 
 
 def test_miqcp_of_half_moons_is_the_milp(half_moons, half_moons_reach):
-    """No continuous product is left in a linear model with clean features, so MIQCP = MILP (FORMULATION section 4)."""
+    """No continuous product is left in a linear model with clean features, so MIQCP = MILP."""
     box = agtopt.bound(half_moons, "MIQCP").domain
     np.testing.assert_allclose(box.lower, half_moons_reach.domain.lower, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(box.upper, half_moons_reach.domain.upper, rtol=1e-4, atol=1e-4)

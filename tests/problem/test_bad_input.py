@@ -1,4 +1,4 @@
-"""Bad input: the fitting AgtoptError that is also the built-in one, and a message that names the culprit (issue 2)."""
+"""Bad input: the fitting AgtoptError that is also the built-in one, and a message that names the culprit."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""One layer, label flips: no continuous product is left, so MILP = MIQCP = enumeration (FORMULATION section 4)."""
+"""One layer, label flips: no continuous product is left, so MILP = MIQCP = enumeration."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The fixed-input oracle: with every choice of the adversary fixed, each model is plain SGD (issue 2)."""
+"""The fixed-input oracle: with every choice of the adversary fixed, each model is plain SGD."""
 
 import numpy as np
 import pytest
