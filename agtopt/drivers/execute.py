@@ -14,5 +14,10 @@ def processes(workers: int) -> ProcessPoolExecutor:
     ----------
     workers : int
         At least 1.
+
+    Raises
+    ------
+    InvalidInputError
+        If `workers` is no whole number of at least 1.
     """
     return ProcessPoolExecutor(whole("workers", workers, 1), mp_context=get_context("spawn"), initializer=use_one_thread)

@@ -1,11 +1,12 @@
 """The bounds of one window: a list of independent tasks that any PEP 3148 executor can run."""
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from agtopt.kinds import LP, Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
-from agtopt.tolerances import AGREEMENT, RELATIVE_GAP, outward
+from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, outward
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,5 +164,19 @@ def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
 
 
 def _saved(task: Task, kind: Formulation) -> Path:
-    model: Any = _opened(task.stage, kind)[0]
-    return Path(model.write(Path(mkdtemp(prefix="agtopt-unsound-")) / "instance.mps"))
+    stage, folder = task.stage, Path(mkdtemp(prefix="agtopt-unsound-"))
+    options = {
+        "kind": str(kind),
+        "steps": [stage.start, stage.stop],
+        "parameter": stage.problem.network.parameter_names[task.parameter],
+        "sense": task.sense,
+        "attained": task.attained,
+        "solver": stage.solver or "default",
+        "time_limit": stage.time_limit,
+        "feasibility": FEASIBILITY,
+        "integrality": INTEGRALITY,
+        "relative_gap": RELATIVE_GAP,
+        "packages": {name: version(name) for name in ("pyomo", "highspy", "pyscipopt")},
+    }
+    (folder / "options.json").write_text(json.dumps(options, indent=2), encoding="utf-8")
+    return _opened(stage, kind)[0].write(folder / "instance.mps")

@@ -33,7 +33,7 @@ class CountingOperations:
     """Counts variables and rows by kind as `SymbolicOperations` writes them; an entry that varies is taken as undecided.
 
     The sizes follow from the encodings: a rectifier has two variables and three rows, a gated indicator one and three (two without a gate;
-    in QCP two variables, three rows and one product more), a McCormick or binary product one and four, a kept product one row per sum.
+    in QCP one variable, two rows and one product more), a McCormick or binary product one and four, a kept product one row per sum.
     """
 
     def __init__(self, problem: Problem, kind: Formulation, start: int, stop: int) -> None:

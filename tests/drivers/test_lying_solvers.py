@@ -1,5 +1,6 @@
 """S4, S9: what a driver does with a solver that is wrong, silent or interrupted."""
 
+import json
 import re
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def saved_instance(message):
     path = Path(re.search(r"saved in (\S+)", message).group(1))
     assert path.suffix == ".mps"
     assert "ROWS" in path.read_text()
+    assert json.loads((path.parent / "options.json").read_text())["parameter"].startswith("dense1")
 
 
 @pytest.mark.parametrize("shift", [1e-3, 0.5, np.inf])
