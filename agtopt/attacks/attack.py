@@ -24,6 +24,6 @@ def attack(problem: Problem, limit: int = ENUMERATION_LIMIT, seed: int = 0) -> A
     Attack
         Its ``domain`` is the exact hull where ``exact`` is true, else a part of it.
     """
-    if problem.perturbation.count(problem.dataset, problem.training.loss) <= limit:
+    if problem.perturbation.count(problem) <= limit:
         return enumerate_hull(problem, limit)
     return sampled_attack(problem, seed=seed)

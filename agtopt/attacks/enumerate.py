@@ -1,7 +1,5 @@
 """The exact hull by training on every admissible dataset, where these are finitely many."""
 
-import numpy as np
-
 from agtopt.attacks.runs import Attack, summarised
 from agtopt.errors import UnsupportedError
 from agtopt.problem import Problem
@@ -24,10 +22,7 @@ def enumerate_hull(problem: Problem, limit: int = ENUMERATION_LIMIT) -> Attack:
     UnsupportedError
         If the datasets are more than `limit`, or not finitely many.
     """
-    count = problem.perturbation.count(problem.dataset, problem.training.loss)
+    count = problem.perturbation.count(problem)
     if count > limit:
         raise UnsupportedError(f"enumeration: {count:g} admissible datasets are more than the limit of {limit}")
-    labels = np.repeat(problem.dataset.labels[np.newaxis], int(count), axis=0)
-    for k, (chosen, values) in enumerate(problem.perturbation.enumerate(problem.dataset, problem.training.loss)):
-        labels[k, list(chosen)] = values
-    return summarised(problem, None, labels, exact=True)
+    return summarised(problem, problem.perturbation.enumerate(problem), exact=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from agtopt.domains import Interval
 from agtopt.errors import InvalidInputError
-from agtopt.problem import Dataset, Problem
+from agtopt.problem import Dataset, Datasets, Problem
 from agtopt.semantics.concrete import trajectories
 
 Array = NDArray[np.float64]
@@ -26,6 +26,8 @@ class Attack:
         Smallest and largest parameters attained at each step.
     theta : array, shape (runs, p)
         Final parameters of every run.
+    datasets : Datasets
+        What every run was trained on.
     """
 
     problem: Problem
@@ -33,7 +35,7 @@ class Attack:
     lower: Array
     upper: Array
     theta: Array
-    _datasets: "Datasets"
+    datasets: Datasets
     _lowest: NDArray[np.int64]
     _highest: NDArray[np.int64]
 
@@ -49,7 +51,7 @@ class Attack:
 
     def dataset(self, run: int) -> Dataset:
         """The dataset of one run."""
-        return self._datasets(run)
+        return self.datasets[run]
 
     def attaining(self, parameter: int, sense: int, t: int | None = None) -> Dataset:
         """The dataset that attains the smallest (`sense` −1) or largest (+1) value of a parameter, after step t (T by default)."""
@@ -57,35 +59,23 @@ class Attack:
         return self.dataset(int(table[self.problem.steps if t is None else t, parameter]))
 
 
-@dataclass(frozen=True, eq=False)
-class Datasets:
-    """The datasets of a list of runs, by index."""
-
-    nominal: Dataset
-    features: Array | None
-    labels: Array
-
-    def __call__(self, run: int) -> Dataset:
-        return Dataset(self.nominal.features if self.features is None else self.features[run], self.labels[run])
-
-
-def summarised(problem: Problem, features: Array | None, labels: Array, exact: bool) -> Attack:
+def summarised(problem: Problem, variants: Datasets, exact: bool) -> Attack:
     """Train on every given dataset and keep the extremes.
 
     Parameters
     ----------
     problem : Problem
-    features : array, shape (D, N, …), or None
-        None where the features do not move.
-    labels : array, shape (D, N) or (D, N, outputs)
+    variants : Datasets
     exact : bool
         Whether these are all admissible datasets.
     """
-    shape = (problem.steps + 1, problem.network.size)
+    size = problem.network.size
+    shape = (problem.steps + 1, size)
     lower, upper = np.full(shape, np.inf), np.full(shape, -np.inf)
     lowest, highest = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     final = []
-    for first, theta in trajectories(problem, problem.dataset.features if features is None else features, labels):
+    for first, states in trajectories(problem, variants):
+        theta = states[..., :size]
         if not np.isfinite(theta).all():
             raise InvalidInputError("training: a run on an admissible dataset diverges to infinity; lower learning_rate or epochs")
         for best, table, values, find in (
@@ -95,5 +85,4 @@ def summarised(problem: Problem, features: Array | None, labels: Array, exact: b
             better = values < best if best is lower else values > best
             best[better], table[better] = values[better], find[better] + first
         final.append(theta[:, -1])
-    datasets = Datasets(problem.dataset, features, labels)
-    return Attack(problem, exact, lower, upper, np.concatenate(final), datasets, lowest, highest)
+    return Attack(problem, exact, lower, upper, np.concatenate(final), variants, lowest, highest)

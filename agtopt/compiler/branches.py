@@ -4,15 +4,15 @@ import numpy as np
 
 from agtopt.domains import Interval, KnownBounds
 from agtopt.problem import Problem
-from agtopt.semantics.interval import branch_steps
+from agtopt.semantics.propagation import branch_steps
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.tolerances import outward
 
 
 def branch_bounds(problem: Problem, start: int, domain: Interval, stop: int) -> BranchBounds | None:
-    """θ_t when only one sample is touched, for each vulnerable sample; None unless the budget is one."""
-    samples = problem.perturbation.touchable(len(problem.dataset))
-    if problem.perturbation.n != 1 or not len(samples):
+    """The state when only one sample is touched, for each vulnerable sample; None unless the budget is one."""
+    samples = problem.perturbation.touchable(problem)
+    if problem.perturbation.budget != 1 or not len(samples):
         return None
     touched = np.zeros((1 + len(samples), len(problem.dataset)), dtype=bool)
     touched[1 + np.arange(len(samples)), samples] = True
@@ -23,9 +23,9 @@ def branch_bounds(problem: Problem, start: int, domain: Interval, stop: int) -> 
 
 
 def learn_branches(problem: Problem, known: KnownBounds, branches: BranchBounds, start: int, stop: int) -> None:
-    """Add the hull of the branches to the bounds that are known of θ_{start+1} … θ_stop: at a budget of one, every run is in a branch."""
+    """Add the hull of the branches to the bounds that are known of the states after steps start … stop−1: at a budget of one, every run is in a branch."""
     for t in range(start, stop):
-        lower = problem.network.unflatten(outward(branches.lower[t - start].min(axis=0), -1))
-        upper = problem.network.unflatten(outward(branches.upper[t - start].max(axis=0), 1))
-        for tensor in problem.network.initial:
+        lower = problem.unflatten(outward(branches.lower[t - start].min(axis=0), -1))
+        upper = problem.unflatten(outward(branches.upper[t - start].max(axis=0), 1))
+        for tensor in problem.state:
             known.shrink((t + 1, tensor), lower[tensor], upper[tensor])

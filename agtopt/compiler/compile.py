@@ -20,7 +20,9 @@ from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Affine
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Dataset, Problem
-from agtopt.semantics.concrete import trajectory
+from agtopt.semantics.concrete import state_trajectory
+from agtopt.semantics.propagation import initial_domain
+from agtopt.semantics.choices import chosen_values
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
 
 
@@ -36,7 +38,7 @@ class CompiledModel:
     pyomo : pyomo.environ.ConcreteModel
         Blocks ``data``, ``parameter[t]`` and ``step[t]``; free to browse and to extend.
     steps : list of Interval
-        The interval domain of θ_t that the model was built with, for t = start … stop.
+        The interval domain of the state that the model was built with, for t = start … stop.
     """
 
     problem: Problem
@@ -45,7 +47,7 @@ class CompiledModel:
     stop: int
     pyomo: Any
     steps: list[Interval]
-    _theta: list[Affine] = field(repr=False)
+    _states: list[Affine] = field(repr=False)
     _operations: SymbolicOperations = field(repr=False)
 
     @property
@@ -66,7 +68,7 @@ class CompiledModel:
         direction : array_like, shape (p,)
         """
         weights = np.asarray(direction, dtype=np.float64)
-        theta = self._theta[-1]
+        theta = self._theta
         if weights.shape != theta.shape:
             raise InvalidInputError(f"direction: shape {weights.shape} does not fit; it must be {theta.shape}")
         (expression,) = (theta * weights).total(1)[np.newaxis].expressions()
@@ -78,7 +80,11 @@ class CompiledModel:
     @property
     def theta(self) -> NDArray[np.float64]:
         """Current values of θ_stop, shape (p,)."""
-        return self._theta[-1].values()
+        return self._theta.values()
+
+    @property
+    def _theta(self) -> Affine:
+        return self._states[-1][: self.problem.network.size]
 
     @property
     def objective_terms(self) -> tuple[list[Any], list[float], float]:
@@ -95,43 +101,23 @@ class CompiledModel:
             If the perturbation model does not admit the dataset.
         """
         problem = self.problem
-        if not problem.perturbation.admits(problem.dataset, dataset):
+        if not problem.perturbation.admits(problem, dataset):
             raise InvalidInputError("dataset: the perturbation model does not admit it as a change of the training data")
-        for values, variables in self._choices(dataset):
+        for values, variables in self._operations.choices.assignments(dataset):
             for variable, value in zip(variables, values, strict=True):
                 variable.fix(value, skip_validation=True)
 
-    def _choices(self, dataset: Dataset) -> Iterator[tuple[list[float], list[Any]]]:
-        problem, ops = self.problem, self._operations
-        nominal = problem.dataset
-        samples = len(nominal)
-        changed = np.any((dataset.features != nominal.features).reshape(samples, -1), axis=1)
-        changed |= np.any((dataset.labels != nominal.labels).reshape(samples, -1), axis=1)
-        labels = problem.encode(dataset.labels)
-        own_labels = ops.own_flips or not problem.perturbation.flips
-        for target, values in (
-            (ops.selectors, changed.astype(np.float64)),
-            (ops.features, dataset.features),
-            *([(ops.labels, labels)] if own_labels else []),
-        ):
-            where = target.varies
-            if not where.any():
-                continue
-            yield values[where].tolist(), target.variables[..., 0][where].tolist()
-
     def unfix(self) -> None:
         """Undo `fix`."""
-        for _, variables in self._choices(self.problem.dataset):
+        for _, variables in self._operations.choices.assignments(self.problem.dataset):
             for variable in variables:
                 variable.unfix()
 
     def assign(self, dataset: Dataset) -> None:
         """Give every variable the value that training on `dataset` gives it: a feasible point of every kind, and a start for a solver."""
-        at_start = self._theta[0]
-        begin = trajectory(self.problem, dataset)[self.start]
-        chosen = at_start.varies
-        moving = [] if not chosen.any() else [(begin[chosen].tolist(), at_start.variables[..., 0][chosen].tolist())]
-        for values, variables in (*moving, *self._choices(dataset)):
+        at_start, choices = self._states[0], self._operations.choices
+        begin = state_trajectory(self.problem, dataset)[self.start]
+        for values, variables in (*chosen_values(at_start, begin), *choices.assignments(dataset)):
             for variable, value in zip(variables, values, strict=True):
                 variable.set_value(value, skip_validation=True)
         for assignment in self._operations.replay:
@@ -150,10 +136,10 @@ class CompiledModel:
         """
         data = self.problem.dataset if dataset is None else dataset
         self.assign(data)
-        trained = trajectory(self.problem, data)
+        trained = state_trajectory(self.problem, data)
         worst = 0.0
-        for t, theta in zip(range(self.start, self.stop + 1), self._theta, strict=True):
-            worst = max(worst, float(np.max(np.abs(theta.values() - trained[t]) / (1.0 + np.abs(trained[t])))))
+        for t, state in zip(range(self.start, self.stop + 1), self._states, strict=True):
+            worst = max(worst, float(np.max(np.abs(state.values() - trained[t]) / (1.0 + np.abs(trained[t])))))
         return max(worst, self.violation())
 
     def violation(self) -> float:
@@ -197,11 +183,12 @@ def compile(
     ----------
     problem : Problem
     kind : str or Formulation
-        LP, QCP, MILP or MIQCP.
+        LP, QCP, MILP, MIQCP or MINLP.
     start, stop : int
         The window; the whole horizon by default.
     domain : Interval, optional
-        Valid domain of θ_start; θ₀ by default, and needed for a later start.
+        Valid domain of the state at `start` (`Problem.flatten`: the parameters, then with momentum the velocities); the initial one by
+        default, and needed for a later start.
     known : KnownBounds, optional
         Bounds that are known to hold; those found on the way are added to it.
     conditional : bool
@@ -223,14 +210,16 @@ def compile(
     """
     formulation = kind_named(kind)
     if not isinstance(formulation, Formulation):
-        raise InvalidInputError(f"kind: {formulation} has no model; compile takes LP, QCP, MILP or MIQCP")
+        raise InvalidInputError(f"kind: {formulation} has no model; compile takes LP, QCP, MILP, MIQCP or MINLP")
     last = problem.steps if stop is None else stop
     if not 0 <= start < last <= problem.steps:
         raise InvalidInputError(f"window: steps {start}…{last} do not fit; the run has {problem.steps} steps")
     if domain is None:
         if start != 0:
             raise InvalidInputError(f"domain: a window that starts at step {start} needs the domain of that step")
-        domain = Interval.point(problem.initial)
+        domain = initial_domain(problem)
+    if len(domain) != problem.state_size:
+        raise InvalidInputError(f"domain: {len(domain)} entries do not fit; the state of a step has {problem.state_size}")
     store = KnownBounds() if known is None else known
     if conditional and branches is None:
         branches = branch_bounds(problem, start, domain, last)
@@ -240,9 +229,9 @@ def compile(
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
         written = list(write_steps(ops, start, last, domain))
-        _prioritise(model)
-    theta, boxes = [list(column) for column in zip(*written, strict=True)]
-    return CompiledModel(problem, formulation, start, last, model, boxes, theta, ops)
+        _prioritise(model, ops)
+    states, boxes = [list(column) for column in zip(*written, strict=True)]
+    return CompiledModel(problem, formulation, start, last, model, boxes, states, ops)
 
 
 def _excess(value: float, lower: float | None, upper: float | None) -> float:
@@ -251,12 +240,12 @@ def _excess(value: float, lower: float | None, upper: float | None) -> float:
     return max(below, above, 0.0)
 
 
-def _prioritise(model: Any) -> None:
+def _prioritise(model: Any, ops: SymbolicOperations) -> None:
     # Pyomo's own way to tell a solver what to branch on first: the selectors decide everything else.
     model.priority = pyo.Suffix(direction=pyo.Suffix.LOCAL)
-    selectors = model.data.component("selector")
-    for variable in () if selectors is None else selectors.values():
-        model.priority[variable] = 1000
+    for selectors in ops.choices.deciding:
+        for variable in selectors.variables[selectors.coefficients != 0.0]:
+            model.priority[variable] = 1000
 
 
 @contextmanager

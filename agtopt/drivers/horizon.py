@@ -19,7 +19,7 @@ from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import number, whole
-from agtopt.semantics.interval import interval_steps
+from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import choose
 
@@ -42,7 +42,7 @@ def bound(
     ----------
     problem : Problem
     method : str, Formulation or Propagation
-        IBP, LP, QCP, MILP or MIQCP.
+        IBP, LP, QCP, MILP, MIQCP or MINLP.
     window : int or None
         Steps per model (rolling horizon); the full horizon by default.
     stride : int or None
@@ -85,8 +85,8 @@ def bound(
     if time_limit is not None:
         number("time_limit", time_limit, above=0.0)
     if isinstance(kind, Propagation):
-        steps = (Interval.point(problem.initial), *interval_steps(problem))
-        return Reach(problem, kind, steps, (), perf_counter() - began)
+        states = (initial_domain(problem), *interval_steps(problem))
+        return Reach(problem, kind, states, (), perf_counter() - began)
     choose(solver, predicted_size(problem, kind).quadratic > 0, kind.binaries)
     run = _Run(problem, kind, solver, time_limit, conditional, executor, sampled_attack(problem))
     stages = list(windows(problem.steps, length, step, tighten))
@@ -143,23 +143,23 @@ class _Run:
         self.known, self.rows = KnownBounds(), list[Row]()
         self.opened = -1
         self.branches: BranchBounds | None = None
-        self._learn(0, Interval.point(problem.initial))
+        self._learn(0, initial_domain(problem))
         for t, box in enumerate(interval_steps(problem), start=1):
             self._learn(t, box)
 
     def _learn(self, t: int, box: Interval) -> None:
-        lower, upper = self.problem.network.unflatten(box.lower), self.problem.network.unflatten(box.upper)
-        for tensor in self.problem.network.initial:
+        lower, upper = self.problem.unflatten(box.lower), self.problem.unflatten(box.upper)
+        for tensor in self.problem.state:
             self.known.shrink((t, tensor), lower[tensor], upper[tensor])
 
     def domain(self, t: int) -> Interval:
-        """The tightest domain of θ_t that is known."""
-        ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.network.initial}
+        """The tightest domain of the state at step t that is known."""
+        ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.state}
         lower, upper = ({name: end[side] for name, end in ends.items() if end is not None} for side in (0, 1))
-        return Interval(self.problem.network.flatten(lower), self.problem.network.flatten(upper))
+        return Interval(self.problem.flatten(lower), self.problem.flatten(upper))
 
     def domains(self) -> Iterator[Interval]:
-        """Domains of θ_0 … θ_T; what tighter early steps imply for later ones by intervals is used too."""
+        """Domains of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""
         yield self.domain(0)
         for t in range(self.problem.steps):
             (following,) = interval_steps(self.problem, t, self.domain(t), t + 1)
@@ -197,7 +197,7 @@ class _Run:
             for task, row in self._solved(tasks):
                 self.rows.append(row)
                 (lower if task.sense < 0 else upper)[task.parameter] = row.bound
-                bar.advance(float((upper - lower).sum()))
+                bar.advance(float((upper - lower)[: self.problem.network.size].sum()))
         finally:
             self._learn(stop, Interval(np.minimum(lower, upper), np.maximum(lower, upper)))
 

@@ -1,6 +1,7 @@
 """The result of a driver: a domain, the domains of every step, and one row per solve."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -56,8 +57,8 @@ class Reach:
     ----------
     problem : Problem
     method : Formulation or Propagation
-    steps : tuple of Interval
-        Valid domains of θ_0 … θ_T.
+    states : tuple of Interval
+        Valid domains of the state at steps 0 … T (`Problem.flatten`: the parameters, then with momentum the velocities).
     rows : tuple of Row
         One per bound that was asked for.
     seconds : float
@@ -68,10 +69,16 @@ class Reach:
 
     problem: Problem
     method: Formulation | Propagation
-    steps: tuple[Interval, ...]
+    states: tuple[Interval, ...]
     rows: tuple[Row, ...]
     seconds: float
     interrupted: bool = False
+
+    @cached_property
+    def steps(self) -> tuple[Interval, ...]:
+        """Valid domains of θ_0 … θ_T."""
+        size = self.problem.network.size
+        return tuple(Interval(state.lower[:size], state.upper[:size]) for state in self.states)
 
     @property
     def domain(self) -> Interval:

@@ -1,7 +1,7 @@
 """Arrays of affine expressions, and the one way in which they become Pyomo variables and constraints."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -188,6 +188,10 @@ class Site:
         """Record how training gives values to the variables `target` (one per entry of the mask `where`)."""
         if where.any():
             self.replay.append(Assignment(target, where, compute))
+
+    def named(self, name: str) -> "Site":
+        """The same place under another name."""
+        return replace(self, name=name)
 
     def keys(self, where: Mask) -> list[Any]:
         """Index of every entry in the mask, in row-major order; a single number for one axis."""

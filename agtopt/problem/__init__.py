@@ -1,25 +1,36 @@
 """What is certified: network, dataset, perturbation model and training, as plain data."""
 
-from agtopt.problem.dataset import Dataset
-from agtopt.problem.layers import Dense, Flatten, Layer, ReLU
-from agtopt.problem.loss import Hinge, Loss, SquaredError, loss_named
+from agtopt.problem.dataset import Dataset, Datasets
+from agtopt.problem.layers import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
+from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError, loss_named
 from agtopt.problem.network import Network
-from agtopt.problem.perturbation import Bounded
+from agtopt.problem.perturbation import Bounded, Perturbation, Removal, Substitution
 from agtopt.problem.problem import Problem
 from agtopt.problem.training import Training
 
 __all__ = [
+    "Add",
+    "AvgPool2d",
+    "BinaryCrossEntropy",
     "Bounded",
+    "Conv2d",
+    "CrossEntropy",
     "Dataset",
+    "Datasets",
     "Dense",
     "Flatten",
     "Hinge",
     "Layer",
+    "LeakyReLU",
     "Loss",
+    "MultiHinge",
     "Network",
+    "Perturbation",
     "Problem",
     "ReLU",
+    "Removal",
     "SquaredError",
+    "Substitution",
     "Training",
     "loss_named",
 ]

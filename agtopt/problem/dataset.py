@@ -1,12 +1,16 @@
-"""The training data."""
+"""The training data, and variants of it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import finite_array
+from agtopt.problem.checks import finite_array, whole
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +21,9 @@ class Dataset:
     ----------
     features : array_like, shape (N, …)
     labels : array_like, shape (N,) or (N, outputs)
-        Class labels as whole numbers (±1 for hinge), targets as floats for regression; the loss decides which.
+        Class labels as whole numbers, targets as floats for regression; the loss decides which.
+    present : array_like of bool, shape (N,), or None
+        Which samples take part; all by default. A sample that is left out keeps its place, so that the others keep their batches.
 
     Raises
     ------
@@ -25,8 +31,9 @@ class Dataset:
         If an entry is NaN or infinite, the data is empty, or the lengths differ.
     """
 
-    features: NDArray[np.float64]
-    labels: NDArray[np.float64]
+    features: Array
+    labels: Array
+    present: Mask | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", finite_array("dataset.features", self.features))
@@ -37,6 +44,90 @@ class Dataset:
             raise InvalidInputError(
                 f"dataset.labels: shape {self.labels.shape} does not fit {len(self.features)} samples; it must be (N,) or (N, outputs)"
             )
+        if self.present is not None:
+            present = np.array(self.present)
+            if present.shape != (len(self.features),) or present.dtype != bool:
+                raise InvalidInputError(f"dataset.present: {self.present!r} is not allowed; it must be one bool per sample")
+            object.__setattr__(self, "present", None if present.all() else present)
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def changed(self, nominal: "Dataset") -> Mask:
+        """Which samples differ from those of another dataset of the same shape; shape (N,)."""
+        moved: Mask = np.any((self.features != nominal.features).reshape(len(self), -1), axis=1)
+        moved |= np.any((self.labels != nominal.labels).reshape(len(self), -1), axis=1)
+        return moved | (self.presence() != nominal.presence())
+
+    def presence(self) -> Mask:
+        """Which samples take part; shape (N,)."""
+        return np.ones(len(self), dtype=bool) if self.present is None else self.present
+
+
+@dataclass(frozen=True, eq=False)
+class Datasets:
+    """D variants of one dataset; None for what no variant changes.
+
+    Attributes
+    ----------
+    nominal : Dataset
+    size : int
+        The number D.
+    features : array, shape (D, N, …), or None
+    labels : array, shape (D, N) or (D, N, outputs), or None
+    present : array of bool, shape (D, N), or None
+    """
+
+    nominal: Dataset
+    size: int
+    features: Array | None = None
+    labels: Array | None = None
+    present: Mask | None = None
+
+    @classmethod
+    def of(cls, nominal: Dataset, variants: Sequence[Dataset]) -> "Datasets":
+        """Given datasets, all of the shape of `nominal`."""
+        return cls(
+            nominal,
+            len(variants),
+            np.stack([variant.features for variant in variants]),
+            np.stack([variant.labels for variant in variants]),
+            np.stack([variant.presence() for variant in variants]) if any(v.present is not None for v in variants) else None,
+        )
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Dataset:
+        if not -self.size <= index < self.size:
+            raise IndexError(index)
+        data = self.nominal
+        return Dataset(
+            data.features if self.features is None else self.features[index],
+            data.labels if self.labels is None else self.labels[index],
+            data.present if self.present is None else self.present[index],
+        )
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return (self[k] for k in range(self.size))
+
+    def part(self, first: int, last: int) -> "Datasets":
+        """The variants first … last−1."""
+        whole("first", first, 0)
+        cut = [None if values is None else values[first:last] for values in (self.features, self.labels, self.present)]
+        return Datasets(self.nominal, min(last, self.size) - first, *cut)  # type: ignore[arg-type]
+
+    def joined(self, *others: "Datasets") -> "Datasets":
+        """These variants and those of others of the same nominal dataset, one behind the other."""
+        parts = (self, *others)
+
+        def column(name: str, nominal: ArrayLike) -> NDArray[np.generic] | None:
+            if all(getattr(part, name) is None for part in parts):
+                return None
+            shape = np.shape(nominal)
+            pieces = [np.broadcast_to(nominal, (part.size, *shape)) if getattr(part, name) is None else getattr(part, name) for part in parts]
+            return np.concatenate(pieces)
+
+        data = self.nominal
+        columns = column("features", data.features), column("labels", data.labels), column("present", data.presence())
+        return Datasets(data, sum(map(len, parts)), *columns)  # type: ignore[arg-type]

@@ -1,11 +1,14 @@
-"""The losses: which labels they take and how labels are encoded; their gradients are written in `program.loss`."""
+"""The losses: which labels they take; their gradients are written in `program.loss`."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
+
+Classes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -14,16 +17,26 @@ class Loss:
 
     Attributes
     ----------
-    classes : tuple of int or None
-        The labels that are allowed, or None for a regression target.
+    name : str
+    outputs : (int, int or None)
+        Fewest and most outputs of the network that the loss takes; None for any number.
     """
 
-    name: str
-    classes: tuple[int, ...] | None = None
+    name: ClassVar[str]
+    outputs: ClassVar[tuple[int, int | None]] = (1, None)
+
+    def classes(self, outputs: int) -> Classes | None:
+        """The class labels for a network with this many outputs; None for a regression target."""
+        return None
 
     def check(self, field: str, labels: NDArray[np.float64], outputs: int) -> None:
-        """Raise InvalidInputError where labels (N,) or (N, outputs) do not fit: a class that is not allowed, or the wrong shape."""
-        if self.classes is None:
+        """Raise InvalidInputError where the network's outputs or labels (N,) or (N, outputs) do not fit."""
+        fewest, most = self.outputs
+        if outputs < fewest or (most is not None and outputs > most):
+            wanted = str(fewest) if fewest == most else f"at least {fewest}"
+            raise InvalidInputError(f"network: {outputs} outputs do not fit loss {self.name!r}, which takes {wanted}")
+        classes = self.classes(outputs)
+        if classes is None:
             if labels.shape[1:] not in ((outputs,), () if outputs == 1 else (outputs,)):
                 raise InvalidInputError(
                     f"{field}: shape {labels.shape} does not fit {outputs} outputs of the network; "
@@ -32,36 +45,65 @@ class Loss:
             return
         if labels.ndim != 1:
             raise InvalidInputError(f"{field}: shape {labels.shape} is not allowed; loss {self.name!r} takes class labels (N,)")
-        unknown = ~np.isin(labels, self.classes)
+        unknown = ~np.isin(labels, classes)
         if unknown.any():
             raise InvalidInputError(
-                f"{field}: {labels[unknown][0]:g} is not allowed; loss {self.name!r} takes the labels {', '.join(map(str, self.classes))}"
+                f"{field}: {labels[unknown][0]:g} is not allowed; loss {self.name!r} takes the labels {', '.join(map(str, classes))}"
             )
-
-    def encode(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Labels as the program reads them: class labels (…, N) as indicators (…, N, classes), targets (…, N, outputs) as they are."""
-        if self.classes is None:
-            return labels
-        indicators: NDArray[np.float64] = (labels[..., np.newaxis] == np.array(self.classes)).astype(np.float64)
-        return indicators
 
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """L = Σ_c (z_c − y_c)²."""
+    """L = Σ_c (z_c − y_c)², for any number of outputs."""
 
-    name: str = "squared"
+    name: ClassVar[str] = "squared"
 
 
 @dataclass(frozen=True)
 class Hinge(Loss):
     """L = max(0, 1 − y z) with y ∈ {−1, +1} and one output."""
 
-    name: str = "hinge"
-    classes: tuple[int, ...] | None = (-1, 1)
+    name: ClassVar[str] = "hinge"
+    outputs: ClassVar[tuple[int, int | None]] = (1, 1)
+
+    def classes(self, outputs: int) -> Classes:
+        return (-1, 1)
 
 
-LOSSES: dict[str, Loss] = {loss.name: loss for loss in (SquaredError(), Hinge())}
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """L = softplus(z) − y z with y ∈ {0, 1} and one logit z."""
+
+    name: ClassVar[str] = "binary-cross-entropy"
+    outputs: ClassVar[tuple[int, int | None]] = (1, 1)
+
+    def classes(self, outputs: int) -> Classes:
+        return (0, 1)
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """L = logsumexp(z) − z_y with y ∈ {0, …, C−1} and C logits."""
+
+    name: ClassVar[str] = "cross-entropy"
+    outputs: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def classes(self, outputs: int) -> Classes:
+        return tuple(range(outputs))
+
+
+@dataclass(frozen=True)
+class MultiHinge(Loss):
+    """L = (1/C) Σ_{j≠y} max(0, 1 − z_y + z_j) with y ∈ {0, …, C−1}, as ``torch.nn.MultiMarginLoss`` (Weston and Watkins, 1999)."""
+
+    name: ClassVar[str] = "multi-hinge"
+    outputs: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def classes(self, outputs: int) -> Classes:
+        return tuple(range(outputs))
+
+
+LOSSES: dict[str, Loss] = {loss.name: loss for loss in (SquaredError(), Hinge(), BinaryCrossEntropy(), CrossEntropy(), MultiHinge())}
 
 
 def loss_named(name: "str | Loss") -> Loss:

@@ -29,7 +29,7 @@ class Network:
     input_shape : tuple of int
         Shape of one sample.
     initial : mapping from str to array_like
-        θ₀ by tensor name ``<node>_<role>``, e.g. ``"dense1_weight"`` of shape (outputs, inputs).
+        θ₀ by tensor name ``<node>_<role>``, e.g. ``"dense1_weight"`` of shape (outputs, inputs); θ is flattened in this order.
 
     Raises
     ------
@@ -42,7 +42,13 @@ class Network:
     initial: Mapping[str, NDArray[np.float64]] = field(repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "graph", nx.freeze(nx.DiGraph(self.graph)))
+        if not isinstance(self.graph, nx.DiGraph):
+            raise InvalidInputError(f"network.graph: {self.graph!r} is not allowed; it must be a networkx.DiGraph")
+        graph = nx.DiGraph()
+        graph.add_nodes_from(self.graph.nodes(data=True))
+        # Edge by edge, since nx.DiGraph(graph) would sort the inputs of a layer by their place among the nodes.
+        graph.add_edges_from((source, node) for node in self.graph for source in self.graph.predecessors(node))
+        object.__setattr__(self, "graph", nx.freeze(graph))
         object.__setattr__(self, "input_shape", tuple(whole("network.input_shape", d, 1) for d in self.input_shape))
         if not nx.is_directed_acyclic_graph(self.graph) or INPUT not in self.graph:
             raise InvalidInputError(f"network: the graph must be acyclic with a node {INPUT!r}")
@@ -52,7 +58,7 @@ class Network:
         expected = {f"{node}_{role}": shape for node in self.nodes for role, shape in self.layer(node).parameter_shapes().items()}
         if set(expected) != set(self.initial):
             raise InvalidInputError(f"network.initial: has tensors {sorted(self.initial)}; the layers need {sorted(expected)}")
-        tensors = {name: finite_array(f"network.initial[{name!r}]", self.initial[name]) for name in expected}
+        tensors = {name: finite_array(f"network.initial[{name!r}]", value) for name, value in self.initial.items()}
         for name, shape in expected.items():
             if tensors[name].shape != shape:
                 raise InvalidInputError(f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must be {shape}")
@@ -110,17 +116,25 @@ class Network:
         return cls.chain(layers[:-1], (sizes[0],), initial)
 
     @classmethod
-    def from_torch(cls, module: Any) -> "Network":
-        """Read a ``torch.nn.Sequential`` of Linear, ReLU and Flatten with its weights; see `agtopt.readers.torch_module`."""
-        return cls._read("torch", module)
+    def from_torch(cls, module: Any, input_shape: Shape | None = None) -> "Network":
+        """Read a torch module with its weights as θ₀; see `agtopt.readers.torch_module`.
+
+        `input_shape` is the shape of one sample, needed where the first layer is not Linear.
+        """
+        return cls._read("torch", module, input_shape)
 
     @classmethod
-    def _read(cls, framework: str, source: Any) -> "Network":
+    def from_onnx(cls, path: Any) -> "Network":
+        """Read an ONNX file with its weights as θ₀; see `agtopt.readers.onnx_model`."""
+        return cls._read("onnx", path)
+
+    @classmethod
+    def _read(cls, framework: str, *source: Any) -> "Network":
         # Readers live above this floor and are found by entry point, so that data stays free of torch.
         found = entry_points(group="agtopt.readers", name=framework)
         if not found:
             raise UnsupportedError(f"network: no reader for {framework} is installed; reinstall agtopt with pip")
-        network: Network = next(iter(found)).load()(source)
+        network: Network = next(iter(found)).load()(*source)
         return network
 
     @cached_property
@@ -150,16 +164,30 @@ class Network:
         """Shape of every node's output for one sample."""
         shapes: dict[str, Shape] = {INPUT: self.input_shape}
         for node in self.nodes:
-            sources = self.inputs_of(node)
-            if len(sources) != 1:
-                raise InvalidInputError(f"network: layer {node!r} has inputs {sources}; it takes exactly one")
-            shapes[node] = self.layer(node).output_shape(shapes[sources[0]])
+            sources, layer = self.inputs_of(node), self.layer(node)
+            if len(sources) != layer.arity if layer.arity else len(sources) < 2:
+                raise InvalidInputError(f"network: layer {node!r} has inputs {sources}; it takes {layer.arity or 'two or more'}")
+            shapes[node] = layer.output_shape(*(shapes[source] for source in sources))
         return shapes
 
     @property
     def outputs(self) -> int:
         """Number of outputs."""
         return self.shapes[self.output][0]
+
+    def tensors_of(self, name: str) -> tuple[str, ...]:
+        """The tensors that a tensor's or a layer's name stands for.
+
+        Raises
+        ------
+        InvalidInputError
+            If it names neither.
+        """
+        if name in self.initial:
+            return (name,)
+        if name not in self.nodes:
+            raise InvalidInputError(f"{name!r} is neither a layer nor a tensor; there are {', '.join((*self.nodes, *self.initial))}")
+        return tuple(f"{name}_{role}" for role in self.layer(name).parameter_shapes())
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
@@ -172,7 +200,7 @@ class Network:
         return len(self.parameter_names)
 
     def flatten(self, tensors: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
-        """Tensors by name, each (…, *shape), as one array (…, p), in the order of ``torch.nn.Module.parameters()``."""
+        """Tensors by name, each (…, *shape), as one array (…, p), in the order of `initial`."""
         parts = []
         for name, value in self.initial.items():
             array = np.asarray(tensors[name], dtype=np.float64)

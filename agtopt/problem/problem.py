@@ -1,17 +1,22 @@
 """The whole problem: what is trained on what, how, and what an adversary may change."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
 from agtopt.problem.dataset import Dataset
-from agtopt.problem.network import Network
-from agtopt.problem.perturbation import Bounded
+from agtopt.problem.network import INPUT, Network
+from agtopt.problem.perturbation import Perturbation
 from agtopt.problem.training import Training
+
+Array = NDArray[np.float64]
+VELOCITY = "velocity_"
+"""Prefix of the momentum's tensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +27,8 @@ class Problem:
     ----------
     network : Network
     dataset : Dataset
-    perturbation : Bounded
+    perturbation : Perturbation
+        `Bounded`, `Removal` or `Substitution`.
     training : Training
     name : str
         Shown in tables and file names.
@@ -35,12 +41,12 @@ class Problem:
 
     network: Network
     dataset: Dataset
-    perturbation: Bounded
+    perturbation: Perturbation
     training: Training
     name: str = "problem"
 
     def __post_init__(self) -> None:
-        for field, kind in (("network", Network), ("dataset", Dataset), ("perturbation", Bounded), ("training", Training)):
+        for field, kind in (("network", Network), ("dataset", Dataset), ("perturbation", Perturbation), ("training", Training)):
             if not isinstance(getattr(self, field), kind):
                 raise InvalidInputError(f"problem.{field}: {getattr(self, field)!r} is not allowed; it must be a {kind.__name__}")
         sample_shape = self.dataset.features.shape[1:]
@@ -48,18 +54,29 @@ class Problem:
             raise InvalidInputError(
                 f"dataset.features: samples of shape {sample_shape} do not fit the network, which takes {self.network.input_shape}"
             )
-        loss = self.training.loss
-        if loss.name == "hinge" and self.network.outputs != 1:
-            raise InvalidInputError(f"network: {self.network.outputs} outputs do not fit loss 'hinge', which takes 1")
-        loss.check("dataset.labels", self.dataset.labels, self.network.outputs)
-        self.perturbation.check(self.dataset, loss)
+        if self.dataset.present is not None:
+            raise InvalidInputError("dataset.present: the nominal dataset must be whole; leave the samples out of it")
+        self.training.loss.check("dataset.labels", self.dataset.labels, self.network.outputs)
         if not self.schedule:
             raise InvalidInputError("training: no step is left; every batch was dropped")
+        if not self.trained:
+            raise InvalidInputError(f"training.frozen: {list(self.training.frozen)!r} leaves nothing to train")
+        self.perturbation.check(self)
 
-    def encode(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Labels with the shape of the dataset's, behind any leading axes, as the program reads them: (…, N, outputs or classes)."""
-        loss = self.training.loss
-        return loss.encode(labels[..., np.newaxis] if loss.classes is None and self.dataset.labels.ndim == 1 else labels)
+    @cached_property
+    def classes(self) -> tuple[int, ...] | None:
+        """The class labels; None for regression."""
+        return self.training.loss.classes(self.network.outputs)
+
+    def encode(self, labels: Array) -> Array:
+        """Labels with the shape of the dataset's, behind any leading axes, as the program reads them: (…, N, outputs or classes).
+
+        Classes become indicators.
+        """
+        if self.classes is None:
+            return labels[..., np.newaxis] if self.dataset.labels.ndim == 1 else labels
+        indicators: Array = (labels[..., np.newaxis] == np.array(self.classes)).astype(np.float64)
+        return indicators
 
     @cached_property
     def schedule(self) -> tuple[NDArray[np.int64], ...]:
@@ -72,22 +89,60 @@ class Problem:
         return len(self.schedule)
 
     @cached_property
-    def learning_rates(self) -> NDArray[np.float64]:
+    def learning_rates(self) -> Array:
         """α_t, shape (T,)."""
         return self.training.learning_rates(self.steps)
 
     @cached_property
-    def initial(self) -> NDArray[np.float64]:
+    def trained(self) -> tuple[str, ...]:
+        """The tensors that training moves."""
+        frozen: set[str] = set()
+        for name in self.training.frozen:
+            try:
+                frozen |= set(self.network.tensors_of(name))
+            except InvalidInputError as error:
+                raise InvalidInputError(f"training.frozen: {error}") from None
+        return tuple(name for name in self.network.initial if name not in frozen)
+
+    @cached_property
+    def initial(self) -> Array:
         """θ₀, flattened, shape (p,)."""
         return self.network.flatten(self.network.initial)
 
+    @cached_property
+    def state(self) -> dict[str, Array]:
+        """What a step hands to the next, by name, before the first: θ₀ and, with momentum, the velocities v₀ = 0 of the trained tensors."""
+        moving = self.trained if self.training.momentum > 0 else ()
+        return {**self.network.initial, **{VELOCITY + name: np.zeros_like(self.network.initial[name]) for name in moving}}
+
+    @cached_property
+    def state_size(self) -> int:
+        """Number of entries of the flattened state: p, and with momentum as many more as are trained."""
+        return sum(value.size for value in self.state.values())
+
+    def flatten(self, tensors: Mapping[str, ArrayLike]) -> Array:
+        """A state by name, each (…, *shape), as one array (…, state_size): the parameters first."""
+        arrays = {name: np.asarray(tensors[name], dtype=np.float64) for name in self.state}
+        return np.concatenate(
+            [array.reshape(*array.shape[: array.ndim - self.state[name].ndim], -1) for name, array in arrays.items()], axis=-1
+        )
+
+    def unflatten(self, state: ArrayLike) -> dict[str, Array]:
+        """The inverse of `flatten`."""
+        array = np.asarray(state, dtype=np.float64)
+        if array.shape[-1:] != (self.state_size,):
+            raise InvalidInputError(f"state: shape {array.shape} does not fit; the last axis must have {self.state_size} entries")
+        ends = np.cumsum([value.size for value in self.state.values()])[:-1]
+        return {
+            name: part.reshape(array.shape[:-1] + value.shape)
+            for (name, value), part in zip(self.state.items(), np.split(array, ends, axis=-1), strict=True)
+        }
+
     def describe(self) -> str:
         """One line in words."""
-        model = self.perturbation
-        reach = [f"features ±{model.eps:g}"] * (model.eps > 0)
-        reach += [("label flips" if model.flips else f"labels ±{model.nu:g}")] * (model.nu > 0)
+        network = self.network
+        shown = [INPUT, *(node for node in network.nodes if network.layer(node).parameter_shapes())]
         return (
-            f"{self.name}: {'-'.join(str(prod(self.network.shapes[n])) for n in ('input', *self.network.nodes) if 'relu' not in n)} "
-            f"({self.network.size} parameters), {len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; "
-            f"at most {model.n} sample{'s' * (model.n != 1)} with {' and '.join(reach) or 'no change'}"
+            f"{self.name}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters), "
+            f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; {self.perturbation.describe()}"
         )

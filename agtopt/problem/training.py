@@ -1,4 +1,4 @@
-"""How the model is trained: plain SGD with a fixed order of the data."""
+"""How the model is trained: SGD with a fixed order of the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,24 +13,34 @@ from agtopt.problem.loss import Loss, loss_named
 
 @dataclass(frozen=True)
 class Training:
-    """SGD: θ_{t+1} = θ_t − α_t Δ_t with α_t = learning_rate / (1 + decay · epoch).
+    """SGD: v_{t+1} = μ v_t + Δ_t + λ θ_t and θ_{t+1} = θ_t − α_t v_{t+1}, with v_0 = 0 and Δ_t the mean of the clipped gradients.
 
     Parameters
     ----------
     loss : str or Loss
-        ``"squared"`` or ``"hinge"``.
+        ``"squared"``, ``"hinge"``, ``"binary-cross-entropy"``, ``"cross-entropy"`` or ``"multi-hinge"``.
     epochs : int
     batch_size : int or None
         Samples per step; None takes the whole dataset.
     learning_rate : float
     decay : float
-        η of the learning-rate decay; 0 keeps it constant.
+        η of the learning-rate decay α_t = max(learning_rate / (1 + η · epoch), floor); 0 keeps it constant.
     seed : int or None
         Each epoch's order is drawn with ``numpy.random.default_rng(seed)``; None keeps the stored order.
     batches : sequence of sequences of int or None
         One epoch's batches, explicitly; replaces `batch_size` and `seed`.
     drop_last : bool
         Whether an incomplete last batch is left out; it is kept by default.
+    clip : float or None
+        κ: every entry of every sample's gradient is truncated to [−κ, κ].
+    momentum : float
+        μ, as in ``torch.optim.SGD``; below 1.
+    weight_decay : float
+        λ, as in ``torch.optim.SGD``.
+    floor : float
+        Least learning rate.
+    frozen : sequence of str
+        Layers or tensors that keep their initial values (fine-tuning).
 
     Raises
     ------
@@ -46,6 +56,11 @@ class Training:
     seed: int | None = None
     batches: tuple[tuple[int, ...], ...] | None = None
     drop_last: bool = False
+    clip: float | None = None
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    floor: float = 0.0
+    frozen: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -57,12 +72,21 @@ class Training:
         seed: int | None = None,
         batches: Sequence[Sequence[int]] | None = None,
         drop_last: bool = False,
+        clip: float | None = None,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        floor: float = 0.0,
+        frozen: Sequence[str] = (),
     ) -> None:
         explicit = None if batches is None else tuple(whole_numbers("training.batches", batch) for batch in _listed(batches))
         if explicit is not None and (not explicit or not all(explicit)):
             raise InvalidInputError("training.batches: an empty batch is not allowed; leave it out")
         if not isinstance(drop_last, bool):
             raise InvalidInputError(f"training.drop_last: {drop_last!r} is not allowed; it must be true or false")
+        if isinstance(frozen, str) or not all(isinstance(name, str) for name in frozen):
+            raise InvalidInputError(f"training.frozen: {frozen!r} is not allowed; it must be a list of names of layers or tensors")
+        if number("training.momentum", momentum, least=0.0) >= 1.0:
+            raise InvalidInputError(f"training.momentum: {momentum!r} is not allowed; it must be below 1")
         for name, value in {
             "loss": loss_named(loss),
             "epochs": whole("training.epochs", epochs, 1),
@@ -72,6 +96,11 @@ class Training:
             "seed": None if seed is None else whole("training.seed", seed, 0),
             "batches": explicit,
             "drop_last": drop_last,
+            "clip": None if clip is None else number("training.clip", clip, above=0.0),
+            "momentum": float(momentum),
+            "weight_decay": number("training.weight_decay", weight_decay, least=0.0),
+            "floor": number("training.floor", floor, least=0.0),
+            "frozen": tuple(frozen),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -94,7 +123,7 @@ class Training:
     def learning_rates(self, steps: int) -> NDArray[np.float64]:
         """α_t for each of this many steps, shape (steps,)."""
         epoch = np.arange(steps) // (steps // self.epochs)
-        return np.asarray(self.learning_rate / (1.0 + self.decay * epoch), dtype=np.float64)
+        return np.asarray(np.maximum(self.learning_rate / (1.0 + self.decay * epoch), self.floor), dtype=np.float64)
 
 
 def _listed(batches: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:

@@ -1,59 +1,111 @@
-"""The backward pass: per-sample gradients of every parameter tensor."""
+"""The backward pass: per-sample gradients of the parameter tensors that are trained."""
 
+from collections.abc import Collection
 from functools import singledispatch
+from math import prod
 from typing import Any
 
+import networkx as nx
+import numpy as np
+
 from agtopt.errors import UnsupportedError
-from agtopt.problem.layers import Dense, Flatten, Layer, ReLU
-from agtopt.problem.network import INPUT, Network
-from agtopt.program.forward import Parameters
+from agtopt.problem.layers import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
+from agtopt.problem.network import Network
+from agtopt.program.forward import Parameters, matrix
 from agtopt.program.operations import Ops
+from agtopt.program.place import Place, place_of
 
 
 @singledispatch
-def layer_gradients(layer: Layer, ops: Ops, node: str, saved: Any, delta: Any) -> Parameters:
-    """Per-sample gradients (n, *shape) of the layer's own tensors, from ∂L/∂output `delta`."""
+def layer_gradients(layer: Layer, ops: Ops, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+    """Per-sample gradients (n, *shape) of those of the layer's own tensors that are `wanted`, from ∂L/∂output `delta`."""
     return {}
 
 
 @layer_gradients.register
-def _(layer: Dense, ops: Ops, node: str, saved: Any, delta: Any) -> Parameters:
-    gradients = {f"{node}_weight": ops.contract("no,ni->noi", delta, saved, f"gradient.{node}_weight")}
-    return {**gradients, f"{node}_bias": delta} if layer.bias else gradients
+def _(layer: Dense, ops: Ops, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+    weight, bias = place.tensor("weight"), place.tensor("bias")
+    found = {weight: ops.contract("no,ni->noi", delta, saved, f"gradient.{weight}")} if weight in wanted else {}
+    return {**found, bias: delta} if bias in wanted else found
+
+
+@layer_gradients.register
+def _(layer: Conv2d, ops: Ops, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+    weight, bias = place.tensor("weight"), place.tensor("bias")
+    shape, places = layer.parameter_shapes()["weight"], prod(place.output[1:])
+    rows = ops.reshape(delta, place.output, (shape[0], places))
+    found = {}
+    if weight in wanted:
+        flat = ops.contract("nol,nkl->nok", rows, saved, f"gradient.{weight}")
+        found[weight] = ops.reshape(flat, (shape[0], prod(shape[1:])), shape)
+    if bias in wanted:
+        found[bias] = ops.contract("nol,l->no", rows, ops.constant(np.ones(places)), f"gradient.{bias}")
+    return found
 
 
 @singledispatch
-def backward_layer(layer: Layer, ops: Ops, node: str, parameters: Parameters, saved: Any, delta: Any, input_shape: tuple[int, ...]) -> Any:
-    """∂L/∂input of a layer from ∂L/∂output `delta` (register a function per layer type)."""
-    raise UnsupportedError(f"network: layer {type(layer).__name__} at {node!r} has no backward pass")
+def backward_layer(layer: Layer, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+    """∂L/∂input of a layer from ∂L/∂output `delta`; the same for every input of a join (register a function per layer type)."""
+    raise UnsupportedError(f"network: layer {type(layer).__name__} at {place.name!r} has no backward pass")
 
 
 @backward_layer.register
-def _(layer: Dense, ops: Ops, node: str, parameters: Parameters, saved: Any, delta: Any, input_shape: Any) -> Any:
-    at = f"backward.{node}"
-    return ops.define(ops.contract("no,oi->ni", delta, parameters[f"{node}_weight"], at), at)
+def _(layer: Dense, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+    at = f"backward.{place.name}"
+    return ops.define(ops.contract("no,oi->ni", delta, parameters[place.tensor("weight")], at), at)
 
 
 @backward_layer.register
-def _(layer: ReLU, ops: Ops, node: str, parameters: Parameters, saved: Any, delta: Any, input_shape: Any) -> Any:
-    letters = "abc"[: len(input_shape)]
-    return ops.contract(f"n{letters},n{letters}->n{letters}", saved, delta, f"backward.{node}")
+def _(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+    at = f"backward.{place.name}"
+    rows = ops.reshape(delta, place.output, (layer.out_channels, prod(place.output[1:])))
+    windows = ops.contract("nol,ok->nkl", rows, matrix(layer, ops, place, parameters), at)
+    return ops.define(ops.fold(windows, layer.patches(*place.inputs)), at)
 
 
 @backward_layer.register
-def _(layer: Flatten, ops: Ops, node: str, parameters: Parameters, saved: Any, delta: Any, input_shape: Any) -> Any:
-    return ops.unflatten(delta, input_shape)
+def _(layer: AvgPool2d, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+    patches = layer.patches(*place.inputs)
+    channels, size, many = place.inputs[0][0], prod(patches.kernel), prod(patches.places)
+    rows = ops.reshape(delta, place.output, (channels, many))
+    shared = ops.contract("ncl,k->nckl", rows, ops.constant(np.full(size, 1.0 / size)), f"backward.{place.name}")
+    return ops.fold(ops.reshape(shared, (channels, size, many), (patches.entries, many)), patches)
 
 
-def backward(ops: Ops, network: Network, parameters: Parameters, saved: dict[str, Any], delta: Any) -> Parameters:
-    """Per-sample gradients (n, *shape) of all tensors, from ∂L/∂output `delta` (n, outputs)."""
+def _through_slope(layer: Layer, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+    letters = "abc"[: len(place.output)]
+    return ops.contract(f"n{letters},n{letters}->n{letters}", saved, delta, f"backward.{place.name}")
+
+
+backward_layer.register(ReLU, _through_slope)
+backward_layer.register(LeakyReLU, _through_slope)
+
+
+@backward_layer.register
+def _(layer: Flatten, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+    return ops.reshape(delta, place.output, place.inputs[0])
+
+
+@backward_layer.register
+def _(layer: Add, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+    return delta
+
+
+def backward(ops: Ops, network: Network, parameters: Parameters, saved: dict[str, Any], delta: Any, wanted: Collection[str]) -> Parameters:
+    """Per-sample gradients (n, *shape) of the tensors `wanted`, from ∂L/∂output `delta` (n, outputs)."""
+    owners = {node for node in network.nodes if any(tensor in wanted for tensor in network.tensors_of(node))}
+    # What lies in front of everything that is trained needs no gradient.
+    needed = owners.union(*(nx.descendants(network.graph, node) for node in owners))
     deltas, found = {network.output: delta}, {}
     for node in reversed(network.nodes):
-        layer = network.layer(node)
-        found.update(layer_gradients(layer, ops, node, saved[node], deltas[node]))
-        (source,) = network.inputs_of(node)
-        if source == INPUT:
+        if node not in needed:
             continue
-        error = backward_layer(layer, ops, node, parameters, saved[node], deltas[node], network.shapes[source])
-        deltas[source] = ops.add(deltas[source], error) if source in deltas else error
-    return {name: found[name] for name in network.initial}
+        layer, place = network.layer(node), place_of(network, node)
+        found.update(layer_gradients(layer, ops, place, saved[node], deltas[node], wanted))
+        sources = [source for source in network.inputs_of(node) if source in needed]
+        if not sources:
+            continue
+        error = backward_layer(layer, ops, place, parameters, saved[node], deltas[node])
+        for source in sources:
+            deltas[source] = ops.add(deltas[source], error) if source in deltas else error
+    return {name: found[name] for name in network.initial if name in wanted}

@@ -1,39 +1,94 @@
 """The forward pass: one verb per kind of layer."""
 
 from functools import singledispatch
+from math import prod
 from typing import Any
 
+import numpy as np
+
 from agtopt.errors import UnsupportedError
-from agtopt.problem.layers import Dense, Flatten, Layer, ReLU
+from agtopt.problem.layers import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
 from agtopt.problem.network import INPUT, Network
 from agtopt.program.operations import Ops
+from agtopt.program.place import Place, place_of
 
 Parameters = dict[str, Any]
 
 
 @singledispatch
-def forward_layer(layer: Layer, ops: Ops, node: str, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+def forward_layer(layer: Layer, ops: Ops, place: Place, parameters: Parameters, *inputs: Any) -> tuple[Any, Any]:
     """Output of a layer, and what its backward pass needs to know (register a function per layer type)."""
-    raise UnsupportedError(f"network: layer {type(layer).__name__} at {node!r} has no forward pass")
+    raise UnsupportedError(f"network: layer {type(layer).__name__} at {place.name!r} has no forward pass")
 
 
 @forward_layer.register
-def _(layer: Dense, ops: Ops, node: str, parameters: Parameters, value: Any) -> tuple[Any, Any]:
-    at = f"forward.{node}"
-    z = ops.contract("ni,oi->no", value, parameters[f"{node}_weight"], at)
+def _(layer: Dense, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+    at = f"forward.{place.name}"
+    z = ops.contract("ni,oi->no", value, parameters[place.tensor("weight")], at)
     if layer.bias:
-        z = ops.add(z, ops.per_sample(parameters[f"{node}_bias"]))
+        z = ops.add(z, ops.per_sample(parameters[place.tensor("bias")]))
     return ops.define(z, at), value
 
 
 @forward_layer.register
-def _(layer: ReLU, ops: Ops, node: str, parameters: Parameters, value: Any) -> tuple[Any, Any]:
-    return ops.rectify(value, f"forward.{node}")
+def _(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+    at, patches = f"forward.{place.name}", layer.patches(*place.inputs)
+    windows = ops.unfold(value, patches)
+    z = ops.contract("nkl,ok->nol", windows, matrix(layer, ops, place, parameters), at)
+    channels = layer.out_channels
+    if layer.bias:
+        bias = ops.reshape(parameters[place.tensor("bias")], (channels,), (channels, 1))
+        z = ops.add(z, ops.per_sample(bias, 2))
+    return ops.reshape(ops.define(z, at), (channels, prod(patches.places)), place.output), windows
 
 
 @forward_layer.register
-def _(layer: Flatten, ops: Ops, node: str, parameters: Parameters, value: Any) -> tuple[Any, Any]:
-    return ops.flatten(value), None
+def _(layer: AvgPool2d, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+    patches = layer.patches(*place.inputs)
+    channels, size, many = place.inputs[0][0], prod(patches.kernel), prod(patches.places)
+    windows = ops.reshape(ops.unfold(value, patches), (patches.entries, many), (channels, size, many))
+    mean = ops.contract("nckl,k->ncl", windows, ops.constant(np.full(size, 1.0 / size)), f"forward.{place.name}")
+    return ops.reshape(mean, (channels, many), place.output), None
+
+
+@forward_layer.register
+def _(layer: ReLU, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+    return ops.rectify(value, f"forward.{place.name}")
+
+
+@forward_layer.register
+def _(layer: LeakyReLU, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+    """max(β z, z) = β z + (1 − β) max(0, z)."""
+    positive, slope = ops.rectify(value, f"forward.{place.name}")
+    rest = 1.0 - layer.slope
+    return (
+        ops.add(ops.scale(layer.slope, value), ops.scale(rest, positive)),
+        ops.add(ops.scale(rest, slope), ops.constant(layer.slope)),
+    )
+
+
+@forward_layer.register
+def _(layer: Flatten, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+    return ops.reshape(value, place.inputs[0], place.output), None
+
+
+@forward_layer.register
+def _(layer: Add, ops: Ops, place: Place, parameters: Parameters, *values: Any) -> tuple[Any, Any]:
+    return sum_of(ops, values), None
+
+
+def sum_of(ops: Ops, values: tuple[Any, ...] | list[Any]) -> Any:
+    """The sum of one or more quantities."""
+    total = values[0]
+    for value in values[1:]:
+        total = ops.add(total, value)
+    return total
+
+
+def matrix(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters) -> Any:
+    """The weights of a convolution as the matrix (outputs, entries of a window)."""
+    shape = layer.parameter_shapes()["weight"]
+    return ops.reshape(parameters[place.tensor("weight")], shape, (shape[0], prod(shape[1:])))
 
 
 def forward(ops: Ops, network: Network, parameters: Parameters, x: Any) -> tuple[Any, dict[str, Any]]:
@@ -47,6 +102,6 @@ def forward(ops: Ops, network: Network, parameters: Parameters, x: Any) -> tuple
     """
     values, saved = {INPUT: x}, {}
     for node in network.nodes:
-        (source,) = network.inputs_of(node)
-        values[node], saved[node] = forward_layer(network.layer(node), ops, node, parameters, values[source])
+        inputs = [values[source] for source in network.inputs_of(node)]
+        values[node], saved[node] = forward_layer(network.layer(node), ops, place_of(network, node), parameters, *inputs)
     return values[network.output], saved

@@ -5,6 +5,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.problem.layers import Patches, Shape
+
 V = TypeVar("V")
 
 
@@ -32,7 +34,7 @@ class Operations(Protocol[V]):
         ...
 
     def contract(self, subscripts: str, first: V, second: V, at: str) -> V:
-        """Sum of products in Einstein's notation, e.g. ``"ni,oi->no"``."""
+        """Sum of products in Einstein's notation, e.g. ``"ni,oi->no"``; the first factor belongs to samples."""
         ...
 
     def rectify(self, value: V, at: str) -> tuple[V, V]:
@@ -43,32 +45,48 @@ class Operations(Protocol[V]):
         """given · 1[z > 0] for an indicator `given`; both values at z = 0 (S2)."""
         ...
 
+    def sigmoid(self, value: V, at: str) -> V:
+        """σ(z) = 1 / (1 + exp(−z)), entry by entry."""
+        ...
+
+    def softmax(self, value: V, at: str) -> V:
+        """exp(z_c) / Σ_j exp(z_j) along the last axis of (n, classes)."""
+        ...
+
+    def clip(self, value: V, bound: float, at: str) -> V:
+        """min(max(z, −bound), bound), entry by entry."""
+        ...
+
     def define(self, value: V, at: str) -> V:
         """Give a quantity its name: the point where known bounds enter and where a model gets a variable."""
         ...
 
-    def flatten(self, value: V) -> V:
-        """(n, …) as (n, size), row-major."""
+    def reshape(self, value: V, old: Shape, new: Shape) -> V:
+        """(…, *old) as (…, *new), row-major."""
         ...
 
-    def unflatten(self, value: V, shape: tuple[int, ...]) -> V:
-        """(n, size) as (n, *shape), row-major."""
+    def unfold(self, value: V, patches: Patches) -> V:
+        """The windows of (n, channels, height, width) as (n, entries, places); zero where padded."""
+        ...
+
+    def fold(self, value: V, patches: Patches) -> V:
+        """The transpose of `unfold`: (n, entries, places) summed into (n, channels, height, width)."""
         ...
 
     def column(self, value: V, index: int) -> V:
         """Column `index` of (n, columns), as (n, 1)."""
         ...
 
-    def per_sample(self, value: V) -> V:
-        """A parameter with a sample axis of length 1 in front, so that it adds to a batch."""
+    def per_sample(self, value: V, rank: int = 1) -> V:
+        """A parameter of `rank` axes with a sample axis of length 1 in front, so that it adds to a batch."""
         ...
 
     def aggregate(self, gradient: V, tensor: str) -> V:
         """The descent direction Δ of one parameter tensor from its per-sample gradients (n, *shape)."""
         ...
 
-    def descend(self, parameter: V, direction: V, rate: float, tensor: str) -> V:
-        """θ − rate · Δ: the tensor after the step that is open."""
+    def update(self, terms: list[tuple[float, V]], tensor: str) -> V:
+        """The linear combination of θ, v and Δ that is a tensor of the state after the step that is open; θ or v first."""
         ...
 
 

@@ -1,31 +1,47 @@
 """The training step and the training run."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from agtopt.problem.problem import Problem
+from agtopt.problem.problem import VELOCITY, Problem
 from agtopt.program.backward import backward
 from agtopt.program.forward import Parameters, forward
 from agtopt.program.loss import loss_gradient
 from agtopt.program.operations import Ops
 
 
-def gradients(ops: Ops, problem: Problem, parameters: Parameters, x: Any, y: Any) -> Parameters:
-    """Per-sample gradients (n, *shape) of every tensor on a batch: forward pass, loss, backward pass."""
-    z, saved = forward(ops, problem.network, parameters, x)
-    return backward(ops, problem.network, parameters, saved, loss_gradient(problem.training.loss, ops, z, y))
+def gradients(ops: Ops, problem: Problem, parameters: Parameters, x: Any, y: Any, wanted: Collection[str]) -> Parameters:
+    """Per-sample gradients (n, *shape) of the tensors `wanted` on a batch: forward pass, loss, backward pass, clipping."""
+    network, training = problem.network, problem.training
+    z, saved = forward(ops, network, parameters, x)
+    delta = loss_gradient(training.loss, ops, z, y, network.outputs)
+    found = backward(ops, network, parameters, saved, delta, wanted)
+    if training.clip is None:
+        return found
+    return {name: ops.clip(gradient, training.clip, f"clip.{name}") for name, gradient in found.items()}
 
 
-def step(ops: Ops, problem: Problem, t: int, parameters: Parameters) -> Parameters:
-    """θ_{t+1} = θ_t − α_t Δ_t, with the mean Δ_t of the per-sample gradients."""
+def step(ops: Ops, problem: Problem, t: int, state: Parameters) -> Parameters:
+    """v_{t+1} = μ v_t + λ θ_t + Δ_t and θ_{t+1} = θ_t − α_t v_{t+1} = (1 − α_t λ) θ_t − α_t μ v_t − α_t Δ_t.
+
+    The second form lets each interval occur once.
+    """
     x, y = ops.begin(t)
-    per_sample = gradients(ops, problem, parameters, x, y)
-    rate = float(problem.learning_rates[t])
-    return {name: ops.descend(parameters[name], ops.aggregate(per_sample[name], name), rate, name) for name in problem.network.initial}
+    rate, momentum, decay = float(problem.learning_rates[t]), problem.training.momentum, problem.training.weight_decay
+    per_sample = gradients(ops, problem, state, x, y, problem.trained)
+    following = dict(state)
+    for name in problem.trained:
+        theta, direction, velocity = state[name], ops.aggregate(per_sample[name], name), VELOCITY + name
+        past = [(-rate * momentum, state[velocity])] if momentum > 0 else []
+        following[name] = ops.update([(1.0 - rate * decay, theta), *past, (-rate, direction)], name)
+        if momentum > 0:
+            shrinking = [(decay, theta)] if decay > 0 else []
+            following[velocity] = ops.update([(momentum, state[velocity]), *shrinking, (1.0, direction)], velocity)
+    return following
 
 
-def train(ops: Ops, problem: Problem, parameters: Parameters, start: int, stop: int) -> Iterator[Parameters]:
-    """The parameters after each of the steps start … stop−1, from `parameters` at step `start`."""
+def train(ops: Ops, problem: Problem, state: Parameters, start: int, stop: int) -> Iterator[Parameters]:
+    """The state after each of the steps start … stop−1, from `state` at step `start`."""
     for t in range(start, stop):
-        parameters = step(ops, problem, t, parameters)
-        yield parameters
+        state = step(ops, problem, t, state)
+        yield state

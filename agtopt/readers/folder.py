@@ -1,7 +1,8 @@
 """A problem as a folder: problem.toml for people, arrays.npz for numbers."""
 
 import tomllib
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -9,14 +10,43 @@ from zipfile import BadZipFile
 import numpy as np
 import tomli_w
 from numpy.lib.npyio import NpzFile
-from numpy.typing import NDArray
-from pydantic import ValidationError
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ValidationError
 
-from agtopt.errors import InvalidInputError, MissingFileError
-from agtopt.problem import Bounded, Dataset, Dense, Flatten, Layer, Network, Problem, ReLU, Training
-from agtopt.readers.schema import DenseSchema, ProblemSchema, ReLUSchema
+from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
+from agtopt.problem import (
+    Add,
+    AvgPool2d,
+    Bounded,
+    Conv2d,
+    Dataset,
+    Dense,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    Network,
+    Perturbation,
+    Problem,
+    ReLU,
+    Removal,
+    Substitution,
+    Training,
+)
+from agtopt.problem.loss import LOSSES
+from agtopt.readers.draft import Draft
+from agtopt.readers.schema import NetworkSchema, ProblemSchema
 
 PROBLEM, ARRAYS = "problem.toml", "arrays.npz"
+BOX = ("perturbation_lower", "perturbation_upper")
+Arrays = dict[str, NDArray[np.float64]]
+
+
+def _by_type(*kinds: Any) -> dict[str, Any]:
+    return {kind.__name__.lower(): kind for kind in kinds}
+
+
+LAYERS: dict[str, type[Layer]] = _by_type(Dense, Conv2d, AvgPool2d, ReLU, LeakyReLU, Flatten, Add)
+PERTURBATIONS: dict[str, type[Perturbation]] = _by_type(Bounded, Removal, Substitution)
 
 
 def load(folder: str | Path) -> Problem:
@@ -33,6 +63,8 @@ def load(folder: str | Path) -> Problem:
         If the folder or one of the files does not exist.
     InvalidInputError
         If a file cannot be read or a value is not allowed.
+    UnsupportedError
+        If a layer takes one input twice.
     """
     path = Path(folder)
     for needed in (path, path / PROBLEM, path / ARRAYS):
@@ -44,19 +76,19 @@ def load(folder: str | Path) -> Problem:
         raise InvalidInputError(f"{path / PROBLEM}: is not valid TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
+        # pydantic names the chosen type as well, which is no key of the file.
+        field = ".".join(str(key) for key in first["loc"] if key not in {*LAYERS, *PERTURBATIONS})
         raise InvalidInputError(f"{path / PROBLEM}: {field}: {first['msg']} (it was {first['input']!r})") from None
     arrays = read_arrays(path / ARRAYS)
     missing = {"features", "labels"} - set(arrays)
     if missing:
         raise InvalidInputError(f"{path / ARRAYS}: has no array {sorted(missing)[0]!r}")
-    weights = {name: value for name, value in arrays.items() if name not in ("features", "labels")}
-    layers = [_layer(entry) for entry in schema.network.layers]
-    perturbation = schema.perturbation.model_dump(exclude={"type"})
+    dataset = Dataset(arrays.pop("features"), arrays.pop("labels"))
+    perturbation = _perturbation(schema.perturbation, arrays)
     return Problem(
-        network=Network.chain(layers, tuple(schema.network.input_shape), weights),
-        dataset=Dataset(arrays["features"], arrays["labels"]),
-        perturbation=Bounded(**perturbation),
+        network=_network(schema.network, arrays),
+        dataset=dataset,
+        perturbation=perturbation,
         training=Training(**schema.training.model_dump()),
         name=schema.name,
     )
@@ -72,36 +104,31 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
         Made if it does not exist; files in it are replaced.
     description : str
         Origin of the data, for people.
+
+    Raises
+    ------
+    UnsupportedError
+        If a layer, the loss or the perturbation model is not one of agtopt's own: a file cannot say what it does.
     """
-    path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
-    network, training = problem.network, problem.training
+    training, box = problem.training, _box(problem.perturbation)
+    if training.loss not in LOSSES.values():
+        raise UnsupportedError(f"training.loss: {training.loss!r} cannot be saved; allowed are {', '.join(LOSSES)}")
     document = {
         "name": problem.name,
         "description": description,
-        "network": {
-            "input_shape": list(network.input_shape),
-            "layers": [{"type": type(network.layer(node)).__name__.lower(), **asdict(network.layer(node))} for node in network.nodes],
-        },
-        "perturbation": {"type": "bounded", **_present(asdict(problem.perturbation))},
-        "training": {**_present({name: getattr(training, name) for name in Training.__dataclass_fields__}), "loss": training.loss.name},
+        "network": _described_network(problem.network),
+        "perturbation": _described("perturbation", problem.perturbation, PERTURBATIONS, without=("features",) if box else ()),
+        "training": {**_plain_fields(training), "loss": training.loss.name},
     }
+    arrays = {"features": problem.dataset.features, "labels": problem.dataset.labels, **box, **problem.network.initial}
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
     (path / PROBLEM).write_text(tomli_w.dumps(document), encoding="utf-8")
-    np.savez(path / ARRAYS, features=problem.dataset.features, labels=problem.dataset.labels, **network.initial)  # type: ignore[arg-type]
+    np.savez(path / ARRAYS, **arrays)  # type: ignore[arg-type]
     return path
 
 
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _layer(entry: Any) -> Layer:
-    if isinstance(entry, DenseSchema):
-        return Dense(entry.inputs, entry.outputs, entry.bias)
-    return ReLU() if isinstance(entry, ReLUSchema) else Flatten()
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[np.float64]]:
+def read_arrays(path: Path) -> Arrays:
     """The arrays of an .npz file, read without pickle; raises InvalidInputError if it is no such file."""
     try:
         archive = np.load(path, allow_pickle=False)
@@ -111,3 +138,67 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.float64]]:
             return {name: archive[name] for name in archive.files}
     except (BadZipFile, ValueError, OSError, EOFError) as error:
         raise InvalidInputError(f"{path}: cannot be read as arrays without pickle: {error}") from None
+
+
+def _network(schema: NetworkSchema, weights: Mapping[str, ArrayLike]) -> Network:
+    draft = Draft()
+    for entry in schema.layers:
+        layer = LAYERS[entry.type](**entry.model_dump(exclude={"type", "name", "sources"}))
+        draft.add(layer, [draft.last] if entry.sources is None else entry.sources, entry.name)
+    draft.initial = dict(weights)
+    return draft.network(tuple(schema.input_shape), schema.parameters)
+
+
+def _described_network(network: Network) -> dict[str, Any]:
+    draft, layers = Draft(), []
+    for node in network.nodes:
+        layer, sources = network.layer(node), list(network.inputs_of(node))
+        entry = _described(f"layer {node!r}", layer, LAYERS)
+        # A chain needs neither names nor sources.
+        entry |= {"name": node} if node != draft.numbered(layer) else {}
+        entry |= {"sources": sources} if sources != [draft.last] else {}
+        layers.append(entry)
+        draft.add(layer, sources, node)
+    parameters = list(network.initial)
+    order = {"parameters": parameters} if parameters != draft.tensors_of() else {}
+    return {"input_shape": list(network.input_shape), **order, "layers": layers}
+
+
+def _perturbation(schema: BaseModel, arrays: Arrays) -> Perturbation:
+    entries = schema.model_dump()
+    kind = PERTURBATIONS[entries.pop("type")]
+    if kind is Substitution and any(end in arrays for end in BOX):
+        for end in BOX:
+            if end not in arrays or entries["features"] is not None:
+                raise InvalidInputError(f"perturbation.features: give two numbers, or both of the arrays {' and '.join(BOX)}")
+        entries["features"] = [arrays.pop(end) for end in BOX]
+    return kind(**entries)
+
+
+def _box(perturbation: Perturbation) -> Arrays:
+    """The ends of a box that are not just numbers."""
+    if not isinstance(perturbation, Substitution) or perturbation.features is None:
+        return {}
+    ends = [np.asarray(end, dtype=np.float64) for end in perturbation.features]
+    return dict(zip(BOX, ends, strict=True)) if any(end.ndim for end in ends) else {}
+
+
+def _described(field: str, part: Any, known: Mapping[str, type], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    kind = type(part).__name__.lower()
+    if known.get(kind) is not type(part):
+        raise UnsupportedError(
+            f"{field}: {type(part).__name__} cannot be saved; allowed are {', '.join(each.__name__ for each in known.values())}"
+        )
+    return {"type": kind, **{name: value for name, value in _plain_fields(part).items() if name not in without}}
+
+
+def _plain_fields(part: Any) -> dict[str, Any]:
+    """The fields that are not None, in the types that TOML knows."""
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    return {name: _plain(value) for name, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(entry) for entry in value]
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

@@ -1,46 +1,253 @@
-"""Networks from torch modules."""
+"""Networks from torch modules, traced by torch.fx."""
 
+import builtins
+import operator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
+from torch.fx import Graph, Node, Proxy, Tracer
+from torch.nn import functional
 
 from agtopt.errors import InvalidInputError, UnsupportedError
-from agtopt.problem import Dense, Flatten, Layer, Network, ReLU
+from agtopt.problem import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, Network, ReLU
+from agtopt.problem.layers import Shape
+from agtopt.problem.network import INPUT
+from agtopt.readers.draft import Draft, Part, naming, require, understand
 
 
-def read(module: Any, input_shape: tuple[int, ...] | None = None) -> Network:
-    """Read a ``torch.nn.Sequential`` of Linear, ReLU and Flatten, with its weights as θ₀ (in float64).
+def read(module: Any, input_shape: Shape | None = None) -> Network:
+    """Read a torch module, with its weights as θ₀ (in float64).
+
+    A ``torch.nn.Sequential`` has its layers named as by `Network.chain`. Any other module is traced by torch.fx and its layers keep the
+    names of the trace: the attribute's path with underscores (``block_conv``), and for functions ``relu``, ``relu_1``, ``add``, ….
+    θ is flattened in the order of ``module.parameters()``. ``requires_grad`` is not read: what training leaves alone is said by
+    ``Training(frozen=…)``.
 
     Parameters
     ----------
-    module : torch.nn.Sequential
+    module : torch.nn.Module
     input_shape : tuple of int or None
-        Shape of one sample; by default (inputs,) of the first Linear layer.
+        Shape of one sample; by default (inputs,) of the first layer where that is Linear.
 
     Raises
     ------
     UnsupportedError
-        If a layer is of another type.
+        If a node of the trace is of another kind than allowed, weights are shared, a parameter has no part in the output, an overwritten
+        value is read elsewhere, or the module cannot be traced.
     InvalidInputError
-        If `module` is no Sequential or has no Linear layer.
+        If `module` is no torch module, has no parameters, or `input_shape` is needed or does not fit.
     """
-    if not isinstance(module, torch.nn.Sequential):
-        raise InvalidInputError(f"module: {type(module).__name__} is not allowed; it must be a torch.nn.Sequential")
-    layers: list[Layer] = []
-    initial: list[np.ndarray[Any, np.dtype[np.float64]]] = []
-    for part in module:
-        if isinstance(part, torch.nn.Linear):
-            layers.append(Dense(part.in_features, part.out_features, part.bias is not None))
-            tensors = [part.weight] if part.bias is None else [part.weight, part.bias]
-            initial += [tensor.detach().to(device="cpu", dtype=torch.float64).numpy() for tensor in tensors]
-        elif isinstance(part, torch.nn.ReLU):
-            layers.append(ReLU())
-        elif isinstance(part, torch.nn.Flatten):
-            layers.append(Flatten())
-        else:
-            raise UnsupportedError(f"module: layer {type(part).__name__} is not supported; allowed are Linear, ReLU and Flatten")
-    first = next((layer for layer in layers if isinstance(layer, Dense)), None)
-    if first is None:
-        raise InvalidInputError("module: has no Linear layer; nothing would be trained")
-    return Network.chain(layers, input_shape or (first.inputs,), initial)
+    if not isinstance(module, nn.Module):
+        raise InvalidInputError(f"module: {type(module).__name__} is not allowed; it must be a torch.nn.Module")
+    root = nn.Sequential(module) if type(module) in MODULES else module
+    draft, values = Draft(), dict[Any, str]()
+    places: dict[int, str] = {}
+    overwriting: list[str] = []
+    for node in _trace(root).nodes:
+        if node.op == "placeholder":
+            if not values:  # further arguments of forward have no value here: to use one is refused
+                values[node] = INPUT
+            continue
+        if node.op == "get_attr" or _is_shape(node) or _is_batch_size(node):
+            continue
+        with naming(f"module: {_described(root, node)}", ALLOWED):
+            part = _part(root, node)
+            sources = [_source(values, source) for source in part.sources]
+            if part.layer is None:
+                values[node] = sources[0]
+                continue
+            require(not any(id(tensor) in places for tensor in part.tensors), "its weights are shared with another layer or use")
+            name = None if isinstance(root, nn.Sequential) else node.name
+            values[node] = draft.add(part.layer, sources, name, map(_array, part.tensors), part.shape)
+        places |= zip(map(id, part.tensors), draft.tensors_of(values[node]), strict=False)
+        overwriting += [values[node]] * part.inplace
+    _check_overwriting(draft, overwriting, values[node])
+    draft.cut(values[node])
+    for path, parameter in root.named_parameters():
+        if places.get(id(parameter)) not in draft.initial:
+            raise UnsupportedError(f"module: parameter {path!r} has no part in the output; leave it out of the module")
+    if not places:
+        raise InvalidInputError("module: has no Linear or Conv2d layer; nothing would be trained")
+    return draft.network(_input_shape(draft) if input_shape is None else input_shape, [places[id(p)] for p in root.parameters()])
+
+
+class _Proxy(Proxy):
+    """Records ``x += y`` as such: fx itself takes it for ``x = x + y``, which leaves other readers of x the old value."""
+
+    def __iadd__(self, other: Any) -> Any:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
+class _Tracer(Tracer):
+    def proxy(self, node: Node) -> Proxy:
+        return _Proxy(node, self)
+
+
+def _trace(module: nn.Module) -> Graph:
+    try:
+        return _Tracer().trace(module)
+    except Exception as error:  # forward is foreign code: it may fail in any way
+        raise UnsupportedError(f"module: {type(module).__name__} cannot be traced by torch.fx: {error!r}") from error
+
+
+def _part(root: nn.Module, node: Node) -> Part:
+    if node.op == "output":
+        return Part(None, node.args)
+    if node.op == "call_module":
+        module = root.get_submodule(str(node.target))
+        require(type(module) in MODULES, "no layer does the same")
+        layer = MODULES[type(module)](module)
+        tensors = tuple(getattr(module, role) for role in (layer.parameter_shapes() if layer else ()))
+        return Part(layer, (*node.args, *node.kwargs.values()), tensors, inplace=getattr(module, "inplace", False))
+    require(node.target in FUNCTIONS, "no layer does the same")
+    return understand(FUNCTIONS[node.target], node.args, node.kwargs)
+
+
+def _source(values: dict[Any, str], source: Any) -> str:
+    require(isinstance(source, Node) and source in values, f"it takes {source!r}, which is not the output of a layer")
+    return values[source]
+
+
+def _array(tensor: Any) -> Any:
+    return tensor.detach().cpu().double().numpy()
+
+
+def _described(root: nn.Module, node: Node) -> str:
+    if node.op == "call_module":
+        return f"{node.target} ({type(root.get_submodule(str(node.target))).__name__})"
+    return f"{node.name} ({getattr(node.target, '__name__', node.target)})"
+
+
+def _check_overwriting(draft: Draft, overwriting: list[str], output: str) -> None:
+    """In the trace, who reads a value that was overwritten still reads the old one; in torch the new one."""
+    readers = {node: [*draft.graph.successors(node), *["output"] * (node == output)] for node in draft.graph}
+    for node in overwriting:
+        source = next(draft.graph.predecessors(node))
+        # A flattened value is a view of the one before.
+        while len(readers[source]) == 1 and isinstance(draft.graph.nodes[source].get("layer"), Flatten):
+            source = next(draft.graph.predecessors(source))
+        if len(readers[source]) > 1:
+            raise UnsupportedError(f"module: {node} overwrites {source}, which {', '.join(readers[source])} read; write it without inplace")
+
+
+def _input_shape(draft: Draft) -> Shape:
+    layers = (layer for _, layer in draft.graph.nodes(data="layer") if isinstance(layer, (Dense, Conv2d, AvgPool2d)))
+    first = next(layers)
+    if not isinstance(first, Dense):
+        raise InvalidInputError(f"input_shape: is needed where the first layer is {type(first).__name__}; give (channels, height, width)")
+    return (first.inputs,)
+
+
+def _conv2d(module: nn.Conv2d) -> Layer:
+    require(module.groups == 1, f"groups must be 1, not {module.groups}")
+    require(module.dilation == (1, 1), f"dilation must be 1, not {module.dilation}")
+    require(module.padding_mode == "zeros", f"padding_mode must be 'zeros', not {module.padding_mode!r}")
+    padding: Any = module.padding
+    if padding == "same":
+        require(all(size % 2 for size in module.kernel_size), f"padding='same' pads kernel_size {module.kernel_size} unevenly")
+        padding = tuple(size // 2 for size in module.kernel_size)
+    elif padding == "valid":
+        padding = 0
+    kernel: Any = module.kernel_size
+    stride: Any = module.stride
+    return Conv2d(module.in_channels, module.out_channels, kernel, stride, padding, module.bias is not None)
+
+
+def _avg_pool2d(module: nn.AvgPool2d) -> Layer:
+    require(module.padding in (0, (0, 0)), f"padding must be 0, not {module.padding}")
+    require(not module.ceil_mode, "ceil_mode must be False")
+    require(module.divisor_override is None, "divisor_override must be None")
+    return AvgPool2d(module.kernel_size, module.stride)
+
+
+def _flatten_module(module: nn.Flatten) -> Layer:
+    require((module.start_dim, module.end_dim) == (1, -1), "start_dim must be 1 and end_dim -1")
+    return Flatten()
+
+
+def _dropout(module: nn.Dropout) -> None:
+    require(module.p == 0, f"p must be 0, not {module.p:g}: training would drop entries at random")
+
+
+# By exact type: a subclass may compute something else.
+MODULES: dict[type, Callable[[Any], Layer | None]] = {
+    nn.Linear: lambda module: Dense(module.in_features, module.out_features, module.bias is not None),
+    nn.Conv2d: _conv2d,
+    nn.AvgPool2d: _avg_pool2d,
+    nn.ReLU: lambda module: ReLU(),
+    nn.LeakyReLU: lambda module: LeakyReLU(module.negative_slope),
+    nn.Flatten: _flatten_module,
+    nn.Identity: lambda module: None,
+    nn.Dropout: _dropout,
+}
+
+
+def _relu(input: Any, inplace: bool = False) -> Part:
+    return Part(ReLU(), (input,), inplace=inplace)
+
+
+def _leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Part:
+    return Part(LeakyReLU(negative_slope), (input,), inplace=inplace)
+
+
+def _flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Part:
+    require((start_dim, end_dim) == (1, -1), "start_dim must be 1 and end_dim -1")
+    return Part(Flatten(), (input,))
+
+
+def _view(input: Any, *shape: Any) -> Part:
+    match shape[0] if len(shape) == 1 else shape:
+        case (batch, -1) if _is_batch_size(batch):
+            return Part(Flatten(), (input,))
+        case (batch, int(size)) if size > 0 and (batch == -1 or _is_batch_size(batch)):
+            return Part(Flatten(), (input,), shape=(size,))
+    raise UnsupportedError("the shape must be (x.size(0), -1) or (-1, size)")
+
+
+def _add(input: Any, other: Any, *, alpha: float = 1, inplace: bool = False) -> Part:
+    require(alpha == 1, f"alpha must be 1, not {alpha}")
+    return Part(Add(), (input, other), inplace=inplace)
+
+
+# Functions by themselves, methods by name; the signatures say which arguments they may have.
+FUNCTIONS: dict[Any, Callable[..., Part]] = {
+    torch.relu: _relu,
+    functional.relu: _relu,
+    "relu": _relu,
+    functional.leaky_relu: _leaky_relu,
+    torch.flatten: _flatten,
+    "flatten": _flatten,
+    "view": _view,
+    "reshape": _view,
+    torch.reshape: _view,
+    operator.add: _add,
+    operator.iadd: partial(_add, inplace=True),
+    torch.add: _add,
+    "add": _add,
+}
+
+ALLOWED = (
+    f"the modules {', '.join(kind.__name__ for kind in MODULES)} "
+    f"and the functions {', '.join(sorted({getattr(key, '__name__', key) for key in FUNCTIONS}))}"
+)
+
+
+def _is_shape(value: Any) -> bool:
+    """``x.shape`` or ``x.size()``."""
+    match value:
+        case Node(op="call_method", target="size", args=(_,)) | Node(target=builtins.getattr, args=(_, "shape")):
+            return True
+    return False
+
+
+def _is_batch_size(value: Any) -> bool:
+    """``x.size(0)``, ``x.size()[0]`` or ``x.shape[0]``."""
+    match value:
+        case Node(op="call_method", target="size", args=(_, 0)):
+            return True
+        case Node(target=operator.getitem, args=(shape, 0)):
+            return _is_shape(shape)
+    return False

@@ -1,5 +1,6 @@
 """Outward-rounded arithmetic on interval tensors (S3)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,19 @@ def rounding_error(magnitude: Tensor, terms: int) -> Tensor:
     γ_n ≤ n u / (1 − n u); four extra terms pay for the evaluation of the magnitude itself and for the final addition.
     """
     return (terms + 4) * UNIT_ROUNDOFF * magnitude + (terms + 1) * SMALLEST
+
+
+def both(value: Range, apply: Callable[[Tensor], Tensor]) -> Range:
+    """An exact operation on both ends; a point stays a point."""
+    if value.is_point:
+        point = apply(value.lower)
+        return Range(point, point)
+    return Range(apply(value.lower), apply(value.upper))
+
+
+def largest(value: Range) -> Tensor:
+    """The largest magnitude of every entry."""
+    return torch.maximum(value.lower.abs(), value.upper.abs())
 
 
 def product(subscripts: str, first: Range, second: Range) -> Range:

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
-from agtopt.problem.dataset import Dataset
+from agtopt.problem.dataset import Dataset, Datasets
+from agtopt.problem.layers import Patches, Shape
 from agtopt.problem.problem import Problem
 from agtopt.program import forward, train
 
@@ -25,15 +27,17 @@ class ConcreteOperations:
     features : Tensor, shape (…, N, *input_shape)
     labels : Tensor, shape (…, N, outputs or classes)
         Encoded labels.
+    present : Tensor of bool, shape (…, N), or None
+        Which samples take part; all by default.
     """
 
-    def __init__(self, problem: Problem, features: Tensor, labels: Tensor) -> None:
-        self.problem, self.features, self.labels = problem, features, labels
+    def __init__(self, problem: Problem, features: Tensor, labels: Tensor, present: Tensor | None = None) -> None:
+        self.problem, self.features, self.labels, self.present = problem, features, labels, present
         self.sample_axis = -1 - len(problem.network.input_shape)
 
     def begin(self, t: int) -> tuple[Tensor, Tensor]:
-        batch = torch.from_numpy(self.problem.schedule[t])
-        return self.features.index_select(self.sample_axis, batch), self.labels.index_select(-2, batch)
+        self.batch = torch.from_numpy(self.problem.schedule[t])
+        return self.features.index_select(self.sample_axis, self.batch), self.labels.index_select(-2, self.batch)
 
     def constant(self, value: NDArray[np.float64] | float) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64)
@@ -53,26 +57,46 @@ class ConcreteOperations:
     def positive(self, value: Tensor, given: Tensor, at: str) -> Tensor:
         return (value > 0) * given
 
+    def sigmoid(self, value: Tensor, at: str) -> Tensor:
+        return value.sigmoid()
+
+    def softmax(self, value: Tensor, at: str) -> Tensor:
+        return value.softmax(dim=-1)
+
+    def clip(self, value: Tensor, bound: float, at: str) -> Tensor:
+        return value.clamp(-bound, bound)
+
     def define(self, value: Tensor, at: str) -> Tensor:
         return value
 
-    def flatten(self, value: Tensor) -> Tensor:
-        return value.flatten(start_dim=self.sample_axis + 1)
+    def reshape(self, value: Tensor, old: Shape, new: Shape) -> Tensor:
+        return reshape(value, old, new)
 
-    def unflatten(self, value: Tensor, shape: tuple[int, ...]) -> Tensor:
-        return value.reshape(*value.shape[:-1], *shape)
+    def unfold(self, value: Tensor, patches: Patches) -> Tensor:
+        return unfold(value, patches)
+
+    def fold(self, value: Tensor, patches: Patches) -> Tensor:
+        return fold(value, patches)
 
     def column(self, value: Tensor, index: int) -> Tensor:
         return value[..., index : index + 1]
 
-    def per_sample(self, value: Tensor) -> Tensor:
-        return value.unsqueeze(-2)
+    def per_sample(self, value: Tensor, rank: int = 1) -> Tensor:
+        return value.unsqueeze(-1 - rank)
 
     def aggregate(self, gradient: Tensor, tensor: str) -> Tensor:
-        return gradient.mean(dim=-1 - self.problem.network.initial[tensor].ndim)
+        rank = self.problem.network.initial[tensor].ndim
+        if self.present is None:
+            return gradient.mean(dim=-1 - rank)
+        taking_part = self.present[..., self.batch].to(gradient.dtype)
+        weights = taking_part / taking_part.sum(dim=-1, keepdim=True)
+        return (gradient * weights.reshape(*weights.shape, *(1,) * rank)).sum(dim=-1 - rank)
 
-    def descend(self, parameter: Tensor, direction: Tensor, rate: float, tensor: str) -> Tensor:
-        return parameter - rate * direction
+    def update(self, terms: list[tuple[float, Tensor]], tensor: str) -> Tensor:
+        total = terms[0][0] * terms[0][1]
+        for factor, value in terms[1:]:
+            total = total + factor * value
+        return total
 
 
 def use_one_thread() -> None:
@@ -87,47 +111,68 @@ def einsum(subscripts: str, first: Tensor, second: Tensor) -> Tensor:
     return torch.einsum(f"...{left},...{right}->...{output}", first, second)
 
 
-def trajectories(problem: Problem, features: NDArray[np.float64], labels: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Train on many datasets at once.
+def reshape(value: Tensor, old: Shape, new: Shape) -> Tensor:
+    """(…, *old) as (…, *new), row-major."""
+    return value.reshape(*value.shape[: value.dim() - len(old)], *new)
+
+
+def unfold(value: Tensor, patches: Patches) -> Tensor:
+    """The windows of (…, channels, height, width) as (…, entries, places)."""
+    lead = value.shape[:-3]
+    found = functional.unfold(value.reshape(-1, *patches.shape), patches.kernel, 1, patches.padding, patches.stride)
+    return found.reshape(*lead, patches.entries, prod(patches.places))
+
+
+def fold(value: Tensor, patches: Patches) -> Tensor:
+    """The transpose of `unfold`."""
+    lead = value.shape[:-2]
+    flat = value.reshape(-1, *value.shape[-2:])
+    found = functional.fold(flat, patches.shape[1:], patches.kernel, 1, patches.padding, patches.stride)
+    return found.reshape(*lead, *patches.shape)
+
+
+def trajectories(problem: Problem, variants: Datasets) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Train on many variants of the dataset at once.
 
     Parameters
     ----------
     problem : Problem
-    features : array, shape (D, N, *input_shape) or (N, *input_shape)
-    labels : array, shape (D, N) or (D, N, outputs)
+    variants : Datasets
+        D variants.
 
     Yields
     ------
     first : int
-        Index of the chunk's first dataset.
-    theta : array, shape (d, T+1, p)
-        θ_0 … θ_T for the chunk's datasets.
+        Index of the chunk's first variant.
+    states : array, shape (d, T+1, s)
+        State before each step and after the last (`Problem.flatten`): the first p entries are θ_0 … θ_T.
     """
-    runs = len(labels)
-    largest = max(len(batch) for batch in problem.schedule) * problem.network.size
+    runs = len(variants)
+    largest = max(len(batch) for batch in problem.schedule) * max(problem.network.size, *map(prod, problem.network.shapes.values()))
     chunk = max(1, CHUNK // largest)
-    encoded = problem.encode(labels)
-    many = features.ndim > problem.dataset.features.ndim
     for first in range(0, runs, chunk):
-        part = slice(first, min(first + chunk, runs))
-        size = part.stop - first
-        ops = ConcreteOperations(
-            problem, torch.from_numpy(np.array(features[part] if many else features)), torch.from_numpy(np.array(encoded[part]))
-        )
-        start = {name: torch.from_numpy(np.array(value)).expand(size, *value.shape) for name, value in problem.network.initial.items()}
+        part = variants.part(first, first + chunk)
+        labels = problem.encode(problem.dataset.labels if part.labels is None else part.labels)
+        features = problem.dataset.features if part.features is None else part.features
+        present = None if part.present is None else torch.from_numpy(part.present)
+        ops = ConcreteOperations(problem, torch.from_numpy(np.array(features)), torch.from_numpy(np.array(labels)), present)
+        start = {name: torch.from_numpy(np.array(value)).expand(len(part), *value.shape) for name, value in problem.state.items()}
         states = [start, *train(ops, problem, start, 0, problem.steps)]
-        yield (
-            first,
-            np.stack([problem.network.flatten({k: v.numpy() for k, v in state.items()}) for state in states], axis=1),
-        )
+        flat = [problem.flatten({name: value.expand(len(part), *value.shape[1:]) for name, value in state.items()}) for state in states]
+        yield first, np.stack(flat, axis=1)
+
+
+def state_trajectory(problem: Problem, dataset: Dataset | None = None) -> NDArray[np.float64]:
+    """The states of plain SGD on one dataset (the problem's own by default), shape (T+1, s)."""
+    variants = Datasets(problem.dataset, 1) if dataset is None else Datasets.of(problem.dataset, [dataset])
+    (_, states), *_ = trajectories(problem, variants)
+    result: NDArray[np.float64] = states[0]
+    return result
 
 
 def trajectory(problem: Problem, dataset: Dataset | None = None) -> NDArray[np.float64]:
     """Plain SGD on one dataset (the problem's own by default): θ_0 … θ_T, shape (T+1, p)."""
-    data = problem.dataset if dataset is None else dataset
-    (_, theta), *_ = trajectories(problem, data.features, data.labels[np.newaxis])
-    result: NDArray[np.float64] = theta[0]
-    return result
+    return state_trajectory(problem, dataset)[:, : problem.network.size]
 
 
 def outputs(problem: Problem, theta: NDArray[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.float64]:

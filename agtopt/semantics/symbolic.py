@@ -1,6 +1,6 @@
 """Training with Pyomo variables: every quantity is an affine expression with its own interval alongside."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,59 +12,46 @@ from numpy.typing import NDArray
 from agtopt.domains import Interval, KnownBounds
 from agtopt.errors import UnsupportedError
 from agtopt.formulation import (
+    EXPONENTIAL,
+    SIGMOID,
+    SOFTPLUS,
     Affine,
+    Curve,
     Site,
     binary_product,
-    budget,
-    conditional_cuts,
+    clip,
+    curve_corridor,
+    curve_itself,
     gated_indicator,
     kept_product,
-    label_flip,
     mccormick,
-    perturbed,
     relu,
 )
 from agtopt.formulation.affine import Assignment
 from agtopt.kinds import Formulation
-from agtopt.problem.problem import Problem
+from agtopt.problem import Problem
+from agtopt.problem.layers import Patches, Shape
+from agtopt.problem.problem import VELOCITY
 from agtopt.program import train
-from agtopt.program.subscripts import Subscripts, parse
+from agtopt.program.subscripts import parse
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.interval import BudgetedIntervals, flatten_ranges, ranges
+from agtopt.semantics.choices import write_choices
+from agtopt.semantics.propagation import BudgetedIntervals, flat_ranges, state_ranges
+from agtopt.semantics.quantity import Quantity, joined, linear_part, spread, spread_ends, taken
 from agtopt.tolerances import outward
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
 
-Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-@dataclass(frozen=True, eq=False)
-class Quantity:
-    """An array of affine expressions and the interval that encloses it.
-
-    The interval of a sample's quantity may have a leading axis of length 2: the sample as it stands, and under its worst perturbation.
-    """
-
-    affine: Affine
-    range: Range
-    binary: bool = False
-
-    def ends(self, which: int = 1) -> Ends:
-        """Bounds in the shape of the expressions; 0 as the sample stands, 1 under its worst perturbation (the whole range)."""
-        shape = self.affine.shape
-        low, high = (end[which] if end.dim() > len(shape) else end for end in self.range)
-        return np.broadcast_to(low.numpy(), shape), np.broadcast_to(high.numpy(), shape)
-
 
 @dataclass(frozen=True, eq=False)
 class BranchBounds:
-    """Parameters when only sample i is touched, for every vulnerable sample i, and when none is; for a budget of one.
+    """The state when only sample i is touched, for every vulnerable sample i, and when none is; for a budget of one.
 
     Parameters
     ----------
     samples : array of int, shape (R,)
-    lower, upper : array, shape (T, 1 + R, p)
+    lower, upper : array, shape (T, 1 + R, s)
         Row 0 without any change, row 1 + r with sample ``samples[r]`` touched; index 0 is step `start` + 1.
     """
 
@@ -85,7 +72,7 @@ class SymbolicOperations:
     start, stop : int
         Steps start … stop−1 are written.
     known : KnownBounds
-        Tightens the interval of every quantity that has an entry; the interval of each θ_t is added to it.
+        Tightens the interval of every quantity that has an entry; the interval of each state is added to it.
     branches : BranchBounds or None
         Ties each θ_t to the selectors (budget of one).
     conditional : bool
@@ -105,57 +92,39 @@ class SymbolicOperations:
     ) -> None:
         self.problem, self.kind, self.known, self.conditional = problem, kind, known, conditional
         self.start, self.branches = start, branches
-        self.intervals = BudgetedIntervals(problem)
         self.replay: list[Assignment] = []
         self.model = model
         model.data = pyo.Block()
         model.parameter = pyo.Block(range(start, stop + 1))
         model.step = pyo.Block(range(start, stop))
-        self._write_data(start, stop)
+        occurring = np.zeros(len(problem.dataset), dtype=bool)
+        occurring[np.concatenate(problem.schedule[start:stop])] = True
+        self.choices = write_choices(problem.perturbation, problem, kind, Site(model.data, "", replay=self.replay), occurring)
+        self.intervals = BudgetedIntervals(problem, self.choices.intervals)
+        self.moved: dict[str, Affine] = {}
 
-    def _write_data(self, start: int, stop: int) -> None:
-        problem, kind = self.problem, self.kind
-        occurring = np.unique(np.concatenate(problem.schedule[start:stop]))
-        touchable = np.intersect1d(problem.perturbation.touchable(len(problem.dataset)), occurring)
-        where = np.zeros(len(problem.dataset), dtype=bool)
-        where[touchable] = True
-        block = self.model.data
-        self.selectors = Site(block, "selector").variables("", 0.0, 1.0, where, kind.binaries)
-        if where.any():
-            budget(Site(block, "budget"), self.selectors, problem.perturbation.n)
-        data, reach = problem.dataset, problem.perturbation
-        labels = problem.encode(data.labels)
-        self.features, self.labels = Affine.known(data.features), Affine.known(labels)
-        if reach.eps > 0 and where.any():
-            self.features = perturbed(Site(block, "x"), data.features, self.selectors, reach.eps, _rows(where, data.features))
-        self.own_flips = labels.shape[-1] > 2 or reach.eps > 0
-        if reach.flips and where.any():
-            self.labels = label_flip(Site(block, "y"), labels, self.selectors, self.own_flips, kind.binaries, where)
-        elif reach.nu > 0 and where.any():
-            self.labels = perturbed(Site(block, "y"), labels, self.selectors, reach.nu, _rows(where, labels))
-
-    def parameters(self, t: int, domain: Interval) -> dict[str, Quantity]:
-        """θ_t of the start domain: numbers where it is a point, variables elsewhere."""
+    def state(self, t: int, domain: Interval) -> dict[str, Quantity]:
+        """The state of the start domain: numbers where it is a point, variables elsewhere."""
         found = {}
-        for name, value in ranges(self.problem.network, domain).items():
+        for name, value in state_ranges(self.problem, domain).items():
             low, high = value.lower.numpy(), value.upper.numpy()
-            free = low < high
-            affine = Site(self.model.parameter[t], name).variables("", low, high, free, otherwise=low)
+            affine = Site(self.model.parameter[t], name).variables("", low, high, low < high, otherwise=low)
             found[name] = Quantity(affine, value)
         return found
 
     def begin(self, t: int) -> tuple[Quantity, Quantity]:
         self.t, self.samples = t, self.problem.schedule[t]
         x, y = self.intervals.begin(t)
-        binary = self.problem.training.loss.classes is not None
-        return Quantity(self.features[self.samples], x), Quantity(self.labels[self.samples], y, binary)
+        features, labels, self.rows = self.choices.batch(self.samples)
+        return Quantity(features, x), Quantity(labels, y, binary=self.problem.classes is not None)
 
-    def _site(self, at: str) -> Site:
+    def site(self, at: str, batch: bool = True) -> Site:
+        """Where the quantity at an address is written; keyed by the rows of the batch or from 0."""
         phase, _, name = at.partition(".")
         step = self.model.step[self.t]
         if step.component(phase) is None:
             step.add_component(phase, pyo.Block())
-        return Site(step.component(phase), name, self.samples, self.replay)
+        return Site(step.component(phase), name, self.rows if batch else None, self.replay)
 
     def _checked(self, quantity: Quantity, at: str) -> Quantity:
         if not all(bool(torch.isfinite(end).all()) for end in quantity.range):
@@ -178,17 +147,17 @@ class SymbolicOperations:
         enclosure = self.intervals.contract(subscripts, first.range, second.range)
         if not (first.affine.varies.any() or second.affine.varies.any()):
             return Quantity(Affine.known(np.einsum(subscripts, first.affine.constant, second.affine.constant)), enclosure)
-        a, b = _spread(first.affine, axes, axes.left), _spread(second.affine, axes, axes.right)
+        a, b = spread(first.affine, axes, axes.left), spread(second.affine, axes, axes.right)
         shape = np.broadcast_shapes(a.shape, b.shape)
         both = np.broadcast_to(a.varies, shape) & np.broadcast_to(b.varies, shape)
-        linear = _linear_part(a, b)
+        linear = linear_part(a, b)
         if not both.any():
             return Quantity(linear.total(len(axes.contracted)), enclosure)
         linear = linear * (~both).astype(np.float64)
         result = self._checked(Quantity(linear.total(len(axes.contracted)), enclosure), at)
         factors = a.broadcast(shape), b.broadcast(shape)
-        site, suffix = self._site(at), "_product" if axes.contracted else ""
-        bounds = _spread_ends(first, axes, axes.left, shape), _spread_ends(second, axes, axes.right, shape)
+        site, suffix = self.site(at), "_product" if axes.contracted else ""
+        bounds = spread_ends(first, axes, axes.left, shape), spread_ends(second, axes, axes.right, shape)
         gate = next((k for k, value in enumerate((first, second)) if value.binary), None)
         if self.kind.bilinear and (gate is None or not self.kind.binaries):
             product = self._kept(site, suffix, factors, result, both, len(axes.contracted))
@@ -198,8 +167,8 @@ class SymbolicOperations:
         else:
             product = mccormick(site, suffix, *factors, bounds, both).total(len(axes.contracted)) + result.affine
         quantity = Quantity(product, enclosure, first.binary and second.binary)
-        if self.conditional and at.startswith("gradient") and not axes.contracted:
-            self._tie(site, quantity, both)
+        if self.conditional and at.startswith("gradient"):
+            self.choices.tie(site, quantity, self.samples, both.any(axis=tuple(range(quantity.affine.constant.ndim, both.ndim))))
         return quantity
 
     @staticmethod
@@ -210,26 +179,83 @@ class SymbolicOperations:
         inside = result.affine * where.astype(np.float64)
         return kept_product(site, suffix, *stacked, inside, result.ends(), where) + result.affine * (~where).astype(np.float64)
 
-    def _tie(self, site: Site, quantity: Quantity, where: NDArray[np.bool_]) -> None:
-        chosen = self.selectors[self.samples]
-        touched = chosen.varies.reshape((-1,) + (1,) * (where.ndim - 1))
-        conditional_cuts(site, "", quantity.affine, quantity.ends(0), quantity.ends(1), chosen.reshape(*touched.shape), where & touched)
-
     def rectify(self, value: Quantity, at: str) -> tuple[Quantity, Quantity]:
         low, high = self._checked(value, at).ends()
-        output, active = relu(self._site(at), value.affine, low, high, self.kind.binaries)
+        output, active = relu(self.site(at), value.affine, low, high, self.kind.binaries)
         enclosures = self.intervals.rectify(value.range)
         return Quantity(output, enclosures[0]), Quantity(active, enclosures[1], binary=True)
 
     def positive(self, value: Quantity, given: Quantity, at: str) -> Quantity:
         low, high = self._checked(value, at).ends()
         gate = given.affine.broadcast(value.affine.shape)
-        active = gated_indicator(self._site(at), value.affine, gate, low, high, self.kind.binaries, self.kind.bilinear)
+        active = gated_indicator(self.site(at), value.affine, gate, low, high, self.kind.binaries, self.kind.bilinear)
         return Quantity(active, self.intervals.positive(value.range, given.range), binary=True)
 
+    def sigmoid(self, value: Quantity, at: str) -> Quantity:
+        return Quantity(self._curve(SIGMOID, value, self.intervals.sigmoid(value.range), at), self.intervals.sigmoid(value.range))
+
+    def softmax(self, value: Quantity, at: str) -> Quantity:
+        """Two classes: σ of the difference of the logits. More: p_c = exp(z_c − A) with A = logsumexp(z) and Σ p_c = 1.
+
+        Where functions are relaxed A is a chain of softplus, logsumexp(a, b) = a + softplus(b − a).
+        """
+        enclosure = self.intervals.softmax(value.range)
+        logits = [self.column(value, c) for c in range(value.affine.shape[-1])]
+        if len(logits) == 2:
+            second = self.sigmoid(self.add(logits[1], self.scale(-1.0, logits[0])), at).affine
+            return Quantity(joined([1.0 - second, second], axis=1), enclosure)
+        normaliser, parts = self._normaliser(logits, at), []
+        for c, logit in enumerate(logits):
+            own = self.intervals.column(enclosure, c)
+            exponent = self.add(logit, self.scale(-1.0, normaliser))
+            shares = Range(torch.maximum(exponent.range.lower, _log(own.lower, -1)), torch.minimum(exponent.range.upper, _log(own.upper, 1)))
+            parts.append(self._curve(EXPONENTIAL, Quantity(exponent.affine, shares), own, f"{at}_{c}"))
+        shares_of_all = joined(parts, axis=1)
+        varies = shares_of_all.varies.any(axis=1)
+        self.site(at).rows("_one", shares_of_all.total(1), varies, lower=1.0, upper=1.0)
+        return Quantity(shares_of_all, enclosure)
+
+    def _normaliser(self, logits: list[Quantity], at: str) -> Quantity:
+        """log Σ_c exp z_c."""
+        ends = [(logits[0].range.lower, logits[0].range.upper)]
+        for logit in logits[1:]:
+            low, high = (torch.logaddexp(before, now) for before, now in zip(ends[-1], logit.range, strict=True))
+            ends.append((low - 1e-12 * (1.0 + low.abs()), high + 1e-12 * (1.0 + high.abs())))
+        if self.kind.functions:
+            enclosure = Range(*ends[-1])
+            where = np.logical_or.reduce([logit.affine.varies for logit in logits])
+            constants = np.logaddexp.reduce([logit.affine.constant for logit in logits])
+            site = self.site(f"{at}_normaliser")
+            low, high = Quantity(Affine.known(constants), enclosure).ends()
+            total = site.variables("", low, high, where, otherwise=constants)
+            site.assign(total, where, lambda: np.logaddexp.reduce([logit.affine.values() for logit in logits]))
+            return self._checked(Quantity(total, enclosure), at)
+        total_ = logits[0]
+        for c, logit in enumerate(logits[1:], start=1):
+            gap = self.add(logit, self.scale(-1.0, total_))
+            low, high = (torch.logaddexp(torch.zeros_like(end), end) for end in gap.range)
+            rise = Range(low - 1e-12 * (1.0 + low), high + 1e-12 * (1.0 + high))
+            total_ = Quantity(total_.affine + self._curve(SOFTPLUS, gap, rise, f"{at}_sum_{c}"), Range(*ends[c]))
+        return total_
+
+    def _curve(self, curve: Curve, value: Quantity, enclosure: Range, at: str) -> Affine:
+        bounds = self._checked(value, at).ends()
+        results = Quantity(value.affine, enclosure).ends()
+        if self.kind.functions:
+            return curve_itself(self.site(at), curve, value.affine, results)
+        return curve_corridor(self.site(at), curve, value.affine, bounds, results, self.kind.segments, self.kind.binaries)
+
+    def clip(self, value: Quantity, bound: float, at: str) -> Quantity:
+        low, high = self._checked(value, at).ends()
+        clipped = Quantity(clip(self.site(at), value.affine, low, high, bound, self.kind.binaries), self.intervals.clip(value.range, bound))
+        if self.conditional:
+            cut = (low < -bound) | (high > bound)
+            self.choices.tie(self.site(at), clipped, self.samples, clipped.affine.varies & cut)
+        return clipped
+
     def define(self, value: Quantity, at: str) -> Quantity:
-        bounded = Quantity(value.affine, self._intersected(value.range, (self.t, at)), value.binary)
-        where, site = bounded.affine.varies, self._site(at)
+        bounded = Quantity(value.affine, self._intersected(self.intervals.define(value.range, at), (self.t, at)), value.binary)
+        where, site = bounded.affine.varies, self.site(at)
         if int((bounded.affine.coefficients != 0.0).sum(axis=-1).max(initial=0)) <= SUBSTITUTED:
             site.name_expressions(bounded.affine, where)
             return bounded
@@ -245,51 +271,67 @@ class SymbolicOperations:
         low, high = (torch.from_numpy(np.array(end)) for end in entry)
         return Range(torch.maximum(enclosure.lower, low), torch.minimum(enclosure.upper, high))
 
-    def flatten(self, value: Quantity) -> Quantity:
-        shape = value.affine.shape
-        return Quantity(value.affine.reshape(shape[0], -1), self.intervals.flatten(value.range), value.binary)
+    def reshape(self, value: Quantity, old: Shape, new: Shape) -> Quantity:
+        lead = value.affine.shape[: len(value.affine.shape) - len(old)]
+        return Quantity(value.affine.reshape(*lead, *new), self.intervals.reshape(value.range, old, new), value.binary)
 
-    def unflatten(self, value: Quantity, shape: tuple[int, ...]) -> Quantity:
+    def unfold(self, value: Quantity, patches: Patches) -> Quantity:
+        windows = taken(value.affine.reshape(value.affine.shape[0], -1), patches.index)
+        return Quantity(windows, self.intervals.unfold(value.range, patches))
+
+    def fold(self, value: Quantity, patches: Patches) -> Quantity:
         many = value.affine.shape[0]
-        return Quantity(value.affine.reshape(many, *shape), self.intervals.unflatten(value.range, shape), value.binary)
+        summed = taken(value.affine.reshape(many, -1), patches.transposed_index).total(1)
+        return Quantity(summed.reshape(many, *patches.shape), self.intervals.fold(value.range, patches))
 
     def column(self, value: Quantity, index: int) -> Quantity:
         picked = value.affine[:, index : index + 1]
         return Quantity(picked, self.intervals.column(value.range, index), value.binary)
 
-    def per_sample(self, value: Quantity) -> Quantity:
-        return Quantity(value.affine.map(lambda array, extra: array[np.newaxis]), self.intervals.per_sample(value.range))
+    def per_sample(self, value: Quantity, rank: int = 1) -> Quantity:
+        return Quantity(value.affine.map(lambda array, extra: array[np.newaxis]), self.intervals.per_sample(value.range, rank))
 
     def aggregate(self, gradient: Quantity, tensor: str) -> Quantity:
-        rank = len(gradient.affine.shape) - 1
-        batch_last = gradient.affine.map(lambda array, extra: np.moveaxis(array, 0, rank))
-        mean = batch_last.total(1) * (1.0 / len(self.samples))
-        return Quantity(mean, self.intervals.aggregate(gradient.range, tensor))
+        enclosure = self.intervals.aggregate(gradient.range, tensor)
+        return Quantity(self.choices.aggregate(self, gradient, tensor, enclosure), enclosure)
 
-    def descend(self, parameter: Quantity, direction: Quantity, rate: float, tensor: str) -> Quantity:
-        following = parameter.affine - direction.affine * rate
-        enclosure = self.intervals.descend(parameter.range, direction.range, rate, tensor)
+    def update(self, terms: list[tuple[float, Quantity]], tensor: str) -> Quantity:
+        enclosure = self.intervals.update([(factor, value.range) for factor, value in terms], tensor)
+        if tensor.startswith(VELOCITY):
+            # v = (θ_t − θ_{t+1}) / α_t: two terms instead of a sum over the batch.
+            following = self.moved[tensor.removeprefix(VELOCITY)]
+        else:
+            following = terms[0][1].affine * terms[0][0]
+            for factor, value in terms[1:]:
+                following = following + value.affine * factor
         address = (self.t + 1, tensor)
         self.known.shrink(address, *self._checked(Quantity(following, enclosure), tensor).ends())
         tightened = Quantity(following, self._intersected(enclosure, address))
+        if tensor.startswith(VELOCITY):
+            return tightened
         where = following.varies
-        block = self.model.parameter[self.t + 1]
-        parameter_site = Site(block, tensor, replay=self.replay)
+        parameter_site = Site(self.model.parameter[self.t + 1], tensor, replay=self.replay)
         variables = parameter_site.variables("", *tightened.ends(), where, otherwise=following.constant)
         parameter_site.assign(variables, where, following.values)
-        site = self._site(f"update.{tensor}")
-        Site(site.block, tensor).rows("", variables - following, where, lower=0.0, upper=0.0)
+        site = self.site(f"update.{tensor}", batch=False)
+        site.rows("", variables - following, where, lower=0.0, upper=0.0)
         if self.branches is not None:
             self._tie_to_selectors(variables, tensor, where)
+        if self.problem.training.momentum > 0:
+            # The decayed θ_t is in the first term: θ_t itself is what the velocity moved.
+            self.moved[tensor] = self._velocity(terms, variables)
         return Quantity(variables, tightened.range)
+
+    def _velocity(self, terms: list[tuple[float, Quantity]], following: Affine) -> Affine:
+        return (terms[0][1].affine - following) * (1.0 / float(self.problem.learning_rates[self.t]))
 
     def _tie_to_selectors(self, variables: Affine, tensor: str, where: NDArray[np.bool_]) -> None:
         r"""θ ≤ U⁰ + Σ_i s_i (U^i − U⁰) and θ ≥ L⁰ + Σ_i s_i (L^i − L⁰): at most one sample is touched (n = 1)."""
         assert self.branches is not None
         index = self.t - self.start
-        lower, upper = (self.problem.network.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper))
-        chosen = self.selectors[self.branches.samples]
-        site = Site(self._site(f"update.{tensor}").block, tensor)
+        lower, upper = (self.problem.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper))
+        chosen = self.choices.touched[self.branches.samples]
+        site = self.site(f"update.{tensor}", batch=False)
         for suffix, ends, side, sense in (("_branch_above", lower, "lower", -1), ("_branch_below", upper, "upper", 1)):
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
             body = variables - (chosen * deviation).total(1)
@@ -301,52 +343,18 @@ def write_steps(ops: SymbolicOperations, start: int, stop: int, domain: Interval
 
     Yields
     ------
-    theta : Affine, shape (p,)
-        The flattened parameters at step `start`, then after each step.
+    state : Affine, shape (s,)
+        The flattened state at step `start`, then after each step: the parameters first.
     domain : Interval
-        Their interval.
+        Its interval.
     """
-    network = ops.problem.network
-    begin = ops.parameters(start, domain)
-    for state in (begin, *train(ops, ops.problem, begin, start, stop)):
-        tensors = [state[name].affine.reshape(-1) for name in network.initial]
-        yield _concatenated(tensors), Interval(*flatten_ranges(network, {name: value.range for name, value in state.items()}))
+    problem = ops.problem
+    begin = ops.state(start, domain)
+    for state in (begin, *train(ops, problem, begin, start, stop)):
+        tensors = [state[name].affine.reshape(-1) for name in problem.state]
+        yield joined(tensors), Interval(*flat_ranges(problem, {name: value.range for name, value in state.items()}))
 
 
-def _concatenated(parts: Sequence[Affine]) -> Affine:
-    width = max(part.coefficients.shape[-1] for part in parts)
-    padded = [
-        Affine(
-            part.constant,
-            np.pad(part.coefficients, ((0, 0), (0, width - part.coefficients.shape[-1]))),
-            np.pad(part.variables, ((0, 0), (0, width - part.variables.shape[-1])), constant_values=None),  # type: ignore[call-overload]
-        )
-        for part in parts
-    ]
-    return Affine(
-        np.concatenate([part.constant for part in padded]),
-        np.concatenate([part.coefficients for part in padded]),
-        np.concatenate([part.variables for part in padded]),
-    )
-
-
-def _rows(where: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.broadcast_to(where.reshape((-1,) + (1,) * (values.ndim - 1)), values.shape)
-
-
-def _spread_ends(value: Quantity, axes: Subscripts, letters: str, shape: tuple[int, ...]) -> Ends:
-    low, high = (np.broadcast_to(axes.spread(end, letters), shape) for end in value.ends())
-    return low, high
-
-
-def _spread(value: Affine, axes: Subscripts, letters: str) -> Affine:
-    return value.map(lambda array, extra: axes.spread(array, letters, extra))
-
-
-def _linear_part(a: Affine, b: Affine) -> Affine:
-    """The product of the entries of which at most one varies."""
-    if not a.varies.any():
-        return b * a.constant
-    if not b.varies.any():
-        return a * b.constant
-    return b * a.constant + a * b.constant - a.constant * b.constant
+def _log(value: torch.Tensor, sense: int) -> torch.Tensor:
+    moved = torch.log(value)
+    return moved + sense * 1e-12 * (1.0 + moved.abs())

@@ -7,6 +7,7 @@ from typing import Any
 import pyomo.environ as pyo
 import pyscipopt
 from pyomo.common.collections import ComponentMap
+from pyomo.core.expr.visitor import StreamBasedExpressionVisitor
 from pyomo.repn import generate_standard_repn
 from pyscipopt.scip import PY_SCIP_PARAMSETTING as SCIP_PARAMSETTING
 
@@ -33,6 +34,22 @@ TREE: dict[str, Any] = {
 }
 """For linear models with selectors: once those are fixed, propagation fixes the run, so a plain depth-first tree over them beats presolve,
 cuts and heuristics about tenfold (docs/decisions.md). Bounds that are passed on in small steps keep θ tight."""
+
+
+class _Functions(StreamBasedExpressionVisitor):  # type: ignore[misc]
+    """Exponentials, logarithms, sums and products of Pyomo as expressions of SCIP."""
+
+    def __init__(self, variables: dict[int, tuple[Any, Any]]) -> None:
+        super().__init__()
+        self.variables = variables
+
+    def exitNode(self, node: Any, values: list[Any]) -> Any:  # noqa: N802  (Pyomo's name)
+        if not node.is_expression_type():
+            return self.variables[id(node)][1] if node.is_variable_type() and not node.fixed else float(pyo.value(node))
+        name = node.getname()
+        if name in ("exp", "log"):
+            return getattr(pyscipopt, name)(values[0])
+        return node._apply_operation(values)
 
 
 class ScipSession:
@@ -85,7 +102,9 @@ class ScipSession:
             coefficient * self.variables[id(first)][1] * self.variables[id(second)][1]
             for coefficient, (first, second) in zip(parts.quadratic_coefs, parts.quadratic_vars, strict=True)
         ]
-        return pyscipopt.quicksum(terms) + parts.constant, 2 if parts.quadratic_vars else 1
+        if parts.nonlinear_expr is not None:
+            terms.append(_Functions(self.variables).walk_expression(parts.nonlinear_expr))
+        return pyscipopt.quicksum(terms) + parts.constant, 1 if parts.is_linear() else 2
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         self.scip.freeTransform()

@@ -1,0 +1,166 @@
+r"""Functions of one variable without an exact mixed-integer form: a piecewise-linear corridor, or the function itself.
+
+For :math:`p = f(z)`, :math:`z \in [l, u]`, split at :math:`l = t_0 < \dots < t_K = u`, each segment has a line below the curve and one above it,
+both of the slope of its chord: :math:`a_k z + b_k \le f(z) \le a_k z + c_k` for :math:`z \in [t_{k-1}, t_k]`. With
+:math:`w_k \in \{0, 1\}` choosing the segment and :math:`z_k` the value within it,
+
+.. math::
+    \sum_k w_k = 1, \quad \sum_k z_k = z, \quad t_{k-1} w_k \le z_k \le t_k w_k, \quad
+    \sum_k (a_k z_k + b_k w_k) \le p \le \sum_k (a_k z_k + c_k w_k).
+
+With w relaxed this is the convex hull of the corridor (Balas, 1979). The gap :math:`c_k - b_k` is quadratic in the length of a segment; the segments
+are placed so that it is about equal in all of them (density :math:`\sqrt{|f''|}`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from agtopt.formulation.affine import Affine, Array, Mask, Site
+
+GRID = 193
+"""Points at which the curvature is sampled to place the segments; it moves them, not their validity."""
+
+CURVED = 30.0
+"""The functions here are straight to float64 outside ±30, so half of the grid is within."""
+
+ROUNDING = 1e-13
+"""Relative margin of a line of the corridor: some hundred units in the last place of the few operations that it takes."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function of one variable.
+
+    Attributes
+    ----------
+    name : str
+    values, curvature : callable
+        f and f'', entry by entry.
+    critical : callable
+        For slopes, the points where f' takes them (any number where there is none).
+    equation : callable
+        p = f(z) as a Pyomo relation, for solvers that take it.
+    """
+
+    name: str
+    values: Callable[[Array], Array]
+    curvature: Callable[[Array], Array]
+    critical: Callable[[Array], list[Array]]
+    equation: Callable[[Any, Any], Any]
+
+
+def _logistic(z: Array) -> Array:
+    decay = np.exp(-np.abs(z))
+    return np.where(z >= 0.0, 1.0, decay) / (1.0 + decay)
+
+
+def _bell(z: Array) -> Array:
+    return _logistic(z) * _logistic(-z)
+
+
+def _where_bell_is(slope: Array) -> list[Array]:
+    root = np.sqrt(np.clip(1.0 - 4.0 * slope, 0.0, 1.0))
+    place = np.log1p(root) - np.log(np.maximum(1.0 - root, 1e-300))
+    return [place, -place]
+
+
+SIGMOID = Curve(
+    "sigmoid",
+    _logistic,
+    lambda z: _bell(z) * (1.0 - 2.0 * _logistic(z)),
+    _where_bell_is,
+    lambda p, z: p * (1.0 + pyo.exp(-z)) == 1.0,
+)
+
+SOFTPLUS = Curve(
+    "softplus",
+    lambda z: np.logaddexp(0.0, z),
+    _bell,
+    lambda slope: [np.log(np.clip(slope, 1e-300, None)) - np.log(np.clip(1.0 - slope, 1e-300, None))],
+    lambda p, z: p == pyo.log(1.0 + pyo.exp(z)),
+)
+
+EXPONENTIAL = Curve(
+    "exponential", np.exp, np.exp, lambda slope: [np.log(np.clip(slope, 1e-300, None))], lambda p, z: p == pyo.exp(z)
+)
+
+
+def corridor(curve: Curve, low: Array, high: Array) -> tuple[Array, Array, Array]:
+    """Slope, lower and upper offset of the lines around a curve on [low, high], entry by entry."""
+    width = np.maximum(high - low, 1e-300)
+    slope = (curve.values(high) - curve.values(low)) / width
+    slope = np.where(high > low, slope, 0.0)
+    places = np.stack([low, high, *(np.clip(np.nan_to_num(place), low, high) for place in curve.critical(slope))])
+    values = curve.values(places)
+    offsets = values - slope * places
+    # A critical point that is off by rounding changes the offset in second order only.
+    margin = ROUNDING * (np.abs(values) + np.abs(slope * places) + 1e-9).max(axis=0)
+    return slope, offsets.min(axis=0) - margin, offsets.max(axis=0) + margin
+
+
+def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
+    """Ends of the segments, shape S + (segments + 1,): equal shares of ∫√|f''|."""
+    share = np.linspace(0.0, 1.0, segments + 1)
+    found = np.empty((*low.shape, segments + 1))
+    for index in np.ndindex(low.shape):
+        least, most = low[index], high[index]
+        grid = np.sort(np.concatenate([np.linspace(least, most, GRID), np.clip(np.linspace(-CURVED, CURVED, GRID), least, most)]))
+        density = np.sqrt(np.abs(curve.curvature(0.5 * (grid[1:] + grid[:-1])))) + 1e-9 / max(most - least, 1e-9)
+        mass = np.concatenate([[0.0], np.cumsum(density * np.diff(grid))])
+        found[index] = np.interp(share * mass[-1], mass, grid)
+    found[..., 0], found[..., -1] = low, high
+    return found
+
+
+def curve_corridor(
+    site: Site, curve: Curve, value: Affine, bounds: tuple[Array, Array], results: tuple[Array, Array], segments: int, binaries: bool
+) -> Affine:
+    """p = f(value) by its corridor; `bounds` enclose the value, `results` p."""
+    where = value.varies
+    known = np.where(where, 0.0, curve.values(np.where(where, 0.0, value.constant)))
+    result = site.variables("", *results, where, otherwise=known)
+    site.assign(result, where, lambda: curve.values(value.values()))
+    if segments == 1:
+        slope, below, above = corridor(curve, *bounds)
+        line = value * slope
+        site.rows("_below", result - line, where, lower=below)
+        site.rows("_above", result - line, where, upper=above)
+        return result
+    ends = breakpoints(curve, *bounds, segments)
+    starts, stops = ends[..., :-1], ends[..., 1:]
+    slope, below, above = corridor(curve, starts, stops)
+    wide: Mask = np.broadcast_to(where[..., np.newaxis], starts.shape)
+    chosen = site.variables("_segment", 0.0, 1.0, wide, binaries)
+    part = site.variables("_part", np.minimum(starts, 0.0), np.maximum(stops, 0.0), wide)
+
+    def place() -> Array:
+        # The last segment that starts at or below the value.
+        inside = starts <= value.values()[..., np.newaxis]
+        index = np.maximum(inside.sum(axis=-1) - 1, 0)
+        return np.eye(segments)[index]
+
+    site.assign(chosen, wide, place)
+    site.assign(part, wide, lambda: place() * value.values()[..., np.newaxis])
+    site.rows("_one", chosen.total(1), where, lower=1.0, upper=1.0)
+    site.rows("_sum", part.total(1) - value, where, lower=0.0, upper=0.0)
+    site.rows("_from", part - chosen * starts, wide, lower=0.0)
+    site.rows("_to", part - chosen * stops, wide, upper=0.0)
+    site.rows("_below", result - (part * slope + chosen * below).total(1), where, lower=0.0)
+    site.rows("_above", result - (part * slope + chosen * above).total(1), where, upper=0.0)
+    return result
+
+
+def curve_itself(site: Site, curve: Curve, value: Affine, results: tuple[Array, Array]) -> Affine:
+    """p = f(value) as an equation of the function (MINLP)."""
+    where = value.varies
+    known = np.where(where, 0.0, curve.values(np.where(where, 0.0, value.constant)))
+    result = site.variables("", *results, where, otherwise=known)
+    site.assign(result, where, lambda: curve.values(value.values()))
+    if where.any():
+        pairs = zip(result[where].expressions(), value[where].expressions(), strict=True)
+        site.constrain(f"_{curve.name}", site.keys(where), [curve.equation(p, z) for p, z in pairs])
+    return result

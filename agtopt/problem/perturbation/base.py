@@ -1,0 +1,138 @@
+"""What every perturbation model can say of itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.errors import InvalidInputError
+from agtopt.problem.checks import indices, whole, whole_numbers
+from agtopt.problem.dataset import Dataset, Datasets
+
+if TYPE_CHECKING:
+    from agtopt.problem.problem import Problem
+
+Array = NDArray[np.float64]
+Box = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Perturbation(ABC):
+    """At most `budget` samples are touched, none but the vulnerable ones.
+
+    Subclasses say what a touched sample may become: as boxes, from which every semantics starts, and exactly, by `admits`.
+    """
+
+    n: int
+    vulnerable: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        whole("perturbation.n", self.n, 0)
+        if self.vulnerable is not None:
+            object.__setattr__(self, "vulnerable", whole_numbers("perturbation.vulnerable", self.vulnerable))
+
+    @property
+    def budget(self) -> int:
+        """How many samples of the dataset may be touched."""
+        return self.n
+
+    @property
+    def moves_features(self) -> bool:
+        """Whether a touched sample's features may differ."""
+        return False
+
+    @property
+    def moves_labels(self) -> bool:
+        """Whether a touched sample's label may differ."""
+        return False
+
+    def check(self, problem: "Problem") -> None:
+        """Raise InvalidInputError where the model does not fit the rest of the problem."""
+        samples = len(problem.dataset)
+        if self.budget > samples:
+            raise InvalidInputError(f"perturbation.n: {self.budget} is more than the {samples} samples of the dataset")
+        self._named(samples)
+
+    def _named(self, samples: int) -> NDArray[np.int64]:
+        if self.vulnerable is None:
+            return np.arange(samples)
+        return np.sort(indices("perturbation.vulnerable", self.vulnerable, samples))
+
+    def touchable(self, problem: "Problem") -> NDArray[np.int64]:
+        """Sorted indices of the samples that the adversary may touch."""
+        return self._named(len(problem.dataset)) if self.budget > 0 else np.empty(0, dtype=np.int64)
+
+    def only(self, *samples: int) -> Self:
+        """The same model with only these samples vulnerable."""
+        return replace(self, n=min(self.n, len(samples)), vulnerable=samples)
+
+    def feature_box(self, problem: "Problem", features: Array) -> Box:
+        """Lowest and highest features of samples (…, *shape) once they are touched, before rounding."""
+        return features, features
+
+    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
+        """Lowest and highest encoded labels (…, outputs or classes) of samples once they are touched.
+
+        With `certain` a touched sample *is* changed, and in its label where nothing else moves.
+        """
+        return labels, labels
+
+    @abstractmethod
+    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
+        """Whether `other` is one of the datasets that the problem's may be turned into."""
+
+    @abstractmethod
+    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+        """Draw admissible datasets that spend the whole budget, many of them at extreme points."""
+
+    @abstractmethod
+    def count(self, problem: "Problem") -> float:
+        """Number of admissible datasets; inf where something moves continuously."""
+
+    @abstractmethod
+    def enumerate(self, problem: "Problem") -> Datasets:
+        """Every admissible dataset of a finite model, the nominal one first."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The adversary in words."""
+
+    def _same_places(self, problem: "Problem", other: Dataset) -> bool:
+        """Whether no more samples than the budget differ, all of them touchable."""
+        nominal = problem.dataset
+        if other.features.shape != nominal.features.shape or other.labels.shape != nominal.labels.shape:
+            return False
+        changed = np.flatnonzero(other.changed(nominal))
+        return len(changed) <= self.budget and set(changed) <= set(self.touchable(problem))
+
+
+def samples(many: int | None) -> str:
+    """A number of samples in words."""
+    return f"{many or 0} sample{'s' * (many != 1)}"
+
+
+def drawn(touchable: NDArray[np.int64], budget: int, size: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
+    """For each of `size` datasets, which samples are touched."""
+    return [generator.choice(touchable, size=min(budget, len(touchable)), replace=False) for _ in range(size)]
+
+
+def directions(shape: tuple[int, ...], extreme: bool, p: float, generator: np.random.Generator) -> Array:
+    """For each sample (first axis) a point of the unit ball of the ℓ_p norm; one of its boundary, or corners, where `extreme`."""
+    flat: Array = generator.uniform(-1.0, 1.0, (shape[0], int(np.prod(shape[1:]))))
+    if p == np.inf:
+        points = np.sign(flat) if extreme else flat
+    elif p == 2:
+        points = generator.normal(size=flat.shape)
+        points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-300)
+        points *= 1.0 if extreme else generator.uniform(size=(shape[0], 1))
+    elif extreme:
+        points = np.zeros_like(flat)
+        rows = np.arange(len(flat))
+        places = generator.integers(0, flat.shape[1], len(flat))
+        points[rows, places] = np.sign(flat[rows, places])
+    else:
+        points = flat / np.maximum(np.abs(flat).sum(axis=1, keepdims=True), 1.0)
+    return points.reshape(shape)

@@ -1,0 +1,70 @@
+"""Samples left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.errors import InvalidInputError
+from agtopt.problem.dataset import Dataset, Datasets
+from agtopt.problem.perturbation.base import Perturbation, drawn, samples
+
+if TYPE_CHECKING:
+    from agtopt.problem.problem import Problem
+
+
+@dataclass(frozen=True)
+class Removal(Perturbation):
+    """At most n samples left out of every batch they occur in (Theorem 6 of Sosnin et al. 2025).
+
+    All other samples keep their batches, and the mean is over those that remain. A loader that refills its batches after a removal
+    trains on other batches: such a run is *not* covered.
+
+    Parameters
+    ----------
+    n : int
+        How many samples may be left out.
+    vulnerable : sequence of int or None
+        Indices of the samples that may be left out; None for all.
+    """
+
+    def check(self, problem: "Problem") -> None:
+        super().check(problem)
+        touchable = self.touchable(problem)
+        for t, batch in enumerate(problem.schedule):
+            if min(self.n, int(np.isin(batch, touchable).sum())) >= len(batch):
+                raise InvalidInputError(
+                    f"perturbation.n: {self.n} removals may leave no sample in the batch of step {t}, which has {len(batch)}; "
+                    "larger batches or a smaller budget are needed"
+                )
+
+    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
+        if not self._same_places(problem, other):
+            return False
+        nominal = problem.dataset
+        return np.array_equal(other.features, nominal.features) and np.array_equal(other.labels, nominal.labels)
+
+    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+        return self._without(problem, drawn(self.touchable(problem), self.n, size, generator))
+
+    def count(self, problem: "Problem") -> float:
+        many = len(self.touchable(problem))
+        return sum(comb(many, k) for k in range(min(self.n, many) + 1))
+
+    def enumerate(self, problem: "Problem") -> Datasets:
+        touchable = self.touchable(problem).tolist()
+        return self._without(problem, [chosen for k in range(min(self.n, len(touchable)) + 1) for chosen in combinations(touchable, k)])
+
+    @staticmethod
+    def _without(problem: "Problem", removed: Sequence[Sequence[int] | NDArray[np.int64]]) -> Datasets:
+        present = np.ones((len(removed), len(problem.dataset)), dtype=bool)
+        for row, chosen in zip(present, removed, strict=True):
+            row[list(chosen)] = False
+        return Datasets(problem.dataset, len(removed), present=present)
+
+    def describe(self) -> str:
+        return f"at most {samples(self.n)} left out (batches are not refilled)"

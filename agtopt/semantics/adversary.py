@@ -1,0 +1,185 @@
+"""How an adversary enters interval propagation: one batch at a time, the whole budget in every batch."""
+
+from functools import singledispatch
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agtopt.problem import Bounded, Perturbation, Problem, Removal, Substitution
+from agtopt.semantics.aggregation import mean, remaining_mean, separately_touched_mean, touched_mean
+from agtopt.semantics.arithmetic import Range, both, outward
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Batch = NDArray[np.int64]
+
+
+class IntervalAdversary(Protocol):
+    """What a perturbation model does to a batch."""
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        """Features (…, n, *shape) and encoded labels (…, n, c) of these samples, in the form that `aggregate` expects."""
+        ...
+
+    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
+        """The descent direction from the intervals of the gradients of that batch, along the sample axis."""
+        ...
+
+
+@singledispatch
+def interval_adversary(model: Perturbation, problem: Problem) -> IntervalAdversary:
+    """The adversary of a perturbation model; samples that are touched move within their boxes, unless another class is registered."""
+    return TouchedSamples(problem, [(True, True)], (model.budget,))
+
+
+@interval_adversary.register
+def _(model: Bounded, problem: Problem) -> IntervalAdversary:
+    if not model.separate:
+        return TouchedSamples(problem, [(True, True)], (model.budget,))
+    return TouchedSamples(problem, [(True, False), (False, True), (True, True)], (model.n_features or 0, model.n_labels or 0))
+
+
+@interval_adversary.register
+def _(model: Removal, problem: Problem) -> IntervalAdversary:
+    return RemovedSamples(problem)
+
+
+@interval_adversary.register
+def _(model: Substitution, problem: Problem) -> IntervalAdversary:
+    return ReplacedSamples(problem)
+
+
+class TouchedSamples:
+    """Samples that move within a box of their own (Theorem 9).
+
+    A batch that the adversary may touch has a leading axis: index 0 holds every sample as it stands, each further index every
+    vulnerable sample under one of the `variants`, the last of which contains all others.
+
+    Parameters
+    ----------
+    problem : Problem
+    variants : list of (bool, bool)
+        Whether features and labels move.
+    budgets : tuple of int
+        One, or one for features and one for labels.
+    """
+
+    def __init__(self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...]) -> None:
+        self.budgets = budgets
+        touched = touchable_mask(problem)
+        labels = problem.encode(problem.dataset.labels)
+        boxes = touched_features(problem, problem.dataset.features, touched), touched_labels(problem, labels, touched)
+        self.features = _stacked(problem.dataset.features, boxes[0], [moves for moves, _ in variants])
+        self.labels = _stacked(labels, boxes[1], [moves for _, moves in variants])
+        self.axis = -1 - len(problem.network.input_shape)
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        rows = torch.from_numpy(samples)
+        return (
+            both(self.features, lambda end: end.index_select(self.axis, rows)),
+            both(self.labels, lambda end: end.index_select(-2, rows)),
+        )
+
+    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
+        if gradient.lower.dim() == -axis:
+            return mean(gradient, axis)
+        variants = [Range(gradient.lower.select(0, k), gradient.upper.select(0, k)) for k in range(gradient.lower.shape[0])]
+        if len(self.budgets) == 2:
+            return separately_touched_mean(*variants, self.budgets, axis)  # type: ignore[call-arg, arg-type]
+        return touched_mean(*variants, self.budgets[0], axis)  # type: ignore[misc, arg-type]
+
+
+class RemovedSamples:
+    """Samples left out (Theorem 6)."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.vulnerable, self.budget = torch.from_numpy(touchable_mask(problem)), problem.perturbation.budget
+        self.features = torch.from_numpy(np.array(problem.dataset.features))
+        self.labels = torch.from_numpy(np.array(problem.encode(problem.dataset.labels)))
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        x, y = self.features[samples], self.labels[samples]
+        return Range(x, x), Range(y, y)
+
+    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
+        return remaining_mean(gradient, self.vulnerable[samples], self.budget, axis)
+
+
+class ReplacedSamples:
+    """Samples replaced by points of one box (Theorem 8): a batch has `ghosts` rows more, which stand for such points.
+
+    With clipped gradients those rows are never worse than the ±κ of the theorem.
+    """
+
+    def __init__(self, problem: Problem, ghosts: int = 1) -> None:
+        self.vulnerable, self.budget, self.ghosts = touchable_mask(problem), problem.perturbation.budget, ghosts
+        data, one = problem.dataset, np.ones(1, dtype=bool)
+        labels = problem.encode(data.labels)
+        self.features = _appended(data.features, touched_features(problem, data.features[:1], one))
+        self.labels = _appended(labels, touched_labels(problem, labels[:1], one))
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        ghost = [len(self.vulnerable)] * (self.ghosts if self.vulnerable[samples].any() else 0)
+        rows = torch.from_numpy(np.concatenate([samples, np.array(ghost, dtype=np.int64)]))
+        return both(self.features, lambda end: end[rows]), both(self.labels, lambda end: end[rows])
+
+    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
+        size = len(samples)
+        own = Range(gradient.lower.narrow(axis, 0, size), gradient.upper.narrow(axis, 0, size))
+        if gradient.lower.shape[axis] == size:
+            return mean(own, axis)
+        ghost = Range(gradient.lower.narrow(axis, size, 1), gradient.upper.narrow(axis, size, 1))
+        where = torch.from_numpy(self.vulnerable[samples]).reshape(-1, *(1,) * (-1 - axis))
+        touched = Range(torch.where(where, ghost.lower, own.lower), torch.where(where, ghost.upper, own.upper))
+        return touched_mean(own, touched, self.budget, axis)
+
+
+def touchable_mask(problem: Problem) -> Mask:
+    """Which samples the adversary may touch, shape (N,)."""
+    mask = np.zeros(len(problem.dataset), dtype=bool)
+    mask[problem.perturbation.touchable(problem)] = True
+    return mask
+
+
+def touched_features(problem: Problem, features: Array, touched: Mask) -> Range:
+    """Features (…, n, *shape) where the samples of the mask `touched` (…, n) take any admissible value."""
+    if not problem.perturbation.moves_features or not touched.any():
+        return _point(features)
+    low, high = problem.perturbation.feature_box(problem, features)
+    box = outward(torch.from_numpy(np.array(low)), torch.from_numpy(np.array(high)))
+    return _where(touched.reshape(*touched.shape, *(1,) * (features.ndim - 1)), box, features)
+
+
+def touched_labels(problem: Problem, labels: Array, touched: Mask, certain: bool = False) -> Range:
+    """Encoded labels (…, n, c) where the samples of the mask `touched` (…, n) take any admissible value."""
+    if not problem.perturbation.moves_labels or not touched.any():
+        return _point(labels)
+    low, high = (torch.from_numpy(np.array(end)) for end in problem.perturbation.label_box(problem, labels, certain))
+    box = outward(low, high) if problem.classes is None else Range(low, high)
+    return _where(touched[..., np.newaxis], box, labels)
+
+
+def _point(values: Array) -> Range:
+    point = torch.from_numpy(np.array(values))
+    return Range(point, point)
+
+
+def _where(mask: Mask, box: Range, values: Array) -> Range:
+    where, point = torch.from_numpy(mask), torch.from_numpy(np.array(values))
+    low, high = torch.where(where, box.lower, point), torch.where(where, box.upper, point)
+    return Range(low, low) if torch.equal(low, high) else Range(low, high)
+
+
+def _stacked(clean: Array, touched: Range, moves: list[bool]) -> Range:
+    """The leading axis: as it stands, and under every variant; a point where nothing moves."""
+    point = torch.from_numpy(np.array(clean))
+    if touched.is_point and torch.equal(touched.lower, point):
+        return Range(point, point)
+    return Range(*(torch.stack([point, *(end if moved else point for moved in moves)]) for end in touched))
+
+
+def _appended(values: Array, row: Range) -> Range:
+    point = torch.from_numpy(np.array(values))
+    return Range(torch.cat([point, row.lower]), torch.cat([point, row.upper]))

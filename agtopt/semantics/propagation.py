@@ -1,0 +1,120 @@
+"""Interval propagation through training: all samples at once (IBP), or one branch of the adversary's choices at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agtopt.domains import Interval
+from agtopt.problem import Problem, Removal
+from agtopt.program import train
+from agtopt.semantics.adversary import IntervalAdversary, interval_adversary, touched_features, touched_labels
+from agtopt.semantics.aggregation import mean, weighted_mean
+from agtopt.semantics.arithmetic import Range, both
+from agtopt.semantics.interval import IntervalOperations
+
+Array = NDArray[np.float64]
+
+
+class BudgetedIntervals(IntervalOperations):
+    """The adversary spends its budget in every batch (section 6.4 of Sosnin et al. 2025)."""
+
+    def __init__(self, problem: Problem, adversary: IntervalAdversary | None = None) -> None:
+        self.problem, self.adversary = problem, adversary or interval_adversary(problem.perturbation, problem)
+
+    def begin(self, t: int) -> tuple[Range, Range]:
+        self.samples = self.problem.schedule[t]
+        return self.adversary.batch(self.samples)
+
+    def aggregate(self, gradient: Range, tensor: str) -> Range:
+        return self.adversary.aggregate(gradient, self.samples, -1 - self.problem.network.initial[tensor].ndim)
+
+
+class BranchIntervals(IntervalOperations):
+    """One branch of the adversary's choices per leading index: the samples that branch touches are known.
+
+    Parameters
+    ----------
+    problem : Problem
+    touched : array of bool, shape (R, N)
+        Which samples branch r touches: those are changed in any admissible way (a flip of two classes is then certain) or left out; the
+        others stand as they are.
+    """
+
+    def __init__(self, problem: Problem, touched: NDArray[np.bool_]) -> None:
+        self.problem, self.touched = problem, touched
+        self.labels = problem.encode(problem.dataset.labels)
+
+    def begin(self, t: int) -> tuple[Range, Range]:
+        self.samples = self.problem.schedule[t]
+        touched = self.touched[:, self.samples]
+        features, labels = self.problem.dataset.features[self.samples], self.labels[self.samples]
+        return touched_features(self.problem, features, touched), touched_labels(self.problem, labels, touched, certain=True)
+
+    def aggregate(self, gradient: Range, tensor: str) -> Range:
+        axis = -1 - self.problem.network.initial[tensor].ndim
+        if isinstance(self.problem.perturbation, Removal):
+            return weighted_mean(gradient, torch.from_numpy(~self.touched[:, self.samples]).double(), axis)
+        return mean(gradient, axis)
+
+
+def interval_steps(problem: Problem, start: int = 0, domain: Interval | None = None, stop: int | None = None) -> Iterator[Interval]:
+    """IBP: the interval domains of the state at steps start+1 … stop.
+
+    Parameters
+    ----------
+    problem : Problem
+    start, stop : int
+        Steps start … stop−1 are propagated; `stop` is T by default.
+    domain : Interval, optional
+        Domain of the state (`Problem.flatten`) at step `start`; the initial one by default.
+
+    Yields
+    ------
+    Interval
+        After each step; entries that diverged are infinite.
+    """
+    begin = initial_domain(problem) if domain is None else domain
+    for state in train(BudgetedIntervals(problem), problem, state_ranges(problem, begin), start, problem.steps if stop is None else stop):
+        yield Interval(*flat_ranges(problem, state))
+
+
+def branch_steps(
+    problem: Problem, touched: NDArray[np.bool_], start: int = 0, domain: Interval | None = None, stop: int | None = None
+) -> Iterator[tuple[Array, Array]]:
+    """Lower and upper state, each (R, s), after each step, where branch r touches exactly the samples `touched[r]`."""
+    begin = initial_domain(problem) if domain is None else domain
+    lead = len(touched)
+    state = {name: both(value, lambda end: end.expand(lead, *end.shape)) for name, value in state_ranges(problem, begin).items()}
+    for following in train(BranchIntervals(problem, touched), problem, state, start, problem.steps if stop is None else stop):
+        yield flat_ranges(problem, following)
+
+
+def initial_domain(problem: Problem) -> Interval:
+    """The point domain of the state before the first step."""
+    return Interval.point(problem.flatten(problem.state))
+
+
+def tensor_ranges(lower: dict[str, Array], upper: dict[str, Array]) -> dict[str, Range]:
+    """Bounds of tensors as ranges; a tensor that does not move is a point."""
+    found = {}
+    for name, low in lower.items():
+        least, most = torch.from_numpy(np.array(low)), torch.from_numpy(np.array(upper[name]))
+        found[name] = Range(least, least) if torch.equal(least, most) else Range(least, most)
+    return found
+
+
+def state_ranges(problem: Problem, domain: Interval) -> dict[str, Range]:
+    """A domain of the state as one range per tensor."""
+    return tensor_ranges(problem.unflatten(domain.lower), problem.unflatten(domain.upper))
+
+
+def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array]:
+    """One range per tensor of the state as flattened lower and upper ends, each (…, s)."""
+    lead = max((value.lower.shape[: value.lower.dim() - problem.state[name].ndim] for name, value in state.items()), key=len)
+    wide = {name: both(value, lambda end, n=name: end.expand(*lead, *problem.state[n].shape)) for name, value in state.items()}  # type: ignore[misc]
+    return (
+        problem.flatten({name: value.lower.numpy() for name, value in wide.items()}),
+        problem.flatten({name: value.upper.numpy() for name, value in wide.items()}),
+    )
