@@ -13,8 +13,23 @@ from agtopt.errors import (
     SoundnessError,
     UnsupportedError,
 )
-from agtopt.kinds import IBP, LP, MILP, MIQCP, QCP
-from agtopt.problem import Bounded, Dataset, Dense, Flatten, Network, Problem, ReLU, Training
+from agtopt.kinds import CROWN, IBP, LP, MILP, MINLP, MIQCP, QCP
+from agtopt.problem import (
+    Add,
+    AvgPool2d,
+    Bounded,
+    Conv2d,
+    Dataset,
+    Dense,
+    Flatten,
+    LeakyReLU,
+    Network,
+    Problem,
+    ReLU,
+    Removal,
+    Substitution,
+    Training,
+)
 
 if TYPE_CHECKING:
     from agtopt.attacks import Attack, attack
@@ -55,16 +70,21 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "CROWN",
     "IBP",
     "LP",
     "MILP",
+    "MINLP",
     "MIQCP",
     "QCP",
+    "Add",
     "AgtoptError",
     "Attack",
+    "AvgPool2d",
     "Bounded",
     "Comparison",
     "CompiledModel",
+    "Conv2d",
     "Dataset",
     "Dense",
     "Flatten",
@@ -72,14 +92,17 @@ __all__ = [
     "Interval",
     "InvalidInputError",
     "KnownBounds",
+    "LeakyReLU",
     "MissingFileError",
     "Network",
     "PointCertificates",
     "Problem",
     "ReLU",
     "Reach",
+    "Removal",
     "SolverUnavailableError",
     "SoundnessError",
+    "Substitution",
     "Training",
     "UnsupportedError",
     "attack",

@@ -198,7 +198,7 @@ def solvers() -> None:
 def info(folder: Folder) -> None:
     """What a problem is, and how large its models are at most."""
     problem = load(folder)
-    count = problem.perturbation.count(problem.dataset, problem.training.loss)
+    count = problem.perturbation.count(problem)
     console.print(problem.describe())
     console.print(f"admissible datasets: {'infinitely many' if np.isinf(count) else int(count)}")
     sizes = [{"kind": kind.name, **vars(predicted_size(problem, kind))} for kind in KINDS.values() if isinstance(kind, Formulation)]

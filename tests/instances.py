@@ -1,12 +1,14 @@
-"""Random small problems and plain torch SGD: the independent reference of the suite."""
+"""Random small problems; plain torch SGD, the independent reference of the suite, is in `tests.reference`."""
 
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 import agtopt
-from agtopt import Bounded, Dataset, Dense, Network, Problem, ReLU, Training
+from agtopt import Bounded, Dataset, Network, Problem, Training
+from tests.reference import torch_model, torch_sgd, torch_states
+
+__all__ = ["COMBINATIONS", "KINDS", "corrupted", "random_problem", "torch_model", "torch_sgd", "torch_states", "with_reach"]
 
 COMBINATIONS = [
     (depth, loss, reach)
@@ -62,44 +64,9 @@ def random_training(rng, seed, loss, samples, steps):
 
 def corrupted(problem, count, seed=0):
     """Random admissible datasets."""
-    features, labels = problem.perturbation.sample(problem.dataset, problem.training.loss, count, np.random.default_rng(seed))
-    return [Dataset(x, y) for x, y in zip(features, labels, strict=True)]
+    return list(problem.perturbation.sample(problem, count, np.random.default_rng(seed)))
 
 
 def with_reach(problem, **changes):
     """The same problem under a changed perturbation model."""
     return replace(problem, perturbation=replace(problem.perturbation, **changes))
-
-
-def torch_model(network):
-    """The same network as a torch.nn.Sequential in float64."""
-    parts = []
-    for node in network.nodes:
-        layer = network.layer(node)
-        if isinstance(layer, Dense):
-            part = torch.nn.Linear(layer.inputs, layer.outputs, bias=layer.bias, dtype=torch.float64)
-            with torch.no_grad():
-                for role, tensor in part.named_parameters():
-                    tensor.copy_(torch.tensor(network.initial[f"{node}_{role}"]))
-        else:
-            part = torch.nn.ReLU() if isinstance(layer, ReLU) else torch.nn.Flatten()
-        parts.append(part)
-    return torch.nn.Sequential(*parts)
-
-
-def torch_sgd(problem, dataset=None):
-    """θ_0 … θ_T by autograd and torch.optim.SGD, shape (T+1, p)."""
-    data = problem.dataset if dataset is None else dataset
-    model = torch_model(problem.network)
-    optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
-    states = [torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy().copy()]
-    for batch, rate in zip(problem.schedule, problem.learning_rates, strict=True):
-        z = model(torch.tensor(data.features[batch]))
-        y = torch.tensor(data.labels[batch]).reshape(len(batch), -1)
-        each = (1 - y * z).clamp(min=0) if problem.training.loss.name == "hinge" else (z - y) ** 2
-        optimiser.param_groups[0]["lr"] = float(rate)
-        optimiser.zero_grad()
-        each.sum(dim=1).mean().backward()
-        optimiser.step()
-        states.append(torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy().copy())
-    return np.stack(states)

@@ -13,7 +13,8 @@ from agtopt.problem import Problem
 from agtopt.problem.checks import finite_array
 from agtopt.program import forward
 from agtopt.semantics.concrete import trajectory
-from agtopt.semantics.interval import BudgetedIntervals, ranges
+from agtopt.semantics.interval import IntervalOperations
+from agtopt.semantics.propagation import tensor_ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ class PointCertificates:
             columns[f"lower{suffix}"], columns[f"upper{suffix}"] = self.lower[:, c], self.upper[:, c]
         frame = pd.DataFrame(columns)
         if self.nominal is not None and self.reachable is not None:
-            classes = np.array(self.problem.training.loss.classes)
+            classes = np.array(self.problem.classes)
             frame["nominal"], frame["stable"] = self.nominal, self.stable
             frame["reachable"] = [" ".join(map(str, classes[row])) for row in self.reachable]
             if self.labels is not None:
@@ -128,18 +129,18 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None) -> PointCert
         problem.training.loss.check("y", labels, problem.network.outputs)
     lower, upper = output_bounds(problem, reach.domain, points)
     nominal = reachable = None
-    if problem.training.loss.classes is not None:
+    if problem.classes is not None:
         scores, _ = output_bounds(problem, Interval.point(trajectory(problem)[-1]), points)
-        nominal = np.where(scores[:, 0] > 0, 1, -1)
-        # One score decides between two classes: a negative lower end leaves −1 in reach; a zero is a tie, which is no win.
-        reachable = np.stack([~(lower[:, 0] > 0), ~(upper[:, 0] < 0)], axis=1)
+        nominal = np.array(problem.classes)[_winners(scores)]
+        reachable = _reachable(lower, upper)
     return PointCertificates(problem, str(reach.method), lower, upper, nominal, reachable, labels)
 
 
 def output_bounds(problem: Problem, domain: Interval, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds of the network's output, each (m, outputs), over all parameters in a domain (interval propagation)."""
-    ops = BudgetedIntervals(problem)
-    output, _ = forward(ops, problem.network, ranges(problem.network, domain), ops.constant(np.array(points)))
+    ops, network = IntervalOperations(), problem.network
+    parameters = tensor_ranges(network.unflatten(domain.lower), network.unflatten(domain.upper))
+    output, _ = forward(ops, network, parameters, ops.constant(np.array(points)))
     # NaN certifies nothing: it becomes the whole line.
     lower, upper = (
         np.nan_to_num(end.numpy(), nan=worst, posinf=np.inf, neginf=-np.inf) for end, worst in zip(output, (-np.inf, np.inf), strict=True)
@@ -147,5 +148,18 @@ def output_bounds(problem: Problem, domain: Interval, points: NDArray[np.float64
     return lower, upper
 
 
+def _winners(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Position of the class that wins; one score decides between two classes by its sign."""
+    winners: NDArray[np.int64] = (scores[:, 0] > 0).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(axis=1)
+    return winners
+
+
+def _reachable(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Classes that may win: none that another one beats for sure; a tie is no win."""
+    if lower.shape[1] == 1:
+        return np.stack([~(lower[:, 0] > 0), ~(upper[:, 0] < 0)], axis=1)
+    return np.asarray(~(upper < lower.max(axis=1, keepdims=True)))
+
+
 def _positions(problem: Problem, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.searchsorted(np.array(problem.training.loss.classes), labels)
+    return np.searchsorted(np.array(problem.classes), labels)

@@ -23,7 +23,7 @@ def branch_bounds(problem: Problem, start: int, domain: Interval, stop: int) -> 
 
 
 def learn_branches(problem: Problem, known: KnownBounds, branches: BranchBounds, start: int, stop: int) -> None:
-    """Add the hull of the branches to the bounds that are known of the states after steps start … stop−1: at a budget of one, every run is in a branch."""
+    """Add the hull of the branches to what is known of the states after steps start … stop−1: every run is in a branch (budget of one)."""
     for t in range(start, stop):
         lower = problem.unflatten(outward(branches.lower[t - start].min(axis=0), -1))
         upper = problem.unflatten(outward(branches.upper[t - start].max(axis=0), 1))

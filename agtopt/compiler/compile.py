@@ -20,9 +20,9 @@ from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Affine
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Dataset, Problem
+from agtopt.semantics.choices import chosen_values
 from agtopt.semantics.concrete import state_trajectory
 from agtopt.semantics.propagation import initial_domain
-from agtopt.semantics.choices import chosen_values
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
 
 

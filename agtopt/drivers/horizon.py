@@ -42,7 +42,7 @@ def bound(
     ----------
     problem : Problem
     method : str, Formulation or Propagation
-        IBP, LP, QCP, MILP, MIQCP or MINLP.
+        IBP, CROWN, LP, QCP, MILP, MIQCP or MINLP.
     window : int or None
         Steps per model (rolling horizon); the full horizon by default.
     stride : int or None
@@ -85,7 +85,7 @@ def bound(
     if time_limit is not None:
         number("time_limit", time_limit, above=0.0)
     if isinstance(kind, Propagation):
-        states = (initial_domain(problem), *interval_steps(problem))
+        states = (initial_domain(problem), *interval_steps(problem, linear=kind.linear))
         return Reach(problem, kind, states, (), perf_counter() - began)
     choose(solver, predicted_size(problem, kind).quadratic > 0, kind.binaries)
     run = _Run(problem, kind, solver, time_limit, conditional, executor, sampled_attack(problem))
@@ -144,7 +144,7 @@ class _Run:
         self.opened = -1
         self.branches: BranchBounds | None = None
         self._learn(0, initial_domain(problem))
-        for t, box in enumerate(interval_steps(problem), start=1):
+        for t, box in enumerate(interval_steps(problem, linear=True), start=1):
             self._learn(t, box)
 
     def _learn(self, t: int, box: Interval) -> None:
@@ -162,7 +162,7 @@ class _Run:
         """Domains of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""
         yield self.domain(0)
         for t in range(self.problem.steps):
-            (following,) = interval_steps(self.problem, t, self.domain(t), t + 1)
+            (following,) = interval_steps(self.problem, t, self.domain(t), t + 1, linear=True)
             self._learn(t + 1, following)
             yield self.domain(t + 1)
 

@@ -1,15 +1,15 @@
 r"""Functions of one variable without an exact mixed-integer form: a piecewise-linear corridor, or the function itself.
 
-For :math:`p = f(z)`, :math:`z \in [l, u]`, split at :math:`l = t_0 < \dots < t_K = u`, each segment has a line below the curve and one above it,
-both of the slope of its chord: :math:`a_k z + b_k \le f(z) \le a_k z + c_k` for :math:`z \in [t_{k-1}, t_k]`. With
+For :math:`p = f(z)`, :math:`z \in [l, u]`, split at :math:`l = t_0 < \dots < t_K = u`, each segment has a line below the curve and one
+above it, both of the slope of its chord: :math:`a_k z + b_k \le f(z) \le a_k z + c_k` for :math:`z \in [t_{k-1}, t_k]`. With
 :math:`w_k \in \{0, 1\}` choosing the segment and :math:`z_k` the value within it,
 
 .. math::
     \sum_k w_k = 1, \quad \sum_k z_k = z, \quad t_{k-1} w_k \le z_k \le t_k w_k, \quad
     \sum_k (a_k z_k + b_k w_k) \le p \le \sum_k (a_k z_k + c_k w_k).
 
-With w relaxed this is the convex hull of the corridor (Balas, 1979). The gap :math:`c_k - b_k` is quadratic in the length of a segment; the segments
-are placed so that it is about equal in all of them (density :math:`\sqrt{|f''|}`).
+With w relaxed this is the convex hull of the corridor (Balas, 1979). The gap :math:`c_k - b_k` is quadratic in the length of a segment; the
+segments are placed so that it is about equal in all of them (density :math:`\sqrt{|f''|}`).
 """
 
 from collections.abc import Callable
@@ -55,7 +55,8 @@ class Curve:
 
 def _logistic(z: Array) -> Array:
     decay = np.exp(-np.abs(z))
-    return np.where(z >= 0.0, 1.0, decay) / (1.0 + decay)
+    value: Array = np.where(z >= 0.0, 1.0, decay) / (1.0 + decay)
+    return value
 
 
 def _bell(z: Array) -> Array:
@@ -84,9 +85,7 @@ SOFTPLUS = Curve(
     lambda p, z: p == pyo.log(1.0 + pyo.exp(z)),
 )
 
-EXPONENTIAL = Curve(
-    "exponential", np.exp, np.exp, lambda slope: [np.log(np.clip(slope, 1e-300, None))], lambda p, z: p == pyo.exp(z)
-)
+EXPONENTIAL = Curve("exponential", np.exp, np.exp, lambda slope: [np.log(np.clip(slope, 1e-300, None))], lambda p, z: p == pyo.exp(z))
 
 
 def corridor(curve: Curve, low: Array, high: Array) -> tuple[Array, Array, Array]:
@@ -107,7 +106,7 @@ def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
     share = np.linspace(0.0, 1.0, segments + 1)
     found = np.empty((*low.shape, segments + 1))
     for index in np.ndindex(low.shape):
-        least, most = low[index], high[index]
+        least, most = float(low[index]), float(high[index])
         grid = np.sort(np.concatenate([np.linspace(least, most, GRID), np.clip(np.linspace(-CURVED, CURVED, GRID), least, most)]))
         density = np.sqrt(np.abs(curve.curvature(0.5 * (grid[1:] + grid[:-1])))) + 1e-9 / max(most - least, 1e-9)
         mass = np.concatenate([[0.0], np.cumsum(density * np.diff(grid))])
@@ -141,7 +140,8 @@ def curve_corridor(
         # The last segment that starts at or below the value.
         inside = starts <= value.values()[..., np.newaxis]
         index = np.maximum(inside.sum(axis=-1) - 1, 0)
-        return np.eye(segments)[index]
+        chosen_one: Array = np.eye(segments)[index]
+        return chosen_one
 
     site.assign(chosen, wide, place)
     site.assign(part, wide, lambda: place() * value.values()[..., np.newaxis])

@@ -83,7 +83,7 @@ def label_flip(site: Site, nominal: Array, selectors: Affine, possible: Array, o
     possible : array, shape (samples, classes)
         1 for every class that a selected sample may have.
     own : bool
-        Whether flips have variables of their own; if not (one other class, labels the only thing that moves), a selected sample *is* flipped.
+        Whether flips have variables of their own; if not (one other class, nothing else moves), a selected sample *is* flipped.
     where : mask, shape (samples,)
     """
     gate = selectors[:, np.newaxis]
@@ -119,10 +119,13 @@ def ghosts(site: Site, assigned: Affine, where: Mask) -> None:
         site.rows(f"_order_{j}", body, np.ones(len(places), dtype=bool), upper=0.0)
 
 
-def conditional_cuts(site: Site, suffix: str, value: Affine, clean: tuple[Array, Array], reach: "list[tuple[Affine, Array, Array]]", where: Mask) -> None:
+def conditional_cuts(
+    site: Site, suffix: str, value: Affine, clean: tuple[Array, Array], reach: "list[tuple[Affine, Array, Array]]", where: Mask
+) -> None:
     r"""Tie a quantity of a sample to its selectors.
 
-    With the range :math:`[v_L, v_U]` of the sample as it stands, and selectors s each of which lowers it by at most f and raises it by at most r:
+    With the range :math:`[v_L, v_U]` of the sample as it stands, and selectors s each of which lowers it by at most f and raises it by at
+    most r:
 
     .. math:: v_L - \sum s f \le v \le v_U + \sum s r.
 

@@ -55,9 +55,10 @@ class Dataset:
 
     def changed(self, nominal: "Dataset") -> Mask:
         """Which samples differ from those of another dataset of the same shape; shape (N,)."""
-        moved: Mask = np.any((self.features != nominal.features).reshape(len(self), -1), axis=1)
-        moved |= np.any((self.labels != nominal.labels).reshape(len(self), -1), axis=1)
-        return moved | (self.presence() != nominal.presence())
+        moved = np.any((self.features != nominal.features).reshape(len(self), -1), axis=1)
+        relabelled = np.any((self.labels != nominal.labels).reshape(len(self), -1), axis=1)
+        changed: Mask = moved | relabelled | (self.presence() != nominal.presence())
+        return changed
 
     def presence(self) -> Mask:
         """Which samples take part; shape (N,)."""
@@ -125,7 +126,9 @@ class Datasets:
             if all(getattr(part, name) is None for part in parts):
                 return None
             shape = np.shape(nominal)
-            pieces = [np.broadcast_to(nominal, (part.size, *shape)) if getattr(part, name) is None else getattr(part, name) for part in parts]
+            pieces = [
+                np.broadcast_to(nominal, (part.size, *shape)) if getattr(part, name) is None else getattr(part, name) for part in parts
+            ]
             return np.concatenate(pieces)
 
         data = self.nominal

@@ -60,7 +60,7 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Conv2d(Layer):
-    """Cross-correlation z[o] = Σ_c W[o, c] ⋆ a[c] + b[o] with W of shape (out_channels, in_channels, *kernel_size), as in ``torch.nn.Conv2d``.
+    """Cross-correlation z[o] = Σ_c W[o, c] ⋆ a[c] + b[o], as in ``torch.nn.Conv2d``; W has shape (out_channels, in_channels, *kernel_size).
 
     Parameters
     ----------

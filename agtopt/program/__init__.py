@@ -3,7 +3,7 @@
 from agtopt.program.backward import backward
 from agtopt.program.forward import forward
 from agtopt.program.loss import loss_gradient
-from agtopt.program.operations import Operations
+from agtopt.program.operations import Arithmetic, Operations
 from agtopt.program.step import gradients, step, train
 
-__all__ = ["Operations", "backward", "forward", "gradients", "loss_gradient", "step", "train"]
+__all__ = ["Arithmetic", "Operations", "backward", "forward", "gradients", "loss_gradient", "step", "train"]

@@ -12,25 +12,25 @@ from agtopt.errors import UnsupportedError
 from agtopt.problem.layers import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
 from agtopt.problem.network import Network
 from agtopt.program.forward import Parameters, matrix
-from agtopt.program.operations import Ops
+from agtopt.program.operations import Maths
 from agtopt.program.place import Place, place_of
 
 
 @singledispatch
-def layer_gradients(layer: Layer, ops: Ops, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+def layer_gradients(layer: Layer, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
     """Per-sample gradients (n, *shape) of those of the layer's own tensors that are `wanted`, from ∂L/∂output `delta`."""
     return {}
 
 
 @layer_gradients.register
-def _(layer: Dense, ops: Ops, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+def _(layer: Dense, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
     weight, bias = place.tensor("weight"), place.tensor("bias")
     found = {weight: ops.contract("no,ni->noi", delta, saved, f"gradient.{weight}")} if weight in wanted else {}
     return {**found, bias: delta} if bias in wanted else found
 
 
 @layer_gradients.register
-def _(layer: Conv2d, ops: Ops, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+def _(layer: Conv2d, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
     weight, bias = place.tensor("weight"), place.tensor("bias")
     shape, places = layer.parameter_shapes()["weight"], prod(place.output[1:])
     rows = ops.reshape(delta, place.output, (shape[0], places))
@@ -44,19 +44,19 @@ def _(layer: Conv2d, ops: Ops, place: Place, saved: Any, delta: Any, wanted: Col
 
 
 @singledispatch
-def backward_layer(layer: Layer, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def backward_layer(layer: Layer, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     """∂L/∂input of a layer from ∂L/∂output `delta`; the same for every input of a join (register a function per layer type)."""
     raise UnsupportedError(f"network: layer {type(layer).__name__} at {place.name!r} has no backward pass")
 
 
 @backward_layer.register
-def _(layer: Dense, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(layer: Dense, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     at = f"backward.{place.name}"
     return ops.define(ops.contract("no,oi->ni", delta, parameters[place.tensor("weight")], at), at)
 
 
 @backward_layer.register
-def _(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(layer: Conv2d, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     at = f"backward.{place.name}"
     rows = ops.reshape(delta, place.output, (layer.out_channels, prod(place.output[1:])))
     windows = ops.contract("nol,ok->nkl", rows, matrix(layer, ops, place, parameters), at)
@@ -64,7 +64,7 @@ def _(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters, saved: Any,
 
 
 @backward_layer.register
-def _(layer: AvgPool2d, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(layer: AvgPool2d, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     patches = layer.patches(*place.inputs)
     channels, size, many = place.inputs[0][0], prod(patches.kernel), prod(patches.places)
     rows = ops.reshape(delta, place.output, (channels, many))
@@ -72,7 +72,7 @@ def _(layer: AvgPool2d, ops: Ops, place: Place, parameters: Parameters, saved: A
     return ops.fold(ops.reshape(shared, (channels, size, many), (patches.entries, many)), patches)
 
 
-def _through_slope(layer: Layer, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _through_slope(layer: Layer, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     letters = "abc"[: len(place.output)]
     return ops.contract(f"n{letters},n{letters}->n{letters}", saved, delta, f"backward.{place.name}")
 
@@ -82,16 +82,18 @@ backward_layer.register(LeakyReLU, _through_slope)
 
 
 @backward_layer.register
-def _(layer: Flatten, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(layer: Flatten, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     return ops.reshape(delta, place.output, place.inputs[0])
 
 
 @backward_layer.register
-def _(layer: Add, ops: Ops, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(layer: Add, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     return delta
 
 
-def backward(ops: Ops, network: Network, parameters: Parameters, saved: dict[str, Any], delta: Any, wanted: Collection[str]) -> Parameters:
+def backward(
+    ops: Maths, network: Network, parameters: Parameters, saved: dict[str, Any], delta: Any, wanted: Collection[str]
+) -> Parameters:
     """Per-sample gradients (n, *shape) of the tensors `wanted`, from ∂L/∂output `delta` (n, outputs)."""
     owners = {node for node in network.nodes if any(tensor in wanted for tensor in network.tensors_of(node))}
     # What lies in front of everything that is trained needs no gradient.

@@ -9,20 +9,20 @@ import numpy as np
 from agtopt.errors import UnsupportedError
 from agtopt.problem.layers import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
 from agtopt.problem.network import INPUT, Network
-from agtopt.program.operations import Ops
+from agtopt.program.operations import Maths
 from agtopt.program.place import Place, place_of
 
 Parameters = dict[str, Any]
 
 
 @singledispatch
-def forward_layer(layer: Layer, ops: Ops, place: Place, parameters: Parameters, *inputs: Any) -> tuple[Any, Any]:
+def forward_layer(layer: Layer, ops: Maths, place: Place, parameters: Parameters, *inputs: Any) -> tuple[Any, Any]:
     """Output of a layer, and what its backward pass needs to know (register a function per layer type)."""
     raise UnsupportedError(f"network: layer {type(layer).__name__} at {place.name!r} has no forward pass")
 
 
 @forward_layer.register
-def _(layer: Dense, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+def _(layer: Dense, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
     at = f"forward.{place.name}"
     z = ops.contract("ni,oi->no", value, parameters[place.tensor("weight")], at)
     if layer.bias:
@@ -31,7 +31,7 @@ def _(layer: Dense, ops: Ops, place: Place, parameters: Parameters, value: Any) 
 
 
 @forward_layer.register
-def _(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+def _(layer: Conv2d, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
     at, patches = f"forward.{place.name}", layer.patches(*place.inputs)
     windows = ops.unfold(value, patches)
     z = ops.contract("nkl,ok->nol", windows, matrix(layer, ops, place, parameters), at)
@@ -43,7 +43,7 @@ def _(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters, value: Any)
 
 
 @forward_layer.register
-def _(layer: AvgPool2d, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+def _(layer: AvgPool2d, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
     patches = layer.patches(*place.inputs)
     channels, size, many = place.inputs[0][0], prod(patches.kernel), prod(patches.places)
     windows = ops.reshape(ops.unfold(value, patches), (patches.entries, many), (channels, size, many))
@@ -52,12 +52,12 @@ def _(layer: AvgPool2d, ops: Ops, place: Place, parameters: Parameters, value: A
 
 
 @forward_layer.register
-def _(layer: ReLU, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+def _(layer: ReLU, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
     return ops.rectify(value, f"forward.{place.name}")
 
 
 @forward_layer.register
-def _(layer: LeakyReLU, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+def _(layer: LeakyReLU, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
     """max(β z, z) = β z + (1 − β) max(0, z)."""
     positive, slope = ops.rectify(value, f"forward.{place.name}")
     rest = 1.0 - layer.slope
@@ -68,16 +68,16 @@ def _(layer: LeakyReLU, ops: Ops, place: Place, parameters: Parameters, value: A
 
 
 @forward_layer.register
-def _(layer: Flatten, ops: Ops, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
+def _(layer: Flatten, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
     return ops.reshape(value, place.inputs[0], place.output), None
 
 
 @forward_layer.register
-def _(layer: Add, ops: Ops, place: Place, parameters: Parameters, *values: Any) -> tuple[Any, Any]:
+def _(layer: Add, ops: Maths, place: Place, parameters: Parameters, *values: Any) -> tuple[Any, Any]:
     return sum_of(ops, values), None
 
 
-def sum_of(ops: Ops, values: tuple[Any, ...] | list[Any]) -> Any:
+def sum_of(ops: Maths, values: tuple[Any, ...] | list[Any]) -> Any:
     """The sum of one or more quantities."""
     total = values[0]
     for value in values[1:]:
@@ -85,13 +85,13 @@ def sum_of(ops: Ops, values: tuple[Any, ...] | list[Any]) -> Any:
     return total
 
 
-def matrix(layer: Conv2d, ops: Ops, place: Place, parameters: Parameters) -> Any:
+def matrix(layer: Conv2d, ops: Maths, place: Place, parameters: Parameters) -> Any:
     """The weights of a convolution as the matrix (outputs, entries of a window)."""
     shape = layer.parameter_shapes()["weight"]
     return ops.reshape(parameters[place.tensor("weight")], shape, (shape[0], prod(shape[1:])))
 
 
-def forward(ops: Ops, network: Network, parameters: Parameters, x: Any) -> tuple[Any, dict[str, Any]]:
+def forward(ops: Maths, network: Network, parameters: Parameters, x: Any) -> tuple[Any, dict[str, Any]]:
     """Run a batch x (n, *input_shape) through the network.
 
     Returns

@@ -8,23 +8,23 @@ import numpy as np
 from agtopt.errors import UnsupportedError
 from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError
 from agtopt.program.forward import sum_of
-from agtopt.program.operations import Ops
+from agtopt.program.operations import Maths
 
 
 @singledispatch
-def loss_gradient(loss: Loss, ops: Ops, z: Any, y: Any, outputs: int) -> Any:
+def loss_gradient(loss: Loss, ops: Maths, z: Any, y: Any, outputs: int) -> Any:
     """∂L/∂z (n, outputs) for outputs z (n, outputs) and encoded labels y (register a function per loss)."""
     raise UnsupportedError(f"training.loss: {loss.name!r} has no gradient")
 
 
 @loss_gradient.register
-def _(loss: SquaredError, ops: Ops, z: Any, y: Any, outputs: int) -> Any:
+def _(loss: SquaredError, ops: Maths, z: Any, y: Any, outputs: int) -> Any:
     """∂L/∂z = 2 (z − y)."""
     return ops.scale(2.0, ops.add(z, ops.scale(-1.0, y)))
 
 
 @loss_gradient.register
-def _(loss: Hinge, ops: Ops, z: Any, y: Any, outputs: int) -> Any:
+def _(loss: Hinge, ops: Maths, z: Any, y: Any, outputs: int) -> Any:
     """∂L/∂z = Σ_c −c · 1[y = c] · 1[1 − c z > 0]: one indicator per label value, selected by the label."""
     terms = []
     for index, c in enumerate(loss.classes(outputs)):
@@ -35,19 +35,19 @@ def _(loss: Hinge, ops: Ops, z: Any, y: Any, outputs: int) -> Any:
 
 
 @loss_gradient.register
-def _(loss: BinaryCrossEntropy, ops: Ops, z: Any, y: Any, outputs: int) -> Any:
+def _(loss: BinaryCrossEntropy, ops: Maths, z: Any, y: Any, outputs: int) -> Any:
     """∂L/∂z = σ(z) − y."""
     return ops.add(ops.sigmoid(z, "loss.probability"), ops.scale(-1.0, ops.column(y, 1)))
 
 
 @loss_gradient.register
-def _(loss: CrossEntropy, ops: Ops, z: Any, y: Any, outputs: int) -> Any:
+def _(loss: CrossEntropy, ops: Maths, z: Any, y: Any, outputs: int) -> Any:
     """∂L/∂z = softmax(z) − y."""
     return ops.add(ops.softmax(z, "loss.probability"), ops.scale(-1.0, y))
 
 
 @loss_gradient.register
-def _(loss: MultiHinge, ops: Ops, z: Any, y: Any, outputs: int) -> Any:
+def _(loss: MultiHinge, ops: Maths, z: Any, y: Any, outputs: int) -> Any:
     """∂L/∂z = (1/C) Σ_c Σ_{j≠c} 1[y = c] · 1[1 − z_c + z_j > 0] · (e_j − e_c): one indicator per pair, selected by the label."""
     unit, terms = np.eye(outputs), []
     for c in range(outputs):

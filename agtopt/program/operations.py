@@ -10,16 +10,14 @@ from agtopt.problem.layers import Patches, Shape
 V = TypeVar("V")
 
 
-class Operations(Protocol[V]):
-    """One meaning of training; V is what a quantity is: a tensor, an interval of tensors, an array of affine expressions.
+class Arithmetic(Protocol[V]):
+    """One meaning of what layers and losses are written in.
+
+    V is what a quantity is: a tensor, an interval of tensors, an array of affine expressions.
 
     Quantities of a batch have the sample axis n first, parameters have no sample axis. A semantics may put further axes in front.
     `at` addresses a quantity that may need a name, as ``"<phase>.<node>"``, e.g. ``"forward.dense1"``.
     """
-
-    def begin(self, t: int) -> tuple[V, V]:
-        """Open step t and return its batch: features (n, …) and encoded labels (n, outputs or classes)."""
-        ...
 
     def constant(self, value: NDArray[np.float64] | float) -> V:
         """A known number or array."""
@@ -81,6 +79,14 @@ class Operations(Protocol[V]):
         """A parameter of `rank` axes with a sample axis of length 1 in front, so that it adds to a batch."""
         ...
 
+
+class Operations(Arithmetic[V], Protocol[V]):
+    """One meaning of training: arithmetic, how a batch enters, and how its gradients move the parameters."""
+
+    def begin(self, t: int) -> tuple[V, V]:
+        """Open step t and return its batch: features (n, …) and encoded labels (n, outputs or classes)."""
+        ...
+
     def aggregate(self, gradient: V, tensor: str) -> V:
         """The descent direction Δ of one parameter tensor from its per-sample gradients (n, *shape)."""
         ...
@@ -90,4 +96,5 @@ class Operations(Protocol[V]):
         ...
 
 
+Maths = Arithmetic[Any]
 Ops = Operations[Any]

@@ -7,10 +7,10 @@ from agtopt.problem.problem import VELOCITY, Problem
 from agtopt.program.backward import backward
 from agtopt.program.forward import Parameters, forward
 from agtopt.program.loss import loss_gradient
-from agtopt.program.operations import Ops
+from agtopt.program.operations import Maths, Ops
 
 
-def gradients(ops: Ops, problem: Problem, parameters: Parameters, x: Any, y: Any, wanted: Collection[str]) -> Parameters:
+def gradients(ops: Maths, problem: Problem, parameters: Parameters, x: Any, y: Any, wanted: Collection[str]) -> Parameters:
     """Per-sample gradients (n, *shape) of the tensors `wanted` on a batch: forward pass, loss, backward pass, clipping."""
     network, training = problem.network, problem.training
     z, saved = forward(ops, network, parameters, x)

@@ -1,6 +1,6 @@
 """Compare kinds and windows on one problem."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from agtopt.attacks import Attack, attack
+from agtopt.compiler import predicted_size
 from agtopt.drivers import Reach, bound
 from agtopt.errors import InvalidInputError
-from agtopt.kinds import IBP, KINDS, Formulation, Propagation, kind_named
-from agtopt.problem import Problem
+from agtopt.kinds import CROWN, IBP, KINDS, MINLP, MIQCP, Formulation, Propagation, kind_named
+from agtopt.problem import LeakyReLU, Problem, ReLU
 from agtopt.report.plots import plot_comparison
 from agtopt.solvers import PROVED
 
@@ -71,7 +72,7 @@ class Comparison:
 
 def compare(
     problem: Problem,
-    methods: Sequence[str | Formulation | Propagation] = tuple(KINDS),
+    methods: Sequence[str | Formulation | Propagation] | None = None,
     windows: Sequence[int | None] = (None,),
     solver: str | None = None,
     time_limit: float | None = None,
@@ -84,8 +85,8 @@ def compare(
     Parameters
     ----------
     problem : Problem
-    methods : sequence of str, Formulation or Propagation
-        All kinds by default; IBP has no window and is run once.
+    methods : sequence of str, Formulation or Propagation, or None
+        All kinds that differ on the problem by default; IBP and CROWN have no window and are run once.
     windows : sequence of int or None
         None is the full horizon.
     solver, time_limit, conditional, executor, progress
@@ -101,7 +102,7 @@ def compare(
     InvalidInputError
         If a method is unknown or nothing is left to compare.
     """
-    kinds = [kind_named(method) for method in methods]
+    kinds = list(different_kinds(problem)) if methods is None else [kind_named(method) for method in methods]
     if not kinds or not windows:
         raise InvalidInputError("compare: no method or no window is left; name at least one of each")
     results: list[Reach] = []
@@ -111,3 +112,12 @@ def compare(
             results.append(bound(problem, kind, window, None, solver, time_limit, conditional, executor=executor, progress=progress))
             lengths.append(window)
     return Comparison(problem, attack(problem), tuple(results), tuple(lengths))
+
+
+def different_kinds(problem: Problem) -> Iterator[Formulation | Propagation]:
+    """All kinds, without MINLP where no function is left to keep, and without CROWN where no rectifier makes it differ from IBP."""
+    functions = predicted_size(problem, MINLP) != predicted_size(problem, MIQCP)
+    rectifiers = any(isinstance(problem.network.layer(node), (ReLU, LeakyReLU)) for node in problem.network.nodes)
+    for kind in KINDS.values():
+        if (kind != MINLP or functions) and (kind != CROWN or rectifiers):
+            yield kind

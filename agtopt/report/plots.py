@@ -36,7 +36,7 @@ def plot_regions(regions: Regions, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     axes = plt.gca() if ax is None else ax
-    classes = regions.problem.training.loss.classes or ()
+    classes = regions.problem.classes or ()
     for label, (colour, hatch) in zip(classes, cycle(_CLASS_STYLES), strict=False):
         certified = (regions.stable & (regions.predicted == label)).astype(float)
         style: dict[str, Any] = {"facecolor": colour, "hatch": hatch, "edgecolor": "#777777", "linewidth": 0.0}

@@ -85,10 +85,11 @@ class TouchedSamples:
     def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
         if gradient.lower.dim() == -axis:
             return mean(gradient, axis)
-        variants = [Range(gradient.lower.select(0, k), gradient.upper.select(0, k)) for k in range(gradient.lower.shape[0])]
+        clean, *touched = (Range(low, high) for low, high in zip(gradient.lower, gradient.upper, strict=True))
         if len(self.budgets) == 2:
-            return separately_touched_mean(*variants, self.budgets, axis)  # type: ignore[call-arg, arg-type]
-        return touched_mean(*variants, self.budgets[0], axis)  # type: ignore[misc, arg-type]
+            features, labels, whole = touched
+            return separately_touched_mean(clean, features, labels, whole, (self.budgets[0], self.budgets[1]), axis)
+        return touched_mean(clean, touched[-1], self.budgets[0], axis)
 
 
 class RemovedSamples:

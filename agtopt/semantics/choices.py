@@ -34,13 +34,15 @@ class Choices(Protocol):
         1 where a sample is touched.
     deciding : list of Affine
         The variables that decide everything else: a solver branches on them first.
-    intervals : IntervalAdversary
-        The interval meaning of the same rows.
     """
 
     touched: Affine
     deciding: list[Affine]
-    intervals: IntervalAdversary
+
+    @property
+    def intervals(self) -> IntervalAdversary:
+        """The interval meaning of the same rows."""
+        ...
 
     def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
         """Features, encoded labels and keys of the rows of a batch."""
@@ -101,14 +103,18 @@ def chosen_values(target: Affine, values: Array) -> Values:
 
 
 class TouchedChoices:
-    """Samples that move within a box or ball of their own, or change their class: one selector each, or one for features and one for labels."""
+    """Samples that move within a box or ball of their own, or change their class; one selector each, or two (features and labels)."""
 
     def __init__(self, problem: Problem, kind: Formulation, site: Site, occurring: Mask) -> None:
         self.problem, model = problem, problem.perturbation
         self.intervals = interval_adversary(model, problem)
         where = touchable(problem, occurring)
         separate = isinstance(model, Bounded) and model.separate
-        budgets = [(model.n_features, "feature_"), (model.n_labels, "label_")] if isinstance(model, Bounded) and separate else [(model.budget, "")]
+        budgets = (
+            [(model.n_features, "feature_"), (model.n_labels, "label_")]
+            if isinstance(model, Bounded) and separate
+            else [(model.budget, "")]
+        )
         self.deciding = []
         for most, prefix in budgets:
             selectors = site.named(f"{prefix}selector").variables("", 0.0, 1.0, where, kind.binaries)
@@ -166,7 +172,10 @@ class TouchedChoices:
         if len(self.deciding) == 1:
             changes = [dataset.changed(nominal)]
         else:
-            changes = [Dataset(dataset.features, nominal.labels).changed(nominal), Dataset(nominal.features, dataset.labels).changed(nominal)]
+            changes = [
+                Dataset(dataset.features, nominal.labels).changed(nominal),
+                Dataset(nominal.features, dataset.labels).changed(nominal),
+            ]
         for selectors, changed in zip(self.deciding, changes, strict=True):
             yield from chosen_values(selectors, changed.astype(np.float64))
         yield from chosen_values(self.features, dataset.features)
@@ -175,7 +184,10 @@ class TouchedChoices:
 
 
 class RemovalChoices:
-    r"""Samples left out: with :math:`r = \sum_{i \in B} s_i` and :math:`c_k = [r = k]`, :math:`b \Delta - \sum_k k c_k \Delta = \sum_i g_i - \sum_i s_i g_i`."""
+    r"""Samples left out.
+
+    With :math:`r = \sum_{i \in B} s_i` and :math:`c_k = [r = k]`, :math:`b \Delta - \sum_k k c_k \Delta = \sum_i g_i - \sum_i s_i g_i`.
+    """
 
     def __init__(self, problem: Problem, kind: Formulation, site: Site, occurring: Mask) -> None:
         self.problem, self.kind = problem, kind
@@ -264,7 +276,7 @@ class SubstitutionChoices:
         classes = problem.classes is not None
         self.ghost_labels = site.named("ghost_y").variables("", low, high, low < high, classes and kind.binaries, otherwise=low)
         if classes and many:
-            site.named("ghost_y").rows("_one", self.ghost_labels.total(1), (low < high).any(axis=1), lower=1.0, upper=1.0)
+            site.named("ghost_y").rows("_one", self.ghost_labels.total(1), np.asarray((low < high).any(axis=1)), lower=1.0, upper=1.0)
         self.first_label = np.where(low < high, np.eye(labels.shape[1])[high.argmax(axis=1)] if classes else low, low)
         self.features = joined([Affine.known(data.features), self.ghost_features])
         self.labels = joined([Affine.known(labels), self.ghost_labels])
@@ -283,9 +295,7 @@ class SubstitutionChoices:
         used = here.map(lambda array, extra: np.moveaxis(array, 0, 1)).total(1)
         gates = joined([1.0 - here.total(1), used])
         axes = "abcd"[: len(gradient.affine.shape) - 1]
-        counted = ops.contract(
-            f"n,n{axes}->n{axes}", Quantity(gates, _unit(gates.shape), binary=True), gradient, f"counted.{tensor}"
-        )
+        counted = ops.contract(f"n,n{axes}->n{axes}", Quantity(gates, _unit(gates.shape), binary=True), gradient, f"counted.{tensor}")
         return batch_last(counted.affine).total(1) * (1.0 / size)
 
     def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:

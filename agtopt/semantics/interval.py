@@ -5,10 +5,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agtopt.errors import SoundnessError
 from agtopt.problem.layers import Patches, Shape
 from agtopt.semantics.arithmetic import Range, both, largest, outward, product, rounding_error
 from agtopt.semantics.concrete import fold, reshape, unfold
 from agtopt.semantics.transcendental import sigmoid, softmax
+from agtopt.tolerances import AGREEMENT
 
 EXACT_FACTORS = (1.0, 2.0)
 
@@ -56,6 +58,20 @@ class IntervalOperations:
 
     def define(self, value: Range, at: str) -> Range:
         return value
+
+    def tightened(self, value: Range, lower: Tensor, upper: Tensor, at: str) -> Range:
+        """The intersection with other bounds of the same quantity, which may be NaN where nothing is known.
+
+        Raises
+        ------
+        SoundnessError
+            If the two do not meet beyond tolerance (S6).
+        """
+        # fmax and fmin take the other bound where one is unknown.
+        low, high = torch.fmax(value.lower, lower), torch.fmin(value.upper, upper)
+        if bool((low - high > AGREEMENT * (1.0 + low.abs())).any()):
+            raise SoundnessError(f"S6: two bounds of {at} do not meet")
+        return Range(torch.minimum(low, high), torch.maximum(low, high))
 
     def reshape(self, value: Range, old: Shape, new: Shape) -> Range:
         return both(value, lambda end: reshape(end, old, new))

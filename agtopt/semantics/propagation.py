@@ -1,4 +1,4 @@
-"""Interval propagation through training: all samples at once (IBP), or one branch of the adversary's choices at a time."""
+"""Interval propagation through training: all samples at once, or one branch of the adversary's choices at a time; IBP or with CROWN."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,7 @@ from agtopt.program import train
 from agtopt.semantics.adversary import IntervalAdversary, interval_adversary, touched_features, touched_labels
 from agtopt.semantics.aggregation import mean, weighted_mean
 from agtopt.semantics.arithmetic import Range, both
+from agtopt.semantics.crown import LinearIntervals, feature_ball
 from agtopt.semantics.interval import IntervalOperations
 
 Array = NDArray[np.float64]
@@ -29,6 +30,14 @@ class BudgetedIntervals(IntervalOperations):
 
     def aggregate(self, gradient: Range, tensor: str) -> Range:
         return self.adversary.aggregate(gradient, self.samples, -1 - self.problem.network.initial[tensor].ndim)
+
+
+class CrownIntervals(LinearIntervals, BudgetedIntervals):
+    """`BudgetedIntervals` with linear bounds of the forward pass."""
+
+    def begin(self, t: int) -> tuple[Range, Range]:
+        x, y = super().begin(t)
+        return self.trace(x, len(self.problem.network.input_shape), feature_ball(self.problem)), y
 
 
 class BranchIntervals(IntervalOperations):
@@ -59,8 +68,10 @@ class BranchIntervals(IntervalOperations):
         return mean(gradient, axis)
 
 
-def interval_steps(problem: Problem, start: int = 0, domain: Interval | None = None, stop: int | None = None) -> Iterator[Interval]:
-    """IBP: the interval domains of the state at steps start+1 … stop.
+def interval_steps(
+    problem: Problem, start: int = 0, domain: Interval | None = None, stop: int | None = None, linear: bool = False
+) -> Iterator[Interval]:
+    """IBP, or with `linear` the tighter of IBP and CROWN for every entry: the interval domains of the state at steps start+1 … stop.
 
     Parameters
     ----------
@@ -69,6 +80,8 @@ def interval_steps(problem: Problem, start: int = 0, domain: Interval | None = N
         Steps start … stop−1 are propagated; `stop` is T by default.
     domain : Interval, optional
         Domain of the state (`Problem.flatten`) at step `start`; the initial one by default.
+    linear : bool
+        Whether linear bounds tighten every pre-activation.
 
     Yields
     ------
@@ -76,7 +89,8 @@ def interval_steps(problem: Problem, start: int = 0, domain: Interval | None = N
         After each step; entries that diverged are infinite.
     """
     begin = initial_domain(problem) if domain is None else domain
-    for state in train(BudgetedIntervals(problem), problem, state_ranges(problem, begin), start, problem.steps if stop is None else stop):
+    ops = CrownIntervals(problem) if linear else BudgetedIntervals(problem)
+    for state in train(ops, problem, state_ranges(problem, begin), start, problem.steps if stop is None else stop):
         yield Interval(*flat_ranges(problem, state))
 
 

@@ -68,8 +68,8 @@ def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
 
     return Affine(
         np.concatenate([part.constant for part in parts], axis=axis),
-        np.concatenate([padded(part.coefficients, 0.0) for part in parts], axis=axis),  # type: ignore[arg-type]
-        np.concatenate([padded(part.variables, None) for part in parts], axis=axis),  # type: ignore[arg-type]
+        np.concatenate([padded(part.coefficients, 0.0) for part in parts], axis=axis),
+        np.concatenate([padded(part.variables, None) for part in parts], axis=axis),
     )
 
 

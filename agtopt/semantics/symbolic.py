@@ -36,7 +36,7 @@ from agtopt.program import train
 from agtopt.program.subscripts import parse
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.choices import write_choices
-from agtopt.semantics.propagation import BudgetedIntervals, flat_ranges, state_ranges
+from agtopt.semantics.propagation import CrownIntervals, flat_ranges, state_ranges
 from agtopt.semantics.quantity import Quantity, joined, linear_part, spread, spread_ends, taken
 from agtopt.tolerances import outward
 
@@ -100,7 +100,7 @@ class SymbolicOperations:
         occurring = np.zeros(len(problem.dataset), dtype=bool)
         occurring[np.concatenate(problem.schedule[start:stop])] = True
         self.choices = write_choices(problem.perturbation, problem, kind, Site(model.data, "", replay=self.replay), occurring)
-        self.intervals = BudgetedIntervals(problem, self.choices.intervals)
+        self.intervals = CrownIntervals(problem, self.choices.intervals)
         self.moved: dict[str, Affine] = {}
 
     def state(self, t: int, domain: Interval) -> dict[str, Quantity]:
@@ -144,7 +144,7 @@ class SymbolicOperations:
 
     def contract(self, subscripts: str, first: Quantity, second: Quantity, at: str) -> Quantity:
         axes = parse(subscripts)
-        enclosure = self.intervals.contract(subscripts, first.range, second.range)
+        enclosure = self.intervals.contract(subscripts, first.range, second.range, at)
         if not (first.affine.varies.any() or second.affine.varies.any()):
             return Quantity(Affine.known(np.einsum(subscripts, first.affine.constant, second.affine.constant)), enclosure)
         a, b = spread(first.affine, axes, axes.left), spread(second.affine, axes, axes.right)
@@ -168,7 +168,8 @@ class SymbolicOperations:
             product = mccormick(site, suffix, *factors, bounds, both).total(len(axes.contracted)) + result.affine
         quantity = Quantity(product, enclosure, first.binary and second.binary)
         if self.conditional and at.startswith("gradient"):
-            self.choices.tie(site, quantity, self.samples, both.any(axis=tuple(range(quantity.affine.constant.ndim, both.ndim))))
+            summed = tuple(range(quantity.affine.constant.ndim, both.ndim))
+            self.choices.tie(site, quantity, self.samples, np.asarray(both.any(axis=summed)))
         return quantity
 
     @staticmethod
@@ -208,10 +209,12 @@ class SymbolicOperations:
         for c, logit in enumerate(logits):
             own = self.intervals.column(enclosure, c)
             exponent = self.add(logit, self.scale(-1.0, normaliser))
-            shares = Range(torch.maximum(exponent.range.lower, _log(own.lower, -1)), torch.minimum(exponent.range.upper, _log(own.upper, 1)))
+            shares = Range(
+                torch.maximum(exponent.range.lower, _log(own.lower, -1)), torch.minimum(exponent.range.upper, _log(own.upper, 1))
+            )
             parts.append(self._curve(EXPONENTIAL, Quantity(exponent.affine, shares), own, f"{at}_{c}"))
         shares_of_all = joined(parts, axis=1)
-        varies = shares_of_all.varies.any(axis=1)
+        varies = np.asarray(shares_of_all.varies.any(axis=1))
         self.site(at).rows("_one", shares_of_all.total(1), varies, lower=1.0, upper=1.0)
         return Quantity(shares_of_all, enclosure)
 
@@ -226,8 +229,7 @@ class SymbolicOperations:
             where = np.logical_or.reduce([logit.affine.varies for logit in logits])
             constants = np.logaddexp.reduce([logit.affine.constant for logit in logits])
             site = self.site(f"{at}_normaliser")
-            low, high = Quantity(Affine.known(constants), enclosure).ends()
-            total = site.variables("", low, high, where, otherwise=constants)
+            total = site.variables("", *Quantity(Affine.known(constants), enclosure).ends(), where, otherwise=constants)
             site.assign(total, where, lambda: np.logaddexp.reduce([logit.affine.values() for logit in logits]))
             return self._checked(Quantity(total, enclosure), at)
         total_ = logits[0]
@@ -250,7 +252,7 @@ class SymbolicOperations:
         clipped = Quantity(clip(self.site(at), value.affine, low, high, bound, self.kind.binaries), self.intervals.clip(value.range, bound))
         if self.conditional:
             cut = (low < -bound) | (high > bound)
-            self.choices.tie(self.site(at), clipped, self.samples, clipped.affine.varies & cut)
+            self.choices.tie(self.site(at), clipped, self.samples, np.asarray(clipped.affine.varies & cut))
         return clipped
 
     def define(self, value: Quantity, at: str) -> Quantity:
@@ -268,8 +270,8 @@ class SymbolicOperations:
         entry = self.known.get(address)
         if entry is None:
             return enclosure
-        low, high = (torch.from_numpy(np.array(end)) for end in entry)
-        return Range(torch.maximum(enclosure.lower, low), torch.minimum(enclosure.upper, high))
+        lower, upper = (torch.from_numpy(np.array(end)) for end in entry)
+        return self.intervals.tightened(enclosure, lower, upper, f"{address[1]} at step {address[0]}")
 
     def reshape(self, value: Quantity, old: Shape, new: Shape) -> Quantity:
         lead = value.affine.shape[: len(value.affine.shape) - len(old)]

@@ -29,7 +29,7 @@ def test_enumeration_is_a_loop_over_torch(depth, n):
     hull = enumerate_hull(problem)
     runs = np.stack([torch_sgd(problem, dataset) for dataset in every_flip(problem)])
     assert hull.exact
-    assert hull.runs == len(runs) == problem.perturbation.count(problem.dataset, problem.training.loss)
+    assert hull.runs == len(runs) == problem.perturbation.count(problem)
     np.testing.assert_allclose(hull.lower, runs.min(axis=0), atol=1e-9)
     np.testing.assert_allclose(hull.upper, runs.max(axis=0), atol=1e-9)
     np.testing.assert_allclose(hull.domain.lower, runs[:, -1].min(axis=0), atol=1e-9)
@@ -43,7 +43,7 @@ def test_the_dataset_that_attains_a_bound_attains_it(depth, loss, reach):
         for sense, ends in ((-1, found.lower), (1, found.upper)):
             for t in (None, 0, 1):
                 dataset = found.attaining(k, sense, t)
-                assert problem.perturbation.admits(problem.dataset, dataset)
+                assert problem.perturbation.admits(problem, dataset)
                 step = problem.steps if t is None else t
                 assert torch_sgd(problem, dataset)[step, k] == pytest.approx(ends[step, k], abs=1e-9)
     assert found.domain.contains(torch_sgd(problem)[-1], 1e-9)

@@ -118,13 +118,13 @@ def test_conditional_cuts_hold_each_state_and_nothing_more():
     bench = Bench()
     s = bench.variable("s", 0, 1, True)
     v = Site(bench.model.block, "v").variables("", -10.0, 10.0, ONE)
-    conditional_cuts(bench.site, "", v, (array(-1), array(2)), (array(-4), array(7)), s, ONE)
+    conditional_cuts(bench.site, "", v, (array(-1), array(2)), [(s, array(3), array(5))], ONE)
     assert bench.output(v, 0) == pytest.approx([-1, 2])
     assert bench.output(v, 1) == pytest.approx([-4, 7])
     relaxed = Bench()
     s = relaxed.variable("s", 0, 1)
     v = Site(relaxed.model.block, "v").variables("", -10.0, 10.0, ONE)
-    conditional_cuts(relaxed.site, "", v, (array(-1), array(2)), (array(-4), array(7)), s, ONE)
+    conditional_cuts(relaxed.site, "", v, (array(-1), array(2)), [(s, array(3), array(5))], ONE)
     assert relaxed.output(v, 0.5) == pytest.approx([-2.5, 4.5])
 
 
@@ -132,7 +132,7 @@ def test_conditional_cuts_hold_each_state_and_nothing_more():
 def test_perturbed_values_move_only_where_they_are_selected(selected):
     bench = Bench()
     s = bench.variable("s", 0, 1, True)
-    x = perturbed(bench.site, np.array([[3.0]]), s, 0.25, np.ones((1, 1), dtype=bool))
+    x = perturbed(bench.site, np.array([[3.0]]), s, (np.array([[2.75]]), np.array([[3.25]])), np.ones((1, 1), dtype=bool))
     assert bench.output(x[0], selected) == pytest.approx([3.0 - 0.25 * selected, 3.0 + 0.25 * selected], abs=1e-6)
 
 
@@ -142,7 +142,21 @@ def test_label_flip(own, selected):
     """Without variables of its own a selected sample is flipped; with them it may be."""
     bench = Bench()
     s = bench.variable("s", 0, 1, True)
-    labels = label_flip(bench.site, np.array([[0.0, 1.0]]), s, own, True, ONE)
+    possible = np.array([[1.0, 1.0 if own else 0.0]])
+    labels = label_flip(bench.site, np.array([[0.0, 1.0]]), s, possible, own, True, ONE)
     plus, minus = bench.output(labels[:, 1], selected), bench.output(labels[:, 0], selected)
     assert plus == pytest.approx([1 - selected, 1.0 if own else 1 - selected], abs=1e-6)
     assert minus == pytest.approx([0.0 if own else selected, selected], abs=1e-6)
+
+
+@pytest.mark.parametrize("binaries", [True, False])
+def test_label_flip_of_three_classes_goes_only_where_it_may(binaries):
+    """The nominal class is 1, and may become 2 but not 0."""
+    bench = Bench()
+    s = bench.variable("s", 0, 1, True)
+    labels = label_flip(bench.site, np.array([[0.0, 1.0, 0.0]]), s, np.array([[0.0, 1.0, 1.0]]), True, binaries, ONE)
+    for selected in (0, 1):
+        assert bench.output(labels[:, 0], selected) == pytest.approx([0, 0], abs=1e-6)
+        assert bench.output(labels[:, 1], selected) == pytest.approx([1 - selected, 1], abs=1e-6)
+        assert bench.output(labels[:, 2], selected) == pytest.approx([0, selected], abs=1e-6)
+        assert bench.output(labels.total(1), selected) == pytest.approx([1, 1], abs=1e-6)

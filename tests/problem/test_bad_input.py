@@ -8,7 +8,24 @@ import pytest
 import torch
 
 import agtopt
-from agtopt import AgtoptError, Bounded, Dataset, Dense, InvalidInputError, Network, Problem, ReLU, Training, UnsupportedError
+from agtopt import (
+    Add,
+    AgtoptError,
+    AvgPool2d,
+    Bounded,
+    Conv2d,
+    Dataset,
+    Dense,
+    InvalidInputError,
+    LeakyReLU,
+    Network,
+    Problem,
+    ReLU,
+    Removal,
+    Substitution,
+    Training,
+    UnsupportedError,
+)
 from agtopt.domains import Interval
 
 X, Y = np.zeros((4, 2)), np.array([1, -1, 1, 1])
@@ -56,6 +73,59 @@ CASES = {
     "perturbation.eps: nan": lambda: Bounded(1, eps=np.nan),
     "perturbation.eps: 'a'": lambda: Bounded(1, eps="a"),
     "perturbation.nu: 2": lambda: Bounded(1, nu=2, q=0),
+    "perturbation.p: 3.*inf, 2 or 1": lambda: Bounded(1, eps=0.1, p=3),
+    "perturbation.n: None": lambda: Bounded(),
+    "perturbation.n: 1 with n_features 1": lambda: Bounded(1, n_features=1, n_labels=1),
+    "perturbation.n: None with n_features 1 and n_labels None": lambda: Bounded(n_features=1),
+    "perturbation.n_labels: -1": lambda: Bounded(n_features=1, n_labels=-1),
+    "perturbation.n: 9.*4 samples": lambda: problem(perturbation=Bounded(n_features=9, n_labels=0, eps=0.1, nu=1, q=0)),
+    "perturbation.flips.*without q=0": lambda: Bounded(1, eps=0.1, flips=[(0, 1)]),
+    "perturbation.flips.*must differ": lambda: Bounded(1, nu=1, q=0, flips=[(1, 1)]),
+    "perturbation.flips.*pairs": lambda: Bounded(1, nu=1, q=0, flips=[1, -1]),
+    "perturbation.flips: 7 is no class.*-1, 1": lambda: problem(perturbation=Bounded(1, nu=1, q=0, flips=[(1, 7)])),
+    "perturbation.n: 4 removals.*step 0, which has 4": lambda: problem(perturbation=Removal(4)),
+    "perturbation.n: 1 removals.*step 1, which has 1": lambda: problem(
+        perturbation=Removal(1), training=Training("hinge", batches=[[0, 1, 2], [3]])
+    ),
+    "perturbation.vulnerable: sample 9": lambda: problem(perturbation=Removal(1, vulnerable=[9])),
+    "perturbation.features: the box is empty": lambda: Substitution(1, features=(1.0, 0.0)),
+    "perturbation.features.*NaN": lambda: Substitution(1, features=(np.nan, 1.0)),
+    "perturbation.features.*shape (3,).*(2,)": lambda: problem(perturbation=Substitution(1, features=(np.zeros(3), np.ones(3)))),
+    "perturbation.features: an unbounded box.*clip": lambda: problem(perturbation=Substitution(1)),
+    "perturbation.features: an unbounded.*finite": lambda: problem(perturbation=Substitution(1, features=(-np.inf, 1.0))),
+    "perturbation.labels: (2.0,).*-1, 1": lambda: problem(perturbation=Substitution(1, features=(0, 1), labels=(2,))),
+    "perturbation.labels: ().*-1, 1": lambda: problem(perturbation=Substitution(1, features=(0, 1), labels=())),
+    "perturbation.labels: None.*lowest, highest": lambda: problem(
+        perturbation=Substitution(1, features=(0, 1)), training=Training("squared")
+    ),
+    "perturbation.labels: (1.0, 0.0).*lowest, highest": lambda: problem(
+        perturbation=Substitution(1, features=(0, 1), labels=(1, 0)), training=Training("squared")
+    ),
+    "dataset.present: the nominal": lambda: problem(dataset=Dataset(X, Y, [True, False, True, True])),
+    "dataset.present.*one bool per sample": lambda: Dataset(X, Y, [1, 0, 1, 1]),
+    "training.clip: 0": lambda: Training("hinge", clip=0.0),
+    "training.momentum: 1.0.*below 1": lambda: Training("hinge", momentum=1.0),
+    "training.momentum: -0.1": lambda: Training("hinge", momentum=-0.1),
+    "training.weight_decay: nan": lambda: Training("hinge", weight_decay=np.nan),
+    "training.floor: -1": lambda: Training("hinge", floor=-1.0),
+    "training.frozen: 'dense1'": lambda: Training("hinge", frozen="dense1"),
+    "training.frozen.*'nowhere' is neither a layer nor a tensor": lambda: problem(training=Training("hinge", frozen=["nowhere"])),
+    "training.frozen.*nothing to train": lambda: problem(training=Training("hinge", frozen=["dense1"])),
+    "labels.*3 is not allowed.*0, 1, 2": lambda: problem(
+        network=Network.dense([2, 3]), dataset=Dataset(X, [0, 1, 2, 3]), training=Training("cross-entropy")
+    ),
+    "1 outputs.*cross-entropy.*at least 2": lambda: problem(training=Training("cross-entropy"), dataset=Dataset(X, [0, 1, 1, 1])),
+    "2 outputs.*binary-cross-entropy.*takes 1": lambda: problem(
+        training=Training("binary-cross-entropy"), network=Network.dense([2, 2]), dataset=Dataset(X, [0, 1, 1, 1])
+    ),
+    "LeakyReLU.slope: 1.5": lambda: LeakyReLU(1.5),
+    "Conv2d.kernel_size: 0": lambda: Conv2d(1, 1, 0),
+    "Conv2d.stride: (1, 2, 3).*pair": lambda: Conv2d(1, 1, 2, stride=(1, 2, 3)),
+    "a window of (3, 3) does not fit": lambda: Conv2d(1, 1, 3).output_shape((1, 2, 2)),
+    "Conv2d.*does not fit an input of shape (2, 2, 2)": lambda: Conv2d(1, 1, 1).output_shape((2, 2, 2)),
+    "AvgPool2d.*does not fit": lambda: AvgPool2d(2).output_shape((4,)),
+    "Add does not fit": lambda: Add().output_shape((2,), (3,)),
+    "layer 'add1'.*two or more": lambda: Network.chain([Dense(2, 1), Add()], (2,), [np.zeros((1, 2)), [0.0]]),
     "perturbation.q: 1": lambda: Bounded(1, q=1),
     "perturbation.q.*hinge.*q=0": lambda: problem(perturbation=Bounded(1, nu=1)),
     "perturbation.q.*squared.*interval": lambda: problem(training=Training("squared")),
@@ -95,11 +165,10 @@ CASES = {
     "2 outputs.*hinge": lambda: problem(network=Network.dense([2, 2])),
     "problem.network: 3": lambda: problem(network=3),
     "training.batch_size: 3": lambda: problem(training=Training("hinge", batch_size=3, drop_last=True), dataset=Dataset(X[:2], Y[:2])),
-    "kind: 'XYZ'.*IBP, LP": lambda: agtopt.bound(problem(), "XYZ"),
+    "kind: 'XYZ'.*IBP, CROWN, LP": lambda: agtopt.bound(problem(), "XYZ"),
     "interval: entry 1": lambda: Interval([0.0, 2.0], [1.0, 1.0]),
     "interval: entry 0.*nan": lambda: Interval([np.nan], [1.0]),
     "interval: lower has shape": lambda: Interval([0.0], [1.0, 2.0]),
-    "module: Linear": lambda: Network.from_torch(torch.nn.Linear(2, 1)),
     "no Linear": lambda: Network.from_torch(torch.nn.Sequential(torch.nn.ReLU())),
     "no method": lambda: agtopt.compare(problem(), []),
 }
@@ -117,7 +186,6 @@ def test_bad_input_is_named(words):
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        (lambda: Bounded(1, eps=0.1, p=2), "perturbation.p: 2"),
         (lambda: Network.from_torch(torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Tanh())), "Tanh"),
     ],
 )

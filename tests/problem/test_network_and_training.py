@@ -6,7 +6,6 @@ import torch
 
 import agtopt
 from agtopt import Bounded, Dataset, Dense, Flatten, Network, Problem, ReLU, Training
-from agtopt.problem import Hinge, SquaredError
 from agtopt.semantics.concrete import trajectory
 from tests.instances import random_problem, torch_model, torch_sgd
 
@@ -85,10 +84,28 @@ def test_learning_rates_decay_by_epoch():
     np.testing.assert_allclose(training.learning_rates(len(training.schedule(10))), np.repeat([1, 1 / 1.5, 1 / 2], 2))
 
 
-def test_losses_encode_labels():
-    np.testing.assert_array_equal(Hinge().encode(np.array([1.0, -1.0])), [[0, 1], [1, 0]])
-    np.testing.assert_array_equal(Hinge().encode(np.ones((3, 2))), np.broadcast_to([0.0, 1.0], (3, 2, 2)))
-    assert SquaredError().encode(np.zeros((4, 3))).shape == (4, 3)
+def problem_with(loss, labels, outputs=1):
+    data = Dataset(np.zeros((len(labels), 2)), labels)
+    return Problem(Network.dense([2, outputs]), data, Bounded(0), Training(loss))
+
+
+def test_classes_are_encoded_as_indicators_behind_any_leading_axes():
+    hinge = problem_with("hinge", [1.0, -1.0])
+    np.testing.assert_array_equal(hinge.encode(hinge.dataset.labels), [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(hinge.encode(np.ones((3, 2))), np.broadcast_to([0.0, 1.0], (3, 2, 2)))
+    binary = problem_with("binary-cross-entropy", [1, 0, 1])
+    np.testing.assert_array_equal(binary.encode(binary.dataset.labels), [[0, 1], [1, 0], [0, 1]])
+    for loss in ("cross-entropy", "multi-hinge"):
+        many = problem_with(loss, [2, 0], outputs=3)
+        assert many.classes == (0, 1, 2)
+        np.testing.assert_array_equal(many.encode(many.dataset.labels), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_targets_are_encoded_as_they_are():
+    flat, wide = problem_with("squared", [0.5, 1.5]), problem_with("squared", [[0.5, 2.0], [1.5, 3.0]], outputs=2)
+    assert flat.encode(np.zeros((4, 2))).shape == (4, 2, 1)
+    np.testing.assert_array_equal(wide.encode(wide.dataset.labels), wide.dataset.labels)
+    assert flat.classes is wide.classes is None
 
 
 @pytest.mark.parametrize("shape", [(1,), (1, 1)])

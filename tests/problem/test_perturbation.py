@@ -1,5 +1,7 @@
 """admits, sample, count and enumerate describe one and the same set of datasets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,9 @@ def test_samples_are_admitted_and_spend_the_budget(depth, loss, reach):
     for seed in range(10):
         problem = random_problem(seed, depth, loss, reach)
         model, nominal = problem.perturbation, problem.dataset
-        touchable = model.touchable(len(nominal))
+        touchable = model.touchable(problem)
         for dataset in corrupted(problem, 20, seed):
-            assert model.admits(nominal, dataset)
+            assert model.admits(problem, dataset)
             moved = np.any(dataset.features != nominal.features, axis=1)
             moved |= np.any((dataset.labels != nominal.labels).reshape(len(nominal), -1), axis=1)
             assert set(np.flatnonzero(moved)) <= set(touchable)
@@ -24,14 +26,10 @@ def test_samples_are_admitted_and_spend_the_budget(depth, loss, reach):
 @pytest.mark.parametrize("n", range(4))
 def test_count_is_the_number_enumerated_and_all_differ(n):
     problem = random_problem(1, 1, "hinge", "flips", samples=6, n=n)
-    loss, nominal = problem.training.loss, problem.dataset
-    found = list(problem.perturbation.enumerate(nominal, loss))
-    assert len(set(found)) == len(found) == problem.perturbation.count(nominal, loss)
-    assert found[0] == ((), ())
-    for chosen, labels in found:
-        changed = nominal.labels.copy()
-        changed[list(chosen)] = labels
-        assert problem.perturbation.admits(nominal, Dataset(nominal.features, changed))
+    found = list(problem.perturbation.enumerate(problem))
+    assert len({tuple(dataset.labels) for dataset in found}) == len(found) == problem.perturbation.count(problem)
+    assert not found[0].changed(problem.dataset).any()
+    assert all(problem.perturbation.admits(problem, dataset) for dataset in found)
 
 
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS[:6])
@@ -45,16 +43,16 @@ def test_what_goes_too_far_is_not_admitted(depth, loss, reach):
         labels[sample] = -labels[sample] if loss == "hinge" and dy else labels[sample] + dy
         return Dataset(features, labels)
 
-    assert model.admits(nominal, nominal)
-    assert model.admits(nominal, other(1, model.eps, model.nu))
-    assert not model.admits(nominal, other(0, model.eps or 1.0, model.nu)), "not vulnerable"
-    assert not model.admits(nominal, other([1, 2], model.eps, model.nu)), "two samples"
-    assert not model.admits(nominal, other(1, model.eps * 1.01 + 1e-3)), "too far"
+    assert model.admits(problem, nominal)
+    assert model.admits(problem, other(1, model.eps, model.nu))
+    assert not model.admits(problem, other(0, model.eps or 1.0, model.nu)), "not vulnerable"
+    assert not model.admits(problem, other([1, 2], model.eps, model.nu)), "two samples"
+    assert not model.admits(problem, other(1, model.eps * 1.01 + 1e-3)), "too far"
     if loss == "squared":
-        assert not model.admits(nominal, other(1, dy=model.nu * 1.01 + 1e-3)), "label too far"
-    assert not model.admits(nominal, Dataset(nominal.features[:-1], nominal.labels[:-1])), "a sample less"
+        assert not model.admits(problem, other(1, dy=model.nu * 1.01 + 1e-3)), "label too far"
+    assert not model.admits(problem, Dataset(nominal.features[:-1], nominal.labels[:-1])), "a sample less"
     if not model.nu:
-        assert not model.admits(nominal, other(1, dy=1.0)), "labels stay"
+        assert not model.admits(problem, other(1, dy=1.0)), "labels stay"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,7 @@ def test_what_goes_too_far_is_not_admitted(depth, loss, reach):
 )
 def test_count_of_trivial_and_continuous_models(model, count):
     problem = random_problem(0, 1, "hinge" if model.q == 0 else "squared", "flips" if model.q == 0 else "labels")
-    assert model.count(problem.dataset, problem.training.loss) == count
+    assert model.count(replace(problem, perturbation=model)) == count
 
 
 def test_only_narrows_the_model_to_the_named_samples():

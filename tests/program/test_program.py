@@ -10,7 +10,7 @@ from agtopt.problem import Bounded, Layer, Loss, Training
 from agtopt.program import Operations, forward, train
 from agtopt.semantics.concrete import ConcreteOperations, trajectory
 from agtopt.semantics.counting import CountingOperations
-from agtopt.semantics.interval import BranchIntervals, BudgetedIntervals
+from agtopt.semantics.propagation import BranchIntervals, BudgetedIntervals
 from agtopt.semantics.symbolic import SymbolicOperations
 from tests.instances import random_problem
 
@@ -32,7 +32,7 @@ class Mystery(Layer):
 class Riddle(Loss):
     """A loss without a gradient."""
 
-    name: str = "riddle"
+    name = "riddle"
 
 
 def test_a_layer_or_loss_without_meaning_is_unsupported():

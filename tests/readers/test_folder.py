@@ -215,6 +215,7 @@ class OwnRemoval(Removal):
         ({"network": Network.chain([Dense(2, 1), Halve()], (2,), [np.ones((1, 2)), [0.0]])}, "layer 'halve1': Halve .*Dense, Conv2d"),
         ({"training": Training(OwnHinge())}, "training.loss: OwnHinge.* squared, hinge"),
         ({"training": Training(Named())}, "training.loss: Named"),
+        ({"perturbation": type("Removal", (Removal,), {})(1)}, "perturbation: Removal cannot be saved"),
         ({"perturbation": OwnRemoval(1)}, "perturbation: OwnRemoval .*Bounded, Removal"),
     ],
 )

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from agtopt import Dataset
 from agtopt.semantics import concrete
 from agtopt.semantics.concrete import trajectories, trajectory
 from tests.instances import COMBINATIONS, corrupted, random_problem, torch_sgd
@@ -23,11 +22,11 @@ def test_trajectory_of_half_moons_is_torch_sgd(half_moons):
 
 def test_chunks_change_nothing(monkeypatch):
     problem = random_problem(3, 2, "squared", "both")
-    features, labels = problem.perturbation.sample(problem.dataset, problem.training.loss, 7, np.random.default_rng(0))
-    whole = np.concatenate([theta for _, theta in trajectories(problem, features, labels)])
+    variants = problem.perturbation.sample(problem, 7, np.random.default_rng(0))
+    whole = np.concatenate([states for _, states in trajectories(problem, variants)])
     monkeypatch.setattr(concrete, "CHUNK", 1)
-    parts = list(trajectories(problem, features, labels))
+    parts = list(trajectories(problem, variants))
     assert [first for first, _ in parts] == list(range(7))
-    np.testing.assert_allclose(np.concatenate([theta for _, theta in parts]), whole, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(np.concatenate([states for _, states in parts]), whole, rtol=1e-12, atol=1e-14)
     for k in range(7):
-        np.testing.assert_allclose(whole[k], torch_sgd(problem, Dataset(features[k], labels[k])), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(whole[k], torch_sgd(problem, variants[k]), rtol=1e-9, atol=1e-9)

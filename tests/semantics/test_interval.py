@@ -7,7 +7,9 @@ import torch
 import agtopt
 from agtopt import Dataset, Network, Problem, Training
 from agtopt.semantics.concrete import trajectory
-from agtopt.semantics.interval import IntervalOperations, Range, branch_steps, interval_steps
+from agtopt.semantics.arithmetic import Range
+from agtopt.semantics.interval import IntervalOperations
+from agtopt.semantics.propagation import branch_steps, interval_steps
 from tests.instances import COMBINATIONS, corrupted, random_problem
 
 
@@ -31,7 +33,7 @@ def range_of(low, high):
 )
 def test_kinks_and_nan_leave_both_slopes(low, high, expected):
     """S2, trap 6."""
-    ops = IntervalOperations(None)
+    ops = IntervalOperations()
     _, slope = ops.rectify(range_of(low, high))
     active = ops.positive(range_of(low, high), range_of(0.0, 1.0))
     assert (slope.lower.item(), slope.upper.item()) == expected
@@ -81,13 +83,12 @@ def test_a_diverged_interval_is_the_whole_line(rate):
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
 def test_branches_hold_the_runs_that_touch_one_sample(depth, loss, reach):
     problem = random_problem(7, depth, loss, reach, n=1)
-    samples = problem.perturbation.touchable(len(problem.dataset))
+    samples = problem.perturbation.touchable(problem)
     touched = np.zeros((1 + len(samples), len(problem.dataset)), dtype=bool)
     touched[1 + np.arange(len(samples)), samples] = True
     ends = list(branch_steps(problem, touched))
     for dataset in (problem.dataset, *corrupted(problem, 30)):
-        moved = np.any(dataset.features != problem.dataset.features, axis=1)
-        moved |= np.any((dataset.labels != problem.dataset.labels).reshape(len(dataset), -1), axis=1)
+        moved = dataset.changed(problem.dataset)
         (row,) = np.flatnonzero((touched == moved).all(axis=1))
         for (lower, upper), theta in zip(ends, trajectory(problem, dataset)[1:], strict=True):
             assert np.all((lower[row] <= theta) & (theta <= upper[row]))

@@ -135,7 +135,9 @@ class Bounded(Perturbation):
         return named[np.isin(data.labels[named], sources)]
 
     def only(self, *samples: int) -> Self:
-        budgets = {name: min(getattr(self, name), len(samples)) for name in ("n", "n_features", "n_labels") if getattr(self, name) is not None}
+        budgets = {
+            name: min(getattr(self, name), len(samples)) for name in ("n", "n_features", "n_labels") if getattr(self, name) is not None
+        }
         return replace(self, vulnerable=samples, **budgets)
 
     def feature_box(self, problem: "Problem", features: Array) -> Box:
@@ -228,7 +230,8 @@ class Bounded(Perturbation):
         features = f"features ±{self.eps:g}{norm}" if self.eps > 0 else ""
         labels = (flips if self.q == 0 else f"labels ±{self.nu:g}") if self.nu > 0 else ""
         if self.n is None:
-            return f"at most {samples(self.n_features)} with {features or 'no change'} and {samples(self.n_labels)} with {labels or 'no change'}"
+            moved, relabelled = features or "no change", labels or "no change"
+            return f"at most {samples(self.n_features)} with {moved} and {samples(self.n_labels)} with {relabelled}"
         return f"at most {samples(self.n)} with {' and '.join(filter(None, (features, labels))) or 'no change'}"
 
 

@@ -68,10 +68,14 @@ class Substitution(Perturbation):
         shape = problem.network.input_shape
         for end in self.features or ():
             if np.shape(end) not in ((), shape):
-                raise InvalidInputError(f"perturbation.features: an end has shape {np.shape(end)}; it must be a number or have shape {shape}")
+                raise InvalidInputError(
+                    f"perturbation.features: an end has shape {np.shape(end)}; it must be a number or have shape {shape}"
+                )
         finite = self.features is not None and all(np.isfinite(end).all() for end in self.features)
         if not finite and problem.training.clip is None:
-            raise InvalidInputError("perturbation.features: an unbounded box needs Training(clip=…); give a finite box or clip the gradients")
+            raise InvalidInputError(
+                "perturbation.features: an unbounded box needs Training(clip=…); give a finite box or clip the gradients"
+            )
         if problem.classes is None:
             if self.labels is None or len(self.labels) != 2 or not self.labels[0] <= self.labels[1]:
                 raise InvalidInputError(f"perturbation.labels: {self.labels!r} is not allowed; a regression needs (lowest, highest)")

@@ -1,0 +1,270 @@
+r"""CROWN with interval parameters: linear bounds of the pre-activations, substituted backwards to the inputs.
+
+Proposition 3.5 and appendix C of Sosnin et al. (2024). A layer with interval weights, :math:`z = W a`, :math:`W \in [m - r, m + r]`, is the
+layer m with bounded noise, :math:`|z - m a| \le r |a|`, where :math:`|a|` is at most the concrete bound that is known of it. So a linear
+bound :math:`\Lambda z` becomes :math:`\Lambda m a + |\Lambda| r |a|` with a matrix of numbers: the radius is concretised where it arises,
+which covers every entry whose coefficient's sign is not known, and nothing grows by repeated products of absolute values. Rectifiers on
+:math:`[l, u]` have the lines
+
+.. math:: \alpha a \le \max(0, a) \le \frac{u}{u - l} (a - l), \qquad \alpha \in \{0, 1\},
+
+chosen by the sign of the coefficient; the offset of the upper one belongs to it (trap 1). At the inputs a box is concretised by
+:math:`|\Lambda| r`, a ball of the norm :math:`\ell_p` by the dual norm. Rounding, ours and that of a framework, is part of the noise (S3).
+
+Every quantity of the forward pass remembers how it was made; `define` substitutes backwards and keeps the tighter of both bounds, entry by
+entry.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from agtopt.problem import Bounded, Problem
+from agtopt.problem.layers import Patches, Shape
+from agtopt.semantics.arithmetic import Range, largest, rounding_error
+from agtopt.semantics.concrete import fold, reshape
+from agtopt.semantics.interval import IntervalOperations
+from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
+
+CHUNK = 2**23
+"""Entries of the coefficients held at once; it bounds memory and changes no result."""
+
+LETTERS = "abcd"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a quantity was made of others.
+
+    Attributes
+    ----------
+    sources : tuple of Traced
+    pull : callable
+        From coefficients Λ (…, n, q, *shape) of the quantity and the rows (first, many) they belong to: those of the sources, and a number
+        (…, n, q) with which Λ · quantity ≤ Σ Λ' · source + number, but for the rounding of that number's own sum.
+    """
+
+    sources: "tuple[Traced, ...]"
+    pull: Callable[[Tensor, tuple[int, int]], tuple[list[Tensor], Tensor]]
+
+
+class Traced(Range):
+    """A range that remembers its origin.
+
+    Attributes
+    ----------
+    origin : Origin
+    rank : int
+        Number of axes behind the sample axis.
+    order : int
+        Larger than that of all its sources.
+    curved : bool
+        Whether linear bounds can be tighter than intervals: a rectifier or a ball lies before it.
+    """
+
+    origin: Origin
+    rank: int
+    order: int
+    curved: bool
+
+    @classmethod
+    def of(cls, value: Range, origin: Origin, rank: int, curved: bool = False) -> "Traced":
+        """A range with its origin."""
+        made = cls(*value)
+        made.origin, made.rank = origin, rank
+        made.order = 1 + max((source.order for source in origin.sources), default=0)
+        made.curved = curved or any(source.curved for source in origin.sources)
+        return made
+
+    @property
+    def is_point(self) -> bool:
+        return self.lower is self.upper
+
+
+class LinearIntervals(IntervalOperations):
+    """Interval arithmetic that traces the forward pass and tightens it by linear bounds where a quantity is defined."""
+
+    def trace(self, value: Range, rank: int, ball: tuple[float, float] | None = None) -> Traced:
+        """Inputs (…, n, *shape) of `rank` axes; where they move, within a ball (radius, p) if one is given."""
+        middle = 0.5 * (value.lower + value.upper)
+        radius = torch.maximum(value.upper - middle, middle - value.lower)
+        error = rounding_error(largest(value), prod(value.lower.shape[value.lower.dim() - rank :]) + 8)
+
+        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+            magnitude = linear.abs()
+            spread = _dot(magnitude, _rows(radius, rank, rows), rank)
+            if ball is not None:
+                flat = linear.flatten(start_dim=-rank)
+                # A sample that does not move has no radius: the smaller of both.
+                spread = torch.minimum(spread, flat.norm(p=2 if ball[1] == 2 else torch.inf, dim=-1) * (ball[0] * (1.0 + 1e-12)))
+            return [], _dot(linear, _rows(middle, rank, rows), rank) + spread + _dot(magnitude, _rows(error, rank, rows), rank)
+
+        return Traced.of(value, Origin((), pull), rank, ball is not None)
+
+    def contract(self, subscripts: str, first: Range, second: Range, at: str = "") -> Range:
+        found = super().contract(subscripts, first, second, at)
+        if not isinstance(first, Traced) or not at.startswith("forward"):
+            return found
+        (left, right), output = subscripts.split("->")[0].split(","), subscripts.split("->")[1]
+        middle = second.lower if second.is_point else 0.5 * (second.lower + second.upper)
+        extents = dict(zip(right, second.lower.shape[-len(right) :], strict=True))
+        # Sums of the contraction itself, and of the coefficients that are taken through it.
+        noise = rounding_error(largest(second), prod(extents[c] for c in right if c not in output or c not in left) + 4)
+        if not second.is_point:
+            noise = noise + torch.maximum(second.upper - middle, middle - second.lower)
+        slack = torch.einsum(f"...{left},...{right}->...{output}", largest(first), noise)
+        rank = len(output) - 1
+
+        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+            back = torch.einsum(f"...nq{output[1:]},...{right}->...nq{left[1:]}", linear, middle)
+            return [back], _dot(linear.abs(), _rows(slack, rank, rows), rank)
+
+        return Traced.of(found, Origin((first,), pull), rank)
+
+    def add(self, first: Range, second: Range) -> Range:
+        found = super().add(first, second)
+        traced = [value for value in (first, second) if isinstance(value, Traced)]
+        if not traced:
+            return found
+        rank = traced[0].rank
+        size = 2 * UNIT_ROUNDOFF * largest(found)
+        fixed = [value for value in (first, second) if not isinstance(value, Traced)]
+        shift = fixed[0] if fixed else None
+        middle = None if shift is None else 0.5 * (shift.lower + shift.upper)
+        if shift is not None and middle is not None:
+            terms = prod(found.lower.shape[found.lower.dim() - rank :])
+            size = size + torch.maximum(shift.upper - middle, middle - shift.lower) + rounding_error(largest(shift), terms)
+
+        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+            number = _dot(linear.abs(), _rows(size, rank, rows), rank)
+            if middle is not None:
+                number = number + _dot(linear, _rows(middle.expand(size.shape), rank, rows), rank)
+            return [linear] * len(traced), number
+
+        return Traced.of(found, Origin(tuple(traced), pull), rank)
+
+    def scale(self, factor: float, value: Range) -> Range:
+        found = super().scale(factor, value)
+        if not isinstance(value, Traced):
+            return found
+        error, rank = 2 * UNIT_ROUNDOFF * largest(found), value.rank
+
+        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+            return [factor * linear], _dot(linear.abs(), _rows(error, rank, rows), rank)
+
+        return Traced.of(found, Origin((value,), pull), rank)
+
+    def rectify(self, value: Range, at: str = "") -> tuple[Range, Range]:
+        found, slope = super().rectify(value, at)
+        if not isinstance(value, Traced):
+            return found, slope
+        low, high, rank = value.lower, value.upper, value.rank
+        crossing = (low < 0) & (high > 0)
+        steep = torch.where(crossing, high / (high - low), (high > 0).to(low.dtype))
+        below = torch.where(crossing, (high > -low).to(low.dtype), steep)
+        # The offset that makes the line valid for the slope as it was rounded, at both ends (trap 1).
+        offset = torch.where(crossing, torch.maximum(-steep * low, high - steep * high) * (1.0 + 4 * UNIT_ROUNDOFF) + SMALLEST, 0.0)
+        error = 4 * UNIT_ROUNDOFF * largest(value)
+
+        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+            lines = [_rows(line, rank, rows).unsqueeze(-1 - rank) for line in (steep, below)]
+            positive, negative = linear.clamp(min=0.0), linear.clamp(max=0.0)
+            number = _dot(positive, _rows(offset, rank, rows), rank) + _dot(linear.abs(), _rows(error, rank, rows), rank)
+            return [positive * lines[0] + negative * lines[1]], number
+
+        return Traced.of(found, Origin((value,), pull), rank, curved=True), slope
+
+    def reshape(self, value: Range, old: Shape, new: Shape) -> Range:
+        found = super().reshape(value, old, new)
+        if not isinstance(value, Traced):
+            return found
+        return Traced.of(found, Origin((value,), lambda linear, rows: ([reshape(linear, new, old)], _nothing(linear, len(new)))), len(new))
+
+    def unfold(self, value: Range, patches: Patches) -> Range:
+        found = super().unfold(value, patches)
+        if not isinstance(value, Traced):
+            return found
+        error = rounding_error(largest(value), prod(patches.kernel))
+
+        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+            return [fold(linear, patches)], _dot(fold(linear.abs(), patches), _rows(error, 3, rows), 3)
+
+        return Traced.of(found, Origin((value,), pull), 2)
+
+    def define(self, value: Range, at: str) -> Range:
+        if not isinstance(value, Traced) or not value.curved or not at.startswith("forward"):
+            return value
+        low, high = substituted(value)
+        return self.tightened(value, low, high, at)
+
+    def tightened(self, value: Range, lower: Tensor, upper: Tensor, at: str) -> Range:
+        found = super().tightened(value, lower, upper, at)
+        return Traced.of(found, value.origin, value.rank, value.curved) if isinstance(value, Traced) else found
+
+
+def feature_ball(problem: Problem) -> tuple[float, float] | None:
+    """Radius and norm of the ball within which features move, where it is no box."""
+    model = problem.perturbation
+    return (model.eps, model.p) if isinstance(model, Bounded) and model.moves_features and model.p != torch.inf else None
+
+
+def substituted(value: Traced) -> tuple[Tensor, Tensor]:
+    """Lower and upper ends by linear bounds, in the shape of the value."""
+    axis = -1 - value.rank
+    shape = value.lower.shape[axis + 1 :]
+    size, samples = prod(shape), value.lower.shape[axis]
+    lead = prod(value.lower.shape[:axis])
+    step = max(1, CHUNK // (lead * 2 * size * _widest(value)))
+    parts = [_upper_ends(value, (first, min(step, samples - first))) for first in range(0, samples, step)]
+    ends = torch.cat([part.expand(*value.lower.shape[:axis], *part.shape[-2:]) for part in parts], dim=-2)
+    return -ends[..., size:].reshape(value.lower.shape), ends[..., :size].reshape(value.lower.shape)
+
+
+def _upper_ends(value: Traced, rows: tuple[int, int]) -> Tensor:
+    """Upper ends of v and of −v for the given rows, (…, n, 2 · size)."""
+    shape = value.lower.shape[value.lower.dim() - value.rank :]
+    unit = torch.eye(prod(shape), dtype=value.lower.dtype, device=value.lower.device)
+    pending: dict[int, tuple[Traced, Tensor]] = {id(value): (value, torch.cat([unit, -unit]).reshape(1, -1, *shape))}
+    total = magnitude = torch.zeros((), dtype=value.lower.dtype)
+    terms = 16
+    while pending:
+        node, linear = pending.pop(max(pending, key=lambda key: pending[key][0].order))
+        found, number = node.origin.pull(linear, rows)
+        total, magnitude = total + number, magnitude + number.abs()
+        terms += prod(linear.shape[linear.dim() - node.rank :])
+        for source, coefficients in zip(node.origin.sources, found, strict=True):
+            known = pending.get(id(source))
+            pending[id(source)] = (source, coefficients if known is None else known[1] + coefficients)
+    wide = total.expand(*total.shape[:-2], rows[1], total.shape[-1])
+    return wide + rounding_error(magnitude, terms)
+
+
+def _widest(value: Traced) -> int:
+    """The largest number of entries of any quantity of one sample that lies before this one."""
+    found, pending, seen = 1, [value], set()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        found = max(found, prod(node.lower.shape[node.lower.dim() - node.rank :]))
+        pending += node.origin.sources
+    return found
+
+
+def _rows(values: Tensor, rank: int, rows: tuple[int, int]) -> Tensor:
+    axis = -1 - rank
+    return values if values.shape[axis] == 1 else values.narrow(axis, *rows)
+
+
+def _dot(linear: Tensor, values: Tensor, rank: int) -> Tensor:
+    """Σ Λ · values over the axes behind n and q: (…, n, q)."""
+    letters = LETTERS[:rank]
+    return torch.einsum(f"...nq{letters},...n{letters}->...nq", linear, values)
+
+
+def _nothing(linear: Tensor, rank: int) -> Tensor:
+    return torch.zeros((), dtype=linear.dtype).expand(linear.shape[: linear.dim() - rank])
