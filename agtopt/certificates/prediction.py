@@ -13,7 +13,7 @@ from agtopt.problem import Problem
 from agtopt.problem.checks import finite_array
 from agtopt.program import forward
 from agtopt.semantics.concrete import trajectory
-from agtopt.semantics.interval import IntervalOperations
+from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.propagation import tensor_ranges
 
 
@@ -137,10 +137,10 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None) -> PointCert
 
 
 def output_bounds(problem: Problem, domain: Interval, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bounds of the network's output, each (m, outputs), over all parameters in a domain (interval propagation)."""
-    ops, network = IntervalOperations(), problem.network
+    """Bounds of the network's output, each (m, outputs), over all parameters in a domain (the tighter of IBP and CROWN)."""
+    ops, network = LinearIntervals(), problem.network
     parameters = tensor_ranges(network.unflatten(domain.lower), network.unflatten(domain.upper))
-    output, _ = forward(ops, network, parameters, ops.constant(np.array(points)))
+    output, _ = forward(ops, network, parameters, ops.trace(ops.constant(np.array(points)), len(network.input_shape)))
     # NaN certifies nothing: it becomes the whole line.
     lower, upper = (
         np.nan_to_num(end.numpy(), nan=worst, posinf=np.inf, neginf=-np.inf) for end, worst in zip(output, (-np.inf, np.inf), strict=True)

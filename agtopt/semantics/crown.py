@@ -104,6 +104,12 @@ class LinearIntervals(IntervalOperations):
 
         return Traced.of(value, Origin((), pull), rank, ball is not None)
 
+    def trace_batch(self, problem: Problem, x: Range, y: Range) -> tuple[Range, Range]:
+        """A batch whose features are traced."""
+        model = problem.perturbation
+        ball = (model.eps, model.p) if isinstance(model, Bounded) and model.moves_features and model.p != torch.inf else None
+        return self.trace(x, len(problem.network.input_shape), ball), y
+
     def contract(self, subscripts: str, first: Range, second: Range, at: str = "") -> Range:
         found = super().contract(subscripts, first, second, at)
         if not isinstance(first, Traced) or not at.startswith("forward"):
@@ -203,12 +209,6 @@ class LinearIntervals(IntervalOperations):
     def tightened(self, value: Range, lower: Tensor, upper: Tensor, at: str) -> Range:
         found = super().tightened(value, lower, upper, at)
         return Traced.of(found, value.origin, value.rank, value.curved) if isinstance(value, Traced) else found
-
-
-def feature_ball(problem: Problem) -> tuple[float, float] | None:
-    """Radius and norm of the ball within which features move, where it is no box."""
-    model = problem.perturbation
-    return (model.eps, model.p) if isinstance(model, Bounded) and model.moves_features and model.p != torch.inf else None
 
 
 def substituted(value: Traced) -> tuple[Tensor, Tensor]:

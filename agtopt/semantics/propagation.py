@@ -12,7 +12,7 @@ from agtopt.program import train
 from agtopt.semantics.adversary import IntervalAdversary, interval_adversary, touched_features, touched_labels
 from agtopt.semantics.aggregation import mean, weighted_mean
 from agtopt.semantics.arithmetic import Range, both
-from agtopt.semantics.crown import LinearIntervals, feature_ball
+from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.interval import IntervalOperations
 
 Array = NDArray[np.float64]
@@ -36,8 +36,7 @@ class CrownIntervals(LinearIntervals, BudgetedIntervals):
     """`BudgetedIntervals` with linear bounds of the forward pass."""
 
     def begin(self, t: int) -> tuple[Range, Range]:
-        x, y = super().begin(t)
-        return self.trace(x, len(self.problem.network.input_shape), feature_ball(self.problem)), y
+        return self.trace_batch(self.problem, *super().begin(t))
 
 
 class BranchIntervals(IntervalOperations):
@@ -66,6 +65,13 @@ class BranchIntervals(IntervalOperations):
         if isinstance(self.problem.perturbation, Removal):
             return weighted_mean(gradient, torch.from_numpy(~self.touched[:, self.samples]).double(), axis)
         return mean(gradient, axis)
+
+
+class CrownBranches(LinearIntervals, BranchIntervals):
+    """`BranchIntervals` with linear bounds of the forward pass."""
+
+    def begin(self, t: int) -> tuple[Range, Range]:
+        return self.trace_batch(self.problem, *super().begin(t))
 
 
 def interval_steps(
@@ -101,7 +107,7 @@ def branch_steps(
     begin = initial_domain(problem) if domain is None else domain
     lead = len(touched)
     state = {name: both(value, lambda end: end.expand(lead, *end.shape)) for name, value in state_ranges(problem, begin).items()}
-    for following in train(BranchIntervals(problem, touched), problem, state, start, problem.steps if stop is None else stop):
+    for following in train(CrownBranches(problem, touched), problem, state, start, problem.steps if stop is None else stop):
         yield flat_ranges(problem, following)
 
 

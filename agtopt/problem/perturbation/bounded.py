@@ -84,7 +84,7 @@ class Bounded(Perturbation):
             object.__setattr__(self, "vulnerable", whole_numbers("perturbation.vulnerable", self.vulnerable))
         if self.flips is not None:
             object.__setattr__(self, "flips", _pairs(self.flips))
-            if not self.flipping:
+            if self.q != 0 or self.nu == 0:
                 raise InvalidInputError("perturbation.flips: is not allowed without q=0 and nu=1")
 
     @property
