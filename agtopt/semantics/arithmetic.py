@@ -72,6 +72,11 @@ def product(subscripts: str, first: Range, second: Range) -> Range:
         return _nonnegative_product(subscripts, first, second)
     if axes.contracted and bool((first.lower >= 0).all()):
         return _nonnegative_product(axes.swapped(), second, first)
+    if not axes.contracted and axes.output not in (axes.left, axes.right):
+        if bool((second.lower >= 0).all()):
+            return _outer_nonnegative(axes, first, second)
+        if bool((first.lower >= 0).all()):
+            return _outer_nonnegative(parse(axes.swapped()), second, first)
     a = Range(*(_spread(end, axes, axes.left) for end in first))
     b = Range(*(_spread(end, axes, axes.right) for end in second))
     if axes.contracted and int(np.prod(np.broadcast_shapes(a.lower.shape, b.lower.shape))) > CORNERS:
@@ -113,6 +118,19 @@ def _nonnegative_product(subscripts: str, first: Range, second: Range) -> Range:
     magnitude = einsum(subscripts, torch.maximum(first.lower.abs(), first.upper.abs()), second.upper)
     error = rounding_error(magnitude, _terms(parse(subscripts), second.upper) + 1)
     return Range(low - error, high + error)
+
+
+def _outer_nonnegative(axes: Subscripts, first: Range, second: Range) -> Range:
+    # The factors are small and the product is large: they are widened instead of it. One of the two terms is always zero.
+    shrink, grow = 1.0 - 4 * UNIT_ROUNDOFF, 1.0 + 4 * UNIT_ROUNDOFF
+    least, most = (_spread(end, axes, axes.right) for end in second)
+    tiny = first.lower.new_tensor(4 * SMALLEST)
+
+    def end(factor: Tensor, positive: float, negative: float, with_positive: Tensor, with_negative: Tensor, start: Tensor) -> Tensor:
+        parts = [_spread(part, axes, axes.left) for part in (factor.clamp(min=0.0) * positive, factor.clamp(max=0.0) * negative)]
+        return torch.addcmul(start, parts[0], with_positive).addcmul_(parts[1], with_negative)
+
+    return Range(end(first.lower, shrink, grow, least, most, -tiny), end(first.upper, grow, shrink, most, least, tiny))
 
 
 def _rump_product(subscripts: str, first: Range, second: Range) -> Range:

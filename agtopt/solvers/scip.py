@@ -8,7 +8,6 @@ import pyomo.environ as pyo
 import pyscipopt
 from pyomo.common.collections import ComponentMap
 from pyomo.common.numeric_types import native_numeric_types
-from pyomo.common.numeric_types import native_numeric_types
 from pyomo.core.expr.visitor import StreamBasedExpressionVisitor
 from pyomo.repn import generate_standard_repn
 from pyscipopt.scip import PY_SCIP_PARAMSETTING as SCIP_PARAMSETTING
@@ -46,8 +45,6 @@ class _Functions(StreamBasedExpressionVisitor):  # type: ignore[misc]
         self.variables = variables
 
     def exitNode(self, node: Any, values: list[Any]) -> Any:  # noqa: N802  (Pyomo's name)
-        if node.__class__ in native_numeric_types:
-            return node
         if node.__class__ in native_numeric_types:
             return node
         if not node.is_expression_type():

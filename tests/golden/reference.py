@@ -27,6 +27,8 @@ LAYERS = {
     "add": torch.nn.Identity,
 }
 OPTIONS = {"inputs": "in_features", "outputs": "out_features", "slope": "negative_slope"}
+TRAINING = {"momentum": 0.0, "weight_decay": 0.0, "clip": inf, "floor": 0.0, "frozen": [], "seed": None, "batches": None}
+"""What a problem.toml may leave out."""
 LOSSES = {
     "squared": lambda z, y: (z - y.reshape(z.shape)).square().sum(dim=1),
     "hinge": lambda z, y: (1 - y * z[:, 0]).clamp(min=0),
@@ -92,7 +94,7 @@ class Folder:
         with np.load(path / "arrays.npz") as arrays:
             self.arrays = {name: torch.tensor(arrays[name], dtype=torch.float64) for name in arrays.files}
         self.x, self.y = self.arrays["features"], self.arrays["labels"]
-        self.training, self.adversary = settings["training"], settings["perturbation"]
+        self.training, self.adversary = TRAINING | settings["training"], settings["perturbation"]
         self.graph = Graph(settings["network"]["layers"]).double()
         self.names = {name.removeprefix("layers.").replace(".", "_"): name for name, _ in self.graph.named_parameters()}
         self.order = settings["network"].get("parameters", list(self.names))
@@ -105,18 +107,17 @@ class Folder:
     def schedule(self):
         """(learning rate, samples) of every step."""
         options, steps = self.training, []
-        generator, size = np.random.default_rng(options.get("seed")), options.get("batch_size", len(self.x))
+        generator, size = np.random.default_rng(options["seed"]), options.get("batch_size", len(self.x))
         for epoch in range(options["epochs"]):
-            order = np.arange(len(self.x)) if options.get("seed") is None else generator.permutation(len(self.x))
-            batches = options.get("batches") or [order[first : first + size] for first in range(0, len(order), size)]
+            order = np.arange(len(self.x)) if options["seed"] is None else generator.permutation(len(self.x))
+            batches = options["batches"] or [order[first : first + size] for first in range(0, len(order), size)]
             rate = max(options["learning_rate"] / (1 + options["decay"] * epoch), options["floor"])
             steps += [(rate, torch.as_tensor(batch)) for batch in batches if not (options["drop_last"] and len(batch) < size)]
         return steps
 
-    def sample_loss(self, theta, x, y):
-        """The loss of one sample, by one set of parameters."""
-        z = torch.func.functional_call(self.graph, {self.names[name]: value for name, value in theta.items()}, (x.unsqueeze(0),))
-        return LOSSES[self.training["loss"]](z, y.unsqueeze(0)).squeeze(0)
+    def outputs(self, theta, x):
+        """The outputs (1, outputs) for one sample, by one set of parameters."""
+        return torch.func.functional_call(self.graph, {self.names[name]: value for name, value in theta.items()}, (x.unsqueeze(0),))
 
     def train(self, data):
         """The final parameters on every dataset, (D, p); differentiable in features and targets."""
@@ -130,11 +131,12 @@ class Folder:
         for rate, batch in self.schedule():
             # A copy of the parameters for every sample, so that the gradient of each is known.
             own = {name: value.unsqueeze(1).repeat_interleave(len(batch), dim=1) for name, value in theta.items()}
-            losses = torch.vmap(torch.vmap(self.sample_loss))(own, data.x[:, batch], data.y[:, batch])
+            z = torch.vmap(torch.vmap(self.outputs))(own, data.x[:, batch])
+            losses = LOSSES[options["loss"]](z.flatten(0, 2), data.y[:, batch].flatten(0, 1))
             found = torch.autograd.grad(losses.sum(), [own[name] for name in trained], create_graph=True)
             weights = data.present[:, batch] / data.present[:, batch].sum(dim=1, keepdim=True)
             for name, gradient in zip(trained, found, strict=True):
-                clipped = gradient.clamp(-options.get("clip", inf), options.get("clip", inf))
+                clipped = gradient.clamp(-options["clip"], options["clip"])
                 theta[name].grad = torch.einsum("dn,dn...->d...", weights, clipped)
             optimiser.param_groups[0]["lr"] = rate
             optimiser.step()

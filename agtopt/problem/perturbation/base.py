@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.errors import InvalidInputError
+from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.problem.checks import indices, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 
@@ -88,13 +89,21 @@ class Perturbation(ABC):
     def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
         """Draw admissible datasets that spend the whole budget, many of them at extreme points."""
 
-    @abstractmethod
     def count(self, problem: "Problem") -> float:
-        """Number of admissible datasets; inf where something moves continuously."""
+        """Number of admissible datasets; inf where something moves continuously, which is the default."""
+        return inf if len(self.touchable(problem)) else 1
 
-    @abstractmethod
     def enumerate(self, problem: "Problem") -> Datasets:
-        """Every admissible dataset of a finite model, the nominal one first."""
+        """Every admissible dataset of a finite model, the nominal one first.
+
+        Raises
+        ------
+        UnsupportedError
+            If they are not finitely many, which is the default.
+        """
+        if len(self.touchable(problem)):
+            raise UnsupportedError(f"perturbation: {self.describe()}: these datasets cannot be enumerated")
+        return Datasets(problem.dataset, 1)
 
     @abstractmethod
     def describe(self) -> str:

@@ -126,12 +126,6 @@ class Substitution(Perturbation):
                 labels[k, chosen] = (1.0 - part) * least + part * most
         return Datasets(nominal, size, features, labels)
 
-    def count(self, problem: "Problem") -> float:
-        return 1 if not len(self.touchable(problem)) else inf
-
-    def enumerate(self, problem: "Problem") -> Datasets:
-        return Datasets(problem.dataset, 1)
-
     def describe(self) -> str:
         where = "anything" if self.features is None else "points of a box"
         return f"at most {samples(self.n)} replaced by {where} (batches keep their sizes)"
