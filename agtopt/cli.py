@@ -33,7 +33,7 @@ app = typer.Typer(
 console = Console(width=None if sys.stdout.isatty() else 110)
 
 Folder = Annotated[Path, typer.Argument(help="Folder with problem.toml and arrays.npz.")]
-Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")]
+Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}; a formulation with its segments as e.g. MILP:8.")]
 Window = Annotated[int | None, typer.Option(help="Steps per model; the full horizon by default.")]
 SolverName = Annotated[str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")]
@@ -94,7 +94,7 @@ def bound(
 @app.command()
 def compare(
     folder: Folder,
-    kinds: Annotated[str, typer.Option(help="Kinds, separated by commas.")] = ",".join(KINDS),
+    kinds: Annotated[str | None, typer.Option(help="Kinds, separated by commas; all that differ on the problem by default.")] = None,
     windows: Annotated[str, typer.Option(help="Windows, separated by commas; 'full' is the whole horizon.")] = "full",
     solver: SolverName = None,
     time_limit: TimeLimit = 10.0,
@@ -107,7 +107,14 @@ def compare(
     lengths = [_window(word.strip()) for word in windows.split(",")]
     with _processes(workers) as pool:
         comparison = compare_methods(
-            problem, [word.strip() for word in kinds.split(",")], lengths, solver, time_limit, conditional, pool, progress=True
+            problem,
+            None if kinds is None else [word.strip() for word in kinds.split(",")],
+            lengths,
+            solver,
+            time_limit,
+            conditional,
+            pool,
+            progress=True,
         )
     inner = comparison.inner
     _show(comparison.table, problem.describe(), output)

@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 
 from agtopt.errors import InvalidInputError
 
+DEFAULT_SEGMENTS = 4
+"""Segments of the corridor of a function where none are asked for."""
+
 
 @dataclass(frozen=True)
 class Formulation:
@@ -26,7 +29,7 @@ class Formulation:
     binaries: bool
     bilinear: bool
     functions: bool = False
-    segments: int = 4
+    segments: int = DEFAULT_SEGMENTS
 
     @property
     def linear(self) -> "Formulation":
@@ -46,7 +49,7 @@ class Formulation:
         return replace(self, segments=segments)
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if self.segments == DEFAULT_SEGMENTS else f"{self.name}:{self.segments}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ KINDS: dict[str, Formulation | Propagation] = {kind.name: kind for kind in (IBP,
 def kind_named(name: "str | Formulation | Propagation") -> Formulation | Propagation:
     """Return the kind with this name (any case); kinds are returned as they are.
 
+    A formulation's name may carry its number of segments, e.g. ``"MILP:8"``.
+
     Raises
     ------
     InvalidInputError
@@ -88,7 +93,8 @@ def kind_named(name: "str | Formulation | Propagation") -> Formulation | Propaga
     """
     if isinstance(name, (Formulation, Propagation)):
         return name
-    try:
-        return KINDS[str(name).upper()]
-    except KeyError:
-        raise InvalidInputError(f"kind: {name!r} is unknown; allowed are {', '.join(KINDS)}") from None
+    stem, colon, segments = str(name).partition(":")
+    kind = KINDS.get(stem.upper())
+    if kind is None or (colon and (isinstance(kind, Propagation) or not segments.isdecimal())):
+        raise InvalidInputError(f"kind: {name!r} is unknown; allowed are {', '.join(KINDS)}, a formulation also as e.g. MILP:8 (segments)")
+    return kind.with_segments(int(segments)) if colon and isinstance(kind, Formulation) else kind

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from agtopt.errors import InvalidInputError
+import pyomo.environ as pyo
+
+from agtopt.errors import InvalidInputError, UnsupportedError
 
 ENDINGS = (".lp", ".mps")
 
@@ -26,9 +28,13 @@ def write_model(model: Any, path: Path) -> Path:
     ------
     InvalidInputError
         If the ending is another one, or the folder does not exist.
+    UnsupportedError
+        If the model keeps exponentials (MINLP).
     """
     if path.suffix not in ENDINGS:
         raise InvalidInputError(f"path: {path.name!r} has the ending {path.suffix!r}; allowed are {' and '.join(ENDINGS)}")
+    if any(row.body.polynomial_degree() is None for row in model.component_data_objects(pyo.Constraint, active=True)):
+        raise UnsupportedError(f"path: {path.suffix} files hold no exponentials; export another kind than MINLP")
     if not path.parent.is_dir():
         raise InvalidInputError(f"path: the folder {str(path.parent)!r} does not exist")
     model.write(str(path), io_options={"symbolic_solver_labels": True})

@@ -48,7 +48,7 @@ class _Functions(StreamBasedExpressionVisitor):  # type: ignore[misc]
         if node.__class__ in native_numeric_types:
             return node
         if not node.is_expression_type():
-            return self.variables[id(node)][1]
+            return float(node.value) if node.fixed else self.variables[id(node)][1]
         name = node.getname()
         if name in ("exp", "log"):
             return getattr(pyscipopt, name)(values[0])
