@@ -10,6 +10,18 @@ framework that evaluates the same expression in another order (S3)."""
 SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 """Added per term so that underflow cannot make an interval too small (S3)."""
 
+EVALUATION = 16.0 * UNIT_ROUNDOFF
+"""Relative error of a sigmoid, ours or any framework's: an exponential, an addition and a division, each within a few units (S3)."""
+
+UNDERFLOW = 2.0**-1020
+"""Absolute error of a sigmoid near zero, where exponentials lose digits or are flushed (S3)."""
+
+CURVE_MARGIN = 1e-13
+"""Relative margin of a line of a corridor: some hundred units in the last place of the few operations that it takes."""
+
+LOGARITHM_MARGIN = 1e-12
+"""Margin, relative to (1 + |value|), of logarithms of sums that bound quantities of a model."""
+
 FEASIBILITY = 1e-7
 """Primal and dual feasibility tolerance that is asked of every solver; tighter is not safer (docs/decisions.md)."""
 

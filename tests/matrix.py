@@ -1,5 +1,6 @@
 """A generated matrix of problems: perturbation × loss × training feature × layers, in a design that covers every pair of values."""
 
+from dataclasses import replace
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ def training_of(feature, loss, first_tensor, rng, samples, steps):
             "momentum": {**whole, "momentum": 0.9},
             "shrinking": {**whole, "weight_decay": 0.5},
             "heavy": {**whole, "momentum": 0.5, "weight_decay": 3.0, "clip": 0.3},
-            "floor": {**whole, "decay": 1.0, "floor": 0.15 if loss != "squared" else 0.07},
+            "floor": {**whole, "decay": 1.0, "floor": 0.3 if loss != "squared" else 0.07},
             "frozen": {**whole, "frozen": [first_tensor]},
         }[feature]
     )
@@ -121,28 +122,27 @@ def adversary_of(cell, problem_classes, n, eps, labels, samples):
     }[cell.adversary]()
 
 
-def cell_problem(cell, seed=0, samples=5, steps=2, eps=0.05, n=None):
+def cell_problem(cell, seed=0, samples=5, steps=2, eps=0.05, n=None, classes=None):
     """The problem of a cell; `seed` changes its numbers."""
+    classes = classes or (3 if cell.conditional else 2)
     rng = np.random.default_rng([seed, *map(ord, str(cell))])
-    outputs = {"squared": 1 + cell.n % 2, "hinge": 1, "binary-cross-entropy": 1}.get(cell.loss, 3 if cell.conditional else 2)
+    outputs = {"squared": 1 + cell.n % 2, "hinge": 1, "binary-cross-entropy": 1}.get(cell.loss, classes)
     network = network_of(cell.layers, outputs, rng)
     first = "dense1_bias" if cell.layers == "linear" else next(node for node in network.nodes if network.layer(node).parameter_shapes())
     training = training_of(cell.training, cell.loss, first, rng, samples, steps)
-    classes = training.loss.classes(outputs)
-    labels = rng.normal(size=(samples, outputs)) if classes is None else np.resize(rng.permutation(classes), samples)
+    known = training.loss.classes(outputs)
+    labels = rng.normal(size=(samples, outputs)) if known is None else np.resize(rng.permutation(known), samples)
     smallest = min(map(len, training.schedule(samples)))
     many = cell.n if n is None else n
     if cell.adversary == "removal":
         many = min(many, smallest - 1)
-    chosen = None if classes is None or cell.n == 1 else classes[:1]
-    model = adversary_of(cell, classes, many, eps, chosen, samples)
+    chosen = None if known is None or cell.n == 1 else known[:1]
+    model = adversary_of(cell, known, many, eps, chosen, samples)
     return Problem(network, Dataset(rng.normal(size=(samples, *network.input_shape)), labels), model, training, name=str(cell))
 
 
 def zeroed(problem):
     """The same problem with an adversary who may do nothing."""
-    from dataclasses import replace
-
     model = problem.perturbation
     budgets = {"n_features": 0, "n_labels": 0} if getattr(model, "n_features", None) is not None else {"n": 0}
     return replace(problem, perturbation=replace(model, **budgets))

@@ -20,15 +20,13 @@ import numpy as np
 import pyomo.environ as pyo
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
+from agtopt.tolerances import CURVE_MARGIN
 
 GRID = 193
 """Points at which the curvature is sampled to place the segments; it moves them, not their validity."""
 
 CURVED = 30.0
 """The functions here are straight to float64 outside ±30, so half of the grid is within."""
-
-ROUNDING = 1e-13
-"""Relative margin of a line of the corridor: some hundred units in the last place of the few operations that it takes."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def corridor(curve: Curve, low: Array, high: Array) -> tuple[Array, Array, Array
     values = curve.values(places)
     offsets = values - slope * places
     # A critical point that is off by rounding changes the offset in second order only.
-    margin = ROUNDING * (np.abs(values) + np.abs(slope * places) + 1e-9).max(axis=0)
+    margin = CURVE_MARGIN * (np.abs(values) + np.abs(slope * places) + 1e-9).max(axis=0)
     return slope, offsets.min(axis=0) - margin, offsets.max(axis=0) + margin
 
 

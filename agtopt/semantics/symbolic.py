@@ -38,7 +38,7 @@ from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.choices import write_choices
 from agtopt.semantics.propagation import CrownIntervals, flat_ranges, state_ranges
 from agtopt.semantics.quantity import Quantity, joined, linear_part, spread, spread_ends, taken
-from agtopt.tolerances import outward
+from agtopt.tolerances import LOGARITHM_MARGIN, outward
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
@@ -220,12 +220,11 @@ class SymbolicOperations:
 
     def _normaliser(self, logits: list[Quantity], at: str) -> Quantity:
         """log Σ_c exp z_c."""
-        ends = [(logits[0].range.lower, logits[0].range.upper)]
+        ends = [logits[0].range]
         for logit in logits[1:]:
-            low, high = (torch.logaddexp(before, now) for before, now in zip(ends[-1], logit.range, strict=True))
-            ends.append((low - 1e-12 * (1.0 + low.abs()), high + 1e-12 * (1.0 + high.abs())))
+            ends.append(_widened(*(torch.logaddexp(before, now) for before, now in zip(ends[-1], logit.range, strict=True))))
         if self.kind.functions:
-            enclosure = Range(*ends[-1])
+            enclosure = ends[-1]
             where = np.logical_or.reduce([logit.affine.varies for logit in logits])
             constants = np.logaddexp.reduce([logit.affine.constant for logit in logits])
             site = self.site(f"{at}_normaliser")
@@ -235,9 +234,8 @@ class SymbolicOperations:
         total_ = logits[0]
         for c, logit in enumerate(logits[1:], start=1):
             gap = self.add(logit, self.scale(-1.0, total_))
-            low, high = (torch.logaddexp(torch.zeros_like(end), end) for end in gap.range)
-            rise = Range(low - 1e-12 * (1.0 + low), high + 1e-12 * (1.0 + high))
-            total_ = Quantity(total_.affine + self._curve(SOFTPLUS, gap, rise, f"{at}_sum_{c}"), Range(*ends[c]))
+            rise = _widened(*(torch.logaddexp(torch.zeros_like(end), end) for end in gap.range))
+            total_ = Quantity(total_.affine + self._curve(SOFTPLUS, gap, rise, f"{at}_sum_{c}"), ends[c])
         return total_
 
     def _curve(self, curve: Curve, value: Quantity, enclosure: Range, at: str) -> Affine:
@@ -357,6 +355,6 @@ def write_steps(ops: SymbolicOperations, start: int, stop: int, domain: Interval
         yield joined(tensors), Interval(*flat_ranges(problem, {name: value.range for name, value in state.items()}))
 
 
-def _log(value: torch.Tensor, sense: int) -> torch.Tensor:
-    moved = torch.log(value)
-    return moved + sense * 1e-12 * (1.0 + moved.abs())
+def _widened(low: torch.Tensor, high: torch.Tensor) -> Range:
+    """The ends of logarithms, moved outward."""
+    return Range(low - LOGARITHM_MARGIN * (1.0 + low.abs()), high + LOGARITHM_MARGIN * (1.0 + high.abs()))

@@ -4,13 +4,7 @@ import torch
 from torch import Tensor
 
 from agtopt.semantics.arithmetic import Range
-from agtopt.tolerances import UNIT_ROUNDOFF
-
-EVALUATION = 16.0 * UNIT_ROUNDOFF
-"""Relative error of a sigmoid, ours or any framework's: an exponential, an addition and a division, each within a few units."""
-
-UNDERFLOW = 2.0**-1020
-"""Absolute error near zero, where exponentials lose digits or are flushed."""
+from agtopt.tolerances import EVALUATION, UNDERFLOW, UNIT_ROUNDOFF
 
 
 def sigmoid(value: Range) -> Range:
