@@ -209,10 +209,8 @@ class SymbolicOperations:
         for c, logit in enumerate(logits):
             own = self.intervals.column(enclosure, c)
             exponent = self.add(logit, self.scale(-1.0, normaliser))
-            shares = Range(
-                torch.maximum(exponent.range.lower, _log(own.lower, -1)), torch.minimum(exponent.range.upper, _log(own.upper, 1))
-            )
-            parts.append(self._curve(EXPONENTIAL, Quantity(exponent.affine, shares), own, f"{at}_{c}"))
+            narrowed = self.intervals.tightened(exponent.range, *_widened(own.lower.log(), own.upper.log()), at)
+            parts.append(self._curve(EXPONENTIAL, Quantity(exponent.affine, narrowed), own, f"{at}_{c}"))
         shares_of_all = joined(parts, axis=1)
         varies = np.asarray(shares_of_all.varies.any(axis=1))
         self.site(at).rows("_one", shares_of_all.total(1), varies, lower=1.0, upper=1.0)
