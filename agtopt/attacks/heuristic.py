@@ -1,5 +1,7 @@
 """Attained parameters from sampled admissible datasets."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from agtopt.attacks.runs import Attack, summarised
@@ -24,6 +26,17 @@ def sampled_attack(problem: Problem, runs: int = 256, seed: int = 0) -> Attack:
     touchable = model.touchable(problem)
     entries = max(problem.state_size * (problem.steps + 1), data.features.size)
     size = min(runs if len(touchable) else 0, MOST_ENTRIES // entries)
-    alone = [model.only(int(sample)).sample(problem, 1, generator) for sample in touchable[:size]]
-    variants = Datasets(data, 1).joined(*alone, model.sample(problem, size, generator))
-    return summarised(problem, variants, exact=False)
+    alone = touching(problem, [(sample,) for sample in touchable[:size].tolist()], generator)
+    return summarised(problem, Datasets(data, 1).joined(alone, model.sample(problem, size, generator)), exact=False)
+
+
+def extended_attack(attack: Attack, chosen: Sequence[tuple[int, ...]], seed: int = 0) -> Attack:
+    """An attack with further datasets, each of which touches exactly the samples of one of the sets `chosen`."""
+    more = touching(attack.problem, chosen, np.random.default_rng(seed))
+    return summarised(attack.problem, attack.datasets.joined(more), exact=False)
+
+
+def touching(problem: Problem, chosen: Sequence[tuple[int, ...]], generator: np.random.Generator) -> Datasets:
+    """One random admissible dataset for each set of samples, which touches exactly those."""
+    drawn = [problem.perturbation.only(*samples).sample(problem, 1, generator) for samples in chosen]
+    return Datasets(problem.dataset, 0).joined(*drawn)

@@ -1,6 +1,12 @@
-"""Bounds that are conditional on which single sample the adversary touches (a budget of one)."""
+"""Interval bounds conditional on which samples the adversary touches: one run of intervals for every choice, where these are few."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, combinations, islice
+from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agtopt.domains import Interval, KnownBounds
 from agtopt.problem import Problem
@@ -8,24 +14,88 @@ from agtopt.semantics.propagation import branch_steps
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.tolerances import outward
 
+CHUNK = 2**21
+"""Per-sample gradient entries held at once; it bounds memory and changes no result."""
 
-def branch_bounds(problem: Problem, start: int, domain: Interval, stop: int) -> BranchBounds | None:
-    """The state when only one sample is touched, for each vulnerable sample; None unless the budget is one."""
-    samples = problem.perturbation.touchable(problem)
-    if problem.perturbation.budget != 1 or not len(samples):
-        return None
-    touched = np.zeros((1 + len(samples), len(problem.dataset)), dtype=bool)
-    touched[1 + np.arange(len(samples)), samples] = True
-    lower, upper = zip(*branch_steps(problem, touched, start, domain, stop), strict=True)
-    if not all(np.isfinite(ends).all() for ends in (*lower, *upper)):
-        return None
-    return BranchBounds(samples, np.stack(lower), np.stack(upper))
+MOST_WORK = 2**32
+"""Per-sample gradient entries, over all branches and steps, up to which every choice of samples has a run of its own: about a minute."""
+
+Array = NDArray[np.float64]
 
 
-def learn_branches(problem: Problem, known: KnownBounds, branches: BranchBounds, start: int, stop: int) -> None:
-    """Add the hull of the branches to what is known of the states after steps start … stop−1: every run is in a branch (budget of one)."""
+@dataclass(frozen=True, eq=False)
+class Branches:
+    """What the branches of the adversary's choices say.
+
+    Attributes
+    ----------
+    bounds : BranchBounds
+        Per sample for a budget of one; without samples for a larger budget, or where there are too many branches.
+    extreme : tuple of tuple of int
+        The sets of samples whose branch is the lowest or highest for some parameter after some step: what an attack should try.
+    """
+
+    bounds: BranchBounds
+    extreme: tuple[tuple[int, ...], ...]
+
+
+NOTHING = Branches(BranchBounds(np.empty(0, dtype=np.int64), np.empty((0, 0, 0)), np.empty((0, 0, 0))), ())
+
+
+def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Interval, stop: int) -> Branches:
+    """Bound the states after steps start … stop−1 in every branch, and add the hull of the branches to what is known.
+
+    A branch is a set of at most n vulnerable samples, exactly which are touched; every admissible run is in one of them. For flips of two
+    classes and for removals of linear models a branch is a single run.
+    """
+    samples, budget = problem.perturbation.touchable(problem), problem.perturbation.budget
+    entries = max(len(batch) for batch in problem.schedule) * problem.network.size
+    count = sum(comb(len(samples), k) for k in range(min(budget, len(samples)) + 1))
+    if not len(samples) or (budget > 1 and count * entries * (stop - start) > MOST_WORK):
+        return NOTHING
+    step = count if budget == 1 else max(1, CHUNK // entries)
+    first, hull = 0, _Extremes(stop - start, problem.state_size)
+    for touched in _branches(samples, budget, len(problem.dataset), step):
+        lower, upper = (np.stack(column) for column in zip(*branch_steps(problem, touched, start, domain, stop), strict=True))
+        if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+            return NOTHING
+        hull.include(lower, upper, first)
+        first += len(touched)
     for t in range(start, stop):
-        lower = problem.unflatten(outward(branches.lower[t - start].min(axis=0), -1))
-        upper = problem.unflatten(outward(branches.upper[t - start].max(axis=0), 1))
+        low, high = (problem.unflatten(outward(ends[t - start], sense)) for ends, sense in ((hull.lower, -1), (hull.upper, 1)))
         for tensor in problem.state:
-            known.shrink((t + 1, tensor), lower[tensor], upper[tensor])
+            known.shrink((t + 1, tensor), low[tensor], high[tensor])
+    numbers = np.unique(np.stack([hull.lowest, hull.highest])[..., : problem.network.size])
+    wanted = set(numbers.tolist())
+    extreme = tuple(chosen for number, chosen in enumerate(_sets(samples, budget)) if number in wanted)
+    return Branches(BranchBounds(samples, lower, upper) if budget == 1 else NOTHING.bounds, extreme)
+
+
+class _Extremes:
+    """The hull of branches that stream by, and which of them attains each end; shapes (T, s)."""
+
+    def __init__(self, steps: int, size: int) -> None:
+        self.lower, self.upper = np.full((steps, size), np.inf), np.full((steps, size), -np.inf)
+        self.lowest, self.highest = np.zeros((steps, size), dtype=np.int64), np.zeros((steps, size), dtype=np.int64)
+
+    def include(self, lower: Array, upper: Array, first: int) -> None:
+        """Branches first, first + 1, …: ends of shape (T, R, s)."""
+        low, high = lower.min(axis=1), upper.max(axis=1)
+        self.lowest = np.where(low < self.lower, lower.argmin(axis=1) + first, self.lowest)
+        self.highest = np.where(high > self.upper, upper.argmax(axis=1) + first, self.highest)
+        self.lower, self.upper = np.minimum(self.lower, low), np.maximum(self.upper, high)
+
+
+def _sets(samples: NDArray[np.int64], budget: int) -> Iterator[tuple[int, ...]]:
+    """All sets of at most `budget` samples, the empty one first."""
+    return chain.from_iterable(combinations(samples.tolist(), k) for k in range(min(budget, len(samples)) + 1))
+
+
+def _branches(samples: NDArray[np.int64], budget: int, size: int, step: int) -> Iterator[NDArray[np.bool_]]:
+    """These sets as masks (rows, size), at most `step` rows at once."""
+    sets = _sets(samples, budget)
+    while part := list(islice(sets, step)):
+        touched = np.zeros((len(part), size), dtype=bool)
+        for row, chosen in zip(touched, part, strict=True):
+            row[list(chosen)] = True
+        yield touched

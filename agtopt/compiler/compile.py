@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from agtopt.compiler.branches import branch_bounds, learn_branches
+from agtopt.compiler.branches import learn_branches
 from agtopt.compiler.export import write_model
 from agtopt.compiler.size import Size, counted_size
 from agtopt.domains import Interval, KnownBounds
@@ -194,7 +194,7 @@ def compile(
     conditional : bool
         Whether cuts tie θ_t and the gradient entries to the selectors (docs/decisions.md).
     branches : BranchBounds, optional
-        Computed here when it is not given and the budget is one.
+        Found here, and their hull added to `known`, when they are not given.
 
     Returns
     -------
@@ -222,9 +222,7 @@ def compile(
         raise InvalidInputError(f"domain: {len(domain)} entries do not fit; the state of a step has {problem.state_size}")
     store = KnownBounds() if known is None else known
     if conditional and branches is None:
-        branches = branch_bounds(problem, start, domain, last)
-    if branches is not None:
-        learn_branches(problem, store, branches, start, last)
+        branches = learn_branches(problem, store, start, domain, last).bounds
     model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)

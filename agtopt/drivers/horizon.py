@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import numpy as np
 
-from agtopt.attacks import Attack, sampled_attack
+from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, extended_attack
 from agtopt.compiler import predicted_size
-from agtopt.compiler.branches import branch_bounds, learn_branches
+from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach, Row
@@ -88,7 +88,7 @@ def bound(
         states = (initial_domain(problem), *interval_steps(problem, linear=kind.linear))
         return Reach(problem, kind, states, (), perf_counter() - began)
     choose(solver, predicted_size(problem, kind).quadratic > 0, kind.binaries)
-    run = _Run(problem, kind, solver, time_limit, conditional, executor, sampled_attack(problem))
+    run = _Run(problem, kind, solver, time_limit, conditional, executor, _attained(problem))
     stages = list(windows(problem.steps, length, step, tighten))
     interrupted = False
     with Progress(progress, 2 * problem.network.size * len(stages), f"{kind} {problem.name}") as bar:
@@ -101,6 +101,15 @@ def bound(
         finally:
             forget_models()
     return Reach(problem, kind, tuple(run.domains()), tuple(run.rows), perf_counter() - began, interrupted)
+
+
+MOST_TRAINING = 2**30
+"""Per-sample gradient entries that enumeration may cost before a driver samples instead: some seconds."""
+
+
+def _attained(problem: Problem) -> Attack:
+    entries = sum(len(batch) for batch in problem.schedule) * problem.network.size
+    return attack(problem, min(ENUMERATION_LIMIT, MOST_TRAINING // entries))
 
 
 class Window(NamedTuple):
@@ -171,9 +180,10 @@ class _Run:
         start, end = window.start, window.end
         if start == self.opened or not self.conditional:
             return
-        self.opened, self.branches = start, branch_bounds(self.problem, start, self.domain(start), end)
-        if self.branches is not None:
-            learn_branches(self.problem, self.known, self.branches, start, end)
+        learned = learn_branches(self.problem, self.known, start, self.domain(start), end)
+        self.opened, self.branches = start, learned.bounds
+        if learned.extreme and not self.attained.exact:
+            self.attained = extended_attack(self.attained, learned.extreme)
 
     def tighten(self, window: Window, bar: Progress) -> None:
         """Bound every parameter of θ_stop over a window; by the linear kind where that is only to tighten later steps."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.compiler import CompiledModel, compile
+from agtopt.compiler.export import holds_functions
 from agtopt.domains import Interval, KnownBounds
 from agtopt.drivers.reach import Row
 from agtopt.errors import InfeasibleError, SoundnessError
@@ -179,4 +180,5 @@ def _saved(task: Task, kind: Formulation) -> Path:
         "packages": {name: version(name) for name in ("pyomo", "highspy", "pyscipopt")},
     }
     (folder / "options.json").write_text(json.dumps(options, indent=2), encoding="utf-8")
-    return _opened(stage, kind)[0].write(folder / "instance.mps")
+    model = _opened(stage, kind)[0]
+    return model.write(folder / ("instance.nl" if holds_functions(model.pyomo) else "instance.mps"))

@@ -302,7 +302,7 @@ class SubstitutionChoices:
         """The gradient of a sample does not depend on whether it is replaced."""
 
     def assignments(self, dataset: Dataset) -> Values:
-        changed = np.flatnonzero(dataset.changed(self.problem.dataset))
+        changed = np.flatnonzero(dataset.changed(self.problem.dataset) & self.where)
         assigned = np.zeros(self.assigned.shape)
         features, labels = self.middle.copy(), self.first_label.copy()
         encoded = self.problem.encode(dataset.labels)

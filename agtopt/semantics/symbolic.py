@@ -46,7 +46,7 @@ SUBSTITUTED = 16
 
 @dataclass(frozen=True, eq=False)
 class BranchBounds:
-    """The state when only sample i is touched, for every vulnerable sample i, and when none is; for a budget of one.
+    """The state when only sample i is touched, for every vulnerable sample i, and when none is; without samples unless the budget is one.
 
     Parameters
     ----------
@@ -313,7 +313,7 @@ class SymbolicOperations:
         parameter_site.assign(variables, where, following.values)
         site = self.site(f"update.{tensor}", batch=False)
         site.rows("", variables - following, where, lower=0.0, upper=0.0)
-        if self.branches is not None:
+        if self.branches is not None and len(self.branches.samples):
             self._tie_to_selectors(variables, tensor, where)
         if self.problem.training.momentum > 0:
             # The decayed θ_t is in the first term: θ_t itself is what the velocity moved.
