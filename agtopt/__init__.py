@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agtopt.attacks import Attack, attack
     from agtopt.certificates import PointCertificates, certify
     from agtopt.compiler import CompiledModel, compile
-    from agtopt.drivers import Reach, bound, processes
+    from agtopt.drivers import Reach, Run, bound, processes
     from agtopt.readers import load, save
     from agtopt.report import Comparison, compare
 
@@ -50,6 +50,7 @@ _LATER = {
     "CompiledModel": "agtopt.compiler",
     "compile": "agtopt.compiler",
     "Reach": "agtopt.drivers",
+    "Run": "agtopt.drivers",
     "bound": "agtopt.drivers",
     "processes": "agtopt.drivers",
     "load": "agtopt.readers",
@@ -100,6 +101,7 @@ __all__ = [
     "ReLU",
     "Reach",
     "Removal",
+    "Run",
     "SolverUnavailableError",
     "SoundnessError",
     "Substitution",

@@ -39,7 +39,7 @@ class Branches:
     extreme: tuple[tuple[int, ...], ...]
 
 
-NOTHING = Branches(BranchBounds(np.empty(0, dtype=np.int64), np.empty((0, 0, 0)), np.empty((0, 0, 0))), ())
+NOTHING = Branches(BranchBounds.nothing(), ())
 
 
 def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Interval, stop: int) -> Branches:

@@ -221,8 +221,8 @@ def compile(
     if len(domain) != problem.state_size:
         raise InvalidInputError(f"domain: {len(domain)} entries do not fit; the state of a step has {problem.state_size}")
     store = KnownBounds() if known is None else known
-    if conditional and branches is None:
-        branches = learn_branches(problem, store, start, domain, last).bounds
+    if branches is None:
+        branches = learn_branches(problem, store, start, domain, last).bounds if conditional else BranchBounds.nothing()
     model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)

@@ -3,5 +3,6 @@
 from agtopt.drivers.execute import processes
 from agtopt.drivers.horizon import bound
 from agtopt.drivers.reach import Reach
+from agtopt.drivers.run import Run
 
-__all__ = ["Reach", "bound", "processes"]
+__all__ = ["Reach", "Run", "bound", "processes"]

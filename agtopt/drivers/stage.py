@@ -41,7 +41,7 @@ class Stage:
     domain: Interval
     known: KnownBounds
     conditional: bool
-    branches: BranchBounds | None
+    branches: BranchBounds
     solver: str | None
     time_limit: float | None
 

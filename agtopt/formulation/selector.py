@@ -11,7 +11,7 @@ import numpy as np
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
 from agtopt.formulation.product import expanded
-from agtopt.tolerances import UNIT_ROUNDOFF
+from agtopt.tolerances import UNIT_ROUNDOFF, outward
 
 PAIRED = 12
 """Entries of a sample up to which an ℓ2 ball is cut by a row for each pair of them."""
@@ -129,6 +129,8 @@ def conditional_cuts(
 
     .. math:: v_L - \sum s f \le v \le v_U + \sum s r.
 
+    The range is moved outward: with no room left where :math:`s = 0`, SCIP called exponentials infeasible that a run satisfies (S9).
+
     Parameters
     ----------
     reach : list of (selectors, fall, rise)
@@ -139,5 +141,5 @@ def conditional_cuts(
     for selectors, fall, rise in reach:
         rising, fallen = rising - selectors * rise, fallen + selectors * fall
         moves_up, moves_down = moves_up | (rise > 0.0), moves_down | (fall > 0.0)
-    site.rows(f"{suffix}_stays_below", rising, where & moves_up, upper=clean[1])
-    site.rows(f"{suffix}_stays_above", fallen, where & moves_down, lower=clean[0])
+    site.rows(f"{suffix}_stays_below", rising, where & moves_up, upper=outward(clean[1], 1))
+    site.rows(f"{suffix}_stays_above", fallen, where & moves_down, lower=outward(clean[0], -1))

@@ -1,8 +1,9 @@
 """The whole problem: what is trained on what, how, and what an adversary may change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from hashlib import sha256
 from math import prod
 
 import numpy as np
@@ -137,6 +138,20 @@ class Problem:
             name: part.reshape(array.shape[:-1] + value.shape)
             for (name, value), part in zip(self.state.items(), np.split(array, ends, axis=-1), strict=True)
         }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that defines the problem but its name."""
+        network = self.network
+        layers = [(node, repr(network.layer(node)), network.inputs_of(node)) for node in network.nodes]
+        digest = sha256(repr((layers, network.input_shape, self.training, type(self.perturbation).__name__)).encode())
+        parts = {field.name: getattr(self.perturbation, field.name) for field in fields(self.perturbation)}
+        arrays = {**network.initial, "features": self.dataset.features, "labels": self.dataset.labels}
+        for name, value in (*parts.items(), *arrays.items()):
+            digest.update(name.encode())
+            for piece in value if isinstance(value, tuple) else (value,):
+                digest.update(piece.tobytes() if isinstance(piece, np.ndarray) else repr(piece).encode())
+        return digest.hexdigest()
 
     def describe(self) -> str:
         """One line in words."""

@@ -122,15 +122,21 @@ def _nonnegative_product(subscripts: str, first: Range, second: Range) -> Range:
 
 def _outer_nonnegative(axes: Subscripts, first: Range, second: Range) -> Range:
     # The factors are small and the product is large: they are widened instead of it. One of the two terms is always zero.
-    shrink, grow = 1.0 - 4 * UNIT_ROUNDOFF, 1.0 + 4 * UNIT_ROUNDOFF
     least, most = (_spread(end, axes, axes.right) for end in second)
     tiny = first.lower.new_tensor(4 * SMALLEST)
 
-    def end(factor: Tensor, positive: float, negative: float, with_positive: Tensor, with_negative: Tensor, start: Tensor) -> Tensor:
-        parts = [_spread(part, axes, axes.left) for part in (factor.clamp(min=0.0) * positive, factor.clamp(max=0.0) * negative)]
-        return torch.addcmul(start, parts[0], with_positive).addcmul_(parts[1], with_negative)
+    def end(factor: Tensor, sense: int, with_positive: Tensor, with_negative: Tensor) -> Tensor:
+        positive, negative = (_moved(factor.clamp(min=0.0), sense), -_moved((-factor).clamp(min=0.0), -sense))
+        parts = [_spread(part, axes, axes.left) for part in (positive, negative)]
+        return torch.addcmul(sense * tiny, parts[0], with_positive).addcmul_(parts[1], with_negative)
 
-    return Range(end(first.lower, shrink, grow, least, most, -tiny), end(first.upper, grow, shrink, most, least, tiny))
+    return Range(end(first.lower, -1, least, most), end(first.upper, 1, most, least))
+
+
+def _moved(value: Tensor, sense: int) -> Tensor:
+    """A nonnegative factor, grown or shrunk for the error of a product with it; by an absolute part too, for subnormal numbers."""
+    moved = value * (1.0 + sense * 4 * UNIT_ROUNDOFF) + sense * 4 * SMALLEST
+    return torch.where(value > 0.0, moved, value).clamp(min=0.0)
 
 
 def _rump_product(subscripts: str, first: Range, second: Range) -> Range:

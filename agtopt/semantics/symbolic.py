@@ -59,6 +59,11 @@ class BranchBounds:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
 
+    @classmethod
+    def nothing(cls) -> "BranchBounds":
+        """Nothing is known."""
+        return cls(np.empty(0, dtype=np.int64), np.empty((0, 0, 0)), np.empty((0, 0, 0)))
+
 
 class SymbolicOperations:
     """Writes the training steps into `model` as the blocks ``data``, ``parameter[t]`` and ``step[t]``.
@@ -73,7 +78,7 @@ class SymbolicOperations:
         Steps start … stop−1 are written.
     known : KnownBounds
         Tightens the interval of every quantity that has an entry; the interval of each state is added to it.
-    branches : BranchBounds or None
+    branches : BranchBounds
         Ties each θ_t to the selectors (budget of one).
     conditional : bool
         Whether gradient entries are tied to their sample's selector.
@@ -87,7 +92,7 @@ class SymbolicOperations:
         start: int,
         stop: int,
         known: KnownBounds,
-        branches: BranchBounds | None,
+        branches: BranchBounds,
         conditional: bool,
     ) -> None:
         self.problem, self.kind, self.known, self.conditional = problem, kind, known, conditional
@@ -313,7 +318,7 @@ class SymbolicOperations:
         parameter_site.assign(variables, where, following.values)
         site = self.site(f"update.{tensor}", batch=False)
         site.rows("", variables - following, where, lower=0.0, upper=0.0)
-        if self.branches is not None and len(self.branches.samples):
+        if len(self.branches.samples):
             self._tie_to_selectors(variables, tensor, where)
         if self.problem.training.momentum > 0:
             # The decayed θ_t is in the first term: θ_t itself is what the velocity moved.
@@ -325,7 +330,6 @@ class SymbolicOperations:
 
     def _tie_to_selectors(self, variables: Affine, tensor: str, where: NDArray[np.bool_]) -> None:
         r"""θ ≤ U⁰ + Σ_i s_i (U^i − U⁰) and θ ≥ L⁰ + Σ_i s_i (L^i − L⁰): at most one sample is touched (n = 1)."""
-        assert self.branches is not None
         index = self.t - self.start
         lower, upper = (self.problem.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper))
         chosen = self.choices.touched[self.branches.samples]

@@ -11,7 +11,7 @@ import pytest
 
 import agtopt
 from agtopt import InvalidInputError
-from agtopt.drivers.horizon import windows
+from agtopt.drivers.windows import windows
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from agtopt import InfeasibleError, SoundnessError
 from agtopt.drivers import stage
 from agtopt.solvers import TOLERANCE, SolveResult, open_session
 from tests.instances import corrupted, random_problem, torch_sgd
+from tests.matrix import Cell, cell_problem
 
 
 def lie(monkeypatch, answer):
@@ -47,10 +48,10 @@ def problem():
     return random_problem(4, 1, "hinge", "flips", samples=8, steps=3, n=2, vulnerable=range(8))
 
 
-def saved_instance(message):
+def saved_instance(message, ending=".mps", words="ROWS"):
     path = Path(re.search(r"saved in (\S+)", message).group(1))
-    assert path.suffix == ".mps"
-    assert "ROWS" in path.read_text()
+    assert path.suffix == ending
+    assert words in path.read_text()
     assert json.loads((path.parent / "options.json").read_text())["parameter"].startswith("dense1")
 
 
@@ -62,6 +63,15 @@ def test_a_bound_that_excludes_an_attained_run_raises_and_saves_the_instance(mon
         agtopt.bound(problem, kind, conditional=False)
     assert solves
     saved_instance(str(caught.value))
+
+
+def test_an_instance_with_exponentials_is_saved_too(monkeypatch):
+    """MPS holds none; the error is still the one of the contradiction."""
+    curved = cell_problem(Cell("both", "binary-cross-entropy", "plain", "linear", 1, True), samples=3)
+    lie(monkeypatch, lambda r, k: result(10.0))
+    with pytest.raises(SoundnessError, match="S9") as caught:
+        agtopt.bound(curved, "MINLP", conditional=False, tighten=False)
+    saved_instance(str(caught.value), ".nl", "o44")  # AMPL's code of an exponential
 
 
 @pytest.mark.parametrize("status", ["optimal", "time limit"])

@@ -1,0 +1,115 @@
+"""A run can be stepped by hand, saved after each model and resumed; branches make small budgets exact."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import agtopt
+from agtopt import Bounded, InvalidInputError, MissingFileError, Run
+from agtopt.compiler.branches import learn_branches
+from agtopt.domains import KnownBounds
+from agtopt.semantics.propagation import initial_domain
+from tests.instances import random_problem
+
+
+@pytest.fixture
+def problem():
+    return random_problem(3, 1, "hinge", "both", samples=5, steps=3, n=2)
+
+
+def assert_same(first, second):
+    for one, other in zip(first.states, second.states, strict=True):
+        np.testing.assert_array_equal(one.lower, other.lower)
+        np.testing.assert_array_equal(one.upper, other.upper)
+    columns = ["start", "stop", "parameter", "sense", "status", "bound", "source", "rigour"]
+    assert first.table()[columns].equals(second.table()[columns])
+
+
+@pytest.mark.parametrize("options", [{}, {"window": 2, "stride": 1}, {"window": 1, "conditional": False}, {"tighten": False}])
+def test_stepping_saving_and_resuming_give_the_domain_of_one_call(problem, options, tmp_path):
+    whole = agtopt.bound(problem, "MILP", **options)
+    run = Run(problem, "MILP", **options)
+    while not run.finished:
+        run.step()
+        run = Run.resume(problem, run.save(tmp_path / "run.npz"))
+    assert_same(run.finish(), whole)
+    with pytest.raises(InvalidInputError, match="every window is solved"):
+        run.step()
+
+
+def test_a_run_that_is_cut_short_is_sound_and_says_so(problem):
+    run = Run(problem, "LP")
+    run.step()
+    reach = run.finish()
+    assert reach.interrupted
+    inner = agtopt.attack(problem)
+    for t, box in enumerate(reach.steps):
+        assert box.contains(np.stack([inner.lower[t], inner.upper[t]]), 1e-7)
+
+
+def test_a_run_of_another_problem_is_refused(problem, tmp_path):
+    path = Run(problem, "LP").save(tmp_path / "run.npz")
+    other = replace(problem, perturbation=replace(problem.perturbation, n=1))
+    assert other.fingerprint != problem.fingerprint
+    with pytest.raises(InvalidInputError, match="another problem"):
+        Run.resume(other, path)
+    with pytest.raises(MissingFileError):
+        Run.resume(problem, tmp_path / "none.npz")
+    (tmp_path / "broken.npz").write_bytes(b"nothing")
+    with pytest.raises(InvalidInputError, match="no saved run"):
+        Run.resume(problem, tmp_path / "broken.npz")
+    with pytest.raises(InvalidInputError, match="no windows"):
+        Run(problem, "IBP")
+
+
+def test_the_fingerprint_sees_every_part_but_the_name(problem):
+    data, network, training = problem.dataset, problem.network, problem.training
+    moved = agtopt.Dataset(data.features + 1e-9, data.labels)
+    changed = {name: value + 1e-9 for name, value in network.initial.items()}
+    others = [
+        replace(problem, dataset=moved),
+        replace(problem, network=agtopt.Network(network.graph, network.input_shape, changed)),
+        replace(problem, perturbation=replace(problem.perturbation, eps=0.2)),
+        replace(problem, perturbation=agtopt.Substitution(1, features=(0.0, 1.0))),
+        replace(problem, perturbation=agtopt.Substitution(1, features=(0.0, 1.0 + 1e-12))),
+        replace(problem, training=agtopt.Training(training.loss, epochs=5)),
+    ]
+    prints = [problem.fingerprint, *(other.fingerprint for other in others)]
+    assert len(set(prints)) == len(prints)
+    assert replace(problem, name="other").fingerprint == problem.fingerprint
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("what", ["flips", "removal"])
+def test_branches_are_the_enumerated_hull_of_linear_models(n, what):
+    """Every set of touched samples is one run, so that no solver is needed, and the extreme sets attain the hull."""
+    flips = random_problem(1, 1, "hinge", "flips", samples=7, steps=2, n=n, vulnerable=[0, 1, 2, 3, 4, 5])
+    batches = [[0, 1, 2, 3, 4], [2, 3, 4, 5, 6]]
+    problem = replace(
+        flips,
+        perturbation=Bounded(n, nu=1, q=0) if what == "flips" else agtopt.Removal(n),
+        training=agtopt.Training("hinge", batches=batches, learning_rate=0.5),
+    )
+    known, hull = KnownBounds(), agtopt.attack(problem)
+    assert hull.exact
+    learned = learn_branches(problem, known, 0, initial_domain(problem), problem.steps)
+    for t in range(1, problem.steps + 1):
+        ends = [problem.network.flatten({name: known.get((t, name))[side] for name in problem.state}) for side in (0, 1)]
+        assert np.all(ends[0] <= hull.lower[t])
+        assert np.all(hull.upper[t] <= ends[1])
+        np.testing.assert_allclose(ends[0], hull.lower[t], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(ends[1], hull.upper[t], rtol=0, atol=1e-5)
+    reach = agtopt.bound(problem, "LP")
+    assert {row.status for row in reach.rows} == {"attained"}
+    assert learned.extreme
+    assert all(len(chosen) <= n for chosen in learned.extreme)
+
+
+@pytest.mark.slow
+def test_two_flips_of_half_moons_are_exact_at_the_full_horizon(half_moons):
+    problem = replace(half_moons, perturbation=Bounded(2, nu=1, q=0))
+    hull = agtopt.attack(problem)
+    assert hull.exact
+    reach = agtopt.bound(problem, "MILP")
+    assert hull.domain.width() <= reach.domain.width() <= 1.0001 * hull.domain.width()
