@@ -22,7 +22,8 @@ class Row:
     sense : str
         ``min`` or ``max``.
     status : str
-        ``attained`` if a bound that was known already is attained by a training run; otherwise what the solver said.
+        ``attained`` if a bound that was known already is attained by a training run, ``lost`` if no worker gave an answer (twice);
+        otherwise what the solver said.
     attained : float
         The best value of any training run that was tried.
     incumbent : float or None

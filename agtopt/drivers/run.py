@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -14,9 +14,10 @@ from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, extended_attack
 from agtopt.compiler import predicted_size
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds
+from agtopt.drivers.execute import completed
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach, Row
-from agtopt.drivers.stage import Stage, Task, forget_models, run_task
+from agtopt.drivers.stage import Stage, Task, forget_models, lost_row, run_task
 from agtopt.drivers.windows import Window, windows
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.kinds import Formulation, kind_named
@@ -25,6 +26,9 @@ from agtopt.problem.checks import number, whole
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import choose
+
+COMPILING = 120.0
+"""Seconds beyond its time limits after which a task without a sign of life counts as lost."""
 
 MOST_TRAINING = 2**30
 """Per-sample gradient entries that enumeration may cost before a run samples its attacks instead: some seconds."""
@@ -230,13 +234,9 @@ class Run:
             for task in tasks:
                 yield task, run_task(task)
             return
-        futures = {self.executor.submit(run_task, task): task for task in tasks}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+        limit = self.settings.time_limit
+        # The kind and its relaxation, and time to compile both.
+        yield from completed(self.executor, run_task, tasks, lost_row, None if limit is None else 2.0 * limit + COMPILING)
 
 
 def _attained(problem: Problem) -> Attack:

@@ -122,9 +122,18 @@ def _run(task: Task) -> Row:
         _check_attained(task, kind, found)
         if task.sense * (best - found) > 0:
             best, source, rigour = found, str(kind), result.rigour
-    name = stage.problem.network.parameter_names[task.parameter]
+    return _row(task, status, incumbent, best, source, rigour, seconds)
+
+
+def lost_row(task: Task) -> Row:
+    """What is known of a task whose worker died or whose solver did not come back: the interval bound."""
+    return _row(task, "lost", None, known_bound(task), "interval", PROVED, 0.0)
+
+
+def _row(task: Task, status: str, incumbent: float | None, bound: float, source: str, rigour: str, seconds: float) -> Row:
+    name = task.stage.problem.network.parameter_names[task.parameter]
     sense = "min" if task.sense < 0 else "max"
-    return Row(stage.start, stage.stop, name, sense, status, task.attained, incumbent, best, source, rigour, seconds)
+    return Row(task.stage.start, task.stage.stop, name, sense, status, task.attained, incumbent, bound, source, rigour, seconds)
 
 
 def known_bound(task: Task) -> float:
