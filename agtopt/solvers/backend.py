@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from agtopt.solvers.highs import HighsSession
+from agtopt.solvers.proof import ProofSession
 from agtopt.solvers.pyomo_session import PyomoSession
 from agtopt.solvers.registry import Solver
 from agtopt.solvers.result import SolveResult
@@ -29,4 +30,6 @@ def open_session(solver: Solver, model: Any) -> Session:
     """Hand a Pyomo model to a solver."""
     if solver.name == "highs":
         return HighsSession(model)
+    if solver.name == "proof":
+        return ProofSession(model)
     return ScipSession(model) if solver.name == "scip" else PyomoSession(solver, model)

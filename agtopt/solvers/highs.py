@@ -69,6 +69,17 @@ class Arrays:
             columns,
         )
 
+    def objective(self, model: Any) -> tuple[Array, float]:
+        """Cost vector and constant of the model's present linear objective."""
+        position = {id(variable): k for k, variable in enumerate(self.columns)}
+        expression = model.objective.expr
+        cost = np.zeros(len(self.columns))
+        for variable, coefficient in zip(expression.linear_vars, expression.linear_coefs, strict=True):
+            if id(variable) not in position:
+                raise InvalidInputError(f"objective: variable {variable.name} occurs in no constraint of the model that was handed over")
+            cost[position[id(variable)]] += coefficient
+        return cost, float(expression.constant)
+
     def highs_lp(self) -> highspy.HighsLp:
         """The same model as HiGHS takes it."""
         lp = highspy.HighsLp()
@@ -92,7 +103,6 @@ class HighsSession:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.arrays = Arrays.of(model)
-        self.position = {id(variable): k for k, variable in enumerate(self.arrays.columns)}
         self.highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         for name, value in OPTIONS.items():
             self.highs.setOptionValue(name, value)
@@ -100,7 +110,7 @@ class HighsSession:
         self.highs.passModel(self.arrays.highs_lp())
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
-        cost, constant = self._cost()
+        cost, constant = self.arrays.objective(self.model)
         self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         # HiGHS counts the time of all runs of one object.
         self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else self.highs.getRunTime() + time_limit)
@@ -127,15 +137,6 @@ class HighsSession:
             proved = safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals) if len(duals) else -np.inf
             bound, rigour = proved, PROVED
         return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)
-
-    def _cost(self) -> tuple[Array, float]:
-        expression = self.model.objective.expr
-        cost = np.zeros(len(self.arrays.columns))
-        for variable, coefficient in zip(expression.linear_vars, expression.linear_coefs, strict=True):
-            if id(variable) not in self.position:
-                raise InvalidInputError(f"objective: variable {variable.name} occurs in no constraint of the model that was handed over")
-            cost[self.position[id(variable)]] += coefficient
-        return cost, float(expression.constant)
 
     def _status(self) -> str:
         states = highspy.HighsModelStatus

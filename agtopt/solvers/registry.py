@@ -48,6 +48,7 @@ SOLVERS: dict[str, Solver] = {
         Solver("highs", "highs", "highspy", quadratic=False),
         Solver("scip", "scip_direct", "pyscipopt", quadratic=True),
         Solver("gurobi", "gurobi_direct_minlp", "gurobipy", quadratic=True),
+        Solver("proof", "highs", "highspy", quadratic=False),
     )
 }
 
