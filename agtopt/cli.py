@@ -118,7 +118,7 @@ def compare(
         )
     inner = comparison.inner
     _show(comparison.table, problem.describe(), output)
-    how = "enumerated exactly" if inner.exact else "attained by sampled attacks (a lower bound)"
+    how = "enumerated exactly" if inner.exact else "attained by attacks (a lower bound)"
     console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")
 
 

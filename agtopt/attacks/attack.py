@@ -1,7 +1,7 @@
 """The attack to try: enumeration where it is finite and small, sampling elsewhere."""
 
 from agtopt.attacks.enumerate import ENUMERATION_LIMIT, enumerate_hull
-from agtopt.attacks.heuristic import sampled_attack
+from agtopt.attacks.heuristic import heuristic_attack
 from agtopt.attacks.runs import Attack
 from agtopt.problem import Problem
 
@@ -17,7 +17,7 @@ def attack(problem: Problem, limit: int = ENUMERATION_LIMIT, seed: int = 0) -> A
     limit : int
         The largest number of admissible datasets that is enumerated.
     seed : int
-        Seed of the sampling where enumeration is not possible.
+        Seed of the sampling, which with attacks by gradient stands in where enumeration is not possible.
 
     Returns
     -------
@@ -26,4 +26,4 @@ def attack(problem: Problem, limit: int = ENUMERATION_LIMIT, seed: int = 0) -> A
     """
     if problem.perturbation.count(problem) <= limit:
         return enumerate_hull(problem, limit)
-    return sampled_attack(problem, seed=seed)
+    return heuristic_attack(problem, seed)

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from agtopt.attacks.gradient import axis_directions, gradient_attack
 from agtopt.attacks.runs import Attack, summarised
 from agtopt.problem import Datasets, Problem
 
 MOST_ENTRIES = 2**26
 """Bounds the memory of the sampled datasets and trajectories."""
+
+MOST_TRAINING = 2**30
+"""Per-sample gradient entries that the attacks by gradient may cost: some seconds."""
 
 
 def sampled_attack(problem: Problem, runs: int = 256, seed: int = 0) -> Attack:
@@ -28,6 +32,13 @@ def sampled_attack(problem: Problem, runs: int = 256, seed: int = 0) -> Attack:
     size = min(runs if len(touchable) else 0, MOST_ENTRIES // entries)
     alone = touching(problem, [(sample,) for sample in touchable[:size].tolist()], generator)
     return summarised(problem, Datasets(data, 1).joined(alone, model.sample(problem, size, generator)), exact=False)
+
+
+def heuristic_attack(problem: Problem, seed: int = 0) -> Attack:
+    """`sampled_attack`, and `gradient_attack` on both ends of as many parameters as can be attacked in some seconds."""
+    sampled = sampled_attack(problem, seed=seed)
+    climbed = gradient_attack(problem, axis_directions(problem, MOST_TRAINING))
+    return summarised(problem, sampled.datasets.joined(climbed), exact=False)
 
 
 def extended_attack(attack: Attack, chosen: Sequence[tuple[int, ...]], seed: int = 0) -> Attack:

@@ -3,5 +3,20 @@
 from agtopt.domains.interval import Interval
 from agtopt.domains.known import KnownBounds
 from agtopt.domains.operations import contains, hull, intersect, sample, width
+from agtopt.domains.polytope import Polytope, chebyshev, interval_hull, minima, minimum, without_redundant
 
-__all__ = ["Interval", "KnownBounds", "contains", "hull", "intersect", "sample", "width"]
+__all__ = [
+    "Interval",
+    "KnownBounds",
+    "Polytope",
+    "chebyshev",
+    "contains",
+    "hull",
+    "intersect",
+    "interval_hull",
+    "minima",
+    "minimum",
+    "sample",
+    "width",
+    "without_redundant",
+]
