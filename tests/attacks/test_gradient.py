@@ -45,7 +45,7 @@ def test_attacks_are_admissible_and_hold_against_chance(loss, outputs, name):
     assert all(instance.perturbation.admits(instance, dataset) for dataset in found)
     climbed = summarised(instance, Datasets(instance.dataset, 1).joined(found), exact=False)
     # Where the loss has kinks its derivative sees one side only.
-    least = 1.0 if loss in ("squared", "binary-cross-entropy") else 0.8
+    least = 0.99 if loss in ("squared", "binary-cross-entropy") else 0.8
     assert climbed.domain.width() >= least * sampled_attack(instance, len(found)).domain.width()
     box = agtopt.bound(instance, "CROWN").domain
     assert box.contains(np.stack([climbed.domain.lower, climbed.domain.upper]))

@@ -6,6 +6,7 @@ the trained parameters, for each of them up and down.
 """
 
 import tomllib
+from functools import partial
 from itertools import combinations, product
 from math import inf
 from typing import NamedTuple
@@ -47,8 +48,8 @@ class Datasets(NamedTuple):
     x_moves: torch.Tensor
     y_moves: torch.Tensor
 
-    def __getitem__(self, rows):
-        return Datasets(*(column[rows] for column in tuple(self)))
+    def rows(self, which):
+        return Datasets(*(column[which] for column in self))
 
 
 class Hull(NamedTuple):
@@ -98,11 +99,9 @@ class Folder:
         self.graph = Graph(settings["network"]["layers"]).double()
         self.names = {name.removeprefix("layers.").replace(".", "_"): name for name, _ in self.graph.named_parameters()}
         self.order = settings["network"].get("parameters", list(self.names))
-        self.classes = {
-            "squared": None,
-            "hinge": [-1.0, 1.0],
-            "binary-cross-entropy": [0.0, 1.0],
-        }.get(self.training["loss"], [float(c) for c in range(int(self.arrays[self.order[-1]].shape[0]))])
+        outputs = self.outputs({name: self.arrays[name] for name in self.order}, self.x[0]).shape[1]
+        two = {"squared": None, "hinge": [-1.0, 1.0], "binary-cross-entropy": [0.0, 1.0]}
+        self.classes = two.get(self.training["loss"], [float(c) for c in range(outputs)])
 
     def schedule(self):
         """(learning rate, samples) of every step."""
@@ -148,12 +147,12 @@ class Folder:
         places = adversary.get("vulnerable", range(len(self.x)))
 
         def subsets(n):
-            return [chosen for k in range(n + 1) for chosen in combinations(places, k)]
+            return [some for k in range(n + 1) for some in combinations(places, k)]
 
         if adversary["type"] == "removal":
-            return [((), (), chosen) for chosen in subsets(adversary["n"])]
+            return [((), (), some) for some in subsets(adversary["n"])]
         if "n" in adversary:
-            return [(chosen, chosen, ()) for chosen in subsets(adversary["n"])]
+            return [(some, some, ()) for some in subsets(adversary["n"])]
         return [(*pair, ()) for pair in product(subsets(adversary["n_features"]), subsets(adversary["n_labels"]))]
 
     def labels_of(self, sample):
@@ -167,7 +166,8 @@ class Folder:
 
     def choices(self):
         """All that is discrete, the nominal dataset first."""
-        moves = self.adversary.get("eps", 1.0) > 0, self.classes is None and self.adversary.get("nu", 1.0) > 0
+        adversary = self.adversary
+        moves = adversary.get("eps", 1.0) > 0, self.classes is None and adversary.get("nu", 1.0) > 0
         rows = {}
         for moved, relabelled, removed in self.touched():
             masks = torch.zeros(3, len(self.x), dtype=torch.float64)
@@ -177,57 +177,67 @@ class Folder:
                 y = self.y.clone()
                 for place, label in zip(relabelled, labels, strict=True):
                     y[place] = label
-                rows[(*y.flatten().tolist(), *masks.flatten().tolist())] = Datasets(self.x, y, 1.0 - masks[0], *masks[1:])
+                x = self.x
+                if adversary["type"] == "substitution":
+                    low, high, least, most = self.box()
+                    x, y = chosen(masks[1] > 0, x.clamp(low, high), x), chosen(masks[2] > 0, y.clamp(least, most), y)
+                rows[(*y.flatten().tolist(), *masks.flatten().tolist())] = Datasets(x, y, 1.0 - masks[0], *masks[1:])
         return Datasets(*map(torch.stack, zip(*rows.values(), strict=True)))
+
+    def box(self):
+        """Lowest and highest features, then targets, of a substituted sample."""
+        adversary = self.adversary
+        x = [self.arrays.get(f"perturbation_{end}", adversary.get("features", (-FAR, FAR))[k]) for k, end in enumerate(("lower", "upper"))]
+        y = adversary["labels"] if self.classes is None else (0.0, 0.0)
+        return [torch.as_tensor(end, dtype=torch.float64) for end in (*x, *y)]
 
     def corner(self, x_slope, y_slope):
         """The admissible features and targets of touched samples where a linear function with these slopes is largest."""
         adversary = self.adversary
-        if adversary["type"] == "bounded":
-            x = self.x + adversary["eps"] * steepest(x_slope.flatten(2), adversary["p"]).reshape(x_slope.shape)
-            return x, self.y + adversary["nu"] * y_slope.sign()
-        low, high = (
-            torch.as_tensor(self.arrays.get(f"perturbation_{end}", adversary.get("features", (-FAR, FAR))[side]), dtype=torch.float64)
-            for side, end in enumerate(("lower", "upper"))
-        )
-        least, most = (adversary["labels"][end] if self.classes is None else 0.0 for end in (0, -1))
-        return torch.where(x_slope > 0, high, low), torch.where(y_slope > 0, most, least)
+        if adversary["type"] == "substitution":
+            low, high, least, most = self.box()
+            return torch.where(x_slope > 0, high, low), torch.where(y_slope > 0, most, least)
+        x = self.x + adversary["eps"] * steepest(x_slope.flatten(2), adversary["p"]).reshape(x_slope.shape)
+        return x, self.y + adversary["nu"] * y_slope.sign()
 
     def towards(self, data, x_slope, y_slope, step):
         """Move what may move part of the way to the corner."""
         x, y = self.corner(x_slope, y_slope)
-        x_part = step * data.x_moves.reshape(*data.x_moves.shape, *(1,) * (data.x.dim() - 2))
-        y_part = step * data.y_moves.reshape(*data.y_moves.shape, *(1,) * (data.y.dim() - 2))
-        return data._replace(x=data.x + x_part * (x - data.x), y=data.y + y_part * (y - data.y))
+        x_part = step.unsqueeze(1) * data.x_moves
+        y_part = step.unsqueeze(1) * data.y_moves
+        return data._replace(x=data.x + spread(x_part, data.x) * (x - data.x), y=data.y + spread(y_part, data.y) * (y - data.y))
 
-    def hull(self, starts=2, rounds=4, chunk=1024):
+    def hull(self, rounds=100, chunk=1024):
         """What the adversary attains: exactly where nothing moves continuously.
 
-        Elsewhere `rounds` steps of Frank and Wolfe follow every choice, for every parameter up and down, from the nominal features and
-        targets and from `starts` − 1 random corners.
+        Elsewhere every choice is followed for every parameter, up and down: each round goes part of the way to a corner, by turns the one
+        that the gradient points to and a random one, and stays there if the parameter gained.
         """
         choices = self.choices()
         exact = not (choices.x_moves.any() or choices.y_moves.any())
-        if exact:
-            starts, rounds = 1, 0
-        size = self.train(choices[:1]).shape[1]
-        goals = torch.cat([torch.eye(size), -torch.eye(size)]).double() if rounds else torch.zeros(1, size).double()
-        rows = torch.cartesian_prod(torch.arange(len(choices.x)), torch.arange(len(goals)))
-        generator, best, runs = torch.Generator().manual_seed(0), None, 0
-        for part in rows.split(chunk):
-            for start in range(starts):
-                data, goal = choices[part[:, 0]], goals[part[:, 1]]
-                if start:
-                    data = self.towards(data, *(torch.randn(c.shape, generator=generator, dtype=c.dtype) for c in tuple(data)[:2]), 1.0)
-                for k in range(rounds + 1):
-                    data = data._replace(x=data.x.detach().requires_grad_(), y=data.y.detach().requires_grad_())
-                    theta = self.train(data)
-                    best, runs = better(best, theta.detach(), data), runs + len(theta)
-                    if k < rounds:
-                        slopes = torch.autograd.grad((goal * theta).sum(), tuple(data)[:2], materialize_grads=True)
-                        data = self.towards(data, *slopes, 2.0 / (k + 2.0))
+        rounds = 0 if exact else rounds
+        size = self.train(choices.rows([0])).shape[1]
+        goals = torch.zeros(1, size).double() if exact else torch.cat([torch.eye(size), -torch.eye(size)]).double()
+        pairs = torch.cartesian_prod(torch.arange(len(choices.x)), torch.arange(len(goals)))
+        generator, best = torch.Generator().manual_seed(0), None
+        for part in pairs.split(chunk):
+            data, goal = choices.rows(part[:, 0]), goals[part[:, 1]]
+            theta = self.train(data).detach()
+            best = better(best, theta, data)
+            for k in range(rounds):
+                if k % 2:
+                    slopes = [torch.randn(column.shape, generator=generator).double() for column in (data.x, data.y)]
+                else:
+                    free = data._replace(x=data.x.clone().requires_grad_(), y=data.y.clone().requires_grad_())
+                    slopes = torch.autograd.grad((goal * self.train(free)).sum(), (free.x, free.y), materialize_grads=True)
+                shift = 0.5 ** (6.0 * torch.rand(len(goal), generator=generator).double()) if k else torch.ones(len(goal)).double()
+                trial = self.towards(data, *slopes, shift)
+                reached = self.train(trial).detach()
+                best = better(best, reached, trial)
+                gained = (goal * (reached - theta)).sum(dim=1) > 0
+                data, theta = Datasets(*map(partial(chosen, gained), trial, data)), chosen(gained, reached, theta)
         (lower, lowest), (upper, highest) = best
-        return Hull(lower.numpy(), upper.numpy(), lowest, highest, exact, runs)
+        return Hull(lower.numpy(), upper.numpy(), lowest, highest, exact, len(pairs) * (1 + rounds))
 
 
 def steepest(slope, p):
@@ -244,13 +254,21 @@ def better(best, theta, data):
     found = []
     for side, sense in enumerate((-1.0, 1.0)):
         values, rows = (sense * theta).max(dim=0)
-        values, datasets = sense * values, Datasets(*(column.detach() for column in data[rows]))
+        values, datasets = sense * values, Datasets(*(column.detach() for column in data.rows(rows)))
         if best is not None:
             before, old = best[side]
             keep = sense * before >= sense * values
             values = torch.where(keep, before, values)
-            datasets = Datasets(
-                *(torch.where(keep.reshape(-1, *(1,) * (new.dim() - 1)), first, new) for first, new in zip(old, datasets, strict=True))
-            )
+            datasets = Datasets(*map(partial(chosen, keep), old, datasets))
         found.append((values, datasets))
     return found
+
+
+def chosen(where, first, second):
+    """The rows of the first where told, else those of the second."""
+    return torch.where(spread(where, first), first, second)
+
+
+def spread(values, like):
+    """With axes of length 1 behind its own, as many as the other has."""
+    return values.reshape(*values.shape, *(1,) * (like.dim() - values.dim()))
