@@ -8,7 +8,22 @@ import networkx as nx
 import numpy as np
 
 import agtopt
-from agtopt import Add, AvgPool2d, Bounded, Conv2d, Dataset, Dense, Flatten, LeakyReLU, Network, Problem, ReLU, Removal, Substitution, Training
+from agtopt import (
+    Add,
+    AvgPool2d,
+    Bounded,
+    Conv2d,
+    Dataset,
+    Dense,
+    Flatten,
+    LeakyReLU,
+    Network,
+    Problem,
+    ReLU,
+    Removal,
+    Substitution,
+    Training,
+)
 
 ALL_KINDS = (agtopt.LP, agtopt.QCP, agtopt.MILP, agtopt.MIQCP, agtopt.MINLP)
 CURVED = ("binary-cross-entropy", "cross-entropy")
@@ -116,9 +131,7 @@ def adversary_of(cell, problem_classes, n, eps, labels, samples):
         "both": lambda: Bounded(n, eps=eps, **moves),
         "separate": lambda: Bounded(n_features=n, n_labels=1, eps=eps, **moves),
         "removal": lambda: Removal(n),
-        "substitution": lambda: Substitution(
-            n, vulnerable=some, features=(-eps, eps), labels=labels if flips else (-0.1, 0.1)
-        ),
+        "substitution": lambda: Substitution(n, vulnerable=some, features=(-eps, eps), labels=labels if flips else (-0.1, 0.1)),
     }[cell.adversary]()
 
 

@@ -87,9 +87,7 @@ def torch_states(problem, dataset=None):
         tensors[name].requires_grad_(not frozen)
         if not frozen:
             trained.append(name)
-    optimiser = torch.optim.SGD(
-        [tensors[name] for name in trained], lr=1.0, momentum=training.momentum, weight_decay=training.weight_decay
-    )
+    optimiser = torch.optim.SGD([tensors[name] for name in trained], lr=1.0, momentum=training.momentum, weight_decay=training.weight_decay)
 
     def state():
         parts = [tensors[name].detach().numpy().ravel() for name in problem.network.initial]

@@ -1,6 +1,7 @@
 """Sizes, windows, freshness and errors of compiled models."""
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
 
 import agtopt
@@ -8,6 +9,7 @@ from agtopt import Interval, InvalidInputError, KnownBounds, UnsupportedError
 from agtopt.compiler import compile, predicted_size
 from agtopt.semantics.concrete import trajectory
 from tests.instances import COMBINATIONS, KINDS, corrupted, random_problem
+from tests.matrix import ALL_KINDS, CELLS, CURVED, Cell, cell_problem
 
 SIZES = ("binaries", "continuous", "linear", "quadratic")
 
@@ -24,6 +26,36 @@ def test_predicted_size_is_reached_where_nothing_is_decided(depth, loss, reach, 
         assert free == predicted_size(problem, kind, 1), seed
         tight, limit = compile(problem, kind, conditional=False).size, predicted_size(problem, kind)
         assert all(getattr(tight, name) <= getattr(limit, name) for name in SIZES), (seed, tight, limit)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_predicted_size_of_the_matrix(cell):
+    """Likewise for every perturbation model, loss, training feature and layer; clipping and frozen layers decide some entries anyway."""
+    problem = cell_problem(cell)
+    moves = [name in problem.trained or name not in problem.network.initial for name in problem.state]
+    moving = problem.flatten({name: np.full(value.shape, float(m)) for (name, value), m in zip(problem.state.items(), moves, strict=True)})
+    begin = problem.flatten(problem.state)
+    wide = Interval(begin - 50.0 * moving, begin + 50.0 * moving)
+    for shift in range(2):
+        kind = ALL_KINDS[(CELLS.index(cell) + 2 * shift) % len(ALL_KINDS)].with_segments(1 + shift * 3)
+        free, predicted = compile(problem, kind, 1, domain=wide, conditional=False).size, predicted_size(problem, kind, 1)
+        if cell.training not in ("clip", "heavy", "frozen"):
+            assert free == predicted, kind
+        tight, limit = compile(problem, kind, conditional=False).size, predicted_size(problem, kind)
+        for found, most in ((free, predicted), (tight, limit)):
+            assert all(getattr(found, name) <= getattr(most, name) for name in SIZES), (kind, found, most)
+
+
+def test_only_minlp_keeps_functions_and_only_of_the_curved_losses():
+    for loss in ("squared", "hinge", "multi-hinge", *CURVED):
+        problem = cell_problem(Cell("labels", loss, "plain", "rectified", 1, True))
+        degrees = {}
+        for kind in ALL_KINDS:
+            rows = compile(problem, kind).pyomo.component_data_objects(pyo.Constraint, active=True)
+            degrees[kind] = {row.body.polynomial_degree() for row in rows}
+        assert (None in degrees[agtopt.MINLP]) == (loss in CURVED)
+        assert all(None not in degrees[kind] for kind in KINDS)
+        assert degrees[agtopt.LP] | degrees[agtopt.MILP] <= {0, 1}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

@@ -12,6 +12,7 @@ import agtopt
 from agtopt.compiler import compile
 from agtopt.solvers import choose, open_session
 from tests.instances import KINDS, random_problem
+from tests.matrix import Cell, cell_problem
 
 
 def read_by_highs(path):
@@ -76,7 +77,15 @@ def test_names_say_what_they_are(tiny_mlp, tmp_path):
     assert "parameter(2)_dense1_weight(3_0)" in text
 
 
-@pytest.mark.parametrize(("path", "words"), [("m.txt", "'.txt'.*.lp and .mps"), ("nowhere/m.lp", "nowhere"), ("m", "ending")])
+def test_exponentials_go_into_nl_only(tmp_path):
+    model = compile(cell_problem(Cell("labels", "binary-cross-entropy", "plain", "rectified", 1, True)), "MINLP")
+    for ending in ("lp", "mps"):
+        with pytest.raises(agtopt.UnsupportedError, match="exponentials"):
+            model.write(tmp_path / f"m.{ending}")
+    assert model.write(tmp_path / "m.nl").read_text().startswith("g3")
+
+
+@pytest.mark.parametrize(("path", "words"), [("m.txt", "'.txt'.*.lp, .mps, .nl"), ("nowhere/m.lp", "nowhere"), ("m", "ending")])
 def test_a_path_that_cannot_be_written_is_named(problem, path, words, tmp_path):
     with pytest.raises(agtopt.InvalidInputError, match=words):
         compile(problem, "LP").write(tmp_path / path)

@@ -1,12 +1,14 @@
 """admits, sample, count and enumerate describe one and the same set of datasets."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from agtopt import Bounded, Dataset
 from tests.instances import COMBINATIONS, corrupted, random_problem, with_reach
+from tests.matrix import CELLS, Cell, cell_problem
 
 
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS[:6])
@@ -66,3 +68,125 @@ def test_count_of_trivial_and_continuous_models(model, count):
 def test_only_narrows_the_model_to_the_named_samples():
     model = Bounded(3, eps=0.1).only(4)
     assert (model.n, tuple(model.vulnerable), model.eps) == (1, (4,), 0.1)
+
+
+MODELS = list({cell.adversary + cell.loss: cell for cell in CELLS}.values())
+"""One cell for every perturbation model with every loss."""
+
+
+@pytest.mark.parametrize("cell", MODELS, ids=str)
+def test_samples_of_every_model_are_admitted_and_spend_the_budget(cell):
+    problem = cell_problem(cell)
+    model, nominal = problem.perturbation, problem.dataset
+    touchable = model.touchable(problem)
+    drawn = model.sample(problem, 60, np.random.default_rng(0))
+    assert len(drawn) == 60
+    for dataset in drawn:
+        assert model.admits(problem, dataset)
+        changed = np.flatnonzero(dataset.changed(nominal))
+        assert set(changed) <= set(touchable)
+        features = np.any((dataset.features != nominal.features).reshape(5, -1), axis=1).sum()
+        labels = np.any((dataset.labels != nominal.labels).reshape(5, -1), axis=1).sum()
+        if cell.adversary == "separate":
+            assert (features, labels) == (model.n_features, model.n_labels)
+        elif cell.adversary in ("targeted", "substitution"):
+            assert len(changed) <= min(model.n, len(touchable))  # a target may be the class or point that is there already
+        else:
+            assert len(changed) == min(model.n, len(touchable))
+            assert not labels or cell.adversary in ("labels", "both")
+            assert not features or cell.adversary in ("box", "l1", "l2", "both")
+    if cell.adversary in ("box", "l1", "l2"):
+        moves = np.stack([(dataset.features - nominal.features).reshape(5, -1) for dataset in drawn])
+        reach = np.linalg.norm(moves, ord=model.p, axis=-1).max(axis=-1)
+        assert reach.max() <= model.eps * (1 + 1e-12)
+        assert np.isclose(reach, model.eps).sum() >= 30, "half of them at the boundary"
+
+
+@pytest.mark.parametrize("cell", MODELS, ids=str)
+def test_every_finite_model_counts_what_it_enumerates(cell):
+    problem = cell_problem(cell)
+    model = problem.perturbation
+    if cell.adversary in ("removal", "labels", "targeted") and (cell.adversary == "removal" or problem.classes):
+        found = list(model.enumerate(problem))
+        rows = {(tuple(dataset.labels.ravel()), tuple(dataset.presence())) for dataset in found}
+        assert len(rows) == len(found) == model.count(problem) > 1
+        assert not found[0].changed(problem.dataset).any()
+        assert all(model.admits(problem, dataset) for dataset in found)
+        # Whatever is drawn is among them.
+        for dataset in model.sample(problem, 20, np.random.default_rng(1)):
+            assert (tuple(dataset.labels.ravel()), tuple(dataset.presence())) in rows
+    else:
+        assert model.count(problem) == np.inf
+
+
+@pytest.mark.parametrize("cell", MODELS, ids=str)
+def test_one_sample_alone_is_part_of_every_model(cell):
+    problem = cell_problem(cell)
+    for sample in problem.perturbation.touchable(problem):
+        alone = replace(problem, perturbation=problem.perturbation.only(int(sample)))
+        assert alone.perturbation.touchable(alone).tolist() == [sample]
+        for dataset in alone.perturbation.sample(alone, 3, np.random.default_rng(0)):
+            assert problem.perturbation.admits(problem, dataset)
+
+
+def variant(problem, sample, features=None, label=None, present=None):
+    x, y = problem.dataset.features.copy(), problem.dataset.labels.copy()
+    if features is not None:
+        x[sample] += features
+    if label is not None:
+        y[sample] = label
+    return Dataset(x, y, present)
+
+
+@pytest.mark.parametrize(
+    ("p", "inside", "outside"), [(np.inf, [0.1, 0.1], [0.11, 0.0]), (2, [0.06, 0.08], [0.08, 0.08]), (1, [0.04, 0.06], [0.06, 0.06])]
+)
+def test_balls_end_where_their_norm_says(p, inside, outside):
+    base = cell_problem(Cell("box", "hinge", "plain", "linear", 1, False))
+    problem = replace(base, perturbation=Bounded(1, eps=0.1, p=p))
+    model = problem.perturbation
+    assert model.admits(problem, variant(problem, 0, np.array(inside)))
+    assert not model.admits(problem, variant(problem, 0, np.array(outside)))
+    assert not model.admits(problem, variant(problem, [0, 1], np.array(inside)))
+
+
+def test_only_the_named_flips_are_admitted():
+    base = cell_problem(Cell("labels", "cross-entropy", "plain", "linear", 1, True))
+    problem = replace(base, perturbation=Bounded(2, nu=1, q=0, flips=[(0, 2), (1, 0)]))
+    model, labels = problem.perturbation, problem.dataset.labels
+    for sample, target in product(range(5), range(3)):
+        if target != labels[sample]:
+            admitted = model.admits(problem, variant(problem, sample, label=target))
+            assert admitted == ((labels[sample], target) in {(0, 2), (1, 0)})
+    assert set(model.touchable(problem)) == set(np.flatnonzero(labels != 2))
+    assert model.count(problem) == 1 + len(model.touchable(problem)) * (1 + len(model.touchable(problem))) // 2
+
+
+def test_separate_budgets_are_not_exchanged():
+    base = cell_problem(Cell("separate", "hinge", "plain", "linear", 1, False))
+    problem = replace(base, perturbation=Bounded(n_features=1, n_labels=2, eps=0.1, nu=1, q=0))
+    model, labels = problem.perturbation, problem.dataset.labels
+    move = np.full(2, 0.1)
+    both = variant(problem, [0, 1], label=-labels[:2])
+    assert model.admits(problem, both)
+    assert model.admits(problem, Dataset(both.features + move * (np.arange(5) == 4)[:, None], both.labels)), "three samples"
+    assert model.admits(problem, Dataset(both.features + move * (np.arange(5) == 0)[:, None], both.labels)), "one of them both"
+    assert not model.admits(problem, variant(problem, [0, 1], move))
+    assert not model.admits(problem, variant(problem, [0, 1, 2], label=-labels[:3]))
+
+
+def test_removal_changes_nothing_else():
+    problem = cell_problem(Cell("removal", "squared", "plain", "linear", 1, False))
+    model, gone = problem.perturbation, np.arange(5) != 2
+    assert model.admits(problem, variant(problem, 0, present=gone))
+    assert not model.admits(problem, variant(problem, 2, features=0.1, present=gone)), "it would not be seen, but it is no removal"
+    assert not model.admits(problem, variant(problem, 0, features=0.1))
+    assert not model.admits(problem, variant(problem, 0, present=np.arange(5) > 1)), "two samples"
+
+
+def test_a_budget_of_nothing_is_allowed_beside_flips():
+    """A sweep over budgets starts at 0."""
+    problem = cell_problem(Cell("labels", "hinge", "plain", "linear", 1, False))
+    for model in (Bounded(0, nu=1, q=0, flips=[(-1, 1)]), Bounded(n_features=1, n_labels=0, eps=0.1, nu=1, q=0, flips=[(-1, 1)])):
+        idle = replace(problem, perturbation=model)
+        assert not any((dataset.labels != problem.dataset.labels).any() for dataset in model.sample(idle, 5, np.random.default_rng(0)))

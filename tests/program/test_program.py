@@ -10,14 +10,17 @@ from agtopt.problem import Bounded, Layer, Loss, Training
 from agtopt.program import Operations, forward, train
 from agtopt.semantics.concrete import ConcreteOperations, trajectory
 from agtopt.semantics.counting import CountingOperations
-from agtopt.semantics.propagation import BranchIntervals, BudgetedIntervals
+from agtopt.semantics.propagation import BranchIntervals, BudgetedIntervals, CrownBranches, CrownIntervals
 from agtopt.semantics.symbolic import SymbolicOperations
 from tests.instances import random_problem
 
 VERBS = [name for name in vars(Operations) if not name.startswith("_")]
 
 
-@pytest.mark.parametrize("semantics", [ConcreteOperations, BudgetedIntervals, BranchIntervals, SymbolicOperations, CountingOperations])
+@pytest.mark.parametrize(
+    "semantics",
+    [ConcreteOperations, BudgetedIntervals, BranchIntervals, CrownIntervals, CrownBranches, SymbolicOperations, CountingOperations],
+)
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_semantics_has_every_operation(semantics, verb):
     assert callable(getattr(semantics, verb))

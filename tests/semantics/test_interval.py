@@ -6,11 +6,13 @@ import torch
 
 import agtopt
 from agtopt import Dataset, Network, Problem, Training
-from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.arithmetic import Range
+from agtopt.semantics.concrete import state_trajectory, trajectory
 from agtopt.semantics.interval import IntervalOperations
 from agtopt.semantics.propagation import branch_steps, interval_steps
 from tests.instances import COMBINATIONS, corrupted, random_problem
+from tests.matrix import CELLS, cell_problem
+from tests.reference import torch_states
 
 
 def range_of(low, high):
@@ -92,6 +94,18 @@ def test_branches_hold_the_runs_that_touch_one_sample(depth, loss, reach):
         (row,) = np.flatnonzero((touched == moved).all(axis=1))
         for (lower, upper), theta in zip(ends, trajectory(problem, dataset)[1:], strict=True):
             assert np.all((lower[row] <= theta) & (theta <= upper[row]))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_branches_hold_the_runs_of_the_matrix(cell):
+    """State by state, velocities too; every set of touched samples has a branch of its own."""
+    problem = cell_problem(cell, eps=0.1)
+    datasets = [problem.dataset, *corrupted(problem, 10)]
+    touched = np.stack([dataset.changed(problem.dataset) for dataset in datasets])
+    for t, (lower, upper) in enumerate(branch_steps(problem, touched), start=1):
+        for row, dataset in enumerate(datasets):
+            for state in (state_trajectory(problem, dataset)[t], torch_states(problem, dataset)[t]):
+                assert np.all((lower[row] <= state) & (state <= upper[row]))
 
 
 def test_a_window_continues_where_the_run_stood(flips):
