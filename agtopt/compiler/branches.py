@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, combinations, islice
-from math import comb
+from math import comb, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,18 +49,21 @@ def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Int
     classes and for removals of linear models a branch is a single run.
     """
     samples, budget = problem.perturbation.touchable(problem), problem.perturbation.budget
-    entries = max(len(batch) for batch in problem.schedule) * problem.network.size
+    widest = max(problem.network.size, *map(prod, problem.network.shapes.values()))
+    entries = max(len(batch) for batch in problem.schedule) * widest
     count = sum(comb(len(samples), k) for k in range(min(budget, len(samples)) + 1))
-    if not len(samples) or (budget > 1 and count * entries * (stop - start) > MOST_WORK):
+    if not len(samples) or count * entries * (stop - start) > MOST_WORK:
         return NOTHING
-    step = count if budget == 1 else max(1, CHUNK // entries)
     first, hull = 0, _Extremes(stop - start, problem.state_size)
-    for touched in _branches(samples, budget, len(problem.dataset), step):
+    ends: list[tuple[Array, Array]] = []
+    for touched in _branches(samples, budget, len(problem.dataset), max(1, CHUNK // entries)):
         lower, upper = (np.stack(column) for column in zip(*branch_steps(problem, touched, start, domain, stop), strict=True))
         if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
             return NOTHING
         hull.include(lower, upper, first)
         first += len(touched)
+        if budget == 1:
+            ends.append((lower, upper))
     for t in range(start, stop):
         low, high = (problem.unflatten(outward(ends[t - start], sense)) for ends, sense in ((hull.lower, -1), (hull.upper, 1)))
         for tensor in problem.state:
@@ -68,7 +71,9 @@ def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Int
     numbers = np.unique(np.stack([hull.lowest, hull.highest])[..., : problem.network.size])
     wanted = set(numbers.tolist())
     extreme = tuple(chosen for number, chosen in enumerate(_sets(samples, budget)) if number in wanted)
-    return Branches(BranchBounds(samples, lower, upper) if budget == 1 else NOTHING.bounds, extreme)
+    if budget > 1:
+        return Branches(NOTHING.bounds, extreme)
+    return Branches(BranchBounds(samples, *(np.concatenate(column, axis=1) for column in zip(*ends, strict=True))), extreme)
 
 
 class _Extremes:

@@ -7,6 +7,7 @@ import pytest
 
 import agtopt
 from agtopt import Bounded, InvalidInputError, MissingFileError, Run
+from agtopt.compiler import branches
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import KnownBounds
 from agtopt.semantics.propagation import initial_domain
@@ -104,6 +105,31 @@ def test_branches_are_the_enumerated_hull_of_linear_models(n, what):
     assert {row.status for row in reach.rows} == {"attained"}
     assert learned.extreme
     assert all(len(chosen) <= n for chosen in learned.extreme)
+
+
+def test_chunks_of_branches_change_nothing(monkeypatch):
+    problem = random_problem(5, 2, "squared", "both", samples=6, steps=2, n=1)
+    found = []
+    for chunk in (2**21, 1):
+        monkeypatch.setattr(branches, "CHUNK", chunk)
+        known = KnownBounds()
+        found.append((learn_branches(problem, known, 0, initial_domain(problem), problem.steps), known))
+    (first, one), (second, other) = found
+    np.testing.assert_array_equal(first.bounds.samples, second.bounds.samples)
+    np.testing.assert_allclose(first.bounds.lower, second.bounds.lower, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(first.bounds.upper, second.bounds.upper, rtol=0, atol=1e-12)
+    for address in one:
+        np.testing.assert_allclose(one.get(address), other.get(address), rtol=0, atol=1e-12)
+
+
+def test_too_many_branches_are_left_to_the_solver(monkeypatch):
+    problem = random_problem(5, 1, "hinge", "flips", samples=6, steps=2, n=1)
+    monkeypatch.setattr(branches, "MOST_WORK", 10)
+    known = KnownBounds()
+    learned = learn_branches(problem, known, 0, initial_domain(problem), problem.steps)
+    assert (len(learned.bounds.samples), learned.extreme, list(known)) == (0, (), [])
+    inner = agtopt.attack(problem).domain
+    assert agtopt.bound(problem, "LP").domain.contains(np.stack([inner.lower, inner.upper]), 1e-7)
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """The fixed-input oracle: with every choice of the adversary fixed, each model is plain SGD."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 import agtopt
+from agtopt import Bounded, Dataset, Dense, Network, Problem, Training
 from agtopt.compiler import compile
 from agtopt.solvers import choose, highs, open_session, scip
 from tests.instances import COMBINATIONS, KINDS, corrupted, random_problem, torch_sgd
@@ -69,6 +72,19 @@ def test_milp_without_products_returns_torch_sgd_when_the_data_is_fixed(loss, re
         expected = torch_sgd(problem, dataset)[-1]
         for ends in solved(model, "highs"):
             np.testing.assert_allclose(ends, expected, rtol=0, atol=1e-7, err_msg=f"seed {seed}")
+
+
+@pytest.mark.parametrize("conditional", [True, False], ids=["cuts", "plain"])
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_features_and_label_of_one_sample_may_move_further_than_the_sum_of_both(kind, conditional):
+    """∂L/∂w = 2 (w x + b − y) x: a larger x makes a change of y count for more, and the cuts of separate budgets must let it."""
+    network = Network.chain([Dense(1, 1)], (1,), [[[0.5]], [0.1]])
+    data = Dataset([[1.0], [-0.5]], [0.3, 0.2])
+    model = Bounded(n_features=1, n_labels=1, eps=0.5, nu=0.5, vulnerable=[0])
+    problem = Problem(network, data, model, Training("squared", epochs=2, learning_rate=0.2))
+    compiled = compile(problem, kind, conditional=conditional)
+    for dx, dy in product((-0.5, 0.0, 0.5), repeat=2):
+        assert compiled.replay_error(Dataset([[1.0 + dx], [-0.5]], [0.3 + dy, 0.2])) <= 1e-9, (dx, dy)
 
 
 def test_fix_refuses_data_beyond_the_budget_and_unfix_frees_it(flips):

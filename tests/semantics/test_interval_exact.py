@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from agtopt.problem import Bounded, Dataset, Network, Problem, Training
 from agtopt.problem.layers import Patches
 from agtopt.semantics import arithmetic
+from agtopt.semantics.adversary import touched_features, touched_labels
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.interval import IntervalOperations
 from tests.semantics.exact import CASES, assert_encloses, exact, numbers, tensor_range
@@ -111,6 +113,21 @@ def test_update_of_a_diverged_interval_is_the_whole_line(ops, value):
     wild = Range(torch.tensor([value]), torch.tensor([value]))
     found = ops.update([(0.0, wild), (-0.5, wild), (1.0, one)], "w")
     assert (found.lower.item(), found.upper.item()) == (-np.inf, np.inf)
+
+
+def test_the_box_of_a_touched_sample_holds_the_exact_one():
+    """x ± ε and y ± ν are rounded too."""
+    rng = np.random.default_rng(0)
+    features, labels = numbers(rng, (CASES, 3), 3), numbers(rng, (CASES,), 3)
+    problem = Problem(Network.dense([3, 1]), Dataset(features, labels), Bounded(1, eps=0.1, nu=0.3), Training("squared"))
+    everyone = np.ones(CASES, dtype=bool)
+    for reach, found, nominal in (
+        (0.1, touched_features(problem, features, everyone), features),
+        (0.3, touched_labels(problem, labels[:, np.newaxis], everyone), labels[:, np.newaxis]),
+    ):
+        exact_ends = exact(Range(*[torch.from_numpy(np.array(nominal))] * 2))
+        low, high = ({k: value + sign * Fraction(reach) for k, value in end.items()} for sign, end in zip((-1, 1), exact_ends, strict=True))
+        assert_encloses(found, low, high)
 
 
 PATCHES = [
