@@ -26,9 +26,8 @@ COMMON: dict[str, Any] = {
     "parallel/maxnthreads": 1,
     "lp/threads": 1,
 }
-"""Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4 too tight. Nonlinear rows propagate
-widened bounds: where a row left no room, propagation cut off a point that satisfies it. Nothing is aggregated: bounds that leave no room
-then met only up to rounding, and a model whose data is fixed at a corner was infeasible (S9; docs/decisions.md)."""
+"""Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4 too tight. Nothing is aggregated: bounds
+that leave no room then met only up to rounding, and a model whose data is fixed at a corner was infeasible (S9; docs/decisions.md)."""
 
 TREE: dict[str, Any] = {
     "numerics/boundstreps": 1e-4,

@@ -79,7 +79,7 @@ def test_a_fixed_variable_is_a_number_in_an_exponential_too(loss):
     for sign in (1.0, -1.0):
         model.minimise(sign * np.eye(problem.network.size)[0])
         bound = sign * open_session(SOLVERS["scip"], model.pyomo).solve().bound
-        assert bound == pytest.approx(torch_sgd(problem, dataset)[-1, 0], abs=1e-6)
+        assert bound == pytest.approx(torch_sgd(problem, dataset)[-1, 0], abs=1e-5)
 
 
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kind in TAKES if kind.binaries])
