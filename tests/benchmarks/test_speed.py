@@ -21,6 +21,15 @@ def moons():
     return agtopt.load(Path(__file__).parents[2] / "models" / "half-moons")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def only_own_garbage():
+    """What other tests left behind is not collected again at every round."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def seconds(action, rounds=5):
     """Median seconds of an action, with the garbage of the round before it collected."""
     times = []

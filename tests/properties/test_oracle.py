@@ -25,7 +25,8 @@ def no_gap(monkeypatch):
 @pytest.mark.parametrize("conditional", [True, False], ids=["cuts", "plain"])
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
 def test_replay_of_admissible_data_satisfies_every_row(depth, loss, reach, conditional):
-    for seed in SEEDS:
+    # Cuts come on top of the plain rows, so those need fewer problems of their own.
+    for seed in SEEDS if conditional else SEEDS[:5]:
         problem = random_problem(seed, depth, loss, reach)
         for kind in KINDS:
             model = compile(problem, kind, conditional=conditional)
