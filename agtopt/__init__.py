@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from agtopt.domains import Interval, KnownBounds
+from agtopt.domains import Interval, KnownBounds, Polytope
 from agtopt.errors import (
     AgtoptError,
     InfeasibleError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agtopt.attacks import Attack, attack
     from agtopt.certificates import PointCertificates, certify
     from agtopt.compiler import CompiledModel, compile
-    from agtopt.drivers import Reach, Run, bound, processes
+    from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
     from agtopt.readers import load, save
     from agtopt.report import Comparison, compare
 
@@ -49,9 +49,13 @@ _LATER = {
     "certify": "agtopt.certificates",
     "CompiledModel": "agtopt.compiler",
     "compile": "agtopt.compiler",
+    "OBBT": "agtopt.drivers",
     "Reach": "agtopt.drivers",
     "Run": "agtopt.drivers",
+    "Settings": "agtopt.drivers",
     "bound": "agtopt.drivers",
+    "bound_parts": "agtopt.drivers",
+    "bound_samplewise": "agtopt.drivers",
     "processes": "agtopt.drivers",
     "load": "agtopt.readers",
     "save": "agtopt.readers",
@@ -77,6 +81,7 @@ __all__ = [
     "MILP",
     "MINLP",
     "MIQCP",
+    "OBBT",
     "QCP",
     "Add",
     "AgtoptError",
@@ -97,11 +102,13 @@ __all__ = [
     "MissingFileError",
     "Network",
     "PointCertificates",
+    "Polytope",
     "Problem",
     "ReLU",
     "Reach",
     "Removal",
     "Run",
+    "Settings",
     "SolverUnavailableError",
     "SoundnessError",
     "Substitution",
@@ -109,6 +116,8 @@ __all__ = [
     "UnsupportedError",
     "attack",
     "bound",
+    "bound_parts",
+    "bound_samplewise",
     "certify",
     "compare",
     "compile",

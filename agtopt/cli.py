@@ -16,13 +16,13 @@ from rich.table import Table
 
 from agtopt.certificates import certify as certify_points
 from agtopt.compiler import compile, predicted_size
+from agtopt.drivers import OBBT, processes
 from agtopt.drivers import bound as bound_parameters
-from agtopt.drivers import processes
 from agtopt.errors import AgtoptError, InvalidInputError, MissingFileError
 from agtopt.kinds import KINDS, Formulation
 from agtopt.readers import load, read_arrays
 from agtopt.report import compare as compare_methods
-from agtopt.solvers import describe_solvers
+from agtopt.solvers import PROVED, TOLERANCE, describe_solvers
 
 app = typer.Typer(
     help="How far can anyone who tampers with the training data push the trained model?",
@@ -38,6 +38,7 @@ Window = Annotated[int | None, typer.Option(help="Steps per model; the full hori
 SolverName = Annotated[str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")]
 Conditional = Annotated[bool, typer.Option(help="Whether cuts tie quantities to the adversary's selectors.")]
+Tightening = Annotated[int, typer.Option(min=0, help="Solves per model that tighten undecided pre-activations first (OBBT).")]
 Workers = Annotated[int, typer.Option(help="Processes that solve side by side.", min=1)]
 
 
@@ -70,6 +71,10 @@ def _show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
         frame.to_csv(output, index=False)
 
 
+def _obbt(solves: int) -> OBBT | None:
+    return OBBT(solves) if solves else None
+
+
 @app.command()
 def bound(
     folder: Folder,
@@ -79,16 +84,32 @@ def bound(
     solver: SolverName = None,
     time_limit: TimeLimit = None,
     conditional: Conditional = True,
+    obbt: Tightening = 0,
+    proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
     """Bound every parameter that training can reach."""
     problem = load(folder)
     with _processes(workers) as pool:
-        reach = bound_parameters(problem, kind, window, stride, solver, time_limit, conditional, executor=pool, progress=True)
-    frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": reach.domain.lower, "upper": reach.domain.upper})
+        reach = bound_parameters(
+            problem,
+            kind,
+            window,
+            stride,
+            solver,
+            time_limit,
+            conditional,
+            obbt=_obbt(obbt),
+            rigour=TOLERANCE if proofs is None else PROVED,
+            proofs=proofs,
+            executor=pool,
+            progress=True,
+        )
+    box = reach.steps[-1]
+    frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})
     _show(frame, problem.describe(), output)
-    console.print(f"{reach.method}: width {reach.domain.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
+    console.print(f"{reach.method}: width {box.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
 
 
 @app.command()
@@ -99,6 +120,7 @@ def compare(
     solver: SolverName = None,
     time_limit: TimeLimit = 10.0,
     conditional: Conditional = True,
+    obbt: Tightening = 0,
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
@@ -113,6 +135,7 @@ def compare(
             solver,
             time_limit,
             conditional,
+            _obbt(obbt),
             pool,
             progress=True,
         )

@@ -36,6 +36,9 @@ BOUND_MARGIN = 1e-6
 domain, a big-M or decides an indicator (S9). For a bound proved from LP duals (S5) it is not needed for that bound
 but protects the indicators decided with it."""
 
+LARGEST_BIG_M = 1e9
+"""Intervals beyond this get no model: rows with such numbers lose what `BOUND_MARGIN` protects, and solvers refuse or misread them."""
+
 SMALLEST_COEFFICIENT = 1e-9
 """Coefficients of cuts below this are left out: solvers ignore them silently (HiGHS: small_matrix_value)."""
 

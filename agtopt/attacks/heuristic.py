@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agtopt.attacks.gradient import axis_directions, gradient_attack
+from agtopt.attacks.greedy import WORK, greedy_attack, worthwhile_runs
 from agtopt.attacks.runs import Attack, summarised
 from agtopt.problem import Datasets, Problem
 
@@ -35,10 +36,11 @@ def sampled_attack(problem: Problem, runs: int = 256, seed: int = 0) -> Attack:
 
 
 def heuristic_attack(problem: Problem, seed: int = 0) -> Attack:
-    """`sampled_attack`, and `gradient_attack` on both ends of as many parameters as can be attacked in some seconds."""
+    """`sampled_attack`, and `gradient_attack` and `greedy_attack` on both ends of as many parameters as each can attack in some seconds."""
     sampled = sampled_attack(problem, seed=seed)
     climbed = gradient_attack(problem, axis_directions(problem, MOST_TRAINING))
-    return summarised(problem, sampled.datasets.joined(climbed), exact=False)
+    greedy = greedy_attack(problem, axis_directions(problem, WORK, worthwhile_runs(problem)), WORK)
+    return summarised(problem, sampled.datasets.joined(climbed, greedy), exact=False)
 
 
 def extended_attack(attack: Attack, chosen: Sequence[tuple[int, ...]], seed: int = 0) -> Attack:

@@ -1,7 +1,7 @@
 """Compile a window of training steps into a Pyomo model."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +15,18 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from agtopt.compiler.branches import learn_branches
 from agtopt.compiler.export import write_model
 from agtopt.compiler.size import Size, counted_size
-from agtopt.domains import Interval, KnownBounds
+from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
+from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
-from agtopt.formulation.affine import Affine
+from agtopt.formulation.affine import Affine, Site
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.choices import chosen_values
 from agtopt.semantics.concrete import state_trajectory
 from agtopt.semantics.propagation import initial_domain
+from agtopt.semantics.quantity import Quantity
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
+from agtopt.tolerances import outward
 
 
 @dataclass(eq=False)
@@ -60,15 +63,36 @@ class CompiledModel:
         """Whether a product is kept: only a solver that proves bounds of nonconvex models may take it."""
         return self.size.quadratic > 0
 
-    def minimise(self, direction: ArrayLike) -> None:
-        """Set the objective to min direction · θ_stop.
+    @property
+    def quantities(self) -> Mapping[Address, Quantity]:
+        """Pre-activations, errors and descent directions by (step, name), e.g. ``(3, "forward.dense1")``, each with its interval."""
+        return self._operations.named
+
+    @property
+    def decisive(self) -> bool:
+        """Whether the binaries of the adversary decide the whole run: training starts from a point and every choice is discrete."""
+        start = self.pyomo.parameter[self.start].component_data_objects(pyo.Var)
+        choices = self.pyomo.data.component_data_objects(pyo.Var)
+        return next(start, None) is None and all(variable.is_binary() for variable in choices)
+
+    def minimise(self, direction: ArrayLike, address: Address | None = None) -> None:
+        """Set the objective to min direction · θ_stop, or min direction · quantity.
 
         Parameters
         ----------
-        direction : array_like, shape (p,)
+        direction : array_like, shape (p,) or as many as the quantity has entries
+        address : tuple, optional
+            One of `quantities`; the final parameters by default.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such quantity, or the direction has another shape.
         """
         weights = np.asarray(direction, dtype=np.float64)
-        theta = self._theta
+        if address is not None and address not in self.quantities:
+            raise InvalidInputError(f"address: {address!r} is not in the model; it has {sorted(self.quantities)}")
+        theta = self._theta if address is None else self.quantities[address].affine.reshape(-1)
         if weights.shape != theta.shape:
             raise InvalidInputError(f"direction: shape {weights.shape} does not fit; it must be {theta.shape}")
         (expression,) = (theta * weights).total(1)[np.newaxis].expressions()
@@ -172,7 +196,7 @@ def compile(
     kind: str | Formulation,
     start: int = 0,
     stop: int | None = None,
-    domain: Interval | None = None,
+    domain: Interval | Polytope | None = None,
     known: KnownBounds | None = None,
     conditional: bool = True,
     branches: BranchBounds | None = None,
@@ -186,9 +210,9 @@ def compile(
         LP, QCP, MILP, MIQCP or MINLP.
     start, stop : int
         The window; the whole horizon by default.
-    domain : Interval, optional
+    domain : Interval or Polytope, optional
         Valid domain of the state at `start` (`Problem.flatten`: the parameters, then with momentum the velocities); the initial one by
-        default, and needed for a later start.
+        default, and needed for a later start. Intervals follow from the box of a polytope, whose rows become constraints.
     known : KnownBounds, optional
         Bounds that are known to hold; those found on the way are added to it.
     conditional : bool
@@ -221,15 +245,20 @@ def compile(
     if len(domain) != problem.state_size:
         raise InvalidInputError(f"domain: {len(domain)} entries do not fit; the state of a step has {problem.state_size}")
     store = KnownBounds() if known is None else known
+    box = domain if isinstance(domain, Interval) else domain.box or interval_hull(domain)
     if branches is None:
-        branches = learn_branches(problem, store, start, domain, last).bounds if conditional else BranchBounds.nothing()
+        branches = learn_branches(problem, store, start, box, last).bounds if conditional else BranchBounds.nothing()
     model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
-        written = list(write_steps(ops, start, last, domain))
+        written = list(write_steps(ops, start, last, box))
+        states, boxes = [list(column) for column in zip(*written, strict=True)]
+        if isinstance(domain, Polytope):
+            _constrain(Site(model.parameter[start], "polytope"), states[0], domain)
+    compiled = CompiledModel(problem, formulation, start, last, model, boxes, states, ops)
+    if compiled.decisive:
         _prioritise(model, ops)
-    states, boxes = [list(column) for column in zip(*written, strict=True)]
-    return CompiledModel(problem, formulation, start, last, model, boxes, states, ops)
+    return compiled
 
 
 def _excess(value: float, lower: float | None, upper: float | None) -> float:
@@ -238,8 +267,15 @@ def _excess(value: float, lower: float | None, upper: float | None) -> float:
     return max(below, above, 0.0)
 
 
+def _constrain(site: Site, state: Affine, polytope: Polytope) -> None:
+    """The rows of a start domain, with room for a solver (S9)."""
+    body = (state * polytope.directions).total(1)
+    for suffix, side, ends, sense in (("_above", "lower", polytope.lower, -1), ("_below", "upper", polytope.upper, 1)):
+        site.rows(suffix, body, body.varies & np.isfinite(ends), **{side: outward(ends, sense)})
+
+
 def _prioritise(model: Any, ops: SymbolicOperations) -> None:
-    # Pyomo's own way to tell a solver what to branch on first: the selectors decide everything else.
+    # Pyomo's own way to tell a solver what to branch on first.
     model.priority = pyo.Suffix(direction=pyo.Suffix.LOCAL)
     for selectors in ops.choices.deciding:
         for variable in selectors.variables[selectors.coefficients != 0.0]:

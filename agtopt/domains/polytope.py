@@ -161,17 +161,17 @@ def interval_hull(polytope: Polytope) -> Interval:
     return Interval(program.lower, program.upper)
 
 
-def minimum(polytope: Polytope, direction: ArrayLike) -> float:
-    """A rigorous lower bound of direction · θ over the polytope, for a direction of shape (p,); see `minima`."""
-    return float(minima(polytope, np.asarray(direction, dtype=np.float64)[None])[0])
+def minimum(domain: Interval | Polytope, direction: ArrayLike) -> float:
+    """A rigorous lower bound of direction · θ over a domain, for a direction of shape (p,); see `minima`."""
+    return float(minima(domain, np.asarray(direction, dtype=np.float64)[None])[0])
 
 
-def minima(polytope: Polytope, directions: ArrayLike) -> Array:
-    """Rigorous lower bounds of directions · θ over the polytope (S5).
+def minima(domain: Interval | Polytope, directions: ArrayLike) -> Array:
+    """Rigorous lower bounds of directions · θ over a domain (S5).
 
     Parameters
     ----------
-    polytope : Polytope
+    domain : Interval or Polytope
     directions : array_like, shape (n, p)
         Finite. One that is a row of the polytope, up to its sign, is never bounded worse than that row.
 
@@ -186,9 +186,12 @@ def minima(polytope: Polytope, directions: ArrayLike) -> Array:
         If the directions are not finite or have another shape.
     """
     costs = np.asarray(directions, dtype=np.float64)
-    if costs.ndim != 2 or costs.shape[1] != len(polytope) or not np.isfinite(costs).all():
-        raise InvalidInputError(f"minimum: directions of shape {costs.shape} are not allowed; they must be finite, (n, {len(polytope)})")
-    program, known = polytope.program().bounded(), own_sides(polytope, costs)
+    if costs.ndim != 2 or costs.shape[1] != len(domain) or not np.isfinite(costs).all():
+        raise InvalidInputError(f"minimum: directions of shape {costs.shape} are not allowed; they must be finite, (n, {len(domain)})")
+    if isinstance(domain, Interval):
+        alone = LinearProgram(np.zeros((0, len(domain))), np.zeros(0), np.zeros(0), domain.lower, domain.upper)
+        return np.array([alone.proved(cost, np.zeros(0)) for cost in costs])
+    program, known = domain.program().bounded(), own_sides(domain, costs)
     return np.array([max(program.minimum(cost), side) for cost, side in zip(costs, known, strict=True)])
 
 

@@ -2,7 +2,11 @@
 
 from agtopt.drivers.execute import processes
 from agtopt.drivers.horizon import bound
+from agtopt.drivers.parts import bound_parts
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import Run
+from agtopt.drivers.samplewise import bound_samplewise
+from agtopt.drivers.settings import Settings
+from agtopt.drivers.tighten import OBBT
 
-__all__ = ["Reach", "Run", "bound", "processes"]
+__all__ = ["OBBT", "Reach", "Run", "Settings", "bound", "bound_parts", "bound_samplewise", "processes"]

@@ -1,10 +1,20 @@
-"""Executors for the solves of a step: any of PEP 3148, and worker processes that outlive a crash."""
+"""Executors for the solves of a step: any of PEP 3148, and worker processes that outlive a crash.
+
+dask: ``executor=Client(address).get_executor()``; workers of one thread each, with their nannies (``dask worker --nthreads 1 …``).
+MPI: ``with MPIPoolExecutor() as pool:`` of mpi4py.futures, in a script that ``mpiexec -n 9 python -m mpi4py.futures script.py`` starts.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from multiprocessing import get_context
-from typing import Any, TypeVar
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
+from os import getpid
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+from warnings import warn
+from weakref import WeakKeyDictionary
 
 from agtopt.errors import AgtoptError
 from agtopt.problem.checks import whole
@@ -14,8 +24,32 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Workers(Executor):
-    """Worker processes on this machine, one thread each; when one dies, new ones take its place.
+class _Spawning(SpawnContext):
+    """Starts processes afresh, and remembers the last of them."""
+
+    process: SpawnProcess | None = None
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802  (Python's name)
+        self.process = SpawnProcess(*args, **kwargs)
+        return self.process
+
+
+class _Worker(ProcessPoolExecutor):
+    """A pool of one process, which can be killed."""
+
+    def __init__(self) -> None:
+        self._spawning = _Spawning()
+        super().__init__(1, mp_context=self._spawning, initializer=use_one_thread)
+
+    def kill(self) -> None:
+        if self._spawning.process is not None:
+            self._spawning.process.kill()
+
+
+class Workers(ThreadPoolExecutor):
+    """Worker processes on this machine, one thread each; one that dies costs the call it was at, and another takes its place.
+
+    They start at once, side by side with what comes before their first call: importing takes longer than many a solve.
 
     Parameters
     ----------
@@ -25,21 +59,49 @@ class Workers(Executor):
 
     def __init__(self, workers: int) -> None:
         self.workers = whole("workers", workers, 1)
-        self._pool = self._opened()
-
-    def _opened(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=use_one_thread)
+        super().__init__(self.workers)
+        self._turn = Lock()
+        self._places: WeakKeyDictionary[Future[Any], list[_Worker]] = WeakKeyDictionary()
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for _ in range(self.workers):
+            worker = _Worker()
+            worker.submit(getpid)
+            self._idle.put(worker)
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        place: list[_Worker] = []
+        future = super().submit(self._remotely, place, fn, args, kwargs)
+        self._places[future] = place
+        return future
+
+    def _remotely(self, place: list[_Worker], fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """In one of as many threads as there are workers: hand the call to an idle one and wait."""
+        worker = self._idle.get()
+        with self._turn:
+            place.append(worker)
         try:
-            return self._pool.submit(fn, *args, **kwargs)
+            return worker.submit(fn, *args, **kwargs).result()
         except BrokenExecutor:
-            self._pool.shutdown(wait=False)
-            self._pool = self._opened()
-            return self._pool.submit(fn, *args, **kwargs)
+            worker = _Worker()
+            raise
+        finally:
+            with self._turn:
+                place.clear()
+            self._idle.put(worker)
+
+    def give_up(self, future: Future[Any]) -> None:
+        """Cancel a call; if it runs, kill the worker that runs it."""
+        if not future.cancel():
+            with self._turn:
+                for worker in self._places.get(future, ()):
+                    worker.kill()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            workers = [self._idle.get() for _ in range(self._idle.qsize())]
+            with ThreadPoolExecutor(self.workers) as threads:
+                list(threads.map(ProcessPoolExecutor.shutdown, workers))
 
 
 def processes(workers: int) -> Workers:
@@ -58,13 +120,37 @@ def processes(workers: int) -> Workers:
     return Workers(workers)
 
 
+class _Attempt(Generic[T, R]):
+    """A call with a name of its own.
+
+    dask takes calls that look alike for one and the same: it would answer the second attempt with the failure of the first.
+    """
+
+    def __init__(self, run: Callable[[T], R], task: T) -> None:
+        self.run, self.task, self.name = run, task, uuid4().hex
+
+    def __dask_tokenize__(self) -> str:
+        return self.name
+
+
+def _attempt(attempt: _Attempt[T, R]) -> R:
+    return attempt.run(attempt.task)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why an attempt gave no result."""
+
+    reason: str
+
+
 def completed(
     executor: Executor, run: Callable[[T], R], tasks: Sequence[T], lost: Callable[[T], R], patience: float | None
 ) -> Iterator[tuple[T, R]]:
     """Run tasks side by side and hand them over as they end.
 
-    A task whose worker dies is tried once more, alone, so that it takes no others with it; a task that fails again, or that has not ended
-    when no task ended for `patience` seconds, costs itself only.
+    A task that fails is tried once more, alone, so that it takes no others with it; one that fails again is lost, with a warning. When no
+    task ended for `patience` seconds, those that run are lost; where the executor does not say which these are, as dask, all that are left.
 
     Parameters
     ----------
@@ -82,32 +168,90 @@ def completed(
     AgtoptError
         What a task raised itself.
     """
-    futures = {executor.submit(run, task): task for task in tasks}
     failed: list[T] = []
-    pending = set(futures)
+    failures: list[_Failure] = []
+    waiting: dict[Future[R], T] = {}
     try:
-        while pending:
-            ended, pending = wait(pending, patience, return_when="FIRST_COMPLETED")
-            if not ended:
-                break
-            for future in ended:
-                if isinstance(future.exception(), AgtoptError) or future.exception() is None:
-                    yield futures[future], future.result()
+        for task in tasks:
+            waiting[_submitted(executor, run, task)] = task
+        while waiting:
+            ended = _ended(waiting, patience)
+            for task, outcome in ended:
+                if isinstance(outcome, _Failure):
+                    failed.append(task)
                 else:
-                    failed.append(futures[future])
+                    yield task, outcome
+            if not ended:
+                for future in [future for future in waiting if future.running()] or list(waiting):
+                    task = waiting.pop(future)
+                    _give_up(executor, future)
+                    failures.append(_Failure(f"no sign of life for {patience:g} s"))
+                    yield task, lost(task)
         for task in failed:
-            yield task, _once_more(executor, run, task, lost, patience)
-        for future in pending:
-            yield futures[future], lost(futures[future])
+            outcome = _alone(executor, run, task, patience)
+            if isinstance(outcome, _Failure):
+                failures.append(outcome)
+                yield task, lost(task)
+            else:
+                yield task, outcome
     finally:
-        for future in futures:
-            future.cancel()
+        for future in waiting:
+            _give_up(executor, future)
+    if failures:
+        warn(f"{len(failures)} of {len(tasks)} tasks gave no result and are lost; the last one: {failures[-1].reason}", stacklevel=2)
 
 
-def _once_more(executor: Executor, run: Callable[[T], R], task: T, lost: Callable[[T], R], patience: float | None) -> R:
+def _ended(waiting: dict[Future[R], T], patience: float | None) -> list[tuple[T, R | _Failure]]:
+    """Take what has ended out of those that wait.
+
+    No future that has ended is held any longer: what is held and lay on a worker that dies, dask computes again.
+    """
+    return [(waiting.pop(future), _outcome(future)) for future in wait(waiting, patience, "FIRST_COMPLETED").done]
+
+
+def _alone(executor: Executor, run: Callable[[T], R], task: T, patience: float | None) -> R | _Failure:
     try:
-        return executor.submit(run, task).result(patience)
-    except AgtoptError:
-        raise
-    except (FutureTimeoutError, RuntimeError, OSError, ValueError, TypeError):
-        return lost(task)
+        future = _submitted(executor, run, task)
+    except Exception as error:
+        return _failure(error)
+    try:
+        outcome: R | _Failure = _outcome(future, patience)
+        return outcome
+    finally:
+        _give_up(executor, future)
+
+
+def _submitted(executor: Executor, run: Callable[[T], R], task: T) -> Future[R]:
+    try:
+        return executor.submit(_attempt, _Attempt(run, task))
+    except BrokenExecutor as error:
+        future: Future[R] = Future()
+        future.set_exception(error)
+        return future
+
+
+def _outcome(future: Future[R], patience: float | None = 0.0) -> R | _Failure:
+    # What agtopt raises on purpose says something of the problem, and Ctrl-C is for the whole run. Every other exception costs its task
+    # only, whatever its class: each executor has its own for a worker that died (BrokenProcessPool, KilledWorker of dask, which is a bare
+    # Exception, a cancelled future where the cluster is gone, exit statuses), a worker without memory raises what it can, and the bound
+    # that was known before holds all the same (S1). So that no fault of a program hides here, `completed` warns of what it was.
+    try:
+        error = future.exception(patience)
+    except (CancelledError, TimeoutError) as cause:
+        error = cause
+    if error is None:
+        return future.result()
+    if isinstance(error, (AgtoptError, KeyboardInterrupt)):
+        raise error
+    return _failure(error)
+
+
+def _failure(error: BaseException) -> _Failure:
+    return _Failure(f"{type(error).__name__}: {error}")
+
+
+def _give_up(executor: Executor, future: Future[Any]) -> None:
+    if isinstance(executor, Workers):
+        executor.give_up(future)
+    else:
+        future.cancel()

@@ -1,15 +1,20 @@
-"""Full and rolling horizons to an interval domain."""
+"""Full and rolling horizons to an interval or polytope domain."""
 
 from concurrent.futures import Executor
+from pathlib import Path
 from time import perf_counter
 
+from agtopt.domains import Polytope
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import Run
+from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
+from agtopt.drivers.tighten import OBBT
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.semantics.propagation import initial_domain, interval_steps
+from agtopt.solvers import TOLERANCE
 
 
 def bound(
@@ -21,6 +26,10 @@ def bound(
     time_limit: float | None = None,
     conditional: bool = True,
     tighten: bool = True,
+    domain: Polytope | None = None,
+    obbt: OBBT | None = None,
+    rigour: str = TOLERANCE,
+    proofs: str | Path | None = None,
     executor: Executor | None = None,
     progress: bool = False,
 ) -> Reach:
@@ -36,8 +45,8 @@ def bound(
     stride : int or None
         Steps from one window to the next, at most `window`, which is the default.
     solver : str or None
-        ``"highs"``, ``"scip"``, ``"gurobi"`` or an interface of Pyomo's ``contrib.solver``; by default HiGHS for linear programs and
-        SCIP for all other models.
+        ``"highs"``, ``"scip"``, ``"gurobi"``, ``"proof"`` or an interface of Pyomo's ``contrib.solver``; by default SCIP where products
+        are kept or the adversary's selectors decide the whole run, otherwise HiGHS.
     time_limit : float or None
         Seconds per solve; the dual bound reached by then is used (S4).
     conditional : bool
@@ -45,6 +54,16 @@ def bound(
     tighten : bool
         Whether the parameters of every step are bounded in turn, each step's bounds being the big-Ms of the next, by the kind
         without products (LP for QCP, MILP for MIQCP); otherwise only those at the end of a window.
+    domain : Polytope or None
+        A template (`Polytope.octagon`, `principal`, `random` or any directions): its support values are bounded at the end of every
+        window, where the next one starts from it; it is the domain that is returned. The interval domain by default.
+    obbt : OBBT or None
+        Tightening of undecided pre-activations before each model is solved; none by default.
+    rigour : str
+        ``"proved"`` trusts no mixed-integer solver: a branch and bound of our own proves every bound from dual values (S5), slower. By
+        default ``"solver tolerance"``, where bounds of linear programs are proved all the same.
+    proofs : path or None
+        Folder that takes the tree of every bound proved so, to be checked again by `agtopt.solvers.Tree`.
     executor : concurrent.futures.Executor or None
         Runs the solves of a step side by side; in this process by default.
     progress : bool
@@ -58,7 +77,9 @@ def bound(
     Raises
     ------
     InvalidInputError
-        If the method is unknown or the window does not fit.
+        If the method is unknown, the window does not fit, or another argument is not allowed.
+    UnsupportedError
+        If an interval is unbounded, or bounds of a kind with products are to be proved.
     SolverUnavailableError
         If the solver is not installed or cannot prove bounds of this kind.
     SoundnessError
@@ -69,8 +90,9 @@ def bound(
     if isinstance(kind, Propagation):
         states = (initial_domain(problem), *interval_steps(problem, linear=kind.linear))
         return Reach(problem, kind, states, (), perf_counter() - began)
-    run = Run(problem, kind, window, stride, solver, time_limit, conditional, tighten, executor)
-    with Progress(progress, 2 * problem.network.size * len(run.stages), f"{kind} {problem.name}") as bar:
+    settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)
+    run = Run(problem, settings, executor)
+    with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
         try:
             while not run.finished:
                 run.step(bar)

@@ -1,11 +1,11 @@
 """The result of a driver: a domain, the domains of every step, and one row per solve."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
 import pandas as pd
 
-from agtopt.domains import Interval
+from agtopt.domains import Interval, Polytope
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
 
@@ -18,14 +18,15 @@ class Row:
     ----------
     start, stop : int
         The window.
-    parameter : str
+    objective : str
+        A parameter, ``direction[k]`` of the template, or with its step a pre-activation that was tightened.
     sense : str
         ``min`` or ``max``.
     status : str
         ``attained`` if a bound that was known already is attained by a training run, ``lost`` if no worker gave an answer (twice);
         otherwise what the solver said.
     attained : float
-        The best value of any training run that was tried.
+        The best value of any training run that was tried; NaN where none is known.
     incumbent : float or None
         Objective of the solver's best point; never used as a bound.
     bound : float
@@ -39,7 +40,7 @@ class Row:
 
     start: int
     stop: int
-    parameter: str
+    objective: str
     sense: str
     status: str
     attained: float
@@ -66,6 +67,8 @@ class Reach:
         Wall-clock time of the whole call.
     interrupted : bool
         Whether the call was cut short; the domains hold all the same (S1).
+    polytopes : tuple of Polytope or None
+        Polytope domains of θ_0 … θ_T where a template was bounded, None elsewhere; empty without a template.
     """
 
     problem: Problem
@@ -74,18 +77,22 @@ class Reach:
     rows: tuple[Row, ...]
     seconds: float
     interrupted: bool = False
+    polytopes: tuple[Polytope | None, ...] = ()
 
     @cached_property
     def steps(self) -> tuple[Interval, ...]:
-        """Valid domains of θ_0 … θ_T."""
+        """Boxes of θ_0 … θ_T."""
         size = self.problem.network.size
         return tuple(Interval(state.lower[:size], state.upper[:size]) for state in self.states)
 
     @property
-    def domain(self) -> Interval:
-        """The domain of the final parameters."""
-        return self.steps[-1]
+    def domain(self) -> Interval | Polytope:
+        """The domain of the final parameters: a polytope if a template was given."""
+        return (self.polytopes[-1] if self.polytopes else None) or self.steps[-1]
 
     def table(self) -> pd.DataFrame:
-        """One row per solve, as a table."""
-        return pd.DataFrame([asdict(row) for row in self.rows])
+        """One row per bound, with the gap: by how much it exceeds what is attained (two-sided result)."""
+        names = [field.name for field in fields(Row)]
+        frame = pd.DataFrame([asdict(row) for row in self.rows], columns=names)
+        frame.insert(names.index("bound") + 1, "gap", (frame["bound"] - frame["attained"]).abs())
+        return frame

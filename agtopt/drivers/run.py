@@ -3,48 +3,38 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, extended_attack
-from agtopt.compiler import predicted_size
+from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantities, extended_attack
 from agtopt.compiler.branches import learn_branches
-from agtopt.domains import Interval, KnownBounds
+from agtopt.domains import Interval, KnownBounds, Polytope, minima
 from agtopt.drivers.execute import completed
+from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach, Row
-from agtopt.drivers.stage import Stage, Task, forget_models, lost_row, run_task
-from agtopt.drivers.windows import Window, windows
+from agtopt.drivers.settings import Settings
+from agtopt.drivers.stage import Stage, Task, compiled, forget_models, lost_row, run_task
+from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
+from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
-from agtopt.kinds import Formulation, kind_named
+from agtopt.kinds import Formulation
 from agtopt.problem import Problem
-from agtopt.problem.checks import number, whole
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.semantics.symbolic import BranchBounds
-from agtopt.solvers import choose
+
+Array = NDArray[np.float64]
 
 COMPILING = 120.0
 """Seconds beyond its time limits after which a task without a sign of life counts as lost."""
 
 MOST_TRAINING = 2**30
 """Per-sample gradient entries that enumeration may cost before a run samples its attacks instead: some seconds."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a run goes; see `agtopt.bound`."""
-
-    method: str
-    window: int
-    stride: int
-    solver: str | None
-    time_limit: float | None
-    conditional: bool
-    tighten: bool
 
 
 class Run:
@@ -54,8 +44,10 @@ class Run:
 
     Parameters
     ----------
-    problem, method, window, stride, solver, time_limit, conditional, tighten, executor
-        As in `agtopt.bound`; the method must be a formulation.
+    problem : Problem
+    settings : Settings
+    executor : concurrent.futures.Executor or None
+        As in `agtopt.bound`.
 
     Attributes
     ----------
@@ -65,33 +57,13 @@ class Run:
         How many of the models are solved.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        method: str | Formulation,
-        window: int | None = None,
-        stride: int | None = None,
-        solver: str | None = None,
-        time_limit: float | None = None,
-        conditional: bool = True,
-        tighten: bool = True,
-        executor: Executor | None = None,
-    ) -> None:
-        kind = kind_named(method)
-        if not isinstance(kind, Formulation):
-            raise InvalidInputError(f"method: {kind} is propagated at once and has no windows; a run takes a formulation")
-        length = problem.steps if window is None else min(whole("window", window, 1), problem.steps)
-        step = length if stride is None else whole("stride", stride, 1)
-        if step > length:
-            raise InvalidInputError(f"stride: {step} is not allowed; it must be at most the window, {length}")
-        if time_limit is not None:
-            number("time_limit", time_limit, above=0.0)
-        choose(solver, predicted_size(problem, kind).quadratic > 0, kind.binaries)
-        self.problem, self.kind, self.executor = problem, kind, executor
-        self.settings = Settings(str(kind), length, step, solver, time_limit, conditional, tighten)
-        self.stages, self.done = list(windows(problem.steps, length, step, tighten)), 0
+    def __init__(self, problem: Problem, settings: Settings, executor: Executor | None = None) -> None:
+        self.problem, self.settings, self.executor = problem, settings, executor
+        self.stages, self.done = list(settings.stages(problem)), 0
+        self.objectives = list(objectives(problem.network, settings.domain))
         self.known, self.rows, self.seconds = KnownBounds(), list[Row](), 0.0
-        self.attained = _attained(problem)
+        self.supports: dict[int, tuple[Array, Array]] = {}
+        self._attack(_attained(problem))
         self._opened, self._branches = -1, BranchBounds.nothing()
         self._learn(0, initial_domain(problem))
         for t, box in enumerate(interval_steps(problem, linear=True), start=1):
@@ -102,14 +74,21 @@ class Run:
         """Whether every model is solved."""
         return self.done == len(self.stages)
 
+    @property
+    def solves(self) -> int:
+        """How many bounds its models ask for, without tightening of pre-activations."""
+        return sum(2 * (len(self.objectives) if stage.result else self.problem.network.size) for stage in self.stages)
+
     def step(self, bar: Progress | None = None) -> None:
-        """Solve the next model: bound every parameter after one step. What is found holds also when this is interrupted."""
+        """Solve the next model: bound every objective after one step. What is found holds also when this is interrupted."""
         if self.finished:
             raise InvalidInputError("run: every window is solved; take the result with finish()")
-        began = perf_counter()
+        began, window = perf_counter(), self.stages[self.done]
         try:
-            self._open(self.stages[self.done])
-            self._tighten(self.stages[self.done], bar)
+            self._open(window)
+            if self.settings.obbt is not None:
+                self._sharpen(window, self.settings.obbt)
+            self._tighten(window, bar)
             self.done += 1
         finally:
             self.seconds += perf_counter() - began
@@ -117,21 +96,28 @@ class Run:
     def finish(self) -> Reach:
         """The result so far; `interrupted` if models are left, whose steps then have the domains that follow by propagation."""
         forget_models()
-        return Reach(self.problem, self.kind, tuple(self._domains()), tuple(self.rows), self.seconds, not self.finished)
+        boxes = tuple(self._domains())
+        polytopes = tuple(self._polytope(t, self.problem.network.size) for t in range(len(boxes)))
+        return Reach(self.problem, self.settings.kind, boxes, tuple(self.rows), self.seconds, not self.finished, polytopes)
 
     def save(self, path: str | Path) -> Path:
         """Write everything that was found, as an .npz file without pickle."""
+        settings = {field.name: getattr(self.settings, field.name) for field in fields(Settings) if field.name not in ("domain", "obbt")}
         about = {
             "problem": self.problem.fingerprint,
-            "settings": asdict(self.settings),
+            "settings": {**settings, "method": str(self.settings.kind)},
+            "obbt": None if self.settings.obbt is None else asdict(self.settings.obbt),
             "done": self.done,
             "seconds": self.seconds,
             "rows": [asdict(row) for row in self.rows],
         }
-        ends = {f"{t}|{tensor}": np.stack(self.known.get((t, tensor)) or ()) for t, tensor in self._addresses()}
+        arrays = {f"known|{t}|{name}": np.stack(self.known.get((t, name)) or ()) for t, name in self.known}
+        arrays |= {f"support|{t}": np.stack(ends) for t, ends in self.supports.items()}
+        if self.settings.domain is not None:
+            arrays["directions"] = self.settings.domain.directions
         target = Path(path)
         with target.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **ends)  # type: ignore[arg-type]
+            np.savez(file, about=np.array(json.dumps(about, default=str)), **arrays)  # type: ignore[arg-type]
         return target
 
     @classmethod
@@ -150,84 +136,144 @@ class Run:
         try:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
-                ends = {name: file[name] for name in file.files if name != "about"}
+                arrays = {name: file[name] for name in file.files if name != "about"}
             if about["problem"] != problem.fingerprint:
                 raise InvalidInputError(f"run: {path} was saved for another problem")
-            run = cls(problem, executor=executor, **about["settings"])
+            template = Polytope(arrays.pop("directions")) if "directions" in arrays else None
+            obbt = None if about["obbt"] is None else OBBT(**about["obbt"])
+            run = cls(problem, Settings(**about["settings"], domain=template, obbt=obbt), executor)
             run.done, run.seconds, run.rows = about["done"], about["seconds"], [Row(**row) for row in about["rows"]]
+            for name, (lower, upper) in arrays.items():
+                what, t, *address = name.split("|")
+                if what == "support":
+                    run.supports[int(t)] = lower, upper
+                else:
+                    run.known.shrink((int(t), *address), lower, upper)
         except (KeyError, ValueError, OSError, TypeError) as error:
             if isinstance(error, InvalidInputError):
                 raise
             raise InvalidInputError(f"run: {path} is no saved run: {error}") from None
-        for name, (lower, upper) in ends.items():
-            t, _, tensor = name.partition("|")
-            run.known.shrink((int(t), tensor), lower, upper)
         return run
 
-    def _addresses(self) -> Iterator[tuple[int, str]]:
-        for t in range(self.problem.steps + 1):
-            for tensor in self.problem.state:
-                yield t, tensor
+    def domain(self, t: int) -> Interval:
+        """The tightest box of the state at step t that is known."""
+        ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.state}
+        lower, upper = ({name: end[side] for name, end in ends.items() if end is not None} for side in (0, 1))
+        return Interval(self.problem.flatten(lower), self.problem.flatten(upper))
 
     def _learn(self, t: int, box: Interval) -> None:
         lower, upper = self.problem.unflatten(box.lower), self.problem.unflatten(box.upper)
         for tensor in self.problem.state:
             self.known.shrink((t, tensor), lower[tensor], upper[tensor])
 
-    def domain(self, t: int) -> Interval:
-        """The tightest domain of the state at step t that is known."""
-        ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.state}
-        lower, upper = ({name: end[side] for name, end in ends.items() if end is not None} for side in (0, 1))
-        return Interval(self.problem.flatten(lower), self.problem.flatten(upper))
-
     def _domains(self) -> Iterator[Interval]:
-        """Domains of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""
+        """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""
         yield self.domain(0)
         for t in range(self.problem.steps):
             (following,) = interval_steps(self.problem, t, self.domain(t), t + 1, linear=True)
             self._learn(t + 1, following)
             yield self.domain(t + 1)
 
+    def _polytope(self, t: int, entries: int) -> Polytope | None:
+        """The template at step t, over the first `entries` of the state: the parameters, or all."""
+        template = self.settings.domain
+        if template is None or t not in self.supports:
+            return None
+        box = self.domain(t)
+        rows = np.pad(template.directions, [(0, 0), (0, entries - len(template))])
+        return Polytope(rows, *self.supports[t], Interval(box.lower[:entries], box.upper[:entries]))
+
+    def _attack(self, inner: Attack) -> None:
+        template = self.settings.domain
+        self.attained = inner
+        self.extremes = inner.extremes if template is None else inner.extremes.joined(inner.along(template.directions))
+        self._inside = {} if self.settings.obbt is None else attained_quantities(self.problem, inner.datasets)
+
     def _open(self, window: Window) -> None:
         """Prepare a window, once."""
         start, end = window.start, window.end
-        if start == self._opened or not self.settings.conditional:
+        if start == self._opened:
+            return
+        self._opened, self._sharpened = start, start
+        if not self.settings.conditional:
             return
         learned = learn_branches(self.problem, self.known, start, self.domain(start), end)
-        self._opened, self._branches = start, learned.bounds
+        self._branches = learned.bounds
         if learned.extreme and not self.attained.exact:
-            self.attained = extended_attack(self.attained, learned.extreme)
+            self._attack(extended_attack(self.attained, learned.extreme))
 
-    def _tighten(self, window: Window, bar: Progress | None) -> None:
-        """Bound every parameter of θ_stop over a window; by the linear kind where that is only to tighten later steps."""
-        start, stop = window.start, window.stop
-        stage = Stage(
+    def _stage(self, window: Window, kind: Formulation) -> Stage:
+        settings, start = self.settings, window.start
+        return Stage(
             token=uuid4().hex,
             problem=self.problem,
-            kind=self.kind if window.result else self.kind.linear,
+            kind=kind,
             start=start,
-            stop=stop,
-            domain=self.domain(start),
+            stop=window.stop,
+            domain=self._polytope(start, self.problem.state_size) or self.domain(start),
             known=self.known,
-            conditional=self.settings.conditional,
+            conditional=settings.conditional,
             branches=self._branches,
-            solver=self.settings.solver,
-            time_limit=self.settings.time_limit,
+            solver=settings.chosen,
+            time_limit=settings.time_limit,
+            proofs=None if settings.proofs is None else Path(settings.proofs),
         )
-        tasks = [self._task(stage, k, sense) for k in range(self.problem.network.size) for sense in (-1, 1)]
-        lower, upper = (np.array(end) for end in (self.domain(stop).lower, self.domain(stop).upper))
+
+    def _sharpen(self, window: Window, obbt: OBBT) -> None:
+        """Bound what is undecided in the steps that the window gained since its last model."""
+        left = obbt.solves
+        for _ in range(obbt.rounds):
+            stage = self._stage(window, obbt.formulation)
+            chosen = candidates(compiled(stage), range(self._sharpened, window.stop), self._inside)[:left]
+            left -= len(chosen)
+            if not chosen or self._gain(stage, chosen) < GAIN:
+                break
+        self._sharpened = window.stop
+
+    def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
+        """Bound the candidates; the largest part of its width that one of them loses."""
+        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, self.problem.dataset) for k, c in enumerate(chosen)]
+        rows: list[tuple[Task, Row]] = []
         try:
             for task, row in self._solved(tasks):
                 self.rows.append(row)
-                (lower if task.sense < 0 else upper)[task.parameter] = row.bound
-                if bar is not None:
-                    bar.advance(float((upper - lower)[: self.problem.network.size].sum()))
+                rows.append((task, row))
         finally:
-            self._learn(stop, Interval(np.minimum(lower, upper), np.maximum(lower, upper)))
+            for address, (lower, upper) in merged_ends(compiled(stage), rows):
+                self.known.shrink(address, lower, upper)
+        return max((task.sense * (task.known - row.bound) / chosen[task.number].width for task, row in rows), default=0.0)
 
-    def _task(self, stage: Stage, parameter: int, sense: int) -> Task:
-        table = self.attained.lower if sense < 0 else self.attained.upper
-        return Task(stage, parameter, sense, float(table[stage.stop, parameter]), self.attained.attaining(parameter, sense, stage.stop))
+    def _tighten(self, window: Window, bar: Progress | None) -> None:
+        """Bound every objective over a window; by the linear kind where that is only to tighten later steps."""
+        kind, stop, size = self.settings.kind, window.stop, self.problem.network.size
+        stage = self._stage(window, kind if window.result else kind.linear)
+        chosen = self.objectives if window.result else self.objectives[:size]
+        lower, upper = self._ends(stop, len(chosen) > size)
+        tasks = [self._task(stage, k, sense, float(end[k])) for k in range(len(chosen)) for sense, end in ((-1, lower), (1, upper))]
+        try:
+            for task, row in self._solved(tasks):
+                self.rows.append(row)
+                (lower if task.sense < 0 else upper)[task.number] = row.bound
+                if bar is not None:
+                    bar.advance(float((upper - lower)[:size].sum()))
+        finally:
+            # Bounds that an attained run separates cross by no more than the margin (S9).
+            lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
+            box = self.domain(stop)
+            self._learn(stop, Interval(np.append(lower[:size], box.lower[size:]), np.append(upper[:size], box.upper[size:])))
+            if len(chosen) > size:
+                self.supports[stop] = lower[size:], upper[size:]
+
+    def _ends(self, t: int, template: bool) -> tuple[Array, Array]:
+        """What the box says of every objective."""
+        box, size = self.domain(t), self.problem.network.size
+        theta = Interval(box.lower[:size], box.upper[:size])
+        rows = self.settings.domain.directions if template and self.settings.domain is not None else np.empty((0, size))
+        return np.append(theta.lower, minima(theta, rows)), np.append(theta.upper, -minima(theta, -rows))
+
+    def _task(self, stage: Stage, k: int, sense: int, known: float) -> Task:
+        best, run = self.extremes.value(k, sense, stage.stop), self.extremes.run(k, sense, stage.stop)
+        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run))
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         if self.executor is None:

@@ -1,6 +1,7 @@
 """The bounds of one window: a list of independent tasks that any PEP 3148 executor can run."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -9,17 +10,18 @@ from tempfile import mkdtemp
 from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agtopt.compiler import CompiledModel, compile
 from agtopt.compiler.export import holds_functions
-from agtopt.domains import Interval, KnownBounds
+from agtopt.domains import Interval, KnownBounds, Polytope
+from agtopt.drivers.objectives import Objective
 from agtopt.drivers.reach import Row
 from agtopt.errors import InfeasibleError, SoundnessError
 from agtopt.kinds import LP, Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
+from agtopt.solvers.proof import ProofSession
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, outward
 
 
@@ -31,6 +33,10 @@ class Stage:
     ----------
     token : str
         Equal for equal stages: workers keep the compiled models of the stage at hand.
+    domain : Interval or Polytope
+        Of the state at `start`.
+    proofs : Path or None
+        Folder that takes the trees of proved mixed-integer bounds.
     """
 
     token: str
@@ -38,12 +44,13 @@ class Stage:
     kind: Formulation
     start: int
     stop: int
-    domain: Interval
+    domain: Interval | Polytope
     known: KnownBounds
     conditional: bool
     branches: BranchBounds
     solver: str | None
     time_limit: float | None
+    proofs: Path | None = None
 
     def __hash__(self) -> int:
         return hash(self.token)
@@ -54,19 +61,25 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One bound of one stage: the smallest (sense −1) or largest (+1) value of a parameter.
+    """One bound of one stage: the smallest (sense −1) or largest (+1) value of an objective.
 
     Attributes
     ----------
+    number : int
+        Position among the objectives of the stage.
+    known : float
+        The bound that holds before any solve.
     attained : float
-        The best value of any training run.
+        The best value of any training run; NaN where none is known.
     dataset : Dataset
         The data of that run: the solver's start.
     """
 
     stage: Stage
-    parameter: int
+    number: int
+    objective: Objective
     sense: int
+    known: float
     attained: float
     dataset: Dataset
 
@@ -80,8 +93,13 @@ def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
     model = compile(stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches)
     model.minimise(np.zeros(stage.problem.network.size))
     # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for solver.
-    solver = choose(stage.solver if kind == stage.kind else None, model.quadratic, kind.binaries)
+    solver = choose(stage.solver if kind == stage.kind else None, model.quadratic, kind.binaries and model.decisive)
     return model, open_session(solver, model.pyomo)
+
+
+def compiled(stage: Stage) -> CompiledModel:
+    """The model of a stage, compiled once."""
+    return _opened(stage, stage.kind)[0]
 
 
 def forget_models() -> None:
@@ -90,7 +108,7 @@ def forget_models() -> None:
 
 
 def run_task(task: Task) -> Row:
-    """Bound one parameter.
+    """Bound one objective.
 
     Nothing is solved where a training run attains the bound that is known already. A kind that stops short of its optimum is helped by its
     LP relaxation, so that it is never looser than that.
@@ -102,14 +120,19 @@ def run_task(task: Task) -> Row:
     SoundnessError
         If the bound excludes a value that a training run attains (S9); the instance is saved.
     """
+    return run_tasks((task,))[0]
+
+
+def run_tasks(tasks: Sequence[Task]) -> list[Row]:
+    """Bound objectives of one stage, one after the other; see `run_task`."""
     with _TURNS:
-        return _run(task)
+        return [_run(task) for task in tasks]
 
 
 def _run(task: Task) -> Row:
-    stage, best = task.stage, known_bound(task)
+    stage, best = task.stage, task.known
     source, rigour, status, incumbent, seconds = "interval", PROVED, "attained", None, 0.0
-    for kind in dict.fromkeys((stage.kind, LP)):
+    for kind in dict.fromkeys((stage.kind, LP.with_segments(stage.kind.segments))):
         if status == "optimal" or closed(task, best):
             break
         result = _minimised(task, kind)
@@ -127,20 +150,14 @@ def _run(task: Task) -> Row:
 
 def lost_row(task: Task) -> Row:
     """What is known of a task whose worker died or whose solver did not come back: the interval bound."""
-    return _row(task, "lost", None, known_bound(task), "interval", PROVED, 0.0)
+    return _row(task, "lost", None, task.known, "interval", PROVED, 0.0)
 
 
 def _row(task: Task, status: str, incumbent: float | None, bound: float, source: str, rigour: str, seconds: float) -> Row:
-    name = task.stage.problem.network.parameter_names[task.parameter]
     sense = "min" if task.sense < 0 else "max"
-    return Row(task.stage.start, task.stage.stop, name, sense, status, task.attained, incumbent, bound, source, rigour, seconds)
-
-
-def known_bound(task: Task) -> float:
-    """The bound on the task's parameter that is known before any solve."""
-    ends = [task.stage.known.get((task.stage.stop, tensor)) for tensor in task.stage.problem.network.initial]
-    side = 0 if task.sense < 0 else 1
-    return float(np.concatenate([np.ravel(end[side]) for end in ends if end is not None])[task.parameter])
+    return Row(
+        task.stage.start, task.stage.stop, task.objective.name, sense, status, task.attained, incumbent, bound, source, rigour, seconds
+    )
 
 
 def closed(task: Task, bound: float) -> bool:
@@ -150,26 +167,35 @@ def closed(task: Task, bound: float) -> bool:
 
 def _minimised(task: Task, kind: Formulation) -> SolveResult:
     model, session = _opened(task.stage, kind)
-    direction: NDArray[np.float64] = np.zeros(task.stage.problem.network.size)
-    direction[task.parameter] = -task.sense
-    model.minimise(direction)
+    task.objective.minimise(model, -task.sense)
     if kind.binaries:
         model.assign(task.dataset)
     result = session.solve(task.stage.time_limit, start=kind.binaries)
+    if isinstance(session, ProofSession):
+        _keep_proof(task, session)
     if result.status == "infeasible":
+        steps = f"{task.stage.start}…{task.stage.stop}"
         raise InfeasibleError(
-            f"S4: the solver calls the {kind} of steps {task.stage.start}…{task.stage.stop} infeasible, but the nominal run "
+            f"S4: the solver calls the {kind} of steps {steps} infeasible for {task.objective.name}, but the nominal run "
             f"satisfies it; the instance is saved in {_saved(task, kind)}"
         )
     return result
 
 
+def _keep_proof(task: Task, session: ProofSession) -> None:
+    folder, stage = task.stage.proofs, task.stage
+    if folder is not None and session.tree is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        side = "min" if task.sense < 0 else "max"
+        session.tree.save(folder / f"{stage.start}-{stage.stop}-{task.objective.name}-{side}.npz")
+
+
 def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
     if task.sense * (task.attained - bound) > AGREEMENT * (1.0 + abs(task.attained)):
-        name = task.stage.problem.network.parameter_names[task.parameter]
+        after = f" after step {task.stage.stop}" if task.objective.address is None else ""
         raise SoundnessError(
-            f"S9: the {kind} bound {bound} on {name} after step {task.stage.stop} excludes {task.attained}, which a training run "
-            f"attains; the instance is saved in {_saved(task, kind)}"
+            f"S9: the {kind} bound {bound} on {task.objective.name}{after} excludes {task.attained}, "
+            f"which a training run attains; the instance is saved in {_saved(task, kind)}"
         )
 
 
@@ -178,7 +204,7 @@ def _saved(task: Task, kind: Formulation) -> Path:
     options = {
         "kind": str(kind),
         "steps": [stage.start, stage.stop],
-        "parameter": stage.problem.network.parameter_names[task.parameter],
+        "objective": task.objective.name,
         "sense": task.sense,
         "attained": task.attained,
         "solver": stage.solver or "default",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression
 from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
 
-from agtopt.tolerances import SMALLEST_COEFFICIENT
+from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF
 
 Array = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -115,14 +115,14 @@ class Affine:
             self.variables.reshape(*shape, terms),
         )
 
-    def without_dust(self) -> "tuple[Affine, list[float]]":
+    def without_dust(self) -> "tuple[Affine, Array]":
         """The expressions without the coefficients that solvers ignore, and by how much each may change for it (S9); shape (rows,)."""
         dust = (self.coefficients != 0.0) & (np.abs(self.coefficients) < SMALLEST_COEFFICIENT)
         slack = np.zeros(len(self.constant))
         for row, term in np.argwhere(dust):
             variable = self.variables[row, term]
             slack[row] += abs(self.coefficients[row, term]) * max(abs(variable.lb), abs(variable.ub))
-        return (Affine(self.constant, np.where(dust, 0.0, self.coefficients), self.variables) if dust.any() else self), slack.tolist()
+        return (Affine(self.constant, np.where(dust, 0.0, self.coefficients), self.variables) if dust.any() else self), slack
 
     def values(self) -> Array:
         """Current values, read from the variables."""
@@ -239,9 +239,11 @@ class Site:
         ]
         if sides[0] is None or sides[1] is None:
             chosen, slack = chosen.without_dust()
+            # S3: a constant of the size of a big-M has absorbed the digits of smaller ones.
+            end = np.broadcast_to(np.asarray(upper if lower is None else lower, dtype=np.float64), where.shape)[where]
+            slack = slack + 8.0 * UNIT_ROUNDOFF * (np.abs(end) + np.abs(wide.constant[where]))
             sides = [
-                None if side is None else [end + sign * loose for end, loose in zip(side, slack, strict=True)]
-                for sign, side in zip((-1.0, 1.0), sides, strict=True)
+                None if side is None else (np.array(side) + sign * slack).tolist() for sign, side in zip((-1.0, 1.0), sides, strict=True)
             ]
         bodies = chosen.expressions()
         if sides[0] is None:

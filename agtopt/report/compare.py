@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from agtopt.attacks import Attack, attack
 from agtopt.compiler import predicted_size
-from agtopt.drivers import Reach, bound
+from agtopt.drivers import OBBT, Reach, bound
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, KINDS, MINLP, MIQCP, Formulation, Propagation, kind_named
 from agtopt.problem import LeakyReLU, Problem, ReLU
@@ -50,7 +50,8 @@ class Comparison:
     def _row(self, result: Reach, window: int | None, ibp: float | None) -> dict[str, Any]:
         attained, width = self.inner.domain.width(), result.domain.width()
         solved = [row for row in result.rows if row.seconds > 0]
-        final = [row for row in result.rows if row.stop == self.problem.steps]
+        names = set(self.problem.network.parameter_names)
+        final = [row for row in result.rows if row.stop == self.problem.steps and row.objective in names]
         stopped = [row for row in solved if row.status != "optimal"]
         status = "interrupted" if result.interrupted else (f"{len(stopped)} at their limit" if stopped else "optimal")
         return {
@@ -77,10 +78,13 @@ def compare(
     solver: str | None = None,
     time_limit: float | None = None,
     conditional: bool = True,
+    obbt: OBBT | None = None,
     executor: Executor | None = None,
     progress: bool = False,
 ) -> Comparison:
     """Bound the parameters by several methods and windows.
+
+    A kind that has no product to keep on this problem is the kind without products: it is solved once, and both rows show it.
 
     Parameters
     ----------
@@ -89,7 +93,7 @@ def compare(
         All kinds that differ on the problem by default; IBP and CROWN have no window and are run once.
     windows : sequence of int or None
         None is the full horizon.
-    solver, time_limit, conditional, executor, progress
+    solver, time_limit, conditional, obbt, executor, progress
         As in `agtopt.bound`.
 
     Returns
@@ -105,13 +109,23 @@ def compare(
     kinds = list(different_kinds(problem)) if methods is None else [kind_named(method) for method in methods]
     if not kinds or not windows:
         raise InvalidInputError("compare: no method or no window is left; name at least one of each")
-    results: list[Reach] = []
-    lengths: list[int | None] = []
-    for kind in kinds:
-        for window in windows if isinstance(kind, Formulation) else (None,):
-            results.append(bound(problem, kind, window, None, solver, time_limit, conditional, executor=executor, progress=progress))
-            lengths.append(window)
-    return Comparison(problem, attack(problem), tuple(results), tuple(lengths))
+    cells = [(kind, window) for kind in kinds for window in (windows if isinstance(kind, Formulation) else (None,))]
+    solved: dict[tuple[Formulation | Propagation, int | None], Reach] = {}
+    for kind, window in cells:
+        twin = _without_products(problem, kind), window
+        if twin not in solved:
+            solved[twin] = bound(
+                problem, twin[0], window, None, solver, time_limit, conditional, obbt=obbt, executor=executor, progress=progress
+            )
+    results = (replace(solved[_without_products(problem, kind), window], method=kind) for kind, window in cells)
+    return Comparison(problem, attack(problem), tuple(results), tuple(window for _, window in cells))
+
+
+def _without_products(problem: Problem, kind: Formulation | Propagation) -> Formulation | Propagation:
+    """The kind that gives the same models on this problem, and keeps no products if there are none."""
+    if isinstance(kind, Formulation) and not kind.functions and predicted_size(problem, kind).quadratic == 0:
+        return kind.linear
+    return kind
 
 
 def different_kinds(problem: Problem) -> Iterator[Formulation | Propagation]:

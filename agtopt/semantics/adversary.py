@@ -67,7 +67,7 @@ class TouchedSamples:
     """
 
     def __init__(self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...]) -> None:
-        self.budgets = budgets
+        self.variants, self.budgets = variants, budgets
         touched = touchable_mask(problem)
         labels = problem.encode(problem.dataset.labels)
         boxes = touched_features(problem, problem.dataset.features, touched), touched_labels(problem, labels, touched)

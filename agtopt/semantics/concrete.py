@@ -1,6 +1,6 @@
 """Training with numbers: torch, float64, any number of datasets at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 
 import numpy as np
@@ -131,7 +131,9 @@ def fold(value: Tensor, patches: Patches) -> Tensor:
     return found.reshape(*lead, *patches.shape)
 
 
-def trajectories(problem: Problem, variants: Datasets) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def trajectories(
+    problem: Problem, variants: Datasets, operations: Callable[..., ConcreteOperations] = ConcreteOperations
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Train on many variants of the dataset at once.
 
     Parameters
@@ -139,6 +141,8 @@ def trajectories(problem: Problem, variants: Datasets) -> Iterator[tuple[int, ND
     problem : Problem
     variants : Datasets
         D variants.
+    operations : callable, optional
+        Makes the operations of a chunk of them.
 
     Yields
     ------
@@ -155,7 +159,7 @@ def trajectories(problem: Problem, variants: Datasets) -> Iterator[tuple[int, ND
         labels = problem.encode(problem.dataset.labels if part.labels is None else part.labels)
         features = problem.dataset.features if part.features is None else part.features
         present = None if part.present is None else torch.from_numpy(part.present)
-        ops = ConcreteOperations(problem, torch.from_numpy(np.array(features)), torch.from_numpy(np.array(labels)), present)
+        ops = operations(problem, torch.from_numpy(np.array(features)), torch.from_numpy(np.array(labels)), present)
         start = {name: torch.from_numpy(np.array(value)).expand(len(part), *value.shape) for name, value in problem.state.items()}
         states = [start, *train(ops, problem, start, 0, problem.steps)]
         flat = [problem.flatten({name: value.expand(len(part), *value.shape[1:]) for name, value in state.items()}) for state in states]

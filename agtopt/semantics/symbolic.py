@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from agtopt.domains import Interval, KnownBounds
+from agtopt.domains.known import Address
 from agtopt.errors import UnsupportedError
 from agtopt.formulation import (
     EXPONENTIAL,
@@ -38,7 +39,7 @@ from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.choices import write_choices
 from agtopt.semantics.propagation import CrownIntervals, flat_ranges, state_ranges
 from agtopt.semantics.quantity import Quantity, joined, linear_part, spread, spread_ends, taken
-from agtopt.tolerances import LOGARITHM_MARGIN, outward
+from agtopt.tolerances import LARGEST_BIG_M, LOGARITHM_MARGIN, outward
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
@@ -107,6 +108,7 @@ class SymbolicOperations:
         self.choices = write_choices(problem.perturbation, problem, kind, Site(model.data, "", replay=self.replay), occurring)
         self.intervals = CrownIntervals(problem, self.choices.intervals)
         self.moved: dict[str, Affine] = {}
+        self.named: dict[Address, Quantity] = {}
 
     def state(self, t: int, domain: Interval) -> dict[str, Quantity]:
         """The state of the start domain: numbers where it is a point, variables elsewhere."""
@@ -132,9 +134,10 @@ class SymbolicOperations:
         return Site(step.component(phase), name, self.rows if batch else None, self.replay)
 
     def _checked(self, quantity: Quantity, at: str) -> Quantity:
-        if not all(bool(torch.isfinite(end).all()) for end in quantity.range):
+        if not all(bool((end.abs() < LARGEST_BIG_M).all()) for end in quantity.range):
             raise UnsupportedError(
-                f"the interval of {at} at step {self.t} is unbounded, so no big-M exists; shorten the window or start from a tighter domain"
+                f"the interval of {at} at step {self.t} is too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the window or start "
+                "from a tighter domain"
             )
         return quantity
 
@@ -261,11 +264,13 @@ class SymbolicOperations:
         where, site = bounded.affine.varies, self.site(at)
         if int((bounded.affine.coefficients != 0.0).sum(axis=-1).max(initial=0)) <= SUBSTITUTED:
             site.name_expressions(bounded.affine, where)
+            self.named[self.t, at] = bounded
             return bounded
         variables = site.variables("", *self._checked(bounded, at).ends(), where, otherwise=bounded.affine.constant)
         site.assign(variables, where, value.affine.values)
         site.rows("_definition", variables - value.affine, where, lower=0.0, upper=0.0)
-        return Quantity(variables, bounded.range, value.binary)
+        self.named[self.t, at] = Quantity(variables, bounded.range, value.binary)
+        return self.named[self.t, at]
 
     def _intersected(self, enclosure: Range, address: tuple[Any, ...]) -> Range:
         entry = self.known.get(address)
@@ -296,7 +301,9 @@ class SymbolicOperations:
 
     def aggregate(self, gradient: Quantity, tensor: str) -> Quantity:
         enclosure = self.intervals.aggregate(gradient.range, tensor)
-        return Quantity(self.choices.aggregate(self, gradient, tensor, enclosure), enclosure)
+        descent = Quantity(self.choices.aggregate(self, gradient, tensor, enclosure), enclosure)
+        self.named[self.t, f"descent.{tensor}"] = descent
+        return descent
 
     def update(self, terms: list[tuple[float, Quantity]], tensor: str) -> Quantity:
         enclosure = self.intervals.update([(factor, value.range) for factor, value in terms], tensor)

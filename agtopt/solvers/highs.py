@@ -107,13 +107,17 @@ class HighsSession:
         for name, value in OPTIONS.items():
             self.highs.setOptionValue(name, value)
         self.highs.HandleKeyboardInterrupt = True
-        self.highs.passModel(self.arrays.highs_lp())
+        # HiGHS refuses coefficients above 1e15; of a model that it does not hold it knows no bound (S4).
+        self.refused = self.highs.passModel(self.arrays.highs_lp()) == highspy.HighsStatus.kError
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
+        if self.refused:
+            return SolveResult("refused", None, None, TOLERANCE, 0.0)
         cost, constant = self.arrays.objective(self.model)
         self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
-        # HiGHS counts the time of all runs of one object.
-        self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else self.highs.getRunTime() + time_limit)
+        # For linear programs HiGHS counts the time of all runs of one object, for mixed-integer ones that of the last.
+        spent = 0.0 if self.arrays.integer.any() else self.highs.getRunTime()
+        self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else spent + time_limit)
         if start and self.arrays.integer.any():
             solution = highspy.HighsSolution()
             solution.col_value = [variable.value for variable in self.arrays.columns]
@@ -130,7 +134,7 @@ class HighsSession:
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         incumbent = info.objective_function_value + constant if feasible else None
         if self.arrays.integer.any():
-            bound, rigour = info.mip_dual_bound, TOLERANCE
+            bound, rigour = info.mip_dual_bound if status in ("optimal", "time limit") else -np.inf, TOLERANCE
         else:
             a = self.arrays
             duals = np.array(self.highs.getSolution().row_dual)

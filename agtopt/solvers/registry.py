@@ -56,25 +56,25 @@ LOCAL = {"ipopt", "knitro_direct"}
 """Interfaces that find points but prove no bound."""
 
 
-def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
+def choose(name: str | None, quadratic: bool, decisive: bool = False) -> Solver:
     """The solver to take for a model.
 
     Parameters
     ----------
     name : str or None
-        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes HiGHS for linear programs and SCIP for all others
-        (its branching on selectors first is about ten times faster than HiGHS; docs/decisions.md).
+        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes SCIP where products are kept or the selectors decide
+        everything (branching on them first is then about ten times faster), otherwise HiGHS (docs/decisions.md).
     quadratic : bool
         Whether the model keeps products.
-    binaries : bool
-        Whether the model has binaries.
+    decisive : bool
+        Whether the model's binaries are decided by selectors with branching priorities.
 
     Raises
     ------
     SolverUnavailableError
         If the name is unknown, the solver is not installed, or it cannot prove a bound of such a model.
     """
-    wanted = name if name is not None else ("scip" if quadratic or binaries else "highs")
+    wanted = name if name is not None else ("scip" if quadratic or decisive else "highs")
     solver = SOLVERS.get(wanted) or _by_interface(wanted)
     if not solver.installed:
         hint = f"pip install {solver.package}" if solver.package else "install its program"

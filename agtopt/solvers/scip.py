@@ -27,7 +27,8 @@ COMMON: dict[str, Any] = {
     "lp/threads": 1,
 }
 """Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4 too tight. Nothing is aggregated: bounds
-that leave no room then met only up to rounding, and a model whose data is fixed at a corner was infeasible (S9; docs/decisions.md)."""
+that leave no room then met only up to rounding, and a model whose data is fixed at a corner was infeasible. These switches cure what was
+seen and prove nothing (S9; docs/decisions.md)."""
 
 TREE: dict[str, Any] = {
     "numerics/boundstreps": 1e-4,
@@ -87,13 +88,15 @@ class ScipSession:
                 self.scip.addCons(body >= lower)
             if upper is not None:
                 self.scip.addCons(body <= upper)
-        self._set_options(tree=linear and selected)
+        self._set_options(linear, tree=linear and selected)
 
-    def _set_options(self, tree: bool) -> None:
+    def _set_options(self, linear: bool, tree: bool) -> None:
         # Only the dual bound counts, starts come from attacks, and the NLP heuristics have corrupted memory (docs/decisions.md).
         self.scip.setHeuristics(SCIP_PARAMSETTING.OFF)
-        if tree:
+        if tree or not linear:
+            # Presolve called bounds of small MIQCPs optimal that were up to 2.2 too tight (S9; docs/decisions.md).
             self.scip.setPresolve(SCIP_PARAMSETTING.OFF)
+        if tree:
             self.scip.setSeparating(SCIP_PARAMSETTING.OFF)
         for name, value in {**COMMON, **(TREE if tree else {})}.items():
             self.scip.setParam(name, value)

@@ -60,7 +60,7 @@ def test_what_a_task_finds_wrong_is_raised():
 
 
 def deadly(task):
-    if task.parameter == 0:
+    if task.number == 0:
         os._exit(1)
     return run_task(task)
 
@@ -71,8 +71,8 @@ def test_a_domain_with_lost_bounds_is_sound_and_says_so(monkeypatch):
     with processes(2) as pool:
         reach = agtopt.bound(problem, "MILP", conditional=False, executor=pool)
     table = reach.table()
-    assert set(table[table.parameter == "dense1_weight[0,0]"].status) == {"lost"}
-    assert "lost" not in set(table[table.parameter != "dense1_weight[0,0]"].status)
+    assert set(table[table.objective == "dense1_weight[0,0]"].status) == {"lost"}
+    assert "lost" not in set(table[table.objective != "dense1_weight[0,0]"].status)
     inner = agtopt.attack(problem)
     for t, box in enumerate(reach.steps):
         assert box.contains(np.stack([inner.lower[t], inner.upper[t]]), 1e-7)

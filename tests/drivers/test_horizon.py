@@ -106,12 +106,12 @@ def test_rows_tell_what_every_bound_rests_on(flips):
     reach = agtopt.bound(flips, "MILP")
     table = reach.table()
     assert len(table) == 2 * flips.network.size * flips.steps
-    assert set(table["parameter"]) == set(flips.network.parameter_names)
+    assert set(table["objective"]) == set(flips.network.parameter_names)
     final = table[table["stop"] == flips.steps]
     for k, name in enumerate(flips.network.parameter_names):
-        low, high = (final[(final["parameter"] == name) & (final["sense"] == sense)]["bound"].item() for sense in ("min", "max"))
+        low, high = (final[(final["objective"] == name) & (final["sense"] == sense)]["bound"].item() for sense in ("min", "max"))
         assert low <= reach.domain.lower[k] <= reach.domain.upper[k] <= high
-        assert final[(final["parameter"] == name) & (final["sense"] == "min")]["attained"].item() >= low
+        assert final[(final["objective"] == name) & (final["sense"] == "min")]["attained"].item() >= low
     assert not reach.interrupted
     assert reach.steps[0].width() == 0
 

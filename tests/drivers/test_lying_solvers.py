@@ -52,7 +52,7 @@ def saved_instance(message, ending=".mps", words="ROWS"):
     path = Path(re.search(r"saved in (\S+)", message).group(1))
     assert path.suffix == ending
     assert words in path.read_text()
-    assert json.loads((path.parent / "options.json").read_text())["parameter"].startswith("dense1")
+    assert json.loads((path.parent / "options.json").read_text())["objective"].startswith("dense1")
 
 
 @pytest.mark.parametrize("shift", [1e-3, 0.5, np.inf])

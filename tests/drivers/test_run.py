@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import agtopt
-from agtopt import Bounded, InvalidInputError, MissingFileError, Run
+from agtopt import Bounded, InvalidInputError, MissingFileError, Run, Settings
 from agtopt.compiler import branches
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import KnownBounds
@@ -23,14 +23,14 @@ def assert_same(first, second):
     for one, other in zip(first.states, second.states, strict=True):
         np.testing.assert_array_equal(one.lower, other.lower)
         np.testing.assert_array_equal(one.upper, other.upper)
-    columns = ["start", "stop", "parameter", "sense", "status", "bound", "source", "rigour"]
+    columns = ["start", "stop", "objective", "sense", "status", "bound", "source", "rigour"]
     assert first.table()[columns].equals(second.table()[columns])
 
 
 @pytest.mark.parametrize("options", [{}, {"window": 2, "stride": 1}, {"window": 1, "conditional": False}, {"tighten": False}])
 def test_stepping_saving_and_resuming_give_the_domain_of_one_call(problem, options, tmp_path):
     whole = agtopt.bound(problem, "MILP", **options)
-    run = Run(problem, "MILP", **options)
+    run = Run(problem, Settings("MILP", **options))
     while not run.finished:
         run.step()
         run = Run.resume(problem, run.save(tmp_path / "run.npz"))
@@ -40,7 +40,7 @@ def test_stepping_saving_and_resuming_give_the_domain_of_one_call(problem, optio
 
 
 def test_a_run_that_is_cut_short_is_sound_and_says_so(problem):
-    run = Run(problem, "LP")
+    run = Run(problem, Settings("LP"))
     run.step()
     reach = run.finish()
     assert reach.interrupted
@@ -50,7 +50,7 @@ def test_a_run_that_is_cut_short_is_sound_and_says_so(problem):
 
 
 def test_a_run_of_another_problem_is_refused(problem, tmp_path):
-    path = Run(problem, "LP").save(tmp_path / "run.npz")
+    path = Run(problem, Settings("LP")).save(tmp_path / "run.npz")
     other = replace(problem, perturbation=replace(problem.perturbation, n=1))
     assert other.fingerprint != problem.fingerprint
     with pytest.raises(InvalidInputError, match="another problem"):
@@ -61,7 +61,7 @@ def test_a_run_of_another_problem_is_refused(problem, tmp_path):
     with pytest.raises(InvalidInputError, match="no saved run"):
         Run.resume(problem, tmp_path / "broken.npz")
     with pytest.raises(InvalidInputError, match="no windows"):
-        Run(problem, "IBP")
+        Run(problem, Settings("IBP"))
 
 
 def test_the_fingerprint_sees_every_part_but_the_name(problem):

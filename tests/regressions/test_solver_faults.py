@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
+from pyomo.core.expr.numeric_expr import LinearExpression
 
 import agtopt
+from agtopt.formulation import Site
+from agtopt.solvers import choose, open_session
 
 HERE = Path(__file__).parent
 
@@ -18,3 +22,44 @@ def test_scip_keeps_a_run_on_the_edge_of_conditional_cuts():
     inner = agtopt.attack(problem)
     for t, box in enumerate(reach.steps):
         assert box.contains(np.stack([inner.lower[t], inner.upper[t]]), 1e-7)
+
+
+@pytest.mark.parametrize(("name", "parameter", "sense"), [("miqcp-presolve-3707", 17, 1), ("miqcp-presolve-3752", 1, -1)])
+def test_scip_without_presolve_keeps_what_training_attains(name, parameter, sense):
+    """With presolve and without a start SCIP 10 called bounds optimal that were up to 0.34 too tight."""
+    problem = agtopt.load(HERE / name)
+    inner = agtopt.attack(problem)
+    model = agtopt.compile(problem, "MIQCP", conditional=False)
+    assert model.replay_error(inner.attaining(parameter, -sense)) < 1e-9
+    attained = sense * model.theta[parameter]
+    model.minimise(sense * np.eye(problem.network.size)[parameter])
+    result = open_session(choose("scip", True), model.pyomo).solve(5.0)
+    assert result.bound is None or result.bound <= attained + 1e-6
+    assert result.status != "infeasible"
+
+
+def test_a_model_that_highs_refuses_has_no_bound():
+    """Of a model with a coefficient above 1e15, which it does not take, HiGHS 1.15 gives the dual bound 0."""
+    model = pyo.ConcreteModel()
+    model.x, model.s = pyo.Var(bounds=(-5.0, 5.0)), pyo.Var(domain=pyo.Binary)
+    model.row = pyo.Constraint(expr=model.x + 1e16 * model.s <= 1e16)
+    model.objective = pyo.Objective(expr=LinearExpression(linear_coefs=[1.0], linear_vars=[model.x]))
+    assert open_session(choose("highs", False), model).solve().bound is None
+
+
+def test_rows_forgive_the_digits_that_a_big_m_absorbs():
+    """1 + 1e10 + 1e-7 in one constant: the row holds at the point that it was made for (S3)."""
+    model = pyo.ConcreteModel()
+    model.block = pyo.Block()
+    site, every = Site(model.block, "v"), np.ones(1, dtype=bool)
+    value = site.variables("", -1.0, 1.0, every)
+    value.variables[0, 0].set_value(1e-7 / 3)
+    site.rows("_row", value + (1e10 + 1e-7), every, upper=1e10 + 4e-7 / 3)
+    row = model.block.v_row[0]
+    assert pyo.value(row.body) <= pyo.value(row.upper)
+
+
+def test_an_interval_too_wide_for_a_big_m_has_no_model(tiny_mlp):
+    wide = agtopt.Interval(np.full(tiny_mlp.state_size, -1e8), np.full(tiny_mlp.state_size, 1e8))
+    with pytest.raises(agtopt.UnsupportedError, match="too wide for a big-M"):
+        agtopt.compile(tiny_mlp, "LP", 1, 2, wide)

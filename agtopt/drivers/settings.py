@@ -1,0 +1,111 @@
+"""How a run of a driver goes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agtopt.compiler import predicted_size
+from agtopt.domains import Polytope
+from agtopt.drivers.tighten import OBBT
+from agtopt.drivers.windows import Window, windows
+from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.kinds import Formulation, kind_named
+from agtopt.problem import Problem
+from agtopt.problem.checks import number, whole
+from agtopt.solvers import PROVED, TOLERANCE, choose
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """How a formulation is solved over a horizon.
+
+    Parameters
+    ----------
+    method : str or Formulation
+        LP, QCP, MILP, MIQCP or MINLP.
+    window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs
+        As in `agtopt.bound`.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is not allowed.
+    UnsupportedError
+        If a kind with products is to be proved.
+    """
+
+    method: str | Formulation
+    window: int | None = None
+    stride: int | None = None
+    solver: str | None = None
+    time_limit: float | None = None
+    conditional: bool = True
+    tighten: bool = True
+    domain: Polytope | None = None
+    obbt: OBBT | None = None
+    rigour: str = TOLERANCE
+    proofs: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(kind_named(self.method), Formulation):
+            raise InvalidInputError(f"method: {self.method} is propagated at once and has no windows; a run takes a formulation")
+        for name, least in (("window", self.window), ("stride", self.stride)):
+            if least is not None:
+                whole(name, least, 1)
+        if self.time_limit is not None:
+            number("time_limit", self.time_limit, above=0.0)
+        for name, value, kind in (("domain", self.domain, Polytope), ("obbt", self.obbt, OBBT)):
+            if value is not None and not isinstance(value, kind):
+                raise InvalidInputError(f"{name}: {value!r} is not allowed; it must be None or {kind.__name__}(…)")
+        if self.rigour not in (TOLERANCE, PROVED):
+            raise InvalidInputError(f"rigour: {self.rigour!r} is not allowed; it must be {TOLERANCE!r} or {PROVED!r}")
+        if self.rigour == PROVED:
+            self._check_provable()
+        elif self.proofs is not None:
+            raise InvalidInputError(f"proofs: a folder of proofs needs rigour={PROVED!r}")
+
+    def _check_provable(self) -> None:
+        if self.kind.bilinear:
+            raise UnsupportedError(f"rigour: bounds of {self.kind} cannot be proved; MILP and LP can")
+        if self.solver not in (None, "proof"):
+            raise InvalidInputError(f"solver: {self.solver!r} proves nothing by itself; leave it out, or take 'proof'")
+
+    @property
+    def kind(self) -> Formulation:
+        """The formulation."""
+        kind = kind_named(self.method)
+        assert isinstance(kind, Formulation)
+        return kind
+
+    @property
+    def chosen(self) -> str | None:
+        """The solver by name; None leaves the choice to the model."""
+        return "proof" if self.rigour == PROVED and self.kind.binaries else self.solver
+
+    def stages(self, problem: Problem) -> Iterator[Window]:
+        """Every model that is solved, in order.
+
+        Raises
+        ------
+        InvalidInputError
+            If the stride is longer than the window, or the template does not fit the problem.
+        SolverUnavailableError
+            If the solver is not installed or cannot prove bounds of the kind.
+        """
+        length = problem.steps if self.window is None else min(self.window, problem.steps)
+        step = length if self.stride is None else self.stride
+        if step > length:
+            raise InvalidInputError(f"stride: {step} is not allowed; it must be at most the window, {length}")
+        if self.domain is not None:
+            _check_template(self.domain, problem.network.size)
+        choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
+        return windows(problem.steps, length, step, self.tighten)
+
+
+def _check_template(domain: Polytope, size: int) -> None:
+    if len(domain) != size:
+        raise InvalidInputError(f"domain: directions of {len(domain)} parameters do not fit; the network has {size}")
+    if np.isfinite([domain.lower, domain.upper]).any() or domain.box is not None:
+        raise InvalidInputError("domain: it must be a template, directions without bounds: Polytope(directions)")

@@ -1,0 +1,130 @@
+"""Optimisation-based bound tightening (OBBT) of pre-activations (Gleixner et al., 2017)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.compiler import CompiledModel
+from agtopt.domains.known import Address
+from agtopt.drivers.objectives import Objective
+from agtopt.drivers.reach import Row
+from agtopt.drivers.stage import Task
+from agtopt.errors import InvalidInputError
+from agtopt.kinds import Formulation, kind_named
+from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem.checks import whole
+from agtopt.tolerances import RELATIVE_GAP
+
+Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+GAIN = 0.01
+"""Part of its width that some quantity has to lose before a further round is worth its solves."""
+
+
+@dataclass(frozen=True)
+class OBBT:
+    """Bound the pre-activations that decide nothing yet, by solving for their minimum and maximum.
+
+    Parameters
+    ----------
+    solves : int
+        Solves that each model may cost at most.
+    rounds : int
+        A round ends when every candidate was bounded once; each round uses the bounds of the one before.
+    kind : str or Formulation
+        ``LP``, or another kind without products. Only dual bounds count.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is no whole number of at least 1, or the kind keeps products.
+    """
+
+    solves: int = 1000
+    rounds: int = 1
+    kind: str | Formulation = "LP"
+
+    def __post_init__(self) -> None:
+        whole("obbt.solves", self.solves, 1)
+        whole("obbt.rounds", self.rounds, 1)
+        if self.formulation.bilinear:
+            raise InvalidInputError(f"obbt.kind: {self.kind} is not allowed; it must be LP or MILP")
+
+    @property
+    def formulation(self) -> Formulation:
+        """The kind."""
+        kind = kind_named(self.kind)
+        if not isinstance(kind, Formulation):
+            raise InvalidInputError(f"obbt.kind: {self.kind} is not allowed; it must be LP or MILP")
+        return kind
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One end of one entry of a quantity: where it is now, and what training attains of it (NaN where nothing is known)."""
+
+    objective: Objective
+    sense: int
+    known: float
+    attained: float
+    width: float
+
+
+def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, Ends]) -> list[Candidate]:
+    """The ends that a solve may improve, the most promising ones first.
+
+    Left out are pre-activations whose rectifier or hinge is decided, and ends that a training run attains. First come those that have
+    the shortest way to a decision.
+    """
+    found: list[tuple[float, Candidate]] = []
+    for (t, at), quantity in model.quantities.items():
+        phase, _, node = str(at).partition(".")
+        if t not in steps or phase != "forward":
+            continue
+        low, high = (end.ravel() for end in quantity.ends())
+        inner = attained.get((t, at))
+        least, most = (end.ravel() for end in inner) if inner is not None else (np.full(low.shape, np.nan),) * 2
+        kinks, varies = _kinks(model.problem, node), quantity.affine.varies.ravel()
+        for k in np.flatnonzero(varies & _matters(low, high, kinks)):
+            name = f"{at}[{','.join(map(str, np.unravel_index(k, quantity.affine.shape)))}]@{t}"
+            objective = Objective(name, np.array([k]), np.ones(1), (t, at))
+            way = _way(float(low[k]), float(high[k]), float(least[k]), float(most[k]), kinks)
+            for sense, end, best in ((-1, low[k], least[k]), (1, high[k], most[k])):
+                if not sense * (end - best) <= RELATIVE_GAP * (1.0 + abs(best)):
+                    found.append((way, Candidate(objective, sense, float(end), float(best), float(high[k] - low[k]))))
+    return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
+
+
+def _kinks(problem: Problem, node: str) -> tuple[float, ...] | None:
+    """Where a decision falls on the output of a node; None if every part of its range matters."""
+    network = problem.network
+    after = [network.layer(name) for name in network.graph.successors(node)]
+    if after:
+        return (0.0,) if all(isinstance(layer, ReLU | LeakyReLU) for layer in after) else None
+    return (-1.0, 1.0) if problem.training.loss.name == "hinge" else None
+
+
+def _matters(low: NDArray[np.float64], high: NDArray[np.float64], kinks: tuple[float, ...] | None) -> NDArray[np.bool_]:
+    if kinks is None:
+        return low < high
+    return np.asarray(np.logical_or.reduce([(low < kink) & (kink < high) for kink in kinks]))
+
+
+def _way(low: float, high: float, least: float, most: float, kinks: tuple[float, ...] | None) -> float:
+    """How far an end is from deciding, in parts of the width; beyond 1 where training attains both sides."""
+    open_ = [kink for kink in kinks or () if not least < kink < most]
+    return min((min(kink - low, high - kink) / (high - low) for kink in open_ if low < kink < high), default=2.0)
+
+
+def merged_ends(model: CompiledModel, rows: Iterable[tuple[Task, Row]]) -> Iterator[tuple[Address, Ends]]:
+    """The bounds found, as arrays of the shape of each quantity, infinite where there is none."""
+    found: dict[Address, Ends] = {}
+    for task, row in rows:
+        address = task.objective.address
+        if address is not None:
+            shape = model.quantities[address].affine.shape
+            ends = found.setdefault(address, (np.full(shape, -np.inf), np.full(shape, np.inf)))
+            ends[(task.sense + 1) // 2].flat[task.objective.entries] = row.bound
+    yield from found.items()
