@@ -1,7 +1,7 @@
 """The command line."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ from agtopt.compiler import compile, predicted_size
 from agtopt.drivers import OBBT, processes
 from agtopt.drivers import bound as bound_parameters
 from agtopt.errors import AgtoptError, InvalidInputError, MissingFileError
-from agtopt.kinds import KINDS, Formulation
+from agtopt.kinds import KINDS, Formulation, kind_named
 from agtopt.readers import load, read_arrays
 from agtopt.report import compare as compare_methods
 from agtopt.solvers import PROVED, TOLERANCE, describe_solvers
@@ -118,8 +118,11 @@ def compare(
     kinds: Annotated[str | None, typer.Option(help="Kinds, separated by commas; all that differ on the problem by default.")] = None,
     windows: Annotated[str, typer.Option(help="Windows, separated by commas; 'full' is the whole horizon.")] = "full",
     solver: SolverName = None,
-    time_limit: TimeLimit = 10.0,
+    time_limit: Annotated[str, typer.Option(help="Seconds per solve; for a kind apart as e.g. '5,QCP=0.5'.")] = "10",
     conditional: Conditional = True,
+    tighten: Annotated[
+        str | None, typer.Option(help="LP or MILP: what bounds the steps within a window; the kind itself by default.")
+    ] = None,
     obbt: Tightening = 0,
     workers: Workers = 1,
     output: Output = None,
@@ -127,14 +130,16 @@ def compare(
     """Width and time of several kinds and windows, beside what training attains."""
     problem = load(folder)
     lengths = [_window(word.strip()) for word in windows.split(",")]
+    named = None if kinds is None else [word.strip() for word in kinds.split(",")]
     with _processes(workers) as pool:
         comparison = compare_methods(
             problem,
-            None if kinds is None else [word.strip() for word in kinds.split(",")],
+            named,
             lengths,
             solver,
-            time_limit,
+            _limits(time_limit, KINDS if named is None else named),
             conditional,
+            True if tighten is None else tighten,
             _obbt(obbt),
             pool,
             progress=True,
@@ -143,6 +148,20 @@ def compare(
     _show(comparison.table, problem.describe(), output)
     how = "enumerated exactly" if inner.exact else "attained by attacks (a lower bound)"
     console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")
+
+
+def _limits(words: str, kinds: Iterable[str]) -> dict[str, float | None]:
+    """Seconds by kind: one number for all, then those of single kinds."""
+    limits: dict[str, float | None] = dict.fromkeys(str(kind_named(kind)) for kind in kinds)
+    for word in words.split(","):
+        name, _, seconds = word.strip().rpartition("=")
+        try:
+            limits |= dict.fromkeys([str(kind_named(name))] if name else limits, float(seconds))
+        except ValueError as error:
+            if isinstance(error, AgtoptError):
+                raise
+            raise InvalidInputError(f"time_limit: {word!r} is not allowed; it must be seconds, or a kind with seconds as QCP=0.5") from None
+    return limits
 
 
 def _window(word: str) -> int | None:

@@ -51,6 +51,19 @@ def test_compare_shows_every_method_and_what_is_attained(agtopt, tmp_path):
     assert "attained by attacks" in out
 
 
+def test_compare_takes_limits_by_kind(agtopt):
+    """A kind without a product to keep is solved once: MIQCP of half-moons is its MILP."""
+    options = ("--kinds", "LP,QCP,milp,MIQCP", "--time-limit", "5,qcp=0.2", "--tighten", "LP", "--obbt", 20)
+    code, out, _ = agtopt("compare", MOONS, *options)
+    assert code == 0
+    widths = {line.split()[0]: line.split()[2:] for line in out.splitlines() if line.strip().startswith(("LP", "QCP", "MILP", "MIQCP"))}
+    assert set(widths) == {"LP", "QCP", "MILP", "MIQCP"}
+    assert widths["MILP"] == widths["MIQCP"]
+    code, _, error = agtopt("compare", MOONS, "--time-limit", "5,fast")
+    assert code == 2
+    assert "time_limit" in error
+
+
 def test_certify_half_moons(agtopt, tmp_path):
     code, out, _ = agtopt("certify", MOONS, "--kind", "IBP", "--output", tmp_path / "p.csv")
     assert code == 0

@@ -1,20 +1,21 @@
 """Certificates for single predictions over a parameter-space domain (section 8.1 of Sosnin et al. 2025)."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from agtopt.domains import Interval
+from agtopt.certificates.scores import score_bounds
+from agtopt.domains import Interval, Polytope, intersect
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
-from agtopt.problem import Problem
+from agtopt.problem import Network, Problem
 from agtopt.problem.checks import finite_array
-from agtopt.program import forward
 from agtopt.semantics.concrete import trajectory
-from agtopt.semantics.crown import LinearIntervals
-from agtopt.semantics.propagation import tensor_ranges
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +101,9 @@ class PointCertificates:
 def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None) -> PointCertificates:
     """Bound the predictions of every model in a domain.
 
+    Outputs are bounded over the domain of the final parameters: by IBP and CROWN over its box, and by linear programs where it is a
+    polytope. Classes that outputs leave open are decided by margins, the differences of two outputs, bounded for every pair of them.
+
     Parameters
     ----------
     reach : Reach
@@ -127,38 +131,50 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None) -> PointCert
         if labels.ndim == 0 or len(labels) != len(points):
             raise InvalidInputError(f"y: shape {labels.shape} does not fit {len(points)} points")
         problem.training.loss.check("y", labels, problem.network.outputs)
-    lower, upper = output_bounds(problem, reach.domain, points)
+    network, domain = problem.network, _domain(reach)
+    lower, upper = score_bounds(network, domain, points)
     nominal = reachable = None
     if problem.classes is not None:
-        scores, _ = output_bounds(problem, Interval.point(trajectory(problem)[-1]), points)
+        scores, _ = score_bounds(network, Interval.point(trajectory(problem)[-1]), points)
         nominal = np.array(problem.classes)[_winners(scores)]
-        reachable = _reachable(lower, upper)
+        reachable = _by_margins(network, domain, points, _reachable(lower, upper))
     return PointCertificates(problem, str(reach.method), lower, upper, nominal, reachable, labels)
 
 
-def output_bounds(problem: Problem, domain: Interval, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bounds of the network's output, each (m, outputs), over all parameters in a domain (the tighter of IBP and CROWN)."""
-    ops, network = LinearIntervals(), problem.network
-    parameters = tensor_ranges(network.unflatten(domain.lower), network.unflatten(domain.upper))
-    output, _ = forward(ops, network, parameters, ops.trace(ops.constant(np.array(points)), len(network.input_shape)))
-    # NaN certifies nothing: it becomes the whole line.
-    lower, upper = (
-        np.nan_to_num(end.numpy(), nan=worst, posinf=np.inf, neginf=-np.inf) for end, worst in zip(output, (-np.inf, np.inf), strict=True)
-    )
-    return lower, upper
+def _domain(reach: Reach) -> Interval | Polytope:
+    """The domain of the final parameters, within their box (S6)."""
+    return intersect(reach.domain, reach.steps[-1]) if isinstance(reach.domain, Polytope) else reach.steps[-1]
 
 
-def _winners(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def _winners(scores: Array) -> NDArray[np.int64]:
     """Position of the class that wins; one score decides between two classes by its sign."""
     winners: NDArray[np.int64] = (scores[:, 0] > 0).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(axis=1)
     return winners
 
 
-def _reachable(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Classes that may win: none that another one beats for sure; a tie is no win."""
+def _reachable(lower: Array, upper: Array) -> NDArray[np.bool_]:
+    """Classes that may win as far as outputs alone tell: none that another one beats for sure; a tie is no win."""
     if lower.shape[1] == 1:
         return np.stack([~(lower[:, 0] > 0), ~(upper[:, 0] < 0)], axis=1)
     return np.asarray(~(upper < lower.max(axis=1, keepdims=True)))
+
+
+def _by_margins(network: Network, domain: Interval | Polytope, points: Array, open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of the classes that are open at each point, those that no other open class beats for sure by the bounds of their difference."""
+    left = open_.copy()
+    if network.outputs == 1:
+        return left
+    for classes in np.unique(open_, axis=0):
+        if classes.sum() < 2:
+            continue
+        here = np.flatnonzero((open_ == classes).all(axis=1))
+        first, second = np.array(list(combinations(np.flatnonzero(classes), 2))).T
+        unit = np.eye(network.outputs)
+        lower, upper = score_bounds(network, domain, points[here], unit[first] - unit[second])
+        for k, (i, j) in enumerate(zip(first, second, strict=True)):
+            left[here, i] &= ~(upper[:, k] < 0)
+            left[here, j] &= ~(lower[:, k] > 0)
+    return left
 
 
 def _positions(problem: Problem, labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ def bound(
     solver: str | None = None,
     time_limit: float | None = None,
     conditional: bool = True,
-    tighten: bool = True,
+    tighten: bool | str | Formulation = True,
     domain: Polytope | None = None,
     obbt: OBBT | None = None,
     rigour: str = TOLERANCE,
@@ -51,9 +51,9 @@ def bound(
         Seconds per solve; the dual bound reached by then is used (S4).
     conditional : bool
         Whether cuts tie quantities to the selectors.
-    tighten : bool
-        Whether the parameters of every step are bounded in turn, each step's bounds being the big-Ms of the next, by the kind
-        without products (LP for QCP, MILP for MIQCP); otherwise only those at the end of a window.
+    tighten : bool, str or Formulation
+        Whether the parameters of every step are bounded in turn, each step's bounds being the big-Ms of the next, and by which kind
+        (the method's own without products, if only True); otherwise only those at the end of a window.
     domain : Polytope or None
         A template (`Polytope.octagon`, `principal`, `random` or any directions): its support values are bounded at the end of every
         window, where the next one starts from it; it is the domain that is returned. The interval domain by default.

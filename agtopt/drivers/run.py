@@ -103,9 +103,10 @@ class Run:
     def save(self, path: str | Path) -> Path:
         """Write everything that was found, as an .npz file without pickle."""
         settings = {field.name: getattr(self.settings, field.name) for field in fields(Settings) if field.name not in ("domain", "obbt")}
+        tighten = settings["tighten"]
         about = {
             "problem": self.problem.fingerprint,
-            "settings": {**settings, "method": str(self.settings.kind)},
+            "settings": {**settings, "method": str(self.settings.kind), "tighten": tighten if isinstance(tighten, bool) else str(tighten)},
             "obbt": None if self.settings.obbt is None else asdict(self.settings.obbt),
             "done": self.done,
             "seconds": self.seconds,
@@ -244,9 +245,9 @@ class Run:
         return max((task.sense * (task.known - row.bound) / chosen[task.number].width for task, row in rows), default=0.0)
 
     def _tighten(self, window: Window, bar: Progress | None) -> None:
-        """Bound every objective over a window; by the linear kind where that is only to tighten later steps."""
-        kind, stop, size = self.settings.kind, window.stop, self.problem.network.size
-        stage = self._stage(window, kind if window.result else kind.linear)
+        """Bound every objective over a window."""
+        stop, size = window.stop, self.problem.network.size
+        stage = self._stage(window, self.settings.kind if window.result else self.settings.between)
         chosen = self.objectives if window.result else self.objectives[:size]
         lower, upper = self._ends(stop, len(chosen) > size)
         tasks = [self._task(stage, k, sense, float(end[k])) for k in range(len(chosen)) for sense, end in ((-1, lower), (1, upper))]

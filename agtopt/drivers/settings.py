@@ -8,7 +8,7 @@ import numpy as np
 
 from agtopt.compiler import predicted_size
 from agtopt.domains import Polytope
-from agtopt.drivers.tighten import OBBT
+from agtopt.drivers.tighten import OBBT, linear_kind
 from agtopt.drivers.windows import Window, windows
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation, kind_named
@@ -42,7 +42,7 @@ class Settings:
     solver: str | None = None
     time_limit: float | None = None
     conditional: bool = True
-    tighten: bool = True
+    tighten: bool | str | Formulation = True
     domain: Polytope | None = None
     obbt: OBBT | None = None
     rigour: str = TOLERANCE
@@ -51,6 +51,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not isinstance(kind_named(self.method), Formulation):
             raise InvalidInputError(f"method: {self.method} is propagated at once and has no windows; a run takes a formulation")
+        if not isinstance(self.tighten, bool):
+            linear_kind("tighten", self.tighten)
         for name, least in (("window", self.window), ("stride", self.stride)):
             if least is not None:
                 whole(name, least, 1)
@@ -80,6 +82,11 @@ class Settings:
         return kind
 
     @property
+    def between(self) -> Formulation:
+        """The formulation of the models that only tighten: those of steps within a window."""
+        return self.kind.linear if isinstance(self.tighten, bool) else linear_kind("tighten", self.tighten)
+
+    @property
     def chosen(self) -> str | None:
         """The solver by name; None leaves the choice to the model."""
         return "proof" if self.rigour == PROVED and self.kind.binaries else self.solver
@@ -101,7 +108,7 @@ class Settings:
         if self.domain is not None:
             _check_template(self.domain, problem.network.size)
         choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
-        return windows(problem.steps, length, step, self.tighten)
+        return windows(problem.steps, length, step, self.tighten is not False)
 
 
 def _check_template(domain: Polytope, size: int) -> None:

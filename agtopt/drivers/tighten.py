@@ -49,16 +49,26 @@ class OBBT:
     def __post_init__(self) -> None:
         whole("obbt.solves", self.solves, 1)
         whole("obbt.rounds", self.rounds, 1)
-        if self.formulation.bilinear:
-            raise InvalidInputError(f"obbt.kind: {self.kind} is not allowed; it must be LP or MILP")
+        linear_kind("obbt.kind", self.kind)
 
     @property
     def formulation(self) -> Formulation:
         """The kind."""
-        kind = kind_named(self.kind)
-        if not isinstance(kind, Formulation):
-            raise InvalidInputError(f"obbt.kind: {self.kind} is not allowed; it must be LP or MILP")
-        return kind
+        return linear_kind("obbt.kind", self.kind)
+
+
+def linear_kind(name: str, value: str | Formulation) -> Formulation:
+    """A formulation without products, for the argument `name`.
+
+    Raises
+    ------
+    InvalidInputError
+        If it keeps products, or is none.
+    """
+    kind = kind_named(value)
+    if not isinstance(kind, Formulation) or kind.bilinear:
+        raise InvalidInputError(f"{name}: {value!r} is not allowed; it must be LP or MILP")
+    return kind
 
 
 @dataclass(frozen=True, eq=False)

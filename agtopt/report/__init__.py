@@ -1,8 +1,8 @@
 """Tables and pictures."""
 
 from agtopt.report.compare import Comparison, compare
-from agtopt.report.figures import ParameterIntervals, Regions, certified_regions, parameter_intervals
-from agtopt.report.plots import plot_boundaries, plot_comparison, plot_parameters, plot_regions
+from agtopt.report.figures import ParameterIntervals, Regions, certified_regions, parameter_intervals, projection
+from agtopt.report.plots import plot_boundaries, plot_comparison, plot_parameters, plot_projection, plot_regions
 
 __all__ = [
     "Comparison",
@@ -14,5 +14,7 @@ __all__ = [
     "plot_boundaries",
     "plot_comparison",
     "plot_parameters",
+    "plot_projection",
     "plot_regions",
+    "projection",
 ]

@@ -1,6 +1,6 @@
 """Compare kinds and windows on one problem."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -76,8 +76,9 @@ def compare(
     methods: Sequence[str | Formulation | Propagation] | None = None,
     windows: Sequence[int | None] = (None,),
     solver: str | None = None,
-    time_limit: float | None = None,
+    time_limit: float | Mapping[str, float | None] | None = None,
     conditional: bool = True,
+    tighten: bool | str | Formulation = True,
     obbt: OBBT | None = None,
     executor: Executor | None = None,
     progress: bool = False,
@@ -93,8 +94,10 @@ def compare(
         All kinds that differ on the problem by default; IBP and CROWN have no window and are run once.
     windows : sequence of int or None
         None is the full horizon.
-    solver, time_limit, conditional, obbt, executor, progress
+    solver, conditional, tighten, obbt, executor, progress
         As in `agtopt.bound`.
+    time_limit : float, mapping or None
+        Seconds per solve, for all methods or by the name of each; none where a name is missing.
 
     Returns
     -------
@@ -110,12 +113,14 @@ def compare(
     if not kinds or not windows:
         raise InvalidInputError("compare: no method or no window is left; name at least one of each")
     cells = [(kind, window) for kind in kinds for window in (windows if isinstance(kind, Formulation) else (None,))]
+    limits = {kind_named(name): limit for name, limit in time_limit.items()} if isinstance(time_limit, Mapping) else time_limit
     solved: dict[tuple[Formulation | Propagation, int | None], Reach] = {}
     for kind, window in cells:
         twin = _without_products(problem, kind), window
         if twin not in solved:
+            limit = limits.get(kind) if isinstance(limits, dict) else limits
             solved[twin] = bound(
-                problem, twin[0], window, None, solver, time_limit, conditional, obbt=obbt, executor=executor, progress=progress
+                problem, twin[0], window, None, solver, limit, conditional, tighten, obbt=obbt, executor=executor, progress=progress
             )
     results = (replace(solved[_without_products(problem, kind), window], method=kind) for kind, window in cells)
     return Comparison(problem, attack(problem), tuple(results), tuple(window for _, window in cells))

@@ -1,18 +1,20 @@
 """The data of the pictures, computed apart from drawing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.attacks import Attack
 from agtopt.certificates import certify
+from agtopt.domains import Interval, Polytope, intersect, minima
 from agtopt.drivers import Reach
-from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.problem import Problem
 from agtopt.problem.checks import whole
 from agtopt.semantics.concrete import outputs, trajectory
+from agtopt.tolerances import AGREEMENT, UNIT_ROUNDOFF
 
 Array = NDArray[np.float64]
 Features = Callable[[Array], Array]
@@ -144,7 +146,7 @@ def scores(problem: Problem, theta: Array, inputs: Array) -> Array:
 
 
 def certified_regions(reach: Reach, features: Features, extent: Extent, resolution: int = 200) -> Regions:
-    """Certify every point of a grid.
+    """Certify every point of a grid; of a polytope, by linear programs where its box leaves the class open (some milliseconds a point).
 
     Parameters
     ----------
@@ -167,9 +169,11 @@ def certified_regions(reach: Reach, features: Features, extent: Extent, resoluti
     a, b, points = grid(extent, resolution)
     inputs = np.asarray(features(points), dtype=np.float64)
     score = scores(problem, trajectory(problem)[-1][np.newaxis], inputs)
-    certificates = certify(reach, inputs)
+    certificates = certify(replace(reach, polytopes=()), inputs)
     stable, predicted, shape = certificates.stable, certificates.nominal, (len(b), len(a))
     assert predicted is not None  # `stable` has checked that the loss has classes
+    if isinstance(reach.domain, Polytope) and not stable.all():
+        stable[~stable] = certify(reach, inputs[~stable]).stable
     return Regions(problem, str(reach.method), extent, a, b, predicted.reshape(shape), stable.reshape(shape), score.reshape(shape))
 
 
@@ -202,8 +206,26 @@ def boundary_scores(
     return a, b, score.reshape(-1, len(b), len(a))
 
 
+def common_names(reaches: Mapping[str, Reach], attack: Attack | None = None) -> tuple[str, ...]:
+    """Names of the parameters that all results share.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no reach, or one is of another network.
+    """
+    problems = [reach.problem for reach in reaches.values()] + ([] if attack is None else [attack.problem])
+    if not reaches:
+        raise InvalidInputError("plot: no reach is given; give at least one")
+    names = problems[0].network.parameter_names
+    for problem in problems:
+        if problem.network.parameter_names != names:
+            raise InvalidInputError(f"plot: {problem.name!r} has other parameters; compare results for one network")
+    return names
+
+
 def parameter_intervals(reaches: Mapping[str, Reach], attack: Attack | None = None) -> ParameterIntervals:
-    """Scale the final domains of several methods for comparison.
+    """Scale the boxes of the final parameters of several methods for comparison.
 
     Parameters
     ----------
@@ -217,15 +239,10 @@ def parameter_intervals(reaches: Mapping[str, Reach], attack: Attack | None = No
     InvalidInputError
         If there is no reach, or one is of another network.
     """
-    found = sorted(reaches.items(), key=lambda item: -item[1].domain.width())
-    if not found:
-        raise InvalidInputError("plot: no reach is given; give at least one")
-    names = found[0][1].problem.network.parameter_names
-    for problem in [reach.problem for _, reach in found] + ([] if attack is None else [attack.problem]):
-        if problem.network.parameter_names != names:
-            raise InvalidInputError(f"plot: {problem.name!r} has other parameters; compare results for one network")
-    lower = np.stack([reach.domain.lower for _, reach in found])
-    upper = np.stack([reach.domain.upper for _, reach in found])
+    names = common_names(reaches, attack)
+    found = sorted(reaches.items(), key=lambda item: -item[1].steps[-1].width())
+    lower = np.stack([reach.steps[-1].lower for _, reach in found])
+    upper = np.stack([reach.steps[-1].upper for _, reach in found])
     if attack is None:
         narrowest, every = np.argmin(upper - lower, axis=0), np.arange(len(names))
         low, high = lower[narrowest, every], upper[narrowest, every]
@@ -238,3 +255,73 @@ def parameter_intervals(reaches: Mapping[str, Reach], attack: Attack | None = No
     return ParameterIntervals(
         names, tuple(name for name, _ in found), (lower - centre) / scale, (upper - centre) / scale, attained, centre, scale
     )
+
+
+def projection(domain: Interval | Polytope, i: int, j: int, directions: int = 64) -> Array:
+    """A polygon that contains the projection of a domain onto the plane of two parameters.
+
+    Parameters
+    ----------
+    domain : Interval or Polytope
+    i, j : int
+        Positions of the parameters, in the order of `Network.parameter_names`.
+    directions : int
+        Evenly spaced directions of the plane in which a polytope is bounded, besides the axes; a box is projected exactly.
+
+    Returns
+    -------
+    array, shape (corners, 2)
+        Corners in counterclockwise order; some may coincide where the projection is flat. Those of an unbounded domain are the corners of
+        its box, which has infinite ends.
+
+    Raises
+    ------
+    InvalidInputError
+        If i and j are not two parameters, or there are fewer than 3 directions.
+    SoundnessError
+        If what is proved of its directions does not meet: the polytope is empty (S6).
+    """
+    first, second, count = whole("i", i, 0), whole("j", j, 0), whole("directions", directions, 3)
+    if not (first != second and max(first, second) < len(domain)):
+        raise InvalidInputError(f"projection: parameters {i} and {j} are not allowed; they must be two from 0 to {len(domain) - 1}")
+    if isinstance(domain, Interval):
+        return _rectangle(domain.lower[[first, second]], domain.upper[[first, second]])
+    angles = 2.0 * np.pi * np.arange(count) / count
+    normals = np.concatenate([np.eye(2), -np.eye(2), np.stack([np.cos(angles), np.sin(angles)], axis=1)])
+    rows = np.zeros((len(normals), len(domain)))
+    rows[:, [first, second]] = normals
+    least = minima(domain, rows)
+    everything = np.full(2, np.inf)
+    ends = intersect(Interval(least[:2], everything), Interval(-everything, -least[2:4]))
+    if domain.box is not None:
+        ends = intersect(ends, Interval(domain.box.lower[[first, second]], domain.box.upper[[first, second]]))
+    corners = _rectangle(ends.lower, ends.upper)
+    if not np.isfinite(corners).all():
+        return corners
+    # Every cut moves corners by rounding: it is made that much further out.
+    room = 16 * (len(normals) + 8) * UNIT_ROUNDOFF * np.max(np.abs(corners))
+    for normal, end in zip(normals[4:], least[4:], strict=True):
+        corners = _cut(corners, normal, end - room)
+    return corners
+
+
+def _rectangle(lower: Array, upper: Array) -> Array:
+    return np.array([lower, (upper[0], lower[1]), upper, (lower[0], upper[1])])
+
+
+def _cut(corners: Array, normal: Array, least: float) -> Array:
+    """The part of a convex polygon where normal · corner ≥ least, by Sutherland and Hodgman (1974)."""
+    if not np.isfinite(least):
+        return corners
+    heights = corners @ normal - least
+    if heights.max() < 0.0:
+        if heights.max() < -AGREEMENT * (1.0 + abs(least)):
+            raise SoundnessError(f"S6: the polytope is empty; a direction of the plane would have to move by {-heights.max():.3g}")
+        heights = heights - heights.max()
+    kept = []
+    for corner, height, following, next_height in zip(corners, heights, np.roll(corners, -1, axis=0), np.roll(heights, -1), strict=True):
+        if height >= 0.0:
+            kept.append(corner)
+        if (height < 0.0) != (next_height < 0.0):
+            kept.append(corner + (following - corner) * (height / (height - next_height)))
+    return np.array(kept)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatter
 from agtopt.attacks import Attack
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
-from agtopt.report.figures import Array, Extent, Features, Regions, boundary_scores, parameter_intervals
+from agtopt.report.figures import Array, Extent, Features, Regions, boundary_scores, common_names, parameter_intervals, projection
 
 NAMED = 40
 """Parameters up to which each is named on the axis; more would overlap."""
@@ -21,6 +21,7 @@ NAMED = 40
 # The colours differ in lightness too, and the hatches tell them apart without any colour.
 _CLASS_STYLES = (("#e8955a", "\\\\\\"), ("#bcd7ee", "///"))
 _BAR_STYLES = (("#eeeeee", ""), ("#bcd7ee", "///"), ("#e8955a", "\\\\\\"), ("#b8e0c8", "..."), ("#e3c6dc", "xxx"))
+_EDGE_STYLES = ("-", "--", "-.", ":")
 
 
 def plot_regions(regions: Regions, ax: Axes | None = None) -> Axes:
@@ -139,6 +140,50 @@ def plot_parameters(
     return axes
 
 
+def plot_projection(
+    reach: Reach | Mapping[str, Reach], i: int, j: int, attack: Attack | None = None, ax: Axes | None = None, directions: int = 64
+) -> Axes:
+    """Domains of the final parameters in the plane of two of them, with the attained parameters inside.
+
+    Parameters
+    ----------
+    reach : Reach or mapping from str to Reach
+        One result, or several by label; the largest lies behind. Infinite ends run off the axes.
+    i, j : int
+        Positions of the parameters on the horizontal and the vertical axis.
+    attack : Attack, optional
+    ax : matplotlib Axes, optional
+    directions : int
+        Directions in which a polytope is bounded; see `figures.projection`.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    reaches = {str(reach.method): reach} if isinstance(reach, Reach) else reach
+    names = common_names(reaches, attack)
+    polygons = {label: projection(result.domain, i, j, directions) for label, result in reaches.items()}
+    attained = np.empty((0, 2)) if attack is None else attack.theta[:, [i, j]]
+    axes = plt.gca() if ax is None else ax
+    lower, upper = _view(np.concatenate([attained, *polygons.values()]))
+    beyond = upper - lower
+    ordered = sorted(polygons.items(), key=lambda item: -_area(np.clip(item[1], lower - beyond, upper + beyond)))
+    for (label, corners), (colour, hatch), line in zip(ordered, cycle(_BAR_STYLES), cycle(_EDGE_STYLES), strict=False):
+        shape = np.clip(corners, lower - beyond, upper + beyond)
+        outline: dict[str, Any] = {"edgecolor": "black", "linestyle": line, "linewidth": 1.4}
+        axes.fill(*shape.T, facecolor=colour, hatch=hatch, edgecolor="#777777", linewidth=0.0)
+        # Outlines lie in front of all fillings: polygons may cross.
+        axes.fill(*shape.T, fill=False, zorder=2, **outline)
+        axes.fill_between([], [], [], facecolor=colour, hatch=hatch, label=label, **outline)
+        if not np.ptp(shape, axis=0).any():
+            axes.plot(*shape[:1].T, "x", color="black", markersize=9)
+    if attack is not None:
+        axes.plot(*attained.T, "o", color="black", markersize=2.5, zorder=3, label="attained by training")
+    axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), xlabel=names[i], ylabel=names[j])
+    _legend_above(axes, 2)
+    return axes
+
+
 def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
     """Width against time, one marker and line style per method (Figure 6c of Sosnin et al. 2025).
 
@@ -171,6 +216,19 @@ def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
     axes.margins(0.15)
     axes.legend(title="numbers: steps per window" if table["window"].nunique() > 1 else None)
     return axes
+
+
+def _view(points: Array) -> tuple[Array, Array]:
+    """Ends of both axes: what is finite, and room around it."""
+    finite = [column[np.isfinite(column)] for column in points.T]
+    lower, upper = (np.array([pick(column) if len(column) else 0.0 for column in finite]) for pick in (np.min, np.max))
+    room = np.where(upper > lower, 0.05 * (upper - lower), 0.05 * np.maximum(1.0, np.abs(lower)))
+    return lower - room, upper + room
+
+
+def _area(corners: Array) -> float:
+    x, y = corners.T
+    return float(abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
 
 
 def _draw_boundary(axes: Axes, a: Array, b: Array, score: Array, color: str, width: float) -> None:

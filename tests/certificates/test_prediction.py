@@ -6,9 +6,10 @@ import torch
 
 import agtopt
 from agtopt import InvalidInputError
-from agtopt.certificates.prediction import output_bounds
+from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, sample
 from agtopt.drivers import Reach
+from tests.conftest import MODELS
 from tests.instances import random_problem, torch_model
 
 
@@ -85,8 +86,20 @@ def test_a_diverged_domain_certifies_nothing(linear):
 def test_half_a_line_certifies_only_what_it_proves(linear):
     """inf − inf is NaN: an entry that is unbounded on one side proves no sign of a sum with both sides."""
     size = linear.network.size
-    found = agtopt.certify(around(linear, np.full(size, 1.0), np.full(size, np.inf)), np.array([[1.0] * (size - 1), [-1.0] * (size - 1)]))
+    points = np.array([[1.0] * (size - 1), [-1.0] * (size - 1)])
+    found = agtopt.certify(around(linear, np.full(size, 1.0), np.full(size, np.inf)), points)
     assert found.reachable[1].all()
+    for theta in (np.full(size, 1.0), np.full(size, 1e9), np.append(np.full(size - 1, 1e9), 1.0)):
+        z = predict(linear, theta, points)
+        assert np.all((found.lower <= z) & (z <= found.upper))
+
+
+def test_a_margin_that_may_be_zero_is_no_win(monkeypatch):
+    """Trap 7: ends of exactly zero."""
+    problem = agtopt.load(MODELS / "flips-cross-entropy")
+    zeros = np.zeros((len(problem.dataset), 3))
+    monkeypatch.setattr("agtopt.certificates.prediction.score_bounds", lambda *arguments: (zeros, zeros))
+    assert agtopt.certify(agtopt.bound(problem, "IBP"), problem.dataset.features).reachable.all()
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3])
@@ -100,7 +113,7 @@ def test_output_bounds_of_regression_hold_sampled_models(seed):
         assert np.all((found.lower <= z) & (z <= found.upper))
     with pytest.raises(InvalidInputError, match="predicts no class"):
         _ = found.stable
-    assert list(output_bounds(problem, reach.domain, points)[0].ravel()) == list(found.lower.ravel())
+    assert list(score_bounds(problem.network, reach.domain, points)[0].ravel()) == list(found.lower.ravel())
 
 
 def test_labels_are_needed_for_correctness(half_moons, half_moons_reach):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtopt import Interval, InvalidInputError, KnownBounds, SoundnessError
-from agtopt.domains import contains, hull, intersect, sample, width
+from agtopt.domains import contains, hull, intersect, minima, minimum, sample, width
 
 ends = st.lists(st.tuples(st.floats(-10, 10), st.floats(0, 5)), min_size=2, max_size=2)
 
@@ -76,3 +76,17 @@ def test_known_bounds_only_shrink():
         known.shrink((1, "w"), np.array([5.0]), np.array([6.0]))
     with pytest.raises(SoundnessError, match="NaN"):
         known.shrink((1, "w"), np.array([np.nan]), np.array([6.0]))
+
+
+def test_minima_of_a_box_are_at_its_corners():
+    box = Interval([-1, 0, -5], [2, 4, 3])
+    rows = [[1, 0, 0], [-1, 0, 0], [1, -2, 0], [0, 0, -1], [0, 0, 1], [1, 1, -2]]
+    expected = np.array([-1, -2, -9, -3, -5, -7])
+    np.testing.assert_allclose(minima(box, rows), expected, rtol=1e-13)
+    assert np.all(minima(box, rows) <= expected)
+    assert minimum(box, [1, -2, 0]) == minima(box, rows)[2]
+    half = Interval([-1, 0, -np.inf], [2, 4, 3])
+    np.testing.assert_allclose(minima(half, [[1, 1, -2], [1, 1, 2]]), [-7, -np.inf], rtol=1e-13)
+    for row in ([[np.inf, 0, 0]], [[1, 0]], [1, 0, 0]):
+        with pytest.raises(InvalidInputError, match="minimum"):
+            minima(box, row)

@@ -132,8 +132,21 @@ def test_bad_input(options):
 
 
 def test_values_that_fit_no_setting_are_refused():
-    for options in ({"obbt": 3}, {"rigour": "sure"}, {"proofs": "here"}, {"rigour": "proved", "solver": "scip"}):
+    for options in ({"obbt": 3}, {"tighten": "MIQCP"}, {"tighten": "IBP"}, {"rigour": "sure"}, {"proofs": "here"}, {"rigour": "proved", "solver": "scip"}):
         with pytest.raises(InvalidInputError):
             Settings("MILP", **options)
     with pytest.raises(agtopt.UnsupportedError, match="cannot be proved"):
         Settings("MIQCP", rigour="proved")
+
+
+@pytest.mark.parametrize("tighten", [True, "LP", "MILP", False])
+def test_the_kind_between_results_can_be_chosen(tighten):
+    """Whatever bounds the steps within a window, every run stays inside, and only results are of the kind itself."""
+    problem = random_problem(4, 1, "hinge", "flips", samples=8, steps=3, n=2, vulnerable=range(8))
+    reach = agtopt.bound(problem, "MILP", conditional=False, tighten=tighten)
+    inner = agtopt.attack(problem)
+    for t, box in enumerate(reach.steps):
+        assert box.contains(np.stack([inner.lower[t], inner.upper[t]]), 1e-7)
+    sources = {row.source for row in reach.rows if row.stop < problem.steps}
+    assert ("MILP" in sources) == (tighten in (True, "MILP"))
+    assert bool(sources) == bool(tighten)

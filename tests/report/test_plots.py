@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import agtopt
-from agtopt.domains import Interval
+from agtopt.domains import Interval, Polytope
 from agtopt.drivers import Reach
 from agtopt.report import (
     certified_regions,
@@ -100,6 +100,20 @@ def test_regions_are_the_corners_of_the_box(half_moons, half_moons_reach):
     np.testing.assert_array_equal(regions.predicted, np.where(nominal > 0, 1, -1))
     assert regions.certified_fraction == regions.stable.mean()
     assert 0.1 < regions.certified_fraction < 0.9
+
+
+def test_regions_of_a_polytope_are_certified_point_by_point(half_moons, half_moons_hull):
+    template, box = Polytope.principal(half_moons_hull.theta, 10), half_moons_hull.domain
+    values = half_moons_hull.theta @ template.directions.T
+    polytope = template.with_support(values.min(axis=0), values.max(axis=0), box)
+    reach = Reach(half_moons, agtopt.LP, (box,), (), 0.0, polytopes=(polytope,))
+    regions = certified_regions(reach, cubic, EXTENT, resolution=13)
+    expected = agtopt.certify(reach, cubic(grid(EXTENT, 13)[2]))
+    np.testing.assert_array_equal(regions.stable.ravel(), expected.stable)
+    np.testing.assert_array_equal(regions.predicted.ravel(), expected.nominal)
+    boxed = certified_regions(Reach(half_moons, agtopt.LP, (box,), (), 0.0), cubic, EXTENT, resolution=13)
+    assert boxed.certified_fraction < regions.certified_fraction
+    assert np.all(boxed.stable <= regions.stable)
 
 
 def test_no_enumerated_boundary_crosses_a_certified_region(half_moons_reach, half_moons_hull):

@@ -1,0 +1,140 @@
+r"""Bounds of a network's scores, which are its outputs or differences of them, over a parameter-space domain.
+
+Over a box scores are propagated: the tighter of IBP and CROWN. A polytope adds the mean-value form around the centre c of its box,
+
+.. math:: v^T f(x; \theta) \in v^T f(x; c) + J (\theta - c), \qquad J \ni \nabla_\theta \, v^T f(x; \theta') \text{ for all } \theta' ,
+
+with J from the backward pass on intervals. Linear programs over the polytope bound :math:`m \theta` for the middle m of J (S5), and the
+rest is at most :math:`r |\theta - c|` for its radius r. Where the output is affine in the parameters that move (one layer, or one trained
+layer among fixed ones), r is rounding and the form is exact.
+"""
+
+from math import prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agtopt.domains import Interval, Polytope, minima
+from agtopt.problem import Network
+from agtopt.program import backward, forward
+from agtopt.program.forward import Parameters
+from agtopt.semantics.arithmetic import Range, largest, rounding_error
+from agtopt.semantics.crown import LinearIntervals, Traced, substituted
+from agtopt.semantics.interval import IntervalOperations
+from agtopt.semantics.propagation import tensor_ranges
+
+Array = NDArray[np.float64]
+
+CHUNK = 2**22
+"""Entries of gradients, or scores, held at once; it bounds memory and changes no result."""
+
+AT = "forward.scores"
+
+
+def score_bounds(network: Network, domain: Interval | Polytope, points: Array, rows: Array | None = None) -> tuple[Array, Array]:
+    """Bounds of rows · outputs over all parameters in a domain, as any framework evaluates them in float64 (S3).
+
+    Parameters
+    ----------
+    network : Network
+    domain : Interval or Polytope
+    points : array, shape (m, *input_shape)
+    rows : array, shape (k, outputs), optional
+        The outputs themselves by default.
+
+    Returns
+    -------
+    lower, upper : array, shape (m, k)
+        Infinite where nothing is known, never NaN. Those over a polytope lie within those over its box.
+
+    Raises
+    ------
+    SoundnessError
+        If what rows and box of a polytope prove does not meet: it is empty (S6).
+    """
+    width = network.outputs if rows is None else len(rows)
+    step = max(1, CHUNK // (width if isinstance(domain, Interval) else max(width, network.size)))
+    parts = [_bounded(network, domain, points[first : first + step], rows) for first in range(0, len(points), step)]
+    # NaN certifies nothing: it becomes the whole line.
+    lower, upper = (
+        np.nan_to_num(torch.cat(ends).numpy(), nan=worst, posinf=np.inf, neginf=-np.inf)
+        for ends, worst in zip(zip(*parts, strict=True), (-np.inf, np.inf), strict=True)
+    )
+    return lower, upper
+
+
+def _bounded(network: Network, domain: Interval | Polytope, points: Array, rows: Array | None) -> Range:
+    box = domain if isinstance(domain, Interval) else domain.box or _everything(network)
+    ops, parameters, x = LinearIntervals(), _parameters(network, box), torch.from_numpy(np.array(points))
+    outputs, saved = forward(ops, network, parameters, ops.trace(Range(x, x), len(network.input_shape)))
+    found: Range = outputs
+    if rows is not None:
+        found = ops.contract("nc,kc->nk", outputs, ops.constant(rows), AT)
+        if isinstance(found, Traced):
+            # Also without a rectifier: what outputs have in common cancels in their difference.
+            found = ops.tightened(found, *substituted(found), AT)
+    if isinstance(domain, Interval) or not np.isfinite([box.lower, box.upper]).all():
+        return found
+    wanted = np.eye(network.outputs) if rows is None else rows
+    gradients = [_gradient(network, parameters, saved, row, len(x)) for row in wanted]
+    low, high = _mean_value(network, domain, box, x, wanted, gradients)
+    return ops.tightened(found, low, high, AT)
+
+
+def _gradient(network: Network, parameters: Parameters, saved: Parameters, row: Array, samples: int) -> Range:
+    """Gradients of a score by the parameters, (samples, p), for all values of these; zero for tensors that do not move."""
+    ops = LinearIntervals()
+    moving = [name for name, value in parameters.items() if not value.is_point]
+    found = backward(ops, network, parameters, saved, ops.constant(np.tile(row, (samples, 1))), moving)
+    tensors = {name: found.get(name) or ops.constant(np.zeros((samples, *value.shape))) for name, value in network.initial.items()}
+    low, high = (network.flatten({name: value[side].numpy() for name, value in tensors.items()}) for side in (0, 1))
+    return Range(torch.from_numpy(low), torch.from_numpy(high))
+
+
+def _mean_value(
+    network: Network, polytope: Polytope, box: Interval, x: Tensor, rows: Array, gradients: list[Range]
+) -> tuple[Tensor, Tensor]:
+    """Lower and upper ends by the mean-value form, each (m, k); NaN where a number overflows."""
+    ops = IntervalOperations()
+    with np.errstate(over="ignore"):
+        middle = np.clip(box.lower + (box.upper - box.lower) / 2, box.lower, box.upper)
+        reach = torch.from_numpy(np.maximum(box.upper - middle, middle - box.lower))
+    outputs, _ = forward(ops, network, _parameters(network, Interval.point(middle)), Range(x, x))
+    scores, error = ops.contract("nc,kc->nk", outputs, ops.constant(rows)), _evaluation_error(network, box, x, rows)
+    centre, lower, upper = torch.from_numpy(middle), [], []
+    for k, gradient in enumerate(gradients):
+        slope = 0.5 * (gradient.lower + gradient.upper)
+        rest = torch.maximum(gradient.upper - slope, slope - gradient.lower) @ reach + error[:, k]
+        at = Range(scores.lower[:, k], scores.upper[:, k])
+        size, shift = slope.abs() @ centre.abs() + rest + largest(at), slope @ centre
+        least, most = _least(polytope, slope), -_least(polytope, -slope)
+        lower.append(least + (at.lower - shift) - rest - rounding_error(size + least.abs(), len(middle) + 8))
+        upper.append(most + (at.upper - shift) + rest + rounding_error(size + most.abs(), len(middle) + 8))
+    return torch.stack(lower, dim=1), torch.stack(upper, dim=1)
+
+
+def _least(polytope: Polytope, slopes: Tensor) -> Tensor:
+    """Lower bounds of slopes · θ, shape (m,); NaN where a slope overflows."""
+    usable = torch.isfinite(slopes).all(dim=1)
+    found = torch.full((len(slopes),), torch.nan, dtype=slopes.dtype)
+    found[usable] = torch.from_numpy(minima(polytope, slopes[usable].numpy()))
+    return found
+
+
+def _evaluation_error(network: Network, box: Interval, x: Tensor, rows: Array) -> Tensor:
+    """How far any framework's scores are from the exact ones, (m, k): γ_n times what the magnitudes of all numbers give (S3)."""
+    most = np.maximum(np.abs(box.lower), np.abs(box.upper))
+    size, _ = forward(IntervalOperations(), network, _parameters(network, Interval(-most, most)), Range(x, x))
+    terms = sum(prod(network.shapes[source]) + 4 for node in network.nodes for source in network.inputs_of(node))
+    return rounding_error(largest(size), terms) @ torch.from_numpy(np.abs(rows)).T
+
+
+def _parameters(network: Network, box: Interval) -> Parameters:
+    return dict(tensor_ranges(network.unflatten(box.lower), network.unflatten(box.upper)))
+
+
+def _everything(network: Network) -> Interval:
+    whole = np.full(network.size, np.inf)
+    return Interval(-whole, whole)
