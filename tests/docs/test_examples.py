@@ -24,11 +24,27 @@ def test_ten_lines_of_the_readme(tmp_path, monkeypatch, capsys):
     (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
     scope = {}
-    (code,) = blocks("README.md")
+    code, _ = blocks("README.md")
     exec(code, scope)
     assert scope["reach"].domain.width() == pytest.approx(agtopt.attack(scope["problem"]).domain.width(), rel=1e-3)
     assert (tmp_path / "half_moons.mps").stat().st_size > 0
     assert "stable" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_drivers_of_the_readme(tmp_path, monkeypatch):
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    monkeypatch.chdir(tmp_path)
+    scope = {"agtopt": agtopt, "problem": agtopt.load("models/half-moons")}
+    _, code = blocks("README.md")
+    exec(code, scope)
+    inner = agtopt.attack(scope["problem"])
+    for name in ("wide", "tight", "sharp", "parts", "sure"):
+        assert scope[name].domain.contains(np.unique(inner.theta, axis=0), 1e-7), name
+    for name in ("tight", "sharp"):
+        assert scope[name].steps[-1].width() < scope["wide"].domain.width() - 1.0
+    assert scope["parts"].domain.width() == pytest.approx(inner.domain.width(), rel=1e-3)
+    assert (tmp_path / "run.npz").exists()
 
 
 @pytest.fixture(scope="module")
