@@ -206,7 +206,11 @@ def _ended(waiting: dict[Future[R], T], patience: float | None) -> list[tuple[T,
 
     No future that has ended is held any longer: what is held and lay on a worker that dies, dask computes again.
     """
-    return [(waiting.pop(future), _outcome(future)) for future in wait(waiting, patience, "FIRST_COMPLETED").done]
+    found: list[tuple[T, R | _Failure]] = []
+    for future in wait(waiting, patience, "FIRST_COMPLETED").done:
+        outcome = _outcome(future)
+        found.append((waiting.pop(future), outcome))
+    return found
 
 
 def _alone(executor: Executor, run: Callable[[T], R], task: T, patience: float | None) -> R | _Failure:
@@ -215,8 +219,7 @@ def _alone(executor: Executor, run: Callable[[T], R], task: T, patience: float |
     except Exception as error:
         return _failure(error)
     try:
-        outcome: R | _Failure = _outcome(future, patience)
-        return outcome
+        return _outcome(future, patience)
     finally:
         _give_up(executor, future)
 

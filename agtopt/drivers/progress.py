@@ -24,6 +24,6 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
 
-    def advance(self, width: float) -> None:
-        """One more bound is found; `width` is the total width of the present step."""
-        self._bar.update(self._task, advance=1, width=f"{width:.4g}")
+    def advance(self, width: float, many: int = 1) -> None:
+        """`many` more bounds are found; `width` is the total width of the present step."""
+        self._bar.update(self._task, advance=many, width=f"{width:.4g}")

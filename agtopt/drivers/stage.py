@@ -37,6 +37,8 @@ class Stage:
         Of the state at `start`.
     proofs : Path or None
         Folder that takes the trees of proved mixed-integer bounds.
+    linear_solver : str or None
+        For models with binaries and without products, where `solver` names none.
     """
 
     token: str
@@ -51,6 +53,7 @@ class Stage:
     solver: str | None
     time_limit: float | None
     proofs: Path | None = None
+    linear_solver: str | None = None
 
     def __hash__(self) -> int:
         return hash(self.token)
@@ -93,8 +96,10 @@ def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
     model = compile(stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches)
     model.minimise(np.zeros(stage.problem.network.size))
     # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for solver.
-    solver = choose(stage.solver if kind == stage.kind else None, model.quadratic, kind.binaries and model.decisive)
-    return model, open_session(solver, model.pyomo)
+    name = stage.solver if kind == stage.kind else None
+    if name is None and kind.binaries and not model.quadratic:
+        name = stage.linear_solver
+    return model, open_session(choose(name, model.quadratic, kind.binaries and model.decisive), model.pyomo)
 
 
 def compiled(stage: Stage) -> CompiledModel:

@@ -75,6 +75,11 @@ class TouchedSamples:
         self.labels = _stacked(labels, boxes[1], [moves for _, moves in variants])
         self.axis = -1 - len(problem.network.input_shape)
 
+    @property
+    def moved(self) -> bool:
+        """Whether batches have the leading axis."""
+        return self.features.lower.dim() > -self.axis or self.labels.lower.dim() > 2
+
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         rows = torch.from_numpy(samples)
         return (

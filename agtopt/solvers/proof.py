@@ -1,195 +1,247 @@
 r"""Branch and bound whose every leaf is a proof: no MIP solver is trusted (S5, S9).
 
-Binaries are branched on, the adversary's selectors first; HiGHS solves the relaxations, but only as an adviser. A leaf is a set of binaries
-with fixed values and a vector y of duals: whatever y is, the bound of Neumaier and Shcherbina with those columns fixed is valid, and for a
-Farkas ray y a positive bound of the zero objective proves that the leaf holds no point. The leaves of a tree cover all values of the
-binaries, so the least bound of a leaf is a proved bound of the whole. The tree is kept and can be checked again without any solver.
+Binaries are branched on, the adversary's selectors first, and every node's bounds are propagated: with the selectors fixed this alone fixes
+the training run. HiGHS solves the relaxations that are left, but only as an adviser: what its duals prove is proved by `tree`, which also
+says what a leaf is. Every open node has its parent's proof, so that a search that is stopped leaves a valid tree too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import inf
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.errors import SoundnessError
+from agtopt.errors import SoundnessError, UnsupportedError
 from agtopt.solvers.highs import OPTIONS, Arrays
+from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
-from agtopt.solvers.safe_bound import safe_bound
+from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree, moved
 from agtopt.tolerances import INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]
-Fixed = tuple[tuple[int, float], ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Leaf:
-    """Binaries (column, value) in the order in which they were fixed, and the duals that prove a bound there.
+class Advice(NamedTuple):
+    """What a solver says of a relaxation: leaves that may close the node, and where it saw the optimum."""
 
-    Attributes
-    ----------
-    empty : bool
-        Whether the duals are a ray that proves that no point is left.
-    """
-
-    fixed: Fixed
-    duals: Array
-    empty: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Tree:
-    """A finished or interrupted branch and bound: an objective, its constant and the leaves."""
-
-    arrays: Arrays
-    cost: Array
-    constant: float
     leaves: tuple[Leaf, ...]
-
-    def bound(self) -> float:
-        """The proved bound of the objective, computed anew from the leaves.
-
-        Raises
-        ------
-        SoundnessError
-            If the leaves do not cover all values of the binaries, or one does not prove what it says.
-        """
-        _check_cover([leaf.fixed for leaf in self.leaves], self.arrays)
-        values = []
-        for leaf in self.leaves:
-            value = leaf_bound(self.arrays, np.zeros_like(self.cost) if leaf.empty else self.cost, leaf.fixed, leaf.duals)
-            if leaf.empty and not value > 0.0:
-                raise SoundnessError(f"S5: the leaf {leaf.fixed} is not proved empty")
-            values.append(inf if leaf.empty else value)
-        return min(values) + self.constant
+    point: Array | None
 
 
-def leaf_bound(arrays: Arrays, cost: Array, fixed: Fixed, duals: Array) -> float:
-    """A proved bound of min cost · x where some columns are fixed."""
-    lower, upper = arrays.lower.copy(), arrays.upper.copy()
-    for column, value in fixed:
-        lower[column] = upper[column] = value
-    return safe_bound(cost, arrays.matrix, arrays.row_lower, arrays.row_upper, lower, upper, duals)
+class Adviser:
+    """The relaxations in the hands of HiGHS, each started from the basis of the last."""
 
-
-class ProofSession:
-    """A linear model with binaries in the hands of our own branch and bound; see `backend.Session`."""
-
-    def __init__(self, model: Any) -> None:
-        self.model, self.arrays = model, Arrays.of(model)
-        suffix = model.component("priority")
-        self.priority = np.array([0 if suffix is None else suffix.get(variable, 0) for variable in self.arrays.columns])
-        self.binaries = np.flatnonzero(self.arrays.integer)
-        relaxed = self.arrays.highs_lp()
+    def __init__(self, arrays: Arrays) -> None:
+        relaxed = arrays.highs_lp()
         relaxed.integrality_ = []
+        self.rows, self.columns = arrays.matrix.shape
         self.highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         for name, value in {**OPTIONS, "presolve": "off"}.items():
             self.highs.setOptionValue(name, value)
         self.highs.passModel(relaxed)
+
+    def minimise(self, cost: Array) -> None:
+        """Set the objective."""
+        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
+
+    def ask(self, box: Box, seconds: float) -> Advice:
+        """Solve the relaxation over a box."""
+        # HiGHS counts the time of all linear programs of one object.
+        self.highs.setOptionValue("time_limit", highspy.kHighsInf if seconds == inf else self.highs.getRunTime() + max(seconds, 0.0))
+        self.highs.changeColsBounds(self.columns, np.arange(self.columns, dtype=np.int32), *box)
+        self.highs.run()
+        status, states = self.highs.getModelStatus(), highspy.HighsModelStatus
+        if status == states.kInfeasible:
+            _, known, ray = self.highs.getDualRay()
+            # Which sign a ray has is a matter of convention.
+            return Advice(tuple(Leaf.of(EMPTY, sign * np.array(ray)) for sign in (1.0, -1.0)) if known else (), None)
+        solution = self.highs.getSolution()
+        if status != states.kOptimal or (len(solution.row_dual), len(solution.col_value)) != (self.rows, self.columns):
+            return Advice((), None)
+        return Advice((Leaf.of(BOUND, np.array(solution.row_dual)),), np.array(solution.col_value))
+
+
+@dataclass
+class Growth:
+    """A tree that grows: its nodes are numbered as they come, and listed from the root in the end."""
+
+    columns: list[int] = field(default_factory=lambda: [LEAF])
+    first_child: dict[int, int] = field(default_factory=dict)
+    leaves: dict[int, Leaf] = field(default_factory=dict)
+
+    def split(self, node: int, column: int) -> tuple[int, int]:
+        """The two new children of a node."""
+        child = len(self.columns)
+        self.columns[node], self.first_child[node] = column, child
+        self.columns += [LEAF, LEAF]
+        return child, child + 1
+
+    def listed(self) -> tuple[Places, tuple[Leaf, ...]]:
+        """Nodes and leaves as a `Tree` has them."""
+        order, pending = [], [0]
+        while pending:
+            node = pending.pop()
+            order.append(node)
+            if node in self.first_child:
+                pending += [self.first_child[node] + 1, self.first_child[node]]
+        columns = np.array([self.columns[node] for node in order], dtype=np.intp)
+        return columns, tuple(self.leaves[node] for node in order if node in self.leaves)
+
+
+class Node(NamedTuple):
+    """An open node; the least bound comes first, and of equal bounds the youngest, which goes down before it goes sideways.
+
+    Attributes
+    ----------
+    bound : float
+        What `leaf` proves over `box`.
+    order : int
+        Minus its number.
+    box : Box
+        Its parent's, propagated.
+    split : tuple or None
+        The column that its parent has split, and the value here; None for the root.
+    leaf : Leaf
+        Its parent's proof.
+    """
+
+    bound: float
+    order: int
+    box: Box
+    split: Split | None
+    leaf: Leaf
+
+
+class Search:
+    """One branch and bound.
+
+    Parameters
+    ----------
+    checker : Checker
+    adviser : Adviser
+    priority : array of int, shape (columns,)
+    best : float
+        Cost of the best point known; it decides what is searched, and no bound depends on it.
+    deadline : float
+        When to stop, as `perf_counter` counts.
+    """
+
+    def __init__(self, checker: Checker, adviser: Adviser, priority: Places, best: float, deadline: float) -> None:
+        self.checker, self.adviser, self.priority, self.best, self.deadline = checker, adviser, priority, best, deadline
+        self.growth, self.proved, self.late = Growth(), inf, False
+        self.heap = [Node(checker.bound(ALONE, checker.whole), 0, checker.whole, None, ALONE)]
+
+    @property
+    def target(self) -> float:
+        """The bound from which on a node is of no interest."""
+        return self.best - RELATIVE_GAP * (1.0 + abs(self.best)) if np.isfinite(self.best) else inf
+
+    def run(self) -> None:
+        """Search until nothing is left or the time is over."""
+        while self.heap:
+            node = heappop(self.heap)
+            self.late = self.late or perf_counter() > self.deadline
+            if node.bound >= self.target or self.late:
+                self._close(-node.order, Leaf(OPEN, node.leaf.rows, node.leaf.duals), node.bound)
+            else:
+                self._visit(node)
+
+    def _visit(self, node: Node) -> None:
+        box = self.checker.entered(node.box, node.split)
+        if box is None:
+            self._close(-node.order, ALONE, inf)
+            return
+        bound, leaf = self._better(box, (-inf, ALONE), (ALONE, node.leaf) if len(node.leaf.rows) else (ALONE,))
+        point = None
+        if bound < self.target:
+            leaves, point = self.adviser.ask(box, self.deadline - perf_counter())
+            bound, leaf = self._better(box, (bound, leaf), leaves)
+        column = None if bound >= self.target else self._branching(box, point)
+        # A point without fractions may have moved the target.
+        if column is None or bound >= self.target:
+            self._close(-node.order, leaf, bound)
+            return
+        for child, value in zip(self.growth.split(-node.order, column), (0.0, 1.0), strict=True):
+            heappush(self.heap, Node(bound, -child, box, (column, value), leaf))
+
+    def _better(self, box: Box, known: tuple[float, Leaf], leaves: tuple[Leaf, ...]) -> tuple[float, Leaf]:
+        """The leaf that proves most; none is looked at any more once one proves enough."""
+        for leaf in leaves:
+            if known[0] >= self.target:
+                break
+            try:
+                value = self.checker.bound(leaf, box)
+            except SoundnessError:  # no ray
+                continue
+            if value > known[0]:
+                known = value, leaf
+        return known
+
+    def _branching(self, box: Box, point: Array | None) -> int | None:
+        """The free binary to branch on: the highest priority, then the least decided; None where all are fixed."""
+        free = np.flatnonzero(self.checker.binary & (box.lower < box.upper))
+        away = np.zeros(len(free))
+        if point is not None:
+            away = np.abs(point[free] - np.round(point[free]))
+            if not np.any(away > INTEGRALITY):
+                self.best = min(self.best, float(self.checker.cost @ point))
+        return int(free[np.lexsort((-away, -self.priority[free]))[0]]) if len(free) else None
+
+    def _close(self, node: int, leaf: Leaf, bound: float) -> None:
+        self.growth.leaves[node] = leaf
+        self.proved = min(self.proved, bound)
+
+
+class ProofSession:
+    """A linear model with binaries in the hands of our own branch and bound; see `backend.Session`.
+
+    Attributes
+    ----------
+    tree : Tree or None
+        The proof of the last solve.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model has integers that are not binary.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.arrays = model, Arrays.of(model)
+        self.adviser = Adviser(self.arrays)
+        if np.any(self.arrays.integer & ~Checker(self.arrays, np.zeros(0), inf).binary):
+            raise UnsupportedError("solver: 'proof' branches on binaries only, and the model has other integers")
+        suffix = model.component("priority")
+        self.priority = np.array([0 if suffix is None else suffix.get(variable, 0) for variable in self.arrays.columns])
         self.tree: Tree | None = None
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         began = perf_counter()
-        deadline = inf if time_limit is None else began + time_limit
         cost, constant = self.arrays.objective(self.model)
-        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
-        best = inf
-        if start:
-            best = float(cost @ np.array([variable.value for variable in self.arrays.columns]))
-        leaves: list[Leaf] = []
-        nothing = np.zeros(len(self.arrays.row_lower))
-        # Every open node has a proof already, its parent's, so that stopping at any time leaves a valid tree.
-        heap: list[tuple[float, int, Fixed, Array]] = [(-inf, 0, (), nothing)]
-        count, finished = 0, True
-        while heap:
-            bound, _, fixed, duals = heappop(heap)
-            target = best - RELATIVE_GAP * (1.0 + abs(best)) if np.isfinite(best) else inf
-            if bound >= target or perf_counter() > deadline:
-                finished = finished and bound >= target
-                leaves.append(Leaf(fixed, duals, False))
-                continue
-            own, ray, point = self._relaxed(cost, fixed)
-            if ray is not None:
-                leaves.append(Leaf(fixed, ray, True))
-                continue
-            value = leaf_bound(self.arrays, cost, fixed, own)
-            if value >= bound:
-                bound, duals = value, own
-            column = self._branching(point, fixed)
-            if column is None or bound >= target:
-                if column is None and point is not None:
-                    best = min(best, float(cost @ point))
-                leaves.append(Leaf(fixed, duals, False))
-                continue
-            for end in (0.0, 1.0):
-                count += 1
-                heappush(heap, (bound, count, (*fixed, (int(column), end)), duals))
-        self.tree = Tree(self.arrays, cost, constant, tuple(leaves))
-        found = self.tree.bound()
-        status = "optimal" if finished else "time limit"
-        if found == inf:
-            status = "infeasible"
+        self.adviser.minimise(cost)
+        best = float(cost @ np.array([variable.value for variable in self.arrays.columns])) if start else inf
+        # The start itself is not cut off: where no leaf holds a point, the model does not hold the start either.
+        checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (1.0 + abs(best)))
+        search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit)
+        search.run()
+        self.tree = Tree(self.arrays, cost, constant, checker.cutoff, *search.growth.listed())
+        found = moved(min(search.proved, checker.cutoff), constant) if search.proved < inf else inf
         return SolveResult(
-            status,
+            _status(search),
             found if np.isfinite(found) else None,
-            best + constant if np.isfinite(best) else None,
+            search.best + constant if np.isfinite(search.best) else None,
             PROVED,
             perf_counter() - began,
         )
 
-    def _relaxed(self, cost: Array, fixed: Fixed) -> tuple[Array, Array | None, Array | None]:
-        """Duals of a node's relaxation, a ray if that proves the node empty, and its point."""
-        lower, upper = self.arrays.lower[self.binaries].copy(), self.arrays.upper[self.binaries].copy()
-        place = np.searchsorted(self.binaries, [column for column, _ in fixed])
-        lower[place] = upper[place] = [value for _, value in fixed]
-        self.highs.changeColsBounds(len(self.binaries), self.binaries.astype(np.int32), lower, upper)
-        self.highs.run()
-        solution = self.highs.getSolution()
-        duals = np.array(solution.row_dual)
-        nothing = np.zeros(len(self.arrays.row_lower))
-        if self.highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
-            ray = self._ray(fixed)
-            return nothing, ray, None
-        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal or len(duals) != len(nothing):
-            return nothing, None, None
-        return duals, None, np.array(solution.col_value)
 
-    def _ray(self, fixed: Fixed) -> Array | None:
-        _, known, ray = self.highs.getDualRay()
-        if not known:
-            return None
-        for sign in (1.0, -1.0):
-            candidate = sign * np.array(ray)
-            if leaf_bound(self.arrays, np.zeros(len(self.arrays.lower)), fixed, candidate) > 0.0:
-                return candidate
-        return None
-
-    def _branching(self, point: Array | None, fixed: Fixed) -> int | None:
-        """The free binary to branch on: the highest priority, then the least decided; None where all are integral."""
-        free = np.setdiff1d(self.binaries, [column for column, _ in fixed], assume_unique=True)
-        if point is None:
-            return int(free[np.argmax(self.priority[free])]) if len(free) else None
-        away = np.abs(point[free] - np.round(point[free]))
-        free, away = free[away > INTEGRALITY], away[away > INTEGRALITY]
-        if not len(free):
-            return None
-        return int(free[np.lexsort((-away, -self.priority[free]))[0]])
-
-
-def _check_cover(sets: list[Fixed], arrays: Arrays) -> None:
-    """Whether the sets are the leaves of one binary tree."""
-    if not sets:
-        raise SoundnessError("S5: the tree has no leaf")
-    if () in sets:
-        if len(sets) > 1:
-            raise SoundnessError("S5: a leaf of the tree stands beside its ancestor")
-        return
-    column = sets[0][0][0]
-    if any(fixed[0][0] != column or fixed[0][1] not in (0.0, 1.0) for fixed in sets) or not arrays.integer[column]:
-        raise SoundnessError("S5: the leaves of the tree do not branch on one binary")
-    for end in (0.0, 1.0):
-        _check_cover([fixed[1:] for fixed in sets if fixed[0][1] == end], arrays)
+def _status(search: Search) -> str:
+    if search.proved == inf:
+        return "infeasible"
+    if search.proved >= search.target:
+        return "optimal"
+    return "time limit" if search.late else "duals too weak"

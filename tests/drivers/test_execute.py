@@ -2,9 +2,10 @@
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -16,9 +17,18 @@ from agtopt.drivers.execute import completed
 from agtopt.drivers.stage import run_task
 from tests.instances import random_problem
 
+LONG = 60
+"""Seconds after which what should have happened did not."""
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with processes(2) as pool:
+        yield pool
+
 
 def doubled(task, folder):
-    """Task 3 kills its worker once, task 5 always; task 6 sleeps."""
+    """Task 3 kills its worker once, task 5 always."""
     flag = Path(folder) / f"seen{task}"
     first = not flag.exists()
     flag.touch()
@@ -31,48 +41,146 @@ def lost(task):
     return -task
 
 
-def test_a_worker_that_dies_costs_its_task_only(tmp_path):
-    with processes(2) as pool:
+def test_a_worker_that_dies_costs_its_task_only(pool, tmp_path):
+    with pytest.warns(UserWarning, match="1 of 8 tasks .* are lost; the last one: BrokenProcessPool"):
         found = dict(completed(pool, partial(doubled, folder=str(tmp_path)), range(8), lost, None))
     assert found == {task: -5 if task == 5 else 2 * task for task in range(8)}
 
 
-def slow(task):
-    time.sleep(3.0 if task == 1 else 0.0)
-    return task
+def eventually(holds):
+    end = time.monotonic() + LONG
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
-def test_a_task_without_a_sign_of_life_is_given_up():
-    with ThreadPoolExecutor(2) as pool:
-        began = time.perf_counter()
-        found = dict(completed(pool, slow, [0, 1, 2], lost, 0.5))
-        assert time.perf_counter() - began < 2.5
-    assert found == {0: 0, 1: -1, 2: 2}
+def hanging(task, folder):
+    if task == 1:
+        (folder / f"began {os.getpid()}").touch()
+        eventually((folder / "release").exists)
+    return 2 * task
 
 
-def raising(task):
-    raise agtopt.SoundnessError("S9: a bound excludes a run")
+def test_a_worker_that_hangs_is_killed(tmp_path):
+    run = partial(hanging, folder=tmp_path)
+    with processes(1) as pool:
+        assert dict(completed(pool, run, [0], lost, None)) == {0: 0}
+        first = pool.submit(os.getpid).result(LONG)
+        with pytest.warns(UserWarning, match="1 of 2 tasks .* are lost; the last one: no sign of life for 5 s"):
+            assert dict(completed(pool, run, [0, 1], lost, 5.0)) == {0: 0, 1: -1}
+        second = pool.submit(os.getpid).result(LONG)
+        assert second != first
+        # Who loses interest, after Ctrl-C for one, leaves nobody at work.
+        results = completed(pool, run, [0, 1], lost, None)
+        assert next(results) == (0, 0)
+        eventually((tmp_path / f"began {second}").exists)
+        results.close()
+        assert pool.submit(os.getpid).result(LONG) not in (first, second)
 
 
-def test_what_a_task_finds_wrong_is_raised():
-    with ThreadPoolExecutor(1) as pool, pytest.raises(agtopt.SoundnessError, match="S9"):
-        list(completed(pool, raising, [1], lost, None))
+def test_tasks_behind_one_that_hangs_have_their_turn():
+    """The only worker is free again after the first task is given up."""
+    release = Event()
+
+    def run(task):
+        assert task or release.wait(LONG)
+        return 2 * task
+
+    def given_up(task):
+        release.set()
+        return -1
+
+    with ThreadPoolExecutor(1) as pool, pytest.warns(UserWarning, match="1 of 4 tasks .* are lost; the last one: no sign of life for 1 s"):
+        assert dict(completed(pool, run, range(4), given_up, 1.0)) == {0: -1, 1: 2, 2: 4, 3: 6}
+
+
+class OddError(Exception):
+    """Of no class that any executor is known to raise."""
+
+
+@pytest.mark.parametrize("error", [OddError, CancelledError, MemoryError, SystemExit, BrokenExecutor])
+def test_what_else_is_raised_costs_a_task_that_fails_twice(error):
+    tries = dict.fromkeys(range(4), 0)
+
+    def run(task):
+        tries[task] += 1
+        if task == 2 or (task == 1 and tries[task] == 1):
+            raise error("what happened")
+        return 2 * task
+
+    with ThreadPoolExecutor(2) as pool, pytest.warns(UserWarning, match=f"1 of 4 tasks .* are lost; the last one: {error.__name__}: what"):
+        assert dict(completed(pool, run, range(4), lost, None)) == {0: 0, 1: 2, 2: -2, 3: 6}
+    assert tries == {0: 1, 1: 2, 2: 2, 3: 1}
+
+
+@pytest.mark.parametrize("error", [agtopt.SoundnessError, agtopt.InfeasibleError, KeyboardInterrupt])
+def test_what_a_task_finds_wrong_is_raised(error):
+    def run(task):
+        raise error("S9: a bound excludes a run")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(error, match="S9"):
+        list(completed(pool, run, [1], lost, None))
+
+
+class Ghost(Executor):
+    """Gone before it has done anything."""
+
+    def __init__(self, left):
+        self.left = left
+
+    def submit(self, fn, /, *args, **kwargs):
+        if self.left == 0:
+            raise BrokenExecutor("nobody is there")
+        self.left -= 1
+        future = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+@pytest.mark.parametrize("left", [0, 2, 6])
+def test_without_an_executor_every_task_is_lost(left):
+    with pytest.warns(UserWarning, match="4 of 4 tasks .* are lost"):
+        assert dict(completed(Ghost(left), abs, range(4), lost, None)) == {task: -task for task in range(4)}
+
+
+def test_an_executor_that_is_closed_is_refused():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        list(completed(pool, abs, range(4), lost, None))
+
+
+def test_the_domain_depends_on_no_executor_and_no_order(pool, monkeypatch):
+    problem = random_problem(0, 2, "squared", "features", samples=5, steps=2, n=1)
+    expected = agtopt.bound(problem, "MILP", conditional=False)
+    assert (expected.table().source == "MILP").sum() >= 20
+    found = [agtopt.bound(problem, "MILP", conditional=False, executor=pool)]
+    monkeypatch.setattr(driver_run, "completed", lambda executor, run, tasks, *rest: completed(executor, run, tasks[::-1], *rest))
+    with ThreadPoolExecutor(1) as thread:
+        found.append(agtopt.bound(problem, "MILP", conditional=False, executor=thread))
+    for reach in found:
+        for one, other in zip(reach.states, expected.states, strict=True):
+            np.testing.assert_array_equal(one.lower, other.lower, strict=True)
+            np.testing.assert_array_equal(one.upper, other.upper, strict=True)
 
 
 def deadly(task):
-    if task.number == 0:
+    if (task.stage.stop, task.number, task.sense) == (2, 0, 1):
         os._exit(1)
     return run_task(task)
 
 
-def test_a_domain_with_lost_bounds_is_sound_and_says_so(monkeypatch):
+def test_a_domain_with_a_lost_bound_is_sound_and_says_so(pool, monkeypatch):
     problem = random_problem(3, 1, "hinge", "flips", samples=6, steps=2, n=2)
     monkeypatch.setattr(driver_run, "run_task", deadly)
-    with processes(2) as pool:
+    with pytest.warns(UserWarning, match="1 of 6 tasks .* are lost"):
         reach = agtopt.bound(problem, "MILP", conditional=False, executor=pool)
     table = reach.table()
-    assert set(table[table.objective == "dense1_weight[0,0]"].status) == {"lost"}
-    assert "lost" not in set(table[table.objective != "dense1_weight[0,0]"].status)
+    lost = (table.objective == "dense1_weight[0,0]") & (table.sense == "max") & (table.stop == 2)
+    assert lost.sum() == 1
+    assert set(table[lost].status) == {"lost"}
+    assert "lost" not in set(table[~lost].status)
     inner = agtopt.attack(problem)
     for t, box in enumerate(reach.steps):
         assert box.contains(np.stack([inner.lower[t], inner.upper[t]]), 1e-7)

@@ -1,0 +1,265 @@
+"""The sample-wise decomposition: small models bound the gradient of every sample apart, theorems aggregate them (section 5)."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import perf_counter
+from uuid import uuid4
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agtopt.attacks import ENUMERATION_LIMIT, attack
+from agtopt.attacks.first_order import run_entries
+from agtopt.domains import Interval, KnownBounds, intersect
+from agtopt.drivers.execute import completed
+from agtopt.drivers.objectives import Objective
+from agtopt.drivers.progress import Progress
+from agtopt.drivers.reach import Reach, Row
+from agtopt.drivers.run import COMPILING, MOST_TRAINING
+from agtopt.drivers.samples import Case, Samples
+from agtopt.drivers.settings import Settings
+from agtopt.drivers.stage import Stage, Task, forget_models, lost_row, run_tasks
+from agtopt.errors import SoundnessError
+from agtopt.kinds import Formulation
+from agtopt.problem import Problem
+from agtopt.program import train
+from agtopt.semantics.arithmetic import Range
+from agtopt.semantics.propagation import CrownIntervals, flat_ranges, initial_domain, interval_steps, state_ranges
+from agtopt.semantics.symbolic import BranchBounds
+from agtopt.solvers import PROVED, TOLERANCE, choose
+from agtopt.tolerances import AGREEMENT, BOUND_MARGIN
+
+Array = NDArray[np.float64]
+
+
+def bound_samplewise(
+    problem: Problem,
+    method: str | Formulation,
+    solver: str | None = None,
+    time_limit: float | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Reach:
+    """Bound the parameters by bounding the gradient of every sample apart.
+
+    At every step, from the box of the state, small models of one sample each bound the entries of its gradient, as the sample stands
+    and under its worst perturbation. The theorems of interval propagation make a box of the next state of them. A model stays as small as
+    one sample, however large the batch is; what samples share, the parameters and the budget over several steps, is lost.
+
+    Parameters
+    ----------
+    problem : Problem
+    method : str or Formulation
+        LP, QCP, MILP, MIQCP or MINLP.
+    solver, time_limit, executor, progress
+        As in `agtopt.bound`; a task of the executor is a sample, as it stands or touched.
+
+    Returns
+    -------
+    Reach
+        A valid domain, also after Ctrl-C; a row for every parameter, step and sense. It is never wider than CROWN's.
+
+    Raises
+    ------
+    InvalidInputError
+        If the method is no formulation, or another argument is not allowed.
+    UnsupportedError
+        If an interval is unbounded, or the perturbation model has an interval meaning that is not known here.
+    SolverUnavailableError
+        If the solver is not installed or cannot prove bounds of this kind.
+    SoundnessError
+        If bounds contradict each other or what training attains (S4, S6, S9).
+    """
+    settings, began = Settings(method, window=1, solver=solver, time_limit=time_limit), perf_counter()
+    choose(solver, False, settings.kind.binaries)
+    run = _Decomposition(problem, settings, executor)
+    with Progress(progress, run.count, f"{settings.kind} {problem.name}") as bar:
+        try:
+            for t in range(problem.steps):
+                run.step(t, bar)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            forget_models()
+    return run.finish(perf_counter() - began)
+
+
+class SampleIntervals(CrownIntervals):
+    """`CrownIntervals` that keeps the gradients of the samples, and intersects them with those that are known otherwise.
+
+    Attributes
+    ----------
+    gradients : dict
+        Of the last step, by tensor.
+    found : dict
+        Lower and upper ends, by tensor, with which those of the next step are intersected.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.gradients: dict[str, Range] = {}
+        self.found: dict[str, tuple[Array, Array]] = {}
+
+    def aggregate(self, gradient: Range, tensor: str) -> Range:
+        if tensor in self.found:
+            lower, upper = (torch.from_numpy(end) for end in self.found[tensor])
+            gradient = self.tightened(gradient, lower, upper, f"gradient.{tensor}")
+        self.gradients[tensor] = gradient
+        return super().aggregate(gradient, tensor)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is asked of one case, by its place: a task of the executor."""
+
+    place: tuple[int, ...]
+    tasks: tuple[Task, ...]
+
+
+def run_part(part: Part) -> list[Row]:
+    """Bound the entries of one gradient, in one session."""
+    return run_tasks(part.tasks)
+
+
+def lost_part(part: Part) -> list[Row]:
+    """What is known of a case that no worker came back from: its intervals."""
+    return [lost_row(task) for task in part.tasks]
+
+
+class _Decomposition:
+    """The steps of one call."""
+
+    def __init__(self, problem: Problem, settings: Settings, executor: Executor | None) -> None:
+        self.problem, self.settings, self.executor = problem, settings, executor
+        self.inner = attack(problem, min(ENUMERATION_LIMIT, MOST_TRAINING // run_entries(problem)))
+        self.intervals = SampleIntervals(problem)
+        self.samples = Samples(problem, self.intervals.adversary, self.inner)
+        self.crown = [initial_domain(problem), *interval_steps(problem, linear=True)]
+        self.states, self.rows, self.rigour = self.crown[:1], list[Row](), PROVED
+        self.ends: dict[str, tuple[Array, Array]] = {}
+        self.count = sum(self.samples.count(t) for t in range(problem.steps))
+
+    def step(self, t: int, bar: Progress) -> None:
+        """Bound the gradients of step t and go on to the next state. What is found holds also when this is interrupted."""
+        plain, found = self._following(t), list[tuple[Task, Row]]()
+        self.ends = {name: (value.lower.numpy().copy(), value.upper.numpy().copy()) for name, value in self.intervals.gradients.items()}
+        cases = list(self.samples.cases(t))
+        parts = [part for case in cases if (part := self._part(t, case)).tasks]
+        bar.advance(float((plain.upper - plain.lower).sum()), self.samples.count(t) - len(parts))
+        for part, rows in self._solved(parts):
+            for task, row in zip(part.tasks, rows, strict=True):
+                self._learn(part.place, task, row)
+                found.append((task, row))
+            bar.advance(float((plain.upper - plain.lower).sum()))
+        for case in cases:
+            if case.problem is None and case.like is not None:
+                for lower, upper in self.ends.values():
+                    lower[case.place], upper[case.place] = lower[case.like], upper[case.like]
+        self._advance(t, self._following(t) if found else plain)
+        self._report(t, plain, found)
+
+    def finish(self, seconds: float) -> Reach:
+        """The result; steps that were not solved have the domains that follow by propagation."""
+        solved = len(self.states)
+        for t in range(solved - 1, self.problem.steps):
+            self._advance(t, self._following(t))
+        return Reach(self.problem, self.settings.kind, tuple(self.states), tuple(self.rows), seconds, solved <= self.problem.steps)
+
+    def _following(self, t: int) -> Interval:
+        """The next state by intervals, from the present one and what is found of its gradients."""
+        self.intervals.found = self.ends
+        (state,) = train(self.intervals, self.problem, state_ranges(self.problem, self.states[t]), t, t + 1)
+        return intersect(Interval(*flat_ranges(self.problem, state)), self.crown[t + 1])
+
+    def _advance(self, t: int, box: Interval) -> None:
+        size = self.problem.network.size
+        for sense, ends, best in ((-1, box.lower, self.inner.lower[t + 1]), (1, box.upper, self.inner.upper[t + 1])):
+            if np.any(sense * (best - ends[:size]) > AGREEMENT * (1.0 + np.abs(best))):
+                raise SoundnessError(f"S9: the box after step {t + 1} excludes parameters that a training run attains")
+        self.states.append(box)
+        self.ends = {}
+
+    def _part(self, t: int, case: Case) -> Part:
+        """What a solver may find of a case: both ends of every entry, unless a run attains them."""
+        if case.problem is None:
+            return Part(case.place, ())
+        size = self.problem.network.size
+        theta = Interval(self.states[t].lower[:size], self.states[t].upper[:size])
+        stage = Stage(
+            token=uuid4().hex,
+            problem=case.problem,
+            kind=self.settings.kind,
+            start=0,
+            stop=1,
+            domain=theta,
+            known=KnownBounds(),
+            conditional=False,
+            branches=BranchBounds.nothing(),
+            solver=self.settings.solver,
+            time_limit=self.settings.time_limit,
+            linear_solver="proof",
+        )
+        tasks: list[Task] = []
+        attained = self.samples.attained(t, case, theta)
+        first = 0
+        for name, value in self.problem.network.initial.items():
+            if name in attained:
+                pairs = zip((-1, 1), self.ends[name], attained[name], strict=True)
+                for sense, known, best in pairs:
+                    tasks += self._tasks(stage, f"{case.words} in step {t}", name, first, sense, known[case.place].ravel(), best.ravel())
+            first += value.size
+        return Part(case.place, tuple(tasks))
+
+    def _tasks(self, stage: Stage, words: str, tensor: str, first: int, sense: int, known: Array, attained: Array) -> Iterator[Task]:
+        # Bounds of solvers are moved outward by the margin: within it of a run nothing can be gained.
+        clip = self.problem.training.clip
+        reached = attained if clip is None else attained.clip(-clip, clip)
+        closed = sense * (known - reached) <= BOUND_MARGIN * (1.0 + np.abs(reached))
+        for k in np.flatnonzero(~closed):
+            name = f"{self.problem.network.parameter_names[first + k]} of {words}"
+            objective = Objective(name, np.array([k]), np.ones(1), (0, f"descent.{tensor}"))
+            yield Task(stage, first + int(k), objective, sense, float(known[k]), float(attained[k]), stage.problem.dataset)
+
+    def _solved(self, parts: list[Part]) -> Iterator[tuple[Part, list[Row]]]:
+        if self.executor is None:
+            for part in parts:
+                yield part, run_part(part)
+            return
+        limit, most = self.settings.time_limit, max((len(part.tasks) for part in parts), default=0)
+        yield from completed(self.executor, run_part, parts, lost_part, None if limit is None else 2.0 * limit * most + COMPILING)
+
+    def _learn(self, place: tuple[int, ...], task: Task, row: Row) -> None:
+        clip, address = self.problem.training.clip, task.objective.address
+        assert address is not None
+        bound = row.bound if clip is None else min(max(row.bound, -clip), clip)
+        end = self.ends[str(address[1]).removeprefix("descent.")][(task.sense + 1) // 2]
+        end[place].flat[task.objective.entries] = bound
+
+    def _report(self, t: int, plain: Interval, found: list[tuple[Task, Row]]) -> None:
+        """One row for every parameter and sense."""
+        box, crown, asked = self.states[t + 1], self.crown[t + 1], dict[tuple[int, int], list[Row]]()
+        for task, row in found:
+            # The largest gradients make the smallest parameters.
+            asked.setdefault((task.number, -task.sense), []).append(row)
+        rigour = self.rigour
+        for k, name in enumerate(self.problem.network.parameter_names):
+            for sense in (-1, 1):
+                rows = asked.get((k, sense), [])
+                bound, before, at_first = (float((each.lower if sense < 0 else each.upper)[k]) for each in (box, plain, crown))
+                rests = [rigour, *(row.rigour for row in rows if row.source != "interval")]
+                weakest = TOLERANCE if bound != at_first and TOLERANCE in rests else PROVED
+                source = str(self.settings.kind) if sense * (before - bound) > 0 else "interval"
+                best, seconds = self.inner.extremes.value(k, sense, t + 1), sum(row.seconds for row in rows)
+                word = "min" if sense < 0 else "max"
+                self.rows.append(Row(t, t + 1, name, word, _status(rows), best, None, bound, source, weakest, seconds))
+                self.rigour = TOLERANCE if TOLERANCE in (self.rigour, weakest) else PROVED
+
+
+def _status(rows: list[Row]) -> str:
+    """The worst of the statuses of solves."""
+    found = {row.status for row in rows} - {"attained"}
+    if not found:
+        return "attained"
+    return "lost" if "lost" in found else min(found, key=lambda status: (status == "optimal", status))
