@@ -132,7 +132,14 @@ def test_bad_input(options):
 
 
 def test_values_that_fit_no_setting_are_refused():
-    for options in ({"obbt": 3}, {"tighten": "MIQCP"}, {"tighten": "IBP"}, {"rigour": "sure"}, {"proofs": "here"}, {"rigour": "proved", "solver": "scip"}):
+    for options in (
+        {"obbt": 3},
+        {"tighten": "MIQCP"},
+        {"tighten": "IBP"},
+        {"rigour": "sure"},
+        {"proofs": "here"},
+        {"rigour": "proved", "solver": "scip"},
+    ):
         with pytest.raises(InvalidInputError):
             Settings("MILP", **options)
     with pytest.raises(agtopt.UnsupportedError, match="cannot be proved"):
