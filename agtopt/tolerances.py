@@ -36,6 +36,10 @@ BOUND_MARGIN = 1e-6
 domain, a big-M or decides an indicator (S9). For a bound proved from LP duals (S5) it is not needed for that bound
 but protects the indicators decided with it."""
 
+KINK_ROOM = 1e-12
+"""Relative to (1 + the largest bound): how far a pre-activation may lie on the wrong side of its kink, so that a framework whose own
+rounding decides there is covered by proofs too, which know no tolerance (S2, S3)."""
+
 LARGEST_BIG_M = 1e9
 """Intervals beyond this get no model: rows with such numbers lose what `BOUND_MARGIN` protects, and solvers refuse or misread them."""
 

@@ -1,7 +1,10 @@
 """Executors for the solves of a step: any of PEP 3148, and worker processes that outlive a crash.
 
-dask: ``executor=Client(address).get_executor()``; workers of one thread each, with their nannies (``dask worker --nthreads 1 …``).
-MPI: ``with MPIPoolExecutor() as pool:`` of mpi4py.futures, in a script that ``mpiexec -n 9 python -m mpi4py.futures script.py`` starts.
+dask: ``Client(address).get_executor()``, with workers of one thread each and their nannies (``dask worker --nthreads 1 …``); set
+``distributed.scheduler.no-workers-timeout``, or a run whose workers are all gone waits for ever.
+
+MPI: ``with MPIPoolExecutor() as pool:`` of mpi4py.futures, in a script that ``mpiexec -n 9 python -m mpi4py.futures script.py`` runs on
+eight workers; MPI ends the whole run if one of them dies.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -48,7 +48,7 @@ def bound(
         ``"highs"``, ``"scip"``, ``"gurobi"``, ``"proof"`` or an interface of Pyomo's ``contrib.solver``; by default SCIP where products
         are kept or the adversary's selectors decide the whole run, otherwise HiGHS.
     time_limit : float or None
-        Seconds per solve; the dual bound reached by then is used (S4).
+        Seconds per solve; the dual bound reached by then is used (S4). An LP that helps another kind gets at least half a minute.
     conditional : bool
         Whether cuts tie quantities to the selectors.
     tighten : bool, str or Formulation

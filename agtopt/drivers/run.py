@@ -19,7 +19,7 @@ from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach, Row
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import Stage, Task, compiled, forget_models, lost_row, run_task
+from agtopt.drivers.stage import RELAXATION, Stage, Task, compiled, forget_models, limit_for, lost_row, run_task
 from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
@@ -216,7 +216,7 @@ class Run:
             conditional=settings.conditional,
             branches=self._branches,
             solver=settings.chosen,
-            time_limit=settings.time_limit,
+            time_limit=limit_for(kind, settings.kind, settings.time_limit),
             proofs=None if settings.proofs is None else Path(settings.proofs),
         )
 
@@ -283,7 +283,8 @@ class Run:
             return
         limit = self.settings.time_limit
         # The kind and its relaxation, and time to compile both.
-        yield from completed(self.executor, run_task, tasks, lost_row, None if limit is None else 2.0 * limit + COMPILING)
+        patience = None if limit is None else 2.0 * limit + RELAXATION + COMPILING
+        yield from completed(self.executor, run_task, tasks, lost_row, patience)
 
 
 def _attained(problem: Problem) -> Attack:

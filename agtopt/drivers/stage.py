@@ -24,6 +24,9 @@ from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
 from agtopt.solvers.proof import ProofSession
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, outward
 
+RELAXATION = 30.0
+"""Seconds that an LP which helps another kind may take at least."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -102,6 +105,11 @@ def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
     return model, open_session(choose(name, model.quadratic, kind.binaries and model.decisive), model.pyomo)
 
 
+def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
+    """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`, so that no kind is wider than that."""
+    return limit if limit is None or kind == asked or kind.binaries or kind.bilinear else max(limit, RELAXATION)
+
+
 def compiled(stage: Stage) -> CompiledModel:
     """The model of a stage, compiled once."""
     return _opened(stage, stage.kind)[0]
@@ -175,7 +183,7 @@ def _minimised(task: Task, kind: Formulation) -> SolveResult:
     task.objective.minimise(model, -task.sense)
     if kind.binaries:
         model.assign(task.dataset)
-    result = session.solve(task.stage.time_limit, start=kind.binaries)
+    result = session.solve(limit_for(kind, task.stage.kind, task.stage.time_limit), start=kind.binaries)
     if isinstance(session, ProofSession):
         _keep_proof(task, session)
     if result.status == "infeasible":

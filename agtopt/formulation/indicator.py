@@ -5,7 +5,8 @@ r"""The gated indicator of a margin.
 
 .. math:: h \le g, \quad m \le u (h + 1 - g), \quad m \ge l (1 - h).
 
-m = 0 leaves h free (S2). This is the projection of the indicator of m and its product with g: the same relaxation with one variable fewer.
+m = 0 leaves h free (S2), and so does an m within `KINK_ROOM` of it.
+This is the projection of the indicator of m and its product with g: the same relaxation with one variable fewer.
 Where the product is kept (QCP), :math:`h = g k` with :math:`m \le u k, m \ge l (1 - k)`, which is never looser.
 """
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
 from agtopt.formulation.product import kept_product
+from agtopt.tolerances import KINK_ROOM
 
 
 def gated_indicator(site: Site, margin: Affine, gate: Affine, low: Array, high: Array, binaries: bool, bilinear: bool) -> Affine:
@@ -23,6 +25,8 @@ def gated_indicator(site: Site, margin: Affine, gate: Affine, low: Array, high: 
     on: Mask = (low > 0.0) & possible
     decided = gate * on.astype(np.float64)
 
+    room = KINK_ROOM * (1.0 + np.maximum(-low, high))
+
     def sign() -> Array:
         signs: Array = (margin.values() > 0.0).astype(np.float64)
         return signs
@@ -30,8 +34,8 @@ def gated_indicator(site: Site, margin: Affine, gate: Affine, low: Array, high: 
     if bilinear and not binaries and gated.any():
         inner = site.variables("_sign", 0.0, 1.0, gated)
         site.assign(inner, gated, sign)
-        site.rows("_sign_on", margin - inner * high, gated, upper=0.0)
-        site.rows("_sign_off", margin + inner * low, gated, lower=low)
+        site.rows("_sign_on", margin - inner * high, gated, upper=room)
+        site.rows("_sign_off", margin + inner * low, gated, lower=low - room)
         zero, one = np.zeros(gated.shape), np.ones(gated.shape)
         factors = gate.reshape(*gated.shape, 1), inner.reshape(*gated.shape, 1)
         kept = kept_product(site, "", *factors, Affine.known(zero), (zero, one), gated)
@@ -42,6 +46,6 @@ def gated_indicator(site: Site, margin: Affine, gate: Affine, low: Array, high: 
         active = site.variables("", 0.0, 1.0, undecided, binaries)
         site.assign(active, undecided, lambda: gate.values() * sign())
     site.rows("_gate", active - gate, gated, upper=0.0)
-    site.rows("_on", margin - (active - gate + 1.0) * high, undecided, upper=0.0)
-    site.rows("_off", margin + active * low, undecided, lower=low)
+    site.rows("_on", margin - (active - gate + 1.0) * high, undecided, upper=room)
+    site.rows("_off", margin + active * low, undecided, lower=low - room)
     return active + decided

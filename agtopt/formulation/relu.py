@@ -4,13 +4,15 @@ r"""The rectifier and its derivative.
 
 .. math:: a \ge 0, \quad a \ge z, \quad a \le z - l (1 - d), \quad a \le u d.
 
-d is the derivative that the backward pass uses; z = 0 leaves it free (S2). With d relaxed to [0, 1] the projection onto (z, a)
+d is the derivative that the backward pass uses; z = 0 leaves it free (S2), and so does a z within `KINK_ROOM` of it.
+With d relaxed to [0, 1] the projection onto (z, a)
 is the triangle :math:`a \le u (z - l) / (u - l)`.
 """
 
 import numpy as np
 
 from agtopt.formulation.affine import Affine, Array, Site
+from agtopt.tolerances import KINK_ROOM
 
 
 def relu(site: Site, value: Affine, low: Array, high: Array, binaries: bool) -> tuple[Affine, Affine]:
@@ -22,7 +24,8 @@ def relu(site: Site, value: Affine, low: Array, high: Array, binaries: bool) -> 
     site.assign(active, undecided, lambda: (value.values() > 0.0).astype(np.float64))
     site.assign(output, undecided, lambda: np.maximum(value.values(), 0.0))
     site.rows("_above", output - value, undecided, lower=0.0)
-    site.rows("_on", output - value - active * low, undecided, upper=-low)
-    site.rows("_off", output - active * high, undecided, upper=0.0)
+    room = KINK_ROOM * (1.0 + np.maximum(-low, high))
+    site.rows("_on", output - value - active * low, undecided, upper=room - low)
+    site.rows("_off", output - active * high, undecided, upper=room)
     identity = value * on.astype(np.float64)
     return output + identity, active

@@ -16,8 +16,9 @@ SIZES = ("binaries", "continuous", "linear", "quadratic")
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
-def test_predicted_size_is_reached_where_nothing_is_decided(depth, loss, reach, kind):
+def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, loss, reach, kind):
     """Table 1: from a wide box no bound decides an indicator, so the formula is exact; elsewhere it is a limit."""
+    monkeypatch.setattr("agtopt.semantics.symbolic.LARGEST_BIG_M", np.inf)
     for seed in range(4):
         problem = random_problem(seed, depth, loss, reach, steps=3, samples=6)
         size = problem.network.size
@@ -29,8 +30,9 @@ def test_predicted_size_is_reached_where_nothing_is_decided(depth, loss, reach, 
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_predicted_size_of_the_matrix(cell):
+def test_predicted_size_of_the_matrix(monkeypatch, cell):
     """Likewise for every perturbation model, loss, training feature and layer; clipping and frozen layers decide some entries anyway."""
+    monkeypatch.setattr("agtopt.semantics.symbolic.LARGEST_BIG_M", np.inf)
     problem = cell_problem(cell)
     moves = [name in problem.trained or name not in problem.network.initial for name in problem.state]
     moving = problem.flatten({name: np.full(value.shape, float(m)) for (name, value), m in zip(problem.state.items(), moves, strict=True)})

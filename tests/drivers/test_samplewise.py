@@ -156,6 +156,14 @@ def test_parameters_at_a_point_need_no_solver_for_samples_as_they_stand(problem,
     assert all(variant > 0 for variant, _ in asked)
 
 
+def test_one_layer_on_clean_data_needs_no_solver(flips):
+    """Intervals of its gradients are exact: corners of the box attain them."""
+    for problem in (flips, replace(flips, perturbation=Removal(1)), random_problem(0, 1, "squared", "labels", n=2)):
+        reach = bound_samplewise(problem, MIQCP)
+        assert {row.status for row in reach.rows} == {"attained"}
+        assert sum(row.seconds for row in reach.rows) == 0
+
+
 # The decomposition by brute force: gradients on a grid, every choice of samples.
 
 
@@ -217,7 +225,7 @@ def aggregated(problem, t, box):
     [
         (Bounded(1, eps=0.2), "squared", None),
         (Bounded(2, eps=0.1, nu=0.2), "squared", None),
-        (Bounded(2, eps=0.3, vulnerable=[0, 3]), "squared", None),
+        (Bounded(2, eps=0.3, vulnerable=[0]), "squared", None),
         (Bounded(1, eps=0.2, nu=1, q=0), "hinge", None),
         (Bounded(2, nu=1, q=0), "hinge", 0.3),
         (Removal(2), "squared", None),
@@ -313,6 +321,30 @@ def test_what_an_adversary_makes_of_a_sample_is_admitted_by_its_own_problem(cell
                 assert case.problem.perturbation.admits(case.problem, alone)
                 seen += 1
     assert seen or cell.adversary == "removal"
+
+
+@pytest.mark.parametrize("p", [1, 2, np.inf])
+def test_a_sample_alone_may_become_no_more_than_before(p):
+    """Balls stay balls, and flips the allowed ones; a corner of the box lies outside of the balls."""
+    base = random_problem(1, 2, "hinge", "flips", samples=4, steps=2, n=2)
+    data = Dataset(np.zeros((4, 2)), np.array([1.0, -1.0, 1.0, -1.0]))
+    network = Network.dense([2, 2, 1])
+    model = Bounded(2, eps=0.5, p=p, nu=1, q=0, flips=[(1, -1)])
+    problem = replace(base, network=network, dataset=data, perturbation=model, training=Training("hinge"))
+    samples = Samples(problem, interval_adversary(model, problem), sampled_attack(problem, 5))
+    for case in samples.cases(0):
+        alone = case.problem
+        touched = case.place[0] == 1
+        for corner, label, allowed in (
+            ([0.0, 0.0], 1.0, touched or data.labels[case.place[1]] == 1),
+            ([0.0, 0.0], -1.0, touched or data.labels[case.place[1]] == -1),
+            ([0.5, 0.0], data.labels[case.place[1]], touched),
+            ([0.3, 0.3], data.labels[case.place[1]], touched and p != 1),
+            ([0.5, 0.5], data.labels[case.place[1]], touched and p == np.inf),
+        ):
+            if label == 1.0 and data.labels[case.place[1]] == -1.0:
+                allowed = False
+            assert alone.perturbation.admits(alone, Dataset([corner], [label])) == allowed, (case.words, corner, label)
 
 
 def test_samples_that_no_one_may_touch_stand_as_they_are():
@@ -475,6 +507,19 @@ def test_a_row_for_every_parameter_step_and_sense(problem):
                 assert rows.loc[(name, "max"), "bound"] == box.upper[k] >= rows.loc[(name, "max"), "attained"]
     # What rests on a bound of SCIP stays so.
     assert set(table[(table["start"] == 1) & (table["source"] == "MIQCP")]["rigour"]) == {TOLERANCE}
+
+
+def test_the_smallest_parameters_rest_on_the_largest_gradients(problem, monkeypatch):
+    def said(part):
+        return [
+            replace(row, status="slow" if task.sense > 0 else "optimal")
+            for task, row in zip(part.tasks, samplewise.lost_part(part), strict=True)
+        ]
+
+    monkeypatch.setattr(samplewise, "run_part", said)
+    rows = bound_samplewise(problem, LP).rows
+    assert {row.status for row in rows if row.sense == "min"} == {"slow", "attained"}
+    assert {row.status for row in rows if row.sense == "max"} == {"optimal", "attained"}
 
 
 def test_arguments_are_checked(problem):
