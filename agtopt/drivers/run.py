@@ -236,9 +236,8 @@ class Run:
         tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, self.problem.dataset) for k, c in enumerate(chosen)]
         rows: list[tuple[Task, Row]] = []
         try:
-            for task, row in self._solved(tasks):
-                self.rows.append(row)
-                rows.append((task, row))
+            for found in self._solved(tasks):
+                rows.append(found)  # noqa: PERF402  (an interrupt keeps what was found)
         finally:
             for address, (lower, upper) in merged_ends(compiled(stage), rows):
                 self.known.shrink(address, lower, upper)
@@ -253,7 +252,6 @@ class Run:
         tasks = [self._task(stage, k, sense, float(end[k])) for k in range(len(chosen)) for sense, end in ((-1, lower), (1, upper))]
         try:
             for task, row in self._solved(tasks):
-                self.rows.append(row)
                 (lower if task.sense < 0 else upper)[task.number] = row.bound
                 if bar is not None:
                     bar.advance(float((upper - lower)[:size].sum()))
@@ -277,6 +275,17 @@ class Run:
         return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run))
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
+        """Run tasks as they come; in the table their rows stand in order."""
+        first, found = len(self.rows), dict[tuple[int, int], Row]()
+        try:
+            for task, row in self._run(tasks):
+                found[task.number, task.sense] = row
+                self.rows.append(row)
+                yield task, row
+        finally:
+            self.rows[first:] = [row for _, row in sorted(found.items())]
+
+    def _run(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         if self.executor is None:
             for task in tasks:
                 yield task, run_task(task)

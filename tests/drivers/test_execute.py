@@ -151,15 +151,19 @@ def test_an_executor_that_is_closed_is_refused():
         list(completed(pool, abs, range(4), lost, None))
 
 
-def test_the_domain_depends_on_no_executor_and_no_order(pool, monkeypatch):
+@pytest.mark.parametrize("kind", ["LP", "MILP"])
+def test_the_domain_depends_on_no_executor_and_no_order(pool, monkeypatch, kind):
     problem = random_problem(0, 2, "squared", "features", samples=5, steps=2, n=1)
-    expected = agtopt.bound(problem, "MILP", conditional=False)
-    assert (expected.table().source == "MILP").sum() >= 20
-    found = [agtopt.bound(problem, "MILP", conditional=False, executor=pool)]
+    expected = agtopt.bound(problem, kind, conditional=False)
+    assert (expected.table().source == kind).sum() >= 20
+    found = [agtopt.bound(problem, kind, conditional=False, executor=pool)]
     monkeypatch.setattr(driver_run, "completed", lambda executor, run, tasks, *rest: completed(executor, run, tasks[::-1], *rest))
     with ThreadPoolExecutor(1) as thread:
-        found.append(agtopt.bound(problem, "MILP", conditional=False, executor=thread))
+        found.append(agtopt.bound(problem, kind, conditional=False, executor=thread))
     for reach in found:
+        assert [(row.objective, row.sense, row.bound) for row in reach.rows] == [
+            (row.objective, row.sense, row.bound) for row in expected.rows
+        ]
         for one, other in zip(reach.states, expected.states, strict=True):
             np.testing.assert_array_equal(one.lower, other.lower, strict=True)
             np.testing.assert_array_equal(one.upper, other.upper, strict=True)

@@ -326,25 +326,29 @@ def test_what_an_adversary_makes_of_a_sample_is_admitted_by_its_own_problem(cell
 @pytest.mark.parametrize("p", [1, 2, np.inf])
 def test_a_sample_alone_may_become_no_more_than_before(p):
     """Balls stay balls, and flips the allowed ones; a corner of the box lies outside of the balls."""
-    base = random_problem(1, 2, "hinge", "flips", samples=4, steps=2, n=2)
-    data = Dataset(np.zeros((4, 2)), np.array([1.0, -1.0, 1.0, -1.0]))
-    network = Network.dense([2, 2, 1])
-    model = Bounded(2, eps=0.5, p=p, nu=1, q=0, flips=[(1, -1)])
-    problem = replace(base, network=network, dataset=data, perturbation=model, training=Training("hinge"))
+    data = Dataset(np.zeros((3, 2)), np.arange(3.0))
+    model = Bounded(2, eps=0.5, p=p, nu=1, q=0, flips=[(0, 1), (1, 2)], vulnerable=[0, 1])
+    problem = Problem(Network.dense([2, 2, 3]), data, model, Training("cross-entropy"))
     samples = Samples(problem, interval_adversary(model, problem), sampled_attack(problem, 5))
     for case in samples.cases(0):
-        alone = case.problem
-        touched = case.place[0] == 1
-        for corner, label, allowed in (
-            ([0.0, 0.0], 1.0, touched or data.labels[case.place[1]] == 1),
-            ([0.0, 0.0], -1.0, touched or data.labels[case.place[1]] == -1),
-            ([0.5, 0.0], data.labels[case.place[1]], touched),
-            ([0.3, 0.3], data.labels[case.place[1]], touched and p != 1),
-            ([0.5, 0.5], data.labels[case.place[1]], touched and p == np.inf),
-        ):
-            if label == 1.0 and data.labels[case.place[1]] == -1.0:
-                allowed = False
-            assert alone.perturbation.admits(alone, Dataset([corner], [label])) == allowed, (case.words, corner, label)
+        own, alone = float(case.place[1]), case.problem
+        if alone is None:
+            assert own == 2.0
+            continue
+        allowed = {own, own + 1.0} if case.place[0] else {own}
+        for label in (0.0, 1.0, 2.0):
+            assert alone.perturbation.admits(alone, Dataset([[0.0, 0.0]], [label])) == (label in allowed), (case.words, label)
+        for corner, within in (([0.5, 0.0], True), ([0.3, 0.3], p != 1), ([0.5, 0.5], p == np.inf)):
+            found = alone.perturbation.admits(alone, Dataset([corner], [own]))
+            assert found == (within and case.place[0] == 1), (case.words, corner)
+
+
+def test_a_larger_budget_than_vulnerable_samples_changes_nothing(problem):
+    """A sample that no one may touch gains nothing by its second interval."""
+    one, two = (replace(problem, perturbation=replace(problem.perturbation, n=n, vulnerable=[0])) for n in (1, 2))
+    for first, second in zip(bound_samplewise(one, LP).states, bound_samplewise(two, LP).states, strict=True):
+        np.testing.assert_allclose(first.lower, second.lower, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(first.upper, second.upper, rtol=0, atol=1e-9)
 
 
 def test_samples_that_no_one_may_touch_stand_as_they_are():
