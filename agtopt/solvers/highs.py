@@ -97,10 +97,6 @@ class Arrays:
         return lp
 
 
-PRIMAL = 4
-"""Where only the objective changes, a feasible basis stays feasible: the primal simplex method goes on from there."""
-
-
 class HighsSession:
     """A linear model in the hands of HiGHS; see `backend.Session`."""
 
@@ -111,7 +107,6 @@ class HighsSession:
         for name, value in OPTIONS.items():
             self.highs.setOptionValue(name, value)
         self.highs.HandleKeyboardInterrupt = True
-        self.basis: Any = None
         # HiGHS refuses coefficients above 1e15; of a model that it does not hold it knows no bound (S4).
         self.refused = self.highs.passModel(self.arrays.highs_lp()) == highspy.HighsStatus.kError
 
@@ -119,7 +114,6 @@ class HighsSession:
         if self.refused:
             return SolveResult("refused", None, None, TOLERANCE, 0.0)
         cost, constant = self.arrays.objective(self.model)
-        self._restart(time_limit)
         self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         # For linear programs HiGHS counts the time of all runs of one object, for mixed-integer ones that of the last.
         spent = 0.0 if self.arrays.integer.any() else self.highs.getRunTime()
@@ -147,22 +141,6 @@ class HighsSession:
             proved = safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals) if len(duals) else -np.inf
             bound, rigour = proved, PROVED
         return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)
-
-    def _restart(self, time_limit: float | None) -> None:
-        """Forget earlier objectives, so that a bound depends on no order; linear programs start from the same feasible basis every time."""
-        self.highs.clearSolver()
-        if self.arrays.integer.any():
-            return
-        if self.basis is None:
-            columns = len(self.arrays.columns)
-            self.highs.changeColsCost(columns, np.arange(columns, dtype=np.int32), np.zeros(columns))
-            self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else self.highs.getRunTime() + time_limit)
-            self.highs.solve()
-            self.basis = self.highs.getBasis()
-            self.highs.setOptionValue("simplex_strategy", PRIMAL)
-            self.highs.clearSolver()
-        if self.basis.valid:
-            self.highs.setBasis(self.basis)
 
     def _status(self) -> str:
         states = highspy.HighsModelStatus
