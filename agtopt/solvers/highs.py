@@ -97,6 +97,12 @@ class Arrays:
         return lp
 
 
+PRIMAL, CHOOSE = 4, 0
+"""Where only the objective changes, a feasible basis stays feasible: the primal simplex method goes on from there."""
+PRIMAL_ITERATIONS = 10
+"""Of the primal method, per row; it was seen to cycle for ever. HiGHS' own choice takes over from nothing after that (a limit that no clock decides)."""
+
+
 class HighsSession:
     """A linear model in the hands of HiGHS; see `backend.Session`."""
 
@@ -107,6 +113,7 @@ class HighsSession:
         for name, value in OPTIONS.items():
             self.highs.setOptionValue(name, value)
         self.highs.HandleKeyboardInterrupt = True
+        self.basis: Any = None
         # HiGHS refuses coefficients above 1e15; of a model that it does not hold it knows no bound (S4).
         self.refused = self.highs.passModel(self.arrays.highs_lp()) == highspy.HighsStatus.kError
 
@@ -114,6 +121,7 @@ class HighsSession:
         if self.refused:
             return SolveResult("refused", None, None, TOLERANCE, 0.0)
         cost, constant = self.arrays.objective(self.model)
+        self._restart(time_limit)
         self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         # For linear programs HiGHS counts the time of all runs of one object, for mixed-integer ones that of the last.
         spent = 0.0 if self.arrays.integer.any() else self.highs.getRunTime()
@@ -124,6 +132,10 @@ class HighsSession:
             self.highs.setSolution(solution)
         began = perf_counter()
         self.highs.solve()
+        if self.highs.getModelStatus() == highspy.HighsModelStatus.kIterationLimit:
+            self.highs.clearSolver()
+            self._simplex(CHOOSE, highspy.kHighsIInf)
+            self.highs.solve()
         seconds = perf_counter() - began
         status = self._status()
         if status == "interrupted":
@@ -141,6 +153,26 @@ class HighsSession:
             proved = safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals) if len(duals) else -np.inf
             bound, rigour = proved, PROVED
         return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)
+
+    def _restart(self, time_limit: float | None) -> None:
+        """Forget earlier objectives, so that a bound depends on no order; linear programs start from the same feasible basis every time."""
+        self.highs.clearSolver()
+        if self.arrays.integer.any():
+            return
+        if self.basis is None:
+            columns = len(self.arrays.columns)
+            self.highs.changeColsCost(columns, np.arange(columns, dtype=np.int32), np.zeros(columns))
+            self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else self.highs.getRunTime() + time_limit)
+            self.highs.solve()
+            self.basis = self.highs.getBasis()
+            self.highs.clearSolver()
+        if self.basis.valid:
+            self._simplex(PRIMAL, PRIMAL_ITERATIONS * self.arrays.matrix.shape[0])
+            self.highs.setBasis(self.basis)
+
+    def _simplex(self, strategy: int, iterations: int) -> None:
+        self.highs.setOptionValue("simplex_strategy", strategy)
+        self.highs.setOptionValue("simplex_iteration_limit", iterations)
 
     def _status(self) -> str:
         states = highspy.HighsModelStatus

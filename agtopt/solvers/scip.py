@@ -19,6 +19,7 @@ COMMON: dict[str, Any] = {
     "limits/gap": RELATIVE_GAP,
     "numerics/feastol": FEASIBILITY,
     "misc/usesymmetry": 0,
+    "misc/transsolsorig": False,
     "misc/allowstrongdualreds": False,
     "misc/allowweakdualreds": False,
     "presolving/donotaggr": True,

@@ -9,7 +9,7 @@ import agtopt
 from agtopt import LP, MILP, MINLP, MIQCP, QCP, SolverUnavailableError
 from agtopt.attacks import sampled_attack
 from agtopt.compiler import compile
-from agtopt.solvers import PROVED, SOLVERS, TOLERANCE, choose, describe_solvers, open_session
+from agtopt.solvers import PROVED, SOLVERS, TOLERANCE, choose, describe_solvers, highs, open_session
 from tests.conftest import MODELS
 from tests.instances import corrupted, random_problem, torch_sgd
 from tests.matrix import CURVED, Cell, cell_problem
@@ -187,3 +187,12 @@ def test_scip_regression_exponentials_where_a_cut_leaves_no_room():
     attained = max(torch_sgd(problem, dataset)[-1, k] for dataset in corrupted(problem, 200))
     assert result.status == "optimal"
     assert -result.bound >= max(attained, -0.009526)
+
+
+def test_highs_leaves_the_primal_simplex_method_where_it_cycles(small, monkeypatch):
+    """Seen on half-moons, windows of three steps: it never ended. Only a count of iterations, no clock, hands over to HiGHS' own choice."""
+    before = [result.bound for result in bounds(small, LP, "highs")]
+    monkeypatch.setattr(highs, "PRIMAL_ITERATIONS", 0)
+    after = bounds(small, LP, "highs")
+    assert {result.status for result in after} == {"optimal"}
+    np.testing.assert_allclose([result.bound for result in after], before, rtol=1e-7, atol=1e-9)

@@ -151,7 +151,7 @@ def test_an_executor_that_is_closed_is_refused():
         list(completed(pool, abs, range(4), lost, None))
 
 
-@pytest.mark.parametrize("kind", ["MILP"])
+@pytest.mark.parametrize("kind", ["LP", "MILP"])
 def test_the_domain_depends_on_no_executor_and_no_order(pool, monkeypatch, kind):
     problem = random_problem(0, 2, "squared", "features", samples=5, steps=2, n=1)
     expected = agtopt.bound(problem, kind, conditional=False)
