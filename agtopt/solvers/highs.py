@@ -100,7 +100,7 @@ class Arrays:
 PRIMAL, CHOOSE = 4, 0
 """Where only the objective changes, a feasible basis stays feasible: the primal simplex method goes on from there."""
 PRIMAL_ITERATIONS = 10
-"""Of the primal method, per row; it was seen to cycle for ever. HiGHS' own choice takes over from nothing after that (a limit that no clock decides)."""
+"""Of the primal method, per row, as it was seen to cycle for ever. HiGHS' own choice then starts from nothing; no clock decides."""
 
 
 class HighsSession:
