@@ -1,5 +1,21 @@
-"""From a domain to what people want to know: which predictions no adversary can change."""
+"""From a domain, or the compiled run itself, to what people want to know: which predictions no adversary can change."""
 
-from agtopt.certificates.prediction import PointCertificates, certify
+from agtopt.certificates.dataset import DatasetCertificate, certified_history, certify_dataset
+from agtopt.certificates.end_to_end import CollectiveCertificate, certify_end_to_end, certify_together
+from agtopt.certificates.losses import LossBounds
+from agtopt.certificates.points import PointCertificates
+from agtopt.certificates.prediction import certify
+from agtopt.certificates.witness import Witness
 
-__all__ = ["PointCertificates", "certify"]
+__all__ = [
+    "CollectiveCertificate",
+    "DatasetCertificate",
+    "LossBounds",
+    "PointCertificates",
+    "Witness",
+    "certified_history",
+    "certify",
+    "certify_dataset",
+    "certify_end_to_end",
+    "certify_together",
+]

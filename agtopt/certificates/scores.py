@@ -6,7 +6,8 @@ Over a box scores are propagated: the tighter of IBP and CROWN. A polytope adds 
 
 with J from the backward pass on intervals. Linear programs over the polytope bound :math:`m \theta` for the middle m of J (S5), and the
 rest is at most :math:`r |\theta - c|` for its radius r. Where the output is affine in the parameters that move (one layer, or one trained
-layer among fixed ones), r is rounding and the form is exact.
+layer among fixed ones), r is rounding and the form is exact. Inputs may move within boxes of their own: :math:`f(x; c)` and J then hold for
+all of these.
 """
 
 from math import prod
@@ -33,7 +34,9 @@ CHUNK = 2**22
 AT = "forward.scores"
 
 
-def score_bounds(network: Network, domain: Interval | Polytope, points: Array, rows: Array | None = None) -> tuple[Array, Array]:
+def score_bounds(
+    network: Network, domain: Interval | Polytope, points: Array, rows: Array | None = None, highest: Array | None = None
+) -> tuple[Array, Array]:
     """Bounds of rows · outputs over all parameters in a domain, as any framework evaluates them in float64 (S3).
 
     Parameters
@@ -41,8 +44,11 @@ def score_bounds(network: Network, domain: Interval | Polytope, points: Array, r
     network : Network
     domain : Interval or Polytope
     points : array, shape (m, *input_shape)
+        The inputs, or the lowest ones where they move.
     rows : array, shape (k, outputs), optional
         The outputs themselves by default.
+    highest : array, shape (m, *input_shape), optional
+        The highest inputs, where they move: each then takes any value of its box.
 
     Returns
     -------
@@ -56,7 +62,8 @@ def score_bounds(network: Network, domain: Interval | Polytope, points: Array, r
     """
     width = network.outputs if rows is None else len(rows)
     step = max(1, CHUNK // (width if isinstance(domain, Interval) else max(width, network.size)))
-    parts = [_bounded(network, domain, points[first : first + step], rows) for first in range(0, len(points), step)]
+    inputs = [_inputs(points, highest, slice(first, first + step)) for first in range(0, len(points), step)]
+    parts = [_bounded(network, domain, part, rows) for part in inputs]
     # NaN certifies nothing: it becomes the whole line.
     lower, upper = (
         np.nan_to_num(torch.cat(ends).numpy(), nan=worst, posinf=np.inf, neginf=-np.inf)
@@ -65,22 +72,34 @@ def score_bounds(network: Network, domain: Interval | Polytope, points: Array, r
     return lower, upper
 
 
-def _bounded(network: Network, domain: Interval | Polytope, points: Array, rows: Array | None) -> Range:
+def _inputs(points: Array, highest: Array | None, part: slice) -> Range:
+    lower = torch.from_numpy(np.array(points[part]))
+    upper = lower if highest is None else torch.from_numpy(np.array(highest[part]))
+    return Range(lower, lower) if torch.equal(lower, upper) else Range(lower, upper)
+
+
+def _bounded(network: Network, domain: Interval | Polytope, inputs: Range, rows: Array | None) -> Range:
     box = domain if isinstance(domain, Interval) else domain.box or _everything(network)
-    ops, parameters, x = LinearIntervals(), _parameters(network, box), torch.from_numpy(np.array(points))
-    outputs, saved = forward(ops, network, parameters, ops.trace(Range(x, x), len(network.input_shape)))
-    found: Range = outputs
-    if rows is not None:
-        found = ops.contract("nc,kc->nk", outputs, ops.constant(rows), AT)
-        if isinstance(found, Traced):
-            # Also without a rectifier: what outputs have in common cancels in their difference.
-            found = ops.tightened(found, *substituted(found), AT)
+    found, saved, parameters = _propagated(network, box, inputs, rows)
     if isinstance(domain, Interval) or not np.isfinite([box.lower, box.upper]).all():
         return found
     wanted = np.eye(network.outputs) if rows is None else rows
-    gradients = [_gradient(network, parameters, saved, row, len(x)) for row in wanted]
-    low, high = _mean_value(network, domain, box, x, wanted, gradients)
-    return ops.tightened(found, low, high, AT)
+    gradients = [_gradient(network, parameters, saved, row, len(inputs.lower)) for row in wanted]
+    low, high = _mean_value(network, domain, box, inputs, wanted, gradients)
+    return IntervalOperations().tightened(found, low, high, AT)
+
+
+def _propagated(network: Network, box: Interval, inputs: Range, rows: Array | None) -> tuple[Range, Parameters, Parameters]:
+    """Scores by intervals and linear bounds over boxes of parameters and inputs; what the backward pass needs; the parameters."""
+    ops, parameters = LinearIntervals(), _parameters(network, box)
+    outputs, saved = forward(ops, network, parameters, ops.trace(inputs, len(network.input_shape)))
+    if rows is None:
+        return outputs, saved, parameters
+    found = ops.contract("nc,kc->nk", outputs, ops.constant(rows), AT)
+    if isinstance(found, Traced):
+        # Also without a rectifier: what outputs have in common cancels in their difference.
+        found = ops.tightened(found, *substituted(found), AT)
+    return found, saved, parameters
 
 
 def _gradient(network: Network, parameters: Parameters, saved: Parameters, row: Array, samples: int) -> Range:
@@ -94,15 +113,13 @@ def _gradient(network: Network, parameters: Parameters, saved: Parameters, row: 
 
 
 def _mean_value(
-    network: Network, polytope: Polytope, box: Interval, x: Tensor, rows: Array, gradients: list[Range]
+    network: Network, polytope: Polytope, box: Interval, inputs: Range, rows: Array, gradients: list[Range]
 ) -> tuple[Tensor, Tensor]:
     """Lower and upper ends by the mean-value form, each (m, k); NaN where a number overflows."""
-    ops = IntervalOperations()
     with np.errstate(over="ignore"):
         middle = np.clip(box.lower + (box.upper - box.lower) / 2, box.lower, box.upper)
         reach = torch.from_numpy(np.maximum(box.upper - middle, middle - box.lower))
-    outputs, _ = forward(ops, network, _parameters(network, Interval.point(middle)), Range(x, x))
-    scores, error = ops.contract("nc,kc->nk", outputs, ops.constant(rows)), _evaluation_error(network, box, x, rows)
+    scores, error = _propagated(network, Interval.point(middle), inputs, rows)[0], _evaluation_error(network, box, inputs, rows)
     centre, lower, upper = torch.from_numpy(middle), [], []
     for k, gradient in enumerate(gradients):
         slope = 0.5 * (gradient.lower + gradient.upper)
@@ -123,10 +140,10 @@ def _least(polytope: Polytope, slopes: Tensor) -> Tensor:
     return found
 
 
-def _evaluation_error(network: Network, box: Interval, x: Tensor, rows: Array) -> Tensor:
+def _evaluation_error(network: Network, box: Interval, inputs: Range, rows: Array) -> Tensor:
     """How far any framework's scores are from the exact ones, (m, k): γ_n times what the magnitudes of all numbers give (S3)."""
     most = np.maximum(np.abs(box.lower), np.abs(box.upper))
-    size, _ = forward(IntervalOperations(), network, _parameters(network, Interval(-most, most)), Range(x, x))
+    size, _ = forward(IntervalOperations(), network, _parameters(network, Interval(-most, most)), inputs)
     terms = sum(prod(network.shapes[source]) + 4 for node in network.nodes for source in network.inputs_of(node))
     return rounding_error(largest(size), terms) @ torch.from_numpy(np.abs(rows)).T
 

@@ -137,6 +137,11 @@ class CompiledModel:
             for variable in variables:
                 variable.unfix()
 
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that the variables' current values stand for, e.g. the worst one once a session has loaded its incumbent."""
+        return self._operations.choices.dataset()
+
     def assign(self, dataset: Dataset) -> None:
         """Give every variable the value that training on `dataset` gives it: a feasible point of every kind, and a start for a solver."""
         at_start, choices = self._states[0], self._operations.choices

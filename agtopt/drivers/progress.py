@@ -14,7 +14,7 @@ class Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         console = Console()
         visible = shown and (console.is_terminal or console.is_jupyter)
-        self._bar = RichProgress(*columns, TextColumn("width {task.fields[width]}"), console=console, disable=not visible, transient=True)
+        self._bar = RichProgress(*columns, TextColumn("{task.fields[width]}"), console=console, disable=not visible, transient=True)
         self._task = self._bar.add_task(title, total=total, width="")
 
     def __enter__(self) -> "Progress":
@@ -24,6 +24,6 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
 
-    def advance(self, width: float, many: int = 1) -> None:
-        """`many` more bounds are found; `width` is the total width of the present step."""
-        self._bar.update(self._task, advance=many, width=f"{width:.4g}")
+    def advance(self, width: float | None = None, many: int = 1) -> None:
+        """`many` more bounds are found; `width` is the total width of the present step, where there is one."""
+        self._bar.update(self._task, advance=many, width="" if width is None else f"width {width:.4g}")

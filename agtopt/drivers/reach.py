@@ -5,7 +5,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from agtopt.domains import Interval, Polytope
+from agtopt.domains import Interval, KnownBounds, Polytope
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
 
@@ -84,6 +84,16 @@ class Reach:
         """Boxes of θ_0 … θ_T."""
         size = self.problem.network.size
         return tuple(Interval(state.lower[:size], state.upper[:size]) for state in self.states)
+
+    @property
+    def known(self) -> KnownBounds:
+        """The boxes of all states as bounds for `agtopt.compile`."""
+        found = KnownBounds()
+        for t, state in enumerate(self.states):
+            lower, upper = self.problem.unflatten(state.lower), self.problem.unflatten(state.upper)
+            for tensor in self.problem.state:
+                found.shrink((t, tensor), lower[tensor], upper[tensor])
+        return found
 
     @property
     def domain(self) -> Interval | Polytope:

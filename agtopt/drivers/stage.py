@@ -10,8 +10,9 @@ from tempfile import mkdtemp
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agtopt.compiler import CompiledModel, compile
+from agtopt.compiler import CompiledModel, Query, append_query, compile, inputs_of
 from agtopt.compiler.export import holds_functions
 from agtopt.domains import Interval, KnownBounds, Polytope
 from agtopt.drivers.objectives import Objective
@@ -42,6 +43,8 @@ class Stage:
         Folder that takes the trees of proved mixed-integer bounds.
     linear_solver : str or None
         For models with binaries and without products, where `solver` names none.
+    query : Query or None
+        Inputs whose outputs are objectives.
     """
 
     token: str
@@ -57,6 +60,7 @@ class Stage:
     time_limit: float | None
     proofs: Path | None = None
     linear_solver: str | None = None
+    query: Query | None = None
 
     def __hash__(self) -> int:
         return hash(self.token)
@@ -90,6 +94,24 @@ class Task:
     dataset: Dataset
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A bound, and what a solver says of how to come near it.
+
+    Attributes
+    ----------
+    row : Row
+    dataset : Dataset or None
+        The adversary's choices at the incumbent, where these are admissible.
+    inputs : array, shape (m, *input_shape), or None
+        The inputs of the query there.
+    """
+
+    row: Row
+    dataset: Dataset | None = None
+    inputs: NDArray[np.float64] | None = None
+
+
 _TURNS = Lock()
 """Threads of one process take turns: a session holds one objective at a time, and Pyomo is not made for threads."""
 
@@ -97,6 +119,8 @@ _TURNS = Lock()
 @lru_cache(maxsize=4)
 def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
     model = compile(stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches)
+    if stage.query is not None:
+        append_query(model, stage.query)
     model.minimise(np.zeros(stage.problem.network.size))
     # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for solver.
     name = stage.solver if kind == stage.kind else None
@@ -140,6 +164,27 @@ def run_tasks(tasks: Sequence[Task]) -> list[Row]:
     """Bound objectives of one stage, one after the other; see `run_task`."""
     with _TURNS:
         return [_run(task) for task in tasks]
+
+
+def run_question(task: Task) -> Answer:
+    """Bound one objective of a query, and read the incumbent; see `run_task`."""
+    with _TURNS:
+        row = _run(task)
+        if row.incumbent is None:
+            return Answer(row)
+        model, session = _opened(task.stage, task.stage.kind)
+        if not session.load():
+            return Answer(row)
+        query, dataset = task.stage.query, model.dataset
+        if query is None or not model.problem.perturbation.admits(model.problem, dataset):
+            return Answer(row)
+        inputs = np.clip(model.quantities[inputs_of(model)].affine.values(), query.lowest, query.highest)
+        return Answer(row, dataset, inputs)
+
+
+def lost_answer(task: Task) -> Answer:
+    """What is known of a question whose worker died."""
+    return Answer(lost_row(task))
 
 
 def _run(task: Task) -> Row:

@@ -60,6 +60,10 @@ class Choices(Protocol):
         """The values that an admissible dataset gives the variables."""
         ...
 
+    def dataset(self) -> Dataset:
+        """The dataset that the variables' values stand for, with binaries rounded; up to a solver's tolerances it is admissible."""
+        ...
+
 
 @singledispatch
 def write_choices(model: Perturbation, problem: Problem, kind: Formulation, data: Site, occurring: Mask) -> Choices:
@@ -182,6 +186,27 @@ class TouchedChoices:
         if self.own_flips or self.problem.classes is None:
             yield from chosen_values(self.labels, self.problem.encode(dataset.labels))
 
+    def dataset(self) -> Dataset:
+        nominal, labels = self.problem.dataset, self.labels.values()
+        moved, relabelled = (self.deciding[k].values() > 0.5 for k in (0, -1))
+        where = moved.reshape(-1, *(1,) * (nominal.features.ndim - 1))
+        features = np.where(where, self._within_ball(self.features.values()), nominal.features)
+        if self.problem.classes is None:
+            chosen = labels.reshape(nominal.labels.shape)
+        else:
+            chosen = np.array(self.problem.classes, dtype=np.float64)[labels.argmax(axis=1)]
+        return Dataset(features, np.where(relabelled.reshape(-1, *(1,) * (chosen.ndim - 1)), chosen, nominal.labels))
+
+    def _within_ball(self, features: Array) -> Array:
+        """Features pulled back to their boxes and balls, which a solver leaves by its tolerance."""
+        model, nominal = self.problem.perturbation, self.problem.dataset.features
+        inside = np.clip(features, *model.feature_box(self.problem, nominal))
+        if not isinstance(model, Bounded) or model.p == np.inf:
+            return inside
+        shift = (inside - nominal).reshape(len(nominal), -1)
+        size = np.linalg.norm(shift, ord=model.p, axis=1, keepdims=True)
+        return np.asarray(nominal + (shift * np.minimum(1.0, model.eps / np.maximum(size, model.eps))).reshape(nominal.shape))
+
 
 class RemovalChoices:
     r"""Samples left out.
@@ -247,6 +272,10 @@ class RemovalChoices:
     def assignments(self, dataset: Dataset) -> Values:
         return chosen_values(self.touched, (~dataset.presence()).astype(np.float64))
 
+    def dataset(self) -> Dataset:
+        nominal = self.problem.dataset
+        return Dataset(nominal.features, nominal.labels, self.touched.values() <= 0.5)
+
 
 class SubstitutionChoices:
     r"""Samples replaced by ghosts: :math:`b \Delta = \sum_i (1 - \sum_j a_{ij}) g_i + \sum_j (\sum_{i \in B} a_{ij}) \hat g_j`.
@@ -271,7 +300,7 @@ class SubstitutionChoices:
         if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
             raise UnsupportedError("perturbation.features: an unbounded box has no optimisation model; give a finite box, or use IBP")
         self.ghost_features = site.named("ghost_x").variables("", lower, upper, lower < upper, otherwise=lower)
-        self.middle = 0.5 * (lower + upper)
+        self.lower, self.upper, self.middle = lower, upper, 0.5 * (lower + upper)
         low, high = (np.array(end) for end in model.label_box(problem, np.repeat(labels[:1], many, axis=0)))
         classes = problem.classes is not None
         self.ghost_labels = site.named("ghost_y").variables("", low, high, low < high, classes and kind.binaries, otherwise=low)
@@ -312,6 +341,16 @@ class SubstitutionChoices:
         yield from chosen_values(self.assigned, assigned)
         yield from chosen_values(self.ghost_features, features)
         yield from chosen_values(self.ghost_labels, labels)
+
+    def dataset(self) -> Dataset:
+        nominal, assigned = self.problem.dataset, self.assigned.values()
+        features, labels = nominal.features.copy(), nominal.labels.copy()
+        ghost_labels = self.ghost_labels.values()
+        for sample, ghost in np.argwhere(assigned > 0.5):
+            features[sample] = np.clip(self.ghost_features.values()[ghost], self.lower[ghost], self.upper[ghost])
+            label = ghost_labels[ghost]
+            labels[sample] = label.reshape(labels.shape[1:]) if self.problem.classes is None else self.problem.classes[label.argmax()]
+        return Dataset(features, labels)
 
 
 def _unit(shape: tuple[int, ...]) -> Range:

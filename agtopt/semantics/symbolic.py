@@ -120,18 +120,22 @@ class SymbolicOperations:
         return found
 
     def begin(self, t: int) -> tuple[Quantity, Quantity]:
-        self.t, self.samples = t, self.problem.schedule[t]
+        self.samples = self.problem.schedule[t]
         x, y = self.intervals.begin(t)
-        features, labels, self.rows = self.choices.batch(self.samples)
+        features, labels, rows = self.choices.batch(self.samples)
+        self.enter(t, self.model.step[t], rows)
         return Quantity(features, x), Quantity(labels, y, binary=self.problem.classes is not None)
+
+    def enter(self, t: int, block: Any, rows: NDArray[np.int64]) -> None:
+        """Write what follows into a block, for step t; `rows` are the keys of the batch."""
+        self.t, self.block, self.rows = t, block, rows
 
     def site(self, at: str, batch: bool = True) -> Site:
         """Where the quantity at an address is written; keyed by the rows of the batch or from 0."""
         phase, _, name = at.partition(".")
-        step = self.model.step[self.t]
-        if step.component(phase) is None:
-            step.add_component(phase, pyo.Block())
-        return Site(step.component(phase), name, self.rows if batch else None, self.replay)
+        if self.block.component(phase) is None:
+            self.block.add_component(phase, pyo.Block())
+        return Site(self.block.component(phase), name, self.rows if batch else None, self.replay)
 
     def _checked(self, quantity: Quantity, at: str) -> Quantity:
         if not all(bool((end.abs() < LARGEST_BIG_M).all()) for end in quantity.range):

@@ -25,6 +25,10 @@ class Session(Protocol):
         """
         ...
 
+    def load(self) -> bool:
+        """Give the model's variables the values of the best point of the last solve; False where none was found."""
+        ...
+
 
 def open_session(solver: Solver, model: Any) -> Session:
     """Hand a Pyomo model to a solver."""

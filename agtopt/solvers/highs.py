@@ -154,6 +154,13 @@ class HighsSession:
             bound, rigour = proved, PROVED
         return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)
 
+    def load(self) -> bool:
+        if self.highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return False
+        for variable, value in zip(self.arrays.columns, self.highs.getSolution().col_value, strict=True):
+            variable.set_value(value, skip_validation=True)
+        return True
+
     def _restart(self, time_limit: float | None) -> None:
         """Forget earlier objectives, so that a bound depends on no order; linear programs start from the same feasible basis every time."""
         self.highs.clearSolver()

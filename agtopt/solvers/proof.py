@@ -133,6 +133,7 @@ class Search:
     def __init__(self, checker: Checker, adviser: Adviser, priority: Places, best: float, deadline: float) -> None:
         self.checker, self.adviser, self.priority, self.best, self.deadline = checker, adviser, priority, best, deadline
         self.growth, self.proved, self.late = Growth(), inf, False
+        self.point: Array | None = None
         self.heap = [Node(checker.bound(ALONE, checker.whole), 0, checker.whole, None, ALONE)]
 
     @property
@@ -188,7 +189,9 @@ class Search:
         if point is not None:
             away = np.abs(point[free] - np.round(point[free]))
             if not np.any(away > INTEGRALITY):
-                self.best = min(self.best, float(self.checker.cost @ point))
+                found = float(self.checker.cost @ point)
+                if found < self.best:
+                    self.best, self.point = found, point
         return int(free[np.lexsort((-away, -self.priority[free]))[0]]) if len(free) else None
 
     def _close(self, node: int, leaf: Leaf, bound: float) -> None:
@@ -218,6 +221,7 @@ class ProofSession:
         suffix = model.component("priority")
         self.priority = np.array([0 if suffix is None else suffix.get(variable, 0) for variable in self.arrays.columns])
         self.tree: Tree | None = None
+        self.point: Array | None = None
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         began = perf_counter()
@@ -228,6 +232,7 @@ class ProofSession:
         checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (1.0 + abs(best)))
         search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit)
         search.run()
+        self.point = search.point
         self.tree = Tree(self.arrays, cost, constant, checker.cutoff, *search.growth.listed())
         found = moved(min(search.proved, checker.cutoff), constant) if search.proved < inf else inf
         return SolveResult(
@@ -237,6 +242,13 @@ class ProofSession:
             PROVED,
             perf_counter() - began,
         )
+
+    def load(self) -> bool:
+        if self.point is None:
+            return False
+        for variable, value in zip(self.arrays.columns, self.point.tolist(), strict=True):
+            variable.set_value(value, skip_validation=True)
+        return True
 
 
 def _status(search: Search) -> str:

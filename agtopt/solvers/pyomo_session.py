@@ -28,7 +28,7 @@ class PyomoSession:
 
     def __init__(self, solver: Solver, model: Any) -> None:
         self.solver, self.model = solver, model
-        self.interface = SolverFactory(solver.interface)
+        self.interface, self.results = SolverFactory(solver.interface), None
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         options: dict[str, Any] = {"load_solutions": False, "raise_exception_on_nonoptimal_result": False, "threads": 1}
@@ -44,6 +44,7 @@ class PyomoSession:
             else:
                 reason = f"{self.solver.name!r} failed: {error}"
             raise SolverUnavailableError(f"solver: {reason}") from error
+        self.results = results
         status = STATUS.get(results.termination_condition, results.termination_condition.name)
         if status == "interrupted":
             raise KeyboardInterrupt
@@ -55,3 +56,9 @@ class PyomoSession:
             TOLERANCE,
             float(results.timing_info.wall_time),
         )
+
+    def load(self) -> bool:
+        if self.results is None or self.results.incumbent_objective is None:
+            return False
+        self.results.solution_loader.load_vars()
+        return True

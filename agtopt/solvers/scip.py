@@ -136,3 +136,10 @@ class ScipSession:
         known = isfinite(bound) and abs(bound) < self.scip.infinity()
         incumbent = self.scip.getObjVal() if self.scip.getNSols() else None
         return SolveResult(status, bound if known else None, incumbent, TOLERANCE, seconds)
+
+    def load(self) -> bool:
+        if not self.scip.getNSols():
+            return False
+        for variable, added in self.variables.values():
+            variable.set_value(self.scip.getVal(added), skip_validation=True)
+        return True

@@ -98,7 +98,7 @@ def test_a_margin_that_may_be_zero_is_no_win(monkeypatch):
     """Trap 7: ends of exactly zero."""
     problem = agtopt.load(MODELS / "flips-cross-entropy")
     zeros = np.zeros((len(problem.dataset), 3))
-    monkeypatch.setattr("agtopt.certificates.prediction.score_bounds", lambda *arguments: (zeros, zeros))
+    monkeypatch.setattr("agtopt.certificates.prediction.score_bounds", lambda *arguments, **options: (zeros, zeros))
     assert agtopt.certify(agtopt.bound(problem, "IBP"), problem.dataset.features).reachable.all()
 
 

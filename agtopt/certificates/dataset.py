@@ -1,0 +1,133 @@
+"""Certificates of a whole test set (section 8.2 of Sosnin et al. 2025)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from agtopt.attacks import Attack
+from agtopt.certificates.losses import LossBounds, loss_bounds
+from agtopt.certificates.points import PointCertificates
+from agtopt.certificates.prediction import certificates_over, certify, final_domain
+from agtopt.certificates.queries import Eps, Queries
+from agtopt.drivers import Reach
+from agtopt.errors import InvalidInputError
+from agtopt.semantics.concrete import trajectory
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetCertificate:
+    """What no admissible adversary can do to a test set.
+
+    Attributes
+    ----------
+    points : PointCertificates
+    losses : LossBounds
+        Untargeted: the mean loss of every admissible model is within ``losses.mean``.
+    safe : array of bool, shape (m,), or None
+        Targeted: whether every reachable class of a point is in its safe set; None where none were given.
+    """
+
+    points: PointCertificates
+    losses: LossBounds
+    safe: NDArray[np.bool_] | None
+
+    def table(self) -> pd.DataFrame:
+        """One row: accuracies (nominal ≥ attacked ≥ certified), the fraction that is safe, and the mean loss with its bounds.
+
+        Where inputs move, the certified accuracy is the backdoor accuracy.
+        """
+        found: dict[str, Any] = {"points": len(self.points.queries)}
+        if self.points.nominal is not None:
+            found |= {
+                "nominal": self.points.nominal_accuracy,
+                "attacked": self.points.attacked_accuracy,
+                "certified": self.points.certified_accuracy,
+                "stable": float(self.points.stable.mean()),
+            }
+        if self.safe is not None:
+            found["safe"] = float(self.safe.mean())
+        lower, upper = self.losses.mean
+        return pd.DataFrame([{**found, "loss_lower": lower, "loss": self.losses.nominal_mean, "loss_upper": upper}])
+
+
+def certify_dataset(
+    reach: Reach,
+    X: ArrayLike,
+    y: ArrayLike,
+    eps: Eps = 0.0,
+    safe: Sequence[Collection[int]] | None = None,
+    attack: Attack | None = None,
+) -> DatasetCertificate:
+    """Certify a labelled test set: accuracy, safe predictions and loss.
+
+    Parameters
+    ----------
+    reach : Reach
+    X : array_like, shape (m, *input_shape)
+    y : array_like, shape (m,) or (m, outputs)
+    eps : float or (array_like, array_like)
+        As in `certify`.
+    safe : sequence of collections of int, optional
+        For each point the classes that do no harm (targeted poisoning).
+    attack : Attack, optional
+        Runs that may refute what is not certified.
+
+    Returns
+    -------
+    DatasetCertificate
+
+    Raises
+    ------
+    InvalidInputError
+        As in `certify`, or if the safe sets do not fit.
+    SoundnessError
+        As in `certify`.
+    """
+    points = certify(reach, X, y, eps, attack)
+    losses = loss_bounds(reach.problem, final_domain(reach), trajectory(reach.problem)[-1], points.queries)
+    return DatasetCertificate(points, losses, None if safe is None else _harmless(points, safe))
+
+
+def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0) -> pd.DataFrame:
+    """What is certified of a labelled test set after each step of training, of a model that stops there.
+
+    Parameters
+    ----------
+    reach, X, y, eps
+        As in `certify_dataset`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per step 0 … T: ``nominal``, ``certified`` and ``stable`` (fractions; classification), ``loss_lower``, ``loss`` and
+        ``loss_upper`` (means over the points).
+    """
+    problem, rows = reach.problem, []
+    queries = Queries.of(problem, X, y, eps)
+    for t, (theta, box) in enumerate(zip(trajectory(problem), reach.steps, strict=True)):
+        domain = final_domain(reach) if t == problem.steps else box
+        found: dict[str, Any] = {"step": t}
+        if problem.classes is not None:
+            points = certificates_over(reach, domain, theta, queries)
+            found |= {"nominal": points.nominal_accuracy, "certified": points.certified_accuracy, "stable": float(points.stable.mean())}
+        losses = loss_bounds(problem, domain, theta, queries)
+        lower, upper = losses.mean
+        rows.append({**found, "loss_lower": lower, "loss": losses.nominal_mean, "loss_upper": upper})
+    return pd.DataFrame(rows)
+
+
+def _harmless(points: PointCertificates, safe: Sequence[Collection[int]]) -> NDArray[np.bool_]:
+    classes = points.problem.classes
+    if classes is None or points.reachable is None:
+        raise InvalidInputError("safe: the loss predicts no class, so that there are no safe sets")
+    if len(safe) != len(points.queries):
+        raise InvalidInputError(f"safe: {len(safe)} sets do not fit {len(points.queries)} points")
+    unknown = {label for chosen in safe for label in chosen} - set(classes)
+    if unknown:
+        raise InvalidInputError(f"safe: {sorted(unknown)[0]!r} is no class; allowed are {', '.join(map(str, classes))}")
+    allowed = np.array([[label in chosen for label in classes] for chosen in safe])
+    return np.asarray(~(points.reachable & ~allowed).any(axis=1))

@@ -1,0 +1,224 @@
+"""Certificates over the compiled run itself: the mixed-integer domain (section 7 of Sosnin et al. 2025)."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from math import floor
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agtopt.attacks import Attack
+from agtopt.attacks import attack as attack_problem
+from agtopt.certificates.points import PointCertificates
+from agtopt.certificates.prediction import certify, final_domain, rigour_of
+from agtopt.certificates.queries import Eps
+from agtopt.certificates.scores import score_bounds
+from agtopt.certificates.witness import Witness, predictions
+from agtopt.compiler import Query
+from agtopt.drivers import Reach, Settings
+from agtopt.drivers.questions import Question, ask, count_flips
+from agtopt.drivers.stage import Answer
+from agtopt.errors import UnsupportedError
+from agtopt.kinds import Formulation
+from agtopt.problem import Dataset, Problem
+from agtopt.semantics.concrete import trajectory
+from agtopt.solvers import PROVED, TOLERANCE
+
+
+def certify_end_to_end(
+    reach: Reach,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    eps: Eps = 0.0,
+    method: str | Formulation = "MILP",
+    solver: str | None = None,
+    time_limit: float | None = None,
+    conditional: bool = True,
+    rigour: str = TOLERANCE,
+    attack: Attack | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> PointCertificates:
+    """Certify predictions over the whole compiled run: the forward pass of a query is written behind its last step.
+
+    What the domain certifies (`certify`) and what the attack refutes needs no solver. For every other point the margins of the nominal
+    class are minimised over all admissible runs at once; the adversary's choices at the incumbent are trained on, and refute the point
+    where they change its prediction.
+
+    Parameters
+    ----------
+    reach : Reach
+        Result of `agtopt.bound`: its boxes are the big-Ms.
+    X, y, eps
+        As in `certify`.
+    method : str or Formulation
+        LP, QCP, MILP, MIQCP or MINLP.
+    solver, time_limit, conditional, rigour, executor, progress
+        As in `agtopt.bound`.
+    attack : Attack, optional
+        `agtopt.attack(reach.problem)` by default.
+
+    Returns
+    -------
+    PointCertificates
+        Also after Ctrl-C, with what was certified by then; its ``rows`` tell of every solve.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `certify` and `agtopt.bound`.
+    UnsupportedError
+        If the loss predicts no class.
+    SoundnessError
+        If a bound excludes what a training run attains (S9).
+    """
+    problem, settings = _checked(reach, method, solver, time_limit, conditional, rigour)
+    runs = attack_problem(problem) if attack is None else attack
+    found = certify(reach, X, y, eps, runs)
+    asked = list(_questions(reach, found))
+    answers = ask(reach, settings, found.queries.lowest, found.queries.highest, asked, runs, executor, progress)
+    return _with_answers(found, str(settings.kind), answers)
+
+
+@dataclass(frozen=True, eq=False)
+class CollectiveCertificate:
+    """How many predictions one adversary changes at once.
+
+    Attributes
+    ----------
+    problem : Problem
+    method : str
+    points : int
+        Number of points.
+    bound : int
+        No admissible dataset changes more of them.
+    attained : int
+        As many are changed by `dataset`.
+    dataset : Dataset
+    rigour : str
+    """
+
+    problem: Problem
+    method: str
+    points: int
+    bound: int
+    attained: int
+    dataset: Dataset
+    rigour: str
+
+
+def certify_together(
+    reach: Reach,
+    X: ArrayLike,
+    eps: Eps = 0.0,
+    method: str | Formulation = "MILP",
+    solver: str | None = None,
+    time_limit: float | None = None,
+    conditional: bool = True,
+    rigour: str = TOLERANCE,
+    attack: Attack | None = None,
+    executor: Executor | None = None,
+) -> CollectiveCertificate:
+    """Bound how many predictions of a test set one adversary can change at once: fewer than can be changed one by one.
+
+    Parameters
+    ----------
+    reach, X, eps, method, solver, time_limit, conditional, rigour, attack, executor
+        As in `certify_end_to_end`.
+
+    Returns
+    -------
+    CollectiveCertificate
+
+    Raises
+    ------
+    InvalidInputError, UnsupportedError, SoundnessError
+        As in `certify_end_to_end`.
+    """
+    problem, settings = _checked(reach, method, solver, time_limit, conditional, rigour)
+    runs = attack_problem(problem) if attack is None else attack
+    found = certify(reach, X, None, eps, runs)
+    open_ = np.flatnonzero(~found.stable)
+    if not len(open_):
+        return CollectiveCertificate(problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, rigour_of(reach))
+    changed = predictions(problem, runs.theta, found.queries.points[open_]) != found.nominal[open_]  # type: ignore[index]
+    part = found.queries.part(open_)
+    answer = count_flips(reach, settings, Query(part.lowest, part.highest, found.winners[open_]), runs, changed, executor)
+    attained, dataset = int(changed.sum(axis=1).max()), runs.dataset(int(changed.sum(axis=1).argmax()))
+    if answer.dataset is not None and answer.inputs is not None:
+        theta = _trained(problem, answer.dataset)
+        seen = int((predictions(problem, theta, answer.inputs)[0] != found.nominal[open_]).sum())  # type: ignore[index]
+        if seen > attained:
+            attained, dataset = seen, answer.dataset
+    proved = PROVED if {answer.row.rigour, rigour_of(reach)} == {PROVED} else TOLERANCE
+    return CollectiveCertificate(problem, str(settings.kind), len(found.queries), floor(answer.row.bound), attained, dataset, proved)
+
+
+def _checked(
+    reach: Reach, method: str | Formulation, solver: str | None, time_limit: float | None, conditional: bool, rigour: str
+) -> tuple[Problem, Settings]:
+    problem = reach.problem
+    if problem.classes is None:
+        raise UnsupportedError(
+            f"certify: loss {problem.training.loss.name!r} predicts no class; use `certify`, whose bounds are of outputs"
+        )
+    settings = Settings(method, solver=solver, time_limit=time_limit, conditional=conditional, rigour=rigour)
+    list(settings.stages(problem))  # whether there is such a solver
+    return problem, settings
+
+
+def _questions(reach: Reach, found: PointCertificates) -> Iterator[Question]:
+    """The margins of the nominal class against every other one that is open, where the verdict is not known."""
+    network, domain, queries = reach.problem.network, final_domain(reach), found.queries
+    assert found.reachable is not None
+    for k in np.flatnonzero(~found.stable & ~found.refuted):
+        for rival, weights in _rivals(network.outputs, int(found.winners[k])):
+            if found.reachable[k, rival]:
+                here = slice(k, k + 1)
+                lower, _ = score_bounds(network, domain, queries.lowest[here], weights[np.newaxis], queries.highest[here])
+                yield Question(int(k), weights, float(lower[0, 0]), rival)
+
+
+def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Every other class, and what of the outputs is positive while the winner beats it."""
+    if outputs == 1:
+        yield 1 - winner, np.array([1.0 if winner else -1.0])
+        return
+    unit = np.eye(outputs)
+    yield from ((rival, unit[winner] - unit[rival]) for rival in range(outputs) if rival != winner)
+
+
+def _with_answers(found: PointCertificates, kind: str, answers: Iterator[tuple[Question, int, Answer]]) -> PointCertificates:
+    problem, nominal = found.problem, found.nominal
+    assert found.reachable is not None
+    assert nominal is not None
+    reachable, lower, upper, witnesses = found.reachable.copy(), found.lower.copy(), found.upper.copy(), list(found.witnesses)
+    rows, words = [], {found.rigour}
+    for question, place, answer in answers:
+        k, bound = question.point, answer.row.bound
+        rows.append(answer.row)
+        words.add(answer.row.rigour)
+        if len(question.weights) == 1:
+            lower[k], upper[k] = (max(lower[k, 0], bound), upper[k]) if question.weights[0] > 0 else (lower[k], min(upper[k, 0], -bound))
+        if bound > 0.0:
+            reachable[k, question.rival] = False
+        elif answer.dataset is not None and answer.inputs is not None and witnesses[k] is None:
+            x = answer.inputs[place]
+            predicted = int(predictions(problem, _trained(problem, answer.dataset), x[np.newaxis])[0, 0])
+            witnesses[k] = Witness(answer.dataset, x, predicted) if predicted != nominal[k] else None
+    rigour = PROVED if words == {PROVED} else TOLERANCE
+    return replace(
+        found,
+        method=f"{kind} end to end",
+        reachable=reachable,
+        lower=lower,
+        upper=upper,
+        witnesses=tuple(witnesses),
+        rows=tuple(rows),
+        rigour=rigour,
+    )
+
+
+def _trained(problem: Problem, dataset: Dataset) -> NDArray[np.float64]:
+    return trajectory(problem, dataset)[-1:]

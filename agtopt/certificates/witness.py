@@ -1,0 +1,106 @@
+"""What refutes a certificate: an admissible dataset, and an input, for which the trained model predicts another class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agtopt.attacks import Attack
+from agtopt.certificates.queries import Queries
+from agtopt.problem import Dataset, Problem
+from agtopt.program import forward
+from agtopt.semantics.concrete import ConcreteOperations, outputs, trajectory
+
+Array = NDArray[np.float64]
+
+MOST_MOVED = 64
+"""Runs whose inputs are moved too: those with the least margins."""
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """An admissible change of the data, and of the input, that changes a prediction.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    point : array, shape input_shape
+        The input, within its box.
+    predicted : int
+        Class that the model trained on `dataset` gives it.
+    """
+
+    dataset: Dataset
+    point: Array
+    predicted: int
+
+    def replay(self, problem: Problem) -> int:
+        """Train on the dataset, and predict the point."""
+        return int(predictions(problem, trajectory(problem, self.dataset)[-1:], self.point[np.newaxis])[0, 0])
+
+
+def winners(scores: Array) -> NDArray[np.int64]:
+    """Position of the class that wins, (…,) for scores (…, outputs); one score decides between two classes by its sign."""
+    found: NDArray[np.int64] = (scores[..., 0] > 0).astype(np.int64) if scores.shape[-1] == 1 else scores.argmax(axis=-1)
+    return found
+
+
+def predictions(problem: Problem, theta: Array, points: Array) -> NDArray[np.int64]:
+    """Classes that models (runs, p) predict at points (m, *input_shape), shape (runs, m)."""
+    return np.array(problem.classes)[winners(outputs(problem, theta, points))]
+
+
+def margins(scores: Array, nominal: NDArray[np.int64]) -> Array:
+    """By how much the class at position `nominal` (m,) wins, (…, m) for scores (…, m, outputs); negative where another one does."""
+    if scores.shape[-1] == 1:
+        return np.asarray(scores[..., 0] * np.where(nominal > 0, 1.0, -1.0))
+    own = np.take_along_axis(scores, np.broadcast_to(nominal[:, np.newaxis], (*scores.shape[:-1], 1)), axis=-1)[..., 0]
+    others = scores.copy()
+    np.put_along_axis(others, np.broadcast_to(nominal[:, np.newaxis], (*scores.shape[:-1], 1)), -np.inf, axis=-1)
+    return np.asarray(own - others.max(axis=-1))
+
+
+def find_witnesses(attack: Attack, queries: Queries, nominal: NDArray[np.int64]) -> list[Witness | None]:
+    """For every query the run that changes its prediction most, where one does.
+
+    Parameters
+    ----------
+    attack : Attack
+    queries : Queries
+    nominal : array of int, shape (m,)
+        Positions of the classes that are predicted on the nominal data.
+    """
+    problem = attack.problem
+    reached = margins(outputs(problem, attack.theta, queries.points), nominal)
+    best, points = reached.argmin(axis=0), queries.points
+    if queries.moving:
+        runs = np.unique(np.argsort(reached, axis=0)[: max(1, MOST_MOVED // len(queries))])[:MOST_MOVED]
+        best, points = _moved(problem, attack.theta[runs], queries, nominal)
+        best = runs[best]
+    used, place = np.unique(best, return_inverse=True)
+    classes = predictions(problem, attack.theta[used], points)[place, np.arange(len(queries))]
+    wanted = np.array(problem.classes)[nominal]
+    return [
+        Witness(attack.dataset(int(best[k])), points[k], int(classes[k])) if classes[k] != wanted[k] else None for k in range(len(queries))
+    ]
+
+
+def _moved(problem: Problem, theta: Array, queries: Queries, nominal: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
+    """The run, and the corner of the box that the margin's gradient points to, with the least margin of each query."""
+    x = torch.tensor(np.broadcast_to(queries.points, (len(theta), *queries.points.shape)), requires_grad=True)
+    ops = ConcreteOperations(problem, x, torch.zeros((len(queries), 1), dtype=torch.float64))
+    tensors = {name: torch.from_numpy(np.array(value)) for name, value in problem.network.unflatten(theta).items()}
+    scores, _ = forward(ops, problem.network, tensors, x)
+    picked = torch.from_numpy(nominal)
+    if scores.shape[-1] == 1:
+        margin = scores[..., 0] * (2.0 * (picked > 0) - 1.0)
+    else:
+        rows = torch.nn.functional.one_hot(picked, scores.shape[-1]).bool()
+        margin = scores.masked_select(rows).reshape(len(theta), -1) - scores.masked_fill(rows, -torch.inf).amax(-1)
+    (slope,) = torch.autograd.grad(margin.sum(), x)
+    corners = np.where(slope.numpy() > 0, queries.lowest, np.where(slope.numpy() < 0, queries.highest, queries.points))
+    every = np.arange(len(queries))
+    reached = np.stack([margins(outputs(problem, theta[k : k + 1], corners[k])[0], nominal) for k in range(len(theta))])
+    best = reached.argmin(axis=0)
+    return best, corners[best, every]

@@ -1,0 +1,153 @@
+"""Bounds of what trained networks say of inputs, over all admissible runs at once: the mixed-integer domain."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.attacks import Attack
+from agtopt.compiler import Query
+from agtopt.compiler.branches import learn_branches
+from agtopt.domains.known import Address
+from agtopt.drivers.execute import completed
+from agtopt.drivers.objectives import Objective
+from agtopt.drivers.progress import Progress
+from agtopt.drivers.reach import Reach
+from agtopt.drivers.run import COMPILING
+from agtopt.drivers.settings import Settings
+from agtopt.drivers.stage import RELAXATION, Answer, Stage, Task, forget_models, lost_answer, run_question
+from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.semantics.concrete import outputs
+from agtopt.semantics.propagation import initial_domain
+from agtopt.semantics.symbolic import BranchBounds
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """The least value of weights · outputs at an input.
+
+    Attributes
+    ----------
+    point : int
+        Position of the input.
+    weights : array, shape (outputs,)
+    known : float
+        A bound that holds already.
+    rival : int
+        Position of the class that the bound rules out where it is positive.
+    """
+
+    point: int
+    weights: Array
+    known: float
+    rival: int
+
+
+def ask(
+    reach: Reach,
+    settings: Settings,
+    lowest: Array,
+    highest: Array,
+    questions: Sequence[Question],
+    attack: Attack,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Iterator[tuple[Question, int, Answer]]:
+    """Bound every question, in any order; interrupted, what was bounded is known.
+
+    Yields each with the position of its input among those of the answer.
+
+    Networks without rectifiers, at inputs that stand still, share one model; otherwise every input has one of its own.
+
+    Parameters
+    ----------
+    reach : Reach
+        Its boxes are the big-Ms.
+    settings : Settings
+        Kind, solver, time limit, rigour and whether conditional cuts are written; windows have no part in it.
+    lowest, highest : array, shape (m, *input_shape)
+    attack : Attack
+        On the same problem: starts, and values that no bound may exclude (S9).
+    """
+    base, problem = _stage(reach, settings), reach.problem
+    shared = np.array_equal(lowest, highest) and not _rectified(problem)
+    points = sorted({question.point for question in questions})
+    groups = [points] if shared else [[point] for point in points]
+    reached, tasks = outputs(problem, attack.theta, 0.5 * (lowest + highest)), list[tuple[Question, int, Task]]()
+    for group in groups:
+        stage = base(Query(lowest[group], highest[group]))
+        for question in (question for question in questions if question.point in group):
+            values = reached[:, question.point] @ question.weights
+            place = group.index(question.point)
+            entries = place * problem.network.outputs + np.flatnonzero(question.weights)
+            name = f"margin[{question.point}]"
+            objective = Objective(name, entries, question.weights[question.weights != 0.0], _at(problem, "query"))
+            run = int(values.argmin())
+            task = Task(stage, len(tasks), objective, -1, question.known, float(values[run]), attack.dataset(run))
+            tasks.append((question, place, task))
+    with Progress(progress, len(tasks), f"{settings.kind} {problem.name}") as bar:
+        try:
+            for task, answer in _answered([task for _, _, task in tasks], settings, executor):
+                bar.advance()
+                yield *tasks[task.number][:2], answer
+        except KeyboardInterrupt:
+            return
+        finally:
+            forget_models()
+
+
+def count_flips(
+    reach: Reach, settings: Settings, query: Query, attack: Attack, flipped: NDArray[np.bool_], executor: Executor | None = None
+) -> Answer:
+    """How many of the inputs of a query one adversary keeps from their classes, at most.
+
+    Parameters
+    ----------
+    query : Query
+        With `winners`.
+    flipped : array of bool, shape (runs, m)
+        What every run of the attack changes.
+    """
+    many, total = len(query.lowest), flipped.sum(axis=1)
+    run = int(total.argmax())
+    objective = Objective("flipped", np.arange(many), np.ones(many), _at(reach.problem, "query.flipped"))
+    task = Task(_stage(reach, settings)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run))
+    try:
+        ((_, answer),) = _answered([task], settings, executor)
+    finally:
+        forget_models()
+    return answer
+
+
+def _at(problem: Problem, name: str) -> Address:
+    return problem.steps, name
+
+
+def _rectified(problem: Problem) -> bool:
+    network = problem.network
+    return any(isinstance(network.layer(node), (ReLU, LeakyReLU)) for node in network.nodes)
+
+
+def _stage(reach: Reach, settings: Settings) -> Callable[[Query], Stage]:
+    """The whole run with a query behind it."""
+    problem, known = reach.problem, reach.known
+    start, steps = initial_domain(problem), problem.steps
+    branches = learn_branches(problem, known, 0, start, steps).bounds if settings.conditional else BranchBounds.nothing()
+    limit, solver = settings.time_limit, settings.chosen
+    return lambda query: Stage(
+        uuid4().hex, problem, settings.kind, 0, steps, start, known, settings.conditional, branches, solver, limit, query=query
+    )
+
+
+def _answered(tasks: list[Task], settings: Settings, executor: Executor | None) -> Iterator[tuple[Task, Answer]]:
+    if executor is None:
+        for task in tasks:
+            yield task, run_question(task)
+        return
+    limit = settings.time_limit
+    yield from completed(executor, run_question, tasks, lost_answer, None if limit is None else 2.0 * limit + RELAXATION + COMPILING)
