@@ -33,7 +33,19 @@ from agtopt.problem import (
 
 if TYPE_CHECKING:
     from agtopt.attacks import Attack, attack
-    from agtopt.certificates import PointCertificates, certify
+    from agtopt.certificates import (
+        CollectiveCertificate,
+        DatasetCertificate,
+        PointCertificates,
+        Record,
+        Witness,
+        certified_history,
+        certify,
+        certify_dataset,
+        certify_end_to_end,
+        certify_together,
+        verify,
+    )
     from agtopt.compiler import CompiledModel, compile
     from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
     from agtopt.readers import load, save
@@ -45,8 +57,22 @@ __version__ = "0.1.0"
 _LATER = {
     "Attack": "agtopt.attacks",
     "attack": "agtopt.attacks",
-    "PointCertificates": "agtopt.certificates",
-    "certify": "agtopt.certificates",
+    **dict.fromkeys(
+        (
+            "CollectiveCertificate",
+            "DatasetCertificate",
+            "PointCertificates",
+            "Record",
+            "Witness",
+            "certified_history",
+            "certify",
+            "certify_dataset",
+            "certify_end_to_end",
+            "certify_together",
+            "verify",
+        ),
+        "agtopt.certificates",
+    ),
     "CompiledModel": "agtopt.compiler",
     "compile": "agtopt.compiler",
     "OBBT": "agtopt.drivers",
@@ -88,10 +114,12 @@ __all__ = [
     "Attack",
     "AvgPool2d",
     "Bounded",
+    "CollectiveCertificate",
     "Comparison",
     "CompiledModel",
     "Conv2d",
     "Dataset",
+    "DatasetCertificate",
     "Dense",
     "Flatten",
     "InfeasibleError",
@@ -106,6 +134,7 @@ __all__ = [
     "Problem",
     "ReLU",
     "Reach",
+    "Record",
     "Removal",
     "Run",
     "Settings",
@@ -114,14 +143,20 @@ __all__ = [
     "Substitution",
     "Training",
     "UnsupportedError",
+    "Witness",
     "attack",
     "bound",
     "bound_parts",
     "bound_samplewise",
+    "certified_history",
     "certify",
+    "certify_dataset",
+    "certify_end_to_end",
+    "certify_together",
     "compare",
     "compile",
     "load",
     "processes",
     "save",
+    "verify",
 ]

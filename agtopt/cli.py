@@ -14,7 +14,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from agtopt.attacks import attack
+from agtopt.certificates import Record, certify_end_to_end
 from agtopt.certificates import certify as certify_points
+from agtopt.certificates import verify as verify_record
+from agtopt.certificates.verify import FAILS
 from agtopt.compiler import compile, predicted_size
 from agtopt.drivers import OBBT, processes
 from agtopt.drivers import bound as bound_parameters
@@ -181,23 +185,52 @@ def certify(
     solver: SolverName = None,
     time_limit: TimeLimit = None,
     conditional: Conditional = True,
+    eps: Annotated[float, typer.Option(help="Radius by which the inputs move too (backdoors).", min=0.0)] = 0.0,
+    end_to_end: Annotated[str | None, typer.Option(help="Kind that decides what the domain leaves open, over the whole run.")] = None,
+    proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write the certificate to this JSON file.", callback=_writable)] = None,
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
-    """Which predictions no admissible adversary can change."""
+    """Which predictions no admissible adversary can change, and which one does."""
     problem = load(folder)
     X, y = (problem.dataset.features, problem.dataset.labels) if points is None else _points(points)
+    rigour, runs = TOLERANCE if proofs is None else PROVED, attack(problem)
     with _processes(workers) as pool:
-        reach = bound_parameters(problem, kind, window, None, solver, time_limit, conditional, executor=pool, progress=True)
-    certificates = certify_points(reach, X, y)
+        reach = bound_parameters(
+            problem, kind, window, None, solver, time_limit, conditional, rigour=rigour, proofs=proofs, executor=pool, progress=True
+        )
+        if end_to_end is None:
+            certificates = certify_points(reach, X, y, eps, runs)
+        else:
+            certificates = certify_end_to_end(
+                reach, X, y, eps, end_to_end, solver, time_limit, conditional, rigour, proofs, runs, executor=pool, progress=True
+            )
+    if record is not None:
+        Record.of(reach, certificates).save(record)
     frame = certificates.table()
     _show(frame.head(20), f"{problem.describe()} (first 20 of {len(frame)} points)")
     if output is not None:
         frame.to_csv(output, index=False)
     if certificates.nominal is not None:
-        console.print(f"certified stable: {int(certificates.stable.sum())} of {len(frame)} points")
+        counts = pd.Series(certificates.verdicts).value_counts()
+        console.print(f"of {len(frame)} predictions " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
         if y is not None:
-            console.print(f"certified accuracy {certificates.certified_accuracy:.4f}, nominal {certificates.nominal_accuracy:.4f}")
+            accuracies = certificates.certified_accuracy, certificates.attacked_accuracy, certificates.nominal_accuracy
+            console.print("accuracy: certified {:.4f}, attacked {:.4f}, nominal {:.4f}".format(*accuracies))
+
+
+@app.command()
+def verify(
+    record: Annotated[Path, typer.Argument(help="JSON file of a certificate.")],
+    folder: Folder,
+    proofs: Annotated[Path | None, typer.Option(help="Folder with the proofs of its bounds.")] = None,
+) -> None:
+    """Check a certificate again from the problem alone; exit code 1 if anything in it fails."""
+    checks = verify_record(Record.load(record), load(folder), proofs)
+    _show(pd.DataFrame([vars(check) for check in checks]), f"{record}")
+    if any(check.verdict == FAILS for check in checks):
+        raise typer.Exit(1)
 
 
 def _points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -67,8 +67,8 @@ def test_compare_takes_limits_by_kind(agtopt):
 def test_certify_half_moons(agtopt, tmp_path):
     code, out, _ = agtopt("certify", MOONS, "--kind", "IBP", "--output", tmp_path / "p.csv")
     assert code == 0
-    assert "certified stable" in out
-    assert "certified accuracy" in out
+    assert "of 128 predictions" in out
+    assert "accuracy: certified 0.0000, attacked" in out
     assert len(pd.read_csv(tmp_path / "p.csv")) == 128
 
 
@@ -76,7 +76,30 @@ def test_certify_points_of_a_file(agtopt, tmp_path):
     np.savez(tmp_path / "p.npz", X=np.zeros((3, 9)))
     code, out, _ = agtopt("certify", MOONS, "--kind", "IBP", "--points", tmp_path / "p.npz")
     assert code == 0
-    assert "0 of 3 points" in out
+    assert "of 3 predictions" in out
+
+
+def test_a_certificate_is_recorded_and_verified(agtopt, tmp_path):
+    folder, record, proofs = str(MODELS / "removal-hinge"), tmp_path / "c.json", tmp_path / "proofs"
+    made = ("certify", folder, "--kind", "LP", "--no-conditional", "--end-to-end", "MILP", "--proofs", proofs, "--record", record)
+    assert agtopt(*made)[0] == 0
+    code, out, _ = agtopt("verify", record, folder, "--proofs", proofs)
+    assert code == 0
+    assert "stability" in out
+    assert "fails" not in out
+    code, out, _ = agtopt("verify", record, folder)
+    assert code == 0
+    assert "not proved" in out
+    code, out, _ = agtopt("verify", record, TINY)
+    assert code == 1
+    assert "another problem" in out
+
+
+def test_backdoors_on_the_command_line(agtopt):
+    plain = agtopt("certify", MOONS, "--kind", "MILP")[1]
+    moved = agtopt("certify", MOONS, "--kind", "MILP", "--eps", "0.05")[1]
+    certified = [int(re.search(r"(\d+) certified", out)[1]) for out in (plain, moved)]
+    assert certified[0] > certified[1] > 0
 
 
 @pytest.mark.parametrize("sense", ["min", "max"])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from math import floor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,8 @@ from agtopt.problem import Dataset, Problem
 from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED, TOLERANCE
 
+Array = NDArray[np.float64]
+
 
 def certify_end_to_end(
     reach: Reach,
@@ -36,6 +39,7 @@ def certify_end_to_end(
     time_limit: float | None = None,
     conditional: bool = True,
     rigour: str = TOLERANCE,
+    proofs: str | Path | None = None,
     attack: Attack | None = None,
     executor: Executor | None = None,
     progress: bool = False,
@@ -54,7 +58,7 @@ def certify_end_to_end(
         As in `certify`.
     method : str or Formulation
         LP, QCP, MILP, MIQCP or MINLP.
-    solver, time_limit, conditional, rigour, executor, progress
+    solver, time_limit, conditional, rigour, proofs, executor, progress
         As in `agtopt.bound`.
     attack : Attack, optional
         `agtopt.attack(reach.problem)` by default.
@@ -73,12 +77,18 @@ def certify_end_to_end(
     SoundnessError
         If a bound excludes what a training run attains (S9).
     """
-    problem, settings = _checked(reach, method, solver, time_limit, conditional, rigour)
+    settings = Settings(method, solver=solver, time_limit=time_limit, conditional=conditional, rigour=rigour, proofs=proofs)
+    problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, y, eps, runs)
-    asked = list(_questions(reach, found))
-    answers = ask(reach, settings, found.queries.lowest, found.queries.highest, asked, runs, executor, progress)
-    return _with_answers(found, str(settings.kind), answers)
+    answers = ask(reach, settings, *_boxes(found), list(_questions(reach, found)), runs, executor, progress)
+    return _with_answers(found, settings, answers)
+
+
+def certify_again(reach: Reach, found: PointCertificates, settings: Settings, attack: Attack) -> PointCertificates:
+    """What the kept proofs of `certify_end_to_end` add to the certificates of a domain, each checked; no solver has a part in it."""
+    answers = ask(reach, settings, *_boxes(found), list(_questions(reach, found)), attack, replay=True)
+    return _with_answers(found, settings, answers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +146,8 @@ def certify_together(
     InvalidInputError, UnsupportedError, SoundnessError
         As in `certify_end_to_end`.
     """
-    problem, settings = _checked(reach, method, solver, time_limit, conditional, rigour)
+    settings = Settings(method, solver=solver, time_limit=time_limit, conditional=conditional, rigour=rigour)
+    problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, None, eps, runs)
     open_ = np.flatnonzero(~found.stable)
@@ -155,17 +166,18 @@ def certify_together(
     return CollectiveCertificate(problem, str(settings.kind), len(found.queries), floor(answer.row.bound), attained, dataset, proved)
 
 
-def _checked(
-    reach: Reach, method: str | Formulation, solver: str | None, time_limit: float | None, conditional: bool, rigour: str
-) -> tuple[Problem, Settings]:
+def _checked(reach: Reach, settings: Settings) -> Problem:
     problem = reach.problem
     if problem.classes is None:
         raise UnsupportedError(
             f"certify: loss {problem.training.loss.name!r} predicts no class; use `certify`, whose bounds are of outputs"
         )
-    settings = Settings(method, solver=solver, time_limit=time_limit, conditional=conditional, rigour=rigour)
     list(settings.stages(problem))  # whether there is such a solver
-    return problem, settings
+    return problem
+
+
+def _boxes(found: PointCertificates) -> tuple[Array, Array]:
+    return found.queries.lowest, found.queries.highest
 
 
 def _questions(reach: Reach, found: PointCertificates) -> Iterator[Question]:
@@ -180,7 +192,7 @@ def _questions(reach: Reach, found: PointCertificates) -> Iterator[Question]:
                 yield Question(int(k), weights, float(lower[0, 0]), rival)
 
 
-def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, Array]]:
     """Every other class, and what of the outputs is positive while the winner beats it."""
     if outputs == 1:
         yield 1 - winner, np.array([1.0 if winner else -1.0])
@@ -189,7 +201,7 @@ def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, NDArray[np.float64
     yield from ((rival, unit[winner] - unit[rival]) for rival in range(outputs) if rival != winner)
 
 
-def _with_answers(found: PointCertificates, kind: str, answers: Iterator[tuple[Question, int, Answer]]) -> PointCertificates:
+def _with_answers(found: PointCertificates, settings: Settings, answers: Iterator[tuple[Question, int, Answer]]) -> PointCertificates:
     problem, nominal = found.problem, found.nominal
     assert found.reachable is not None
     assert nominal is not None
@@ -210,7 +222,8 @@ def _with_answers(found: PointCertificates, kind: str, answers: Iterator[tuple[Q
     rigour = PROVED if words == {PROVED} else TOLERANCE
     return replace(
         found,
-        method=f"{kind} end to end",
+        method=f"{settings.kind} end to end",
+        settings=settings,
         reachable=reachable,
         lower=lower,
         upper=upper,
@@ -220,5 +233,5 @@ def _with_answers(found: PointCertificates, kind: str, answers: Iterator[tuple[Q
     )
 
 
-def _trained(problem: Problem, dataset: Dataset) -> NDArray[np.float64]:
+def _trained(problem: Problem, dataset: Dataset) -> Array:
     return trajectory(problem, dataset)[-1:]

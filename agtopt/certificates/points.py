@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.witness import Witness
-from agtopt.drivers.reach import Row
+from agtopt.drivers import Settings
+from agtopt.drivers.row import Row
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
 
@@ -39,6 +40,8 @@ class PointCertificates:
         ``proved``, or ``solver tolerance`` where a bound rests on a solver's word.
     rows : tuple of Row
         One per margin that was asked of a solver.
+    settings : Settings or None
+        How margins were asked over the compiled run; None where the domain alone was used.
     """
 
     problem: Problem
@@ -51,6 +54,7 @@ class PointCertificates:
     witnesses: tuple[Witness | None, ...]
     rigour: str
     rows: tuple[Row, ...] = ()
+    settings: Settings | None = None
 
     @property
     def labels(self) -> NDArray[np.float64] | None:

@@ -13,7 +13,8 @@ from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds, Polytope, hull, intersect
 from agtopt.drivers.execute import completed
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach, Row
+from agtopt.drivers.reach import Reach
+from agtopt.drivers.row import Row
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models

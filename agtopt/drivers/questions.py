@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -57,12 +58,13 @@ def ask(
     attack: Attack,
     executor: Executor | None = None,
     progress: bool = False,
+    replay: bool = False,
 ) -> Iterator[tuple[Question, int, Answer]]:
     """Bound every question, in any order; interrupted, what was bounded is known.
 
     Yields each with the position of its input among those of the answer.
 
-    Networks without rectifiers, at inputs that stand still, share one model; otherwise every input has one of its own.
+    Networks without rectifiers, at inputs that stand still, share one model; otherwise, and where proofs are kept, every input has one.
 
     Parameters
     ----------
@@ -73,9 +75,11 @@ def ask(
     lowest, highest : array, shape (m, *input_shape)
     attack : Attack
         On the same problem: starts, and values that no bound may exclude (S9).
+    replay : bool
+        Whether bounds come from kept proofs, see `Run`.
     """
-    base, problem = _stage(reach, settings), reach.problem
-    shared = np.array_equal(lowest, highest) and not _rectified(problem)
+    base, problem = _stage(reach, settings, replay), reach.problem
+    shared = np.array_equal(lowest, highest) and not _rectified(problem) and settings.proofs is None
     points = sorted({question.point for question in questions})
     groups = [points] if shared else [[point] for point in points]
     reached, tasks = outputs(problem, attack.theta, 0.5 * (lowest + highest)), list[tuple[Question, int, Task]]()
@@ -85,8 +89,9 @@ def ask(
             values = reached[:, question.point] @ question.weights
             place = group.index(question.point)
             entries = place * problem.network.outputs + np.flatnonzero(question.weights)
-            name = f"margin[{question.point}]"
-            objective = Objective(name, entries, question.weights[question.weights != 0.0], _at(problem, "query"))
+            objective = Objective(
+                f"margin[{question.point},{question.rival}]", entries, question.weights[question.weights != 0.0], _at(problem, "query")
+            )
             run = int(values.argmin())
             task = Task(stage, len(tasks), objective, -1, question.known, float(values[run]), attack.dataset(run))
             tasks.append((question, place, task))
@@ -133,14 +138,27 @@ def _rectified(problem: Problem) -> bool:
     return any(isinstance(network.layer(node), (ReLU, LeakyReLU)) for node in network.nodes)
 
 
-def _stage(reach: Reach, settings: Settings) -> Callable[[Query], Stage]:
+def _stage(reach: Reach, settings: Settings, replay: bool = False) -> Callable[[Query], Stage]:
     """The whole run with a query behind it."""
     problem, known = reach.problem, reach.known
     start, steps = initial_domain(problem), problem.steps
     branches = learn_branches(problem, known, 0, start, steps).bounds if settings.conditional else BranchBounds.nothing()
-    limit, solver = settings.time_limit, settings.chosen
+    proofs = None if settings.proofs is None else Path(settings.proofs)
     return lambda query: Stage(
-        uuid4().hex, problem, settings.kind, 0, steps, start, known, settings.conditional, branches, solver, limit, query=query
+        token=uuid4().hex,
+        problem=problem,
+        kind=settings.kind,
+        start=0,
+        stop=steps,
+        domain=start,
+        known=known,
+        conditional=settings.conditional,
+        branches=branches,
+        solver=settings.chosen,
+        time_limit=settings.time_limit,
+        proofs=proofs,
+        query=query,
+        replay=replay,
     )
 
 

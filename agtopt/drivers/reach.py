@@ -6,49 +6,10 @@ from functools import cached_property
 import pandas as pd
 
 from agtopt.domains import Interval, KnownBounds, Polytope
+from agtopt.drivers.row import Row
+from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
-
-
-@dataclass(frozen=True)
-class Row:
-    """One bound that was asked of a solver.
-
-    Attributes
-    ----------
-    start, stop : int
-        The window.
-    objective : str
-        A parameter, ``direction[k]`` of the template, or with its step a pre-activation that was tightened.
-    sense : str
-        ``min`` or ``max``.
-    status : str
-        ``attained`` if a bound that was known already is attained by a training run, ``lost`` if no worker gave an answer (twice);
-        otherwise what the solver said.
-    attained : float
-        The best value of any training run that was tried; NaN where none is known.
-    incumbent : float or None
-        Objective of the solver's best point; never used as a bound.
-    bound : float
-        The bound that holds.
-    source : str
-        Where the bound is from: ``interval``, ``LP`` (the relaxation) or the kind itself.
-    rigour : str
-        ``proved`` or ``solver tolerance``.
-    seconds : float
-    """
-
-    start: int
-    stop: int
-    objective: str
-    sense: str
-    status: str
-    attained: float
-    incumbent: float | None
-    bound: float
-    source: str
-    rigour: str
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +30,8 @@ class Reach:
         Whether the call was cut short; the domains hold all the same (S1).
     polytopes : tuple of Polytope or None
         Polytope domains of θ_0 … θ_T where a template was bounded, None elsewhere; empty without a template.
+    settings : Settings or None
+        How a formulation was solved; None where intervals were propagated, or parts or samples bounded apart.
     """
 
     problem: Problem
@@ -78,6 +41,7 @@ class Reach:
     seconds: float
     interrupted: bool = False
     polytopes: tuple[Polytope | None, ...] = ()
+    settings: Settings | None = None
 
     @cached_property
     def steps(self) -> tuple[Interval, ...]:

@@ -17,7 +17,8 @@ from agtopt.domains import Interval, KnownBounds, Polytope, minima
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach, Row
+from agtopt.drivers.reach import Reach
+from agtopt.drivers.row import Row
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, Stage, Task, compiled, forget_models, limit_for, lost_row, run_task
 from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
@@ -48,6 +49,8 @@ class Run:
     settings : Settings
     executor : concurrent.futures.Executor or None
         As in `agtopt.bound`.
+    replay : bool
+        Whether bounds come from the proofs of an earlier run (`Settings.proofs`), each checked, and from no solver.
 
     Attributes
     ----------
@@ -57,8 +60,8 @@ class Run:
         How many of the models are solved.
     """
 
-    def __init__(self, problem: Problem, settings: Settings, executor: Executor | None = None) -> None:
-        self.problem, self.settings, self.executor = problem, settings, executor
+    def __init__(self, problem: Problem, settings: Settings, executor: Executor | None = None, replay: bool = False) -> None:
+        self.problem, self.settings, self.executor, self.replay = problem, settings, executor, replay
         self.stages, self.done = list(settings.stages(problem)), 0
         self.objectives = list(objectives(problem.network, settings.domain))
         self.known, self.rows, self.seconds = KnownBounds(), list[Row](), 0.0
@@ -98,7 +101,7 @@ class Run:
         forget_models()
         boxes = tuple(self._domains())
         polytopes = tuple(self._polytope(t, self.problem.network.size) for t in range(len(boxes)))
-        return Reach(self.problem, self.settings.kind, boxes, tuple(self.rows), self.seconds, not self.finished, polytopes)
+        return Reach(self.problem, self.settings.kind, boxes, tuple(self.rows), self.seconds, not self.finished, polytopes, self.settings)
 
     def save(self, path: str | Path) -> Path:
         """Write everything that was found, as an .npz file without pickle."""
@@ -218,6 +221,7 @@ class Run:
             solver=settings.chosen,
             time_limit=limit_for(kind, settings.kind, settings.time_limit),
             proofs=None if settings.proofs is None else Path(settings.proofs),
+            replay=self.replay,
         )
 
     def _sharpen(self, window: Window, obbt: OBBT) -> None:

@@ -16,7 +16,8 @@ from agtopt.domains import Interval, KnownBounds, intersect
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach, Row
+from agtopt.drivers.reach import Reach
+from agtopt.drivers.row import Row
 from agtopt.drivers.run import COMPILING, MOST_TRAINING
 from agtopt.drivers.samples import Case, Samples
 from agtopt.drivers.settings import Settings

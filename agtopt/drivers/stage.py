@@ -16,13 +16,14 @@ from agtopt.compiler import CompiledModel, Query, append_query, compile, inputs_
 from agtopt.compiler.export import holds_functions
 from agtopt.domains import Interval, KnownBounds, Polytope
 from agtopt.drivers.objectives import Objective
-from agtopt.drivers.reach import Row
-from agtopt.errors import InfeasibleError, SoundnessError
+from agtopt.drivers.row import Row
+from agtopt.errors import InfeasibleError, InvalidInputError, SoundnessError
 from agtopt.kinds import LP, Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
-from agtopt.solvers.proof import ProofSession
+from agtopt.solvers.proof import proof_of
+from agtopt.solvers.tree import Tree
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, outward
 
 RELAXATION = 30.0
@@ -40,11 +41,13 @@ class Stage:
     domain : Interval or Polytope
         Of the state at `start`.
     proofs : Path or None
-        Folder that takes the trees of proved mixed-integer bounds.
+        Folder that takes the proof of every bound.
     linear_solver : str or None
         For models with binaries and without products, where `solver` names none.
     query : Query or None
         Inputs whose outputs are objectives.
+    replay : bool
+        Whether bounds are taken from the proofs in that folder, which are checked, instead of a solver.
     """
 
     token: str
@@ -61,6 +64,7 @@ class Stage:
     proofs: Path | None = None
     linear_solver: str | None = None
     query: Query | None = None
+    replay: bool = False
 
     def __hash__(self) -> int:
         return hash(self.token)
@@ -117,16 +121,22 @@ _TURNS = Lock()
 
 
 @lru_cache(maxsize=4)
-def _opened(stage: Stage, kind: Formulation) -> tuple[CompiledModel, Session]:
+def _model(stage: Stage, kind: Formulation) -> CompiledModel:
     model = compile(stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches)
     if stage.query is not None:
         append_query(model, stage.query)
     model.minimise(np.zeros(stage.problem.network.size))
+    return model
+
+
+@lru_cache(maxsize=4)
+def _session(stage: Stage, kind: Formulation) -> Session:
+    model = _model(stage, kind)
     # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for solver.
     name = stage.solver if kind == stage.kind else None
     if name is None and kind.binaries and not model.quadratic:
         name = stage.linear_solver
-    return model, open_session(choose(name, model.quadratic, kind.binaries and model.decisive), model.pyomo)
+    return open_session(choose(name, model.quadratic, kind.binaries and model.decisive), model.pyomo)
 
 
 def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
@@ -136,12 +146,13 @@ def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> flo
 
 def compiled(stage: Stage) -> CompiledModel:
     """The model of a stage, compiled once."""
-    return _opened(stage, stage.kind)[0]
+    return _model(stage, stage.kind)
 
 
 def forget_models() -> None:
     """Let go of the compiled models and sessions of the last stages."""
-    _opened.cache_clear()
+    _session.cache_clear()
+    _model.cache_clear()
 
 
 def run_task(task: Task) -> Row:
@@ -172,8 +183,8 @@ def run_question(task: Task) -> Answer:
         row = _run(task)
         if row.incumbent is None:
             return Answer(row)
-        model, session = _opened(task.stage, task.stage.kind)
-        if not session.load():
+        model = _model(task.stage, task.stage.kind)
+        if not _session(task.stage, task.stage.kind).load():
             return Answer(row)
         query, dataset = task.stage.query, model.dataset
         if query is None or not model.problem.perturbation.admits(model.problem, dataset):
@@ -224,28 +235,61 @@ def closed(task: Task, bound: float) -> bool:
 
 
 def _minimised(task: Task, kind: Formulation) -> SolveResult:
-    model, session = _opened(task.stage, kind)
+    model = _model(task.stage, kind)
     task.objective.minimise(model, -task.sense)
+    if task.stage.replay:
+        return _replayed(task, kind, model)
+    session = _session(task.stage, kind)
     if kind.binaries:
         model.assign(task.dataset)
     result = session.solve(limit_for(kind, task.stage.kind, task.stage.time_limit), start=kind.binaries)
-    if isinstance(session, ProofSession):
-        _keep_proof(task, session)
     if result.status == "infeasible":
         steps = f"{task.stage.start}…{task.stage.stop}"
         raise InfeasibleError(
             f"S4: the solver calls the {kind} of steps {steps} infeasible for {task.objective.name}, but the nominal run "
             f"satisfies it; the instance is saved in {_saved(task, kind)}"
         )
-    return result
+    return result if task.stage.proofs is None else _kept(task, kind, result, proof_of(session))
 
 
-def _keep_proof(task: Task, session: ProofSession) -> None:
-    folder, stage = task.stage.proofs, task.stage
-    if folder is not None and session.tree is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        side = "min" if task.sense < 0 else "max"
-        session.tree.save(folder / f"{stage.start}-{stage.stop}-{task.objective.name}-{side}.npz")
+def _kept(task: Task, kind: Formulation, result: SolveResult, tree: Tree | None) -> SolveResult:
+    """Write the proof of a bound; the bound is what the proof says when it is checked, to the last bit."""
+    if tree is None:
+        return result
+    path = _proof(task, kind)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tree.save(path)
+    return _proved(tree, result.status, result.incumbent, result.seconds)
+
+
+def _replayed(task: Task, kind: Formulation, model: CompiledModel) -> SolveResult:
+    """The bound of a kept proof; none where there is no proof.
+
+    Raises
+    ------
+    InvalidInputError
+        If the proof is one of another model, or broken.
+    SoundnessError
+        If it does not prove what it says.
+    """
+    path = _proof(task, kind)
+    if not path.is_file():
+        return SolveResult("no proof", None, None, PROVED, 0.0)
+    tree = Tree.load(path)
+    if not tree.matches(model.pyomo):
+        raise InvalidInputError(f"proof: {path} is one of another model than this problem's")
+    return _proved(tree, "replayed", None, 0.0)
+
+
+def _proved(tree: Tree, status: str, incumbent: float | None, seconds: float) -> SolveResult:
+    bound = tree.bound()
+    return SolveResult(status, bound if np.isfinite(bound) else None, incumbent, PROVED, seconds)
+
+
+def _proof(task: Task, kind: Formulation) -> Path:
+    stage, side = task.stage, "min" if task.sense < 0 else "max"
+    assert stage.proofs is not None
+    return stage.proofs / f"{stage.start}-{stage.stop}-{kind}-{task.objective.name.replace('/', '_')}-{side}.npz"
 
 
 def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
@@ -273,5 +317,5 @@ def _saved(task: Task, kind: Formulation) -> Path:
         "packages": {name: version(name) for name in ("pyomo", "highspy", "pyscipopt")},
     }
     (folder / "options.json").write_text(json.dumps(options, indent=2), encoding="utf-8")
-    model = _opened(stage, kind)[0]
+    model = _model(stage, kind)
     return model.write(folder / ("instance.nl" if holds_functions(model.pyomo) else "instance.mps"))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agtopt.compiler import CompiledModel
 from agtopt.domains.known import Address
 from agtopt.drivers.objectives import Objective
-from agtopt.drivers.reach import Row
+from agtopt.drivers.row import Row
 from agtopt.drivers.stage import Task
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, kind_named

@@ -7,6 +7,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy.sparse import csc_matrix
@@ -49,6 +50,10 @@ class Arrays:
         SolverUnavailableError
             If the model has a product of variables: HiGHS would answer "optimal" with a wrong bound.
         """
+        # The objective's variables would come first: columns must not depend on it.
+        objectives = list(model.component_data_objects(pyo.Objective, active=True))
+        for objective in objectives:
+            objective.deactivate()
         try:
             form = LinearStandardFormCompiler().write(model, mixed_form=True)
         except Exception as error:
@@ -57,6 +62,9 @@ class Arrays:
             raise SolverUnavailableError(
                 "solver: 'highs' cannot prove bounds of a model with products of continuous variables; use scip or gurobi"
             ) from error
+        finally:
+            for objective in objectives:
+                objective.activate()
         kinds = np.array([row.bound_type for row in form.rows])
         columns = list(form.columns)
         return cls(
@@ -114,6 +122,7 @@ class HighsSession:
             self.highs.setOptionValue(name, value)
         self.highs.HandleKeyboardInterrupt = True
         self.basis: Any = None
+        self.duals: NDArray[np.float64] | None = None
         # HiGHS refuses coefficients above 1e15; of a model that it does not hold it knows no bound (S4).
         self.refused = self.highs.passModel(self.arrays.highs_lp()) == highspy.HighsStatus.kError
 
@@ -150,7 +159,8 @@ class HighsSession:
         else:
             a = self.arrays
             duals = np.array(self.highs.getSolution().row_dual)
-            proved = safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals) if len(duals) else -np.inf
+            self.duals = duals if len(duals) else None
+            proved = -np.inf if self.duals is None else safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals)
             bound, rigour = proved, PROVED
         return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import SoundnessError, UnsupportedError
-from agtopt.solvers.highs import OPTIONS, Arrays
+from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
 from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
 from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree, moved
@@ -249,6 +249,16 @@ class ProofSession:
         for variable, value in zip(self.arrays.columns, self.point.tolist(), strict=True):
             variable.set_value(value, skip_validation=True)
         return True
+
+
+def proof_of(session: object) -> Tree | None:
+    """What proves the bound of a session's last solve: its tree, or for a linear program its duals as the only leaf of one."""
+    if isinstance(session, ProofSession):
+        return session.tree
+    if not isinstance(session, HighsSession) or session.duals is None:
+        return None
+    arrays, leaf = session.arrays, Leaf.of(OPEN, np.where(np.isfinite(session.duals), session.duals, 0.0))
+    return Tree(arrays, *arrays.objective(session.model), inf, np.array([LEAF]), (leaf,))
 
 
 def _status(search: Search) -> str:

@@ -24,7 +24,7 @@ def test_ten_lines_of_the_readme(tmp_path, monkeypatch, capsys):
     (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
     scope = {}
-    code, _ = blocks("README.md")
+    code, *_ = blocks("README.md")
     exec(code, scope)
     assert scope["reach"].domain.width() == pytest.approx(agtopt.attack(scope["problem"]).domain.width(), rel=1e-3)
     assert (tmp_path / "half_moons.mps").stat().st_size > 0
@@ -36,7 +36,7 @@ def test_the_drivers_of_the_readme(tmp_path, monkeypatch):
     (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
     scope = {"agtopt": agtopt, "problem": agtopt.load("models/half-moons")}
-    _, code = blocks("README.md")
+    _, code, *_ = blocks("README.md")
     exec(code, scope)
     inner = agtopt.attack(scope["problem"])
     for name in ("wide", "tight", "sharp", "parts", "sure"):
@@ -45,6 +45,16 @@ def test_the_drivers_of_the_readme(tmp_path, monkeypatch):
         assert scope[name].steps[-1].width() < scope["wide"].domain.width() - 1.0
     assert scope["parts"].domain.width() == pytest.approx(inner.domain.width(), rel=1e-3)
     assert (tmp_path / "run.npz").exists()
+
+
+def test_the_certificates_of_the_readme(tmp_path, monkeypatch, half_moons, half_moons_reach):
+    monkeypatch.chdir(tmp_path)
+    scope = {"agtopt": agtopt, "problem": half_moons, "reach": half_moons_reach}
+    exec(blocks("README.md")[2], scope)
+    assert scope["box"].stable.sum() < scope["exact"].stable.sum()
+    assert "unknown" not in scope["exact"].verdicts
+    assert scope["together"].attained == scope["together"].bound == 19
+    assert "fails" not in {check.verdict for check in scope["checks"]}
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def lie(monkeypatch, answer):
             return answer(self.honest.solve(*args, **kwargs), len(solves))
 
     monkeypatch.setattr(stage, "open_session", Liar)
-    stage._opened.cache_clear()
+    stage.forget_models()
     return solves
 
 
@@ -39,7 +39,7 @@ def result(bound, status="optimal", incumbent=None):
 @pytest.fixture(autouse=True)
 def closed_sessions():
     yield
-    stage._opened.cache_clear()
+    stage.forget_models()
 
 
 @pytest.fixture

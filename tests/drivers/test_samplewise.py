@@ -72,7 +72,7 @@ every_cell = pytest.mark.parametrize("cell", CHOSEN, ids=str)
 @pytest.fixture(autouse=True)
 def closed_sessions():
     yield
-    stage._opened.cache_clear()
+    stage.forget_models()
 
 
 @pytest.fixture

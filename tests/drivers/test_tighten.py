@@ -122,7 +122,7 @@ def test_a_lie_about_a_pre_activation_is_caught(monkeypatch):
     lie(monkeypatch, lambda r, k: result(10.0))
     with pytest.raises(SoundnessError, match=r"S9.*forward.dense1"):
         agtopt.bound(problem, "LP", conditional=False, obbt=OBBT(100))
-    stage._opened.cache_clear()
+    stage.forget_models()
 
 
 @pytest.mark.parametrize("options", [{"solves": 0}, {"rounds": 1.5}, {"kind": "MIQCP"}, {"kind": "IBP"}, {"kind": "QCP"}])

@@ -1,0 +1,249 @@
+"""A certificate as a small JSON file: what is claimed, of which problem, how it was found, and what shows it."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agtopt.certificates.points import PointCertificates
+from agtopt.certificates.queries import Queries
+from agtopt.certificates.witness import Witness
+from agtopt.domains import Interval, Polytope
+from agtopt.drivers import OBBT, Reach, Settings
+from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
+from agtopt.kinds import KINDS, Propagation
+from agtopt.problem import Dataset, Problem
+
+PACKAGES = ("agtopt", "numpy", "torch", "pyomo", "highspy", "pyscipopt")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+
+class SettingsRecord(_Strict):
+    """`Settings`, but for the folder of proofs."""
+
+    method: str
+    window: int | None
+    stride: int | None
+    solver: str | None
+    time_limit: float | None
+    conditional: bool
+    tighten: bool | str
+    directions: list[list[float]] | None
+    obbt: dict[str, int | str] | None
+    rigour: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SettingsRecord":
+        """Of settings."""
+        obbt = settings.obbt
+        return cls(
+            method=str(settings.kind),
+            window=settings.window,
+            stride=settings.stride,
+            solver=settings.solver,
+            time_limit=None if settings.time_limit is None else float(settings.time_limit),
+            conditional=settings.conditional,
+            tighten=settings.tighten if isinstance(settings.tighten, bool) else str(settings.tighten),
+            directions=None if settings.domain is None else settings.domain.directions.tolist(),
+            obbt=None if obbt is None else {"solves": obbt.solves, "rounds": obbt.rounds, "kind": str(obbt.kind)},
+            rigour=settings.rigour,
+        )
+
+    def settings(self, proofs: Path) -> Settings:
+        """The settings, with their proofs in a folder."""
+        values = self.model_dump(exclude={"directions", "obbt"})
+        template = None if self.directions is None else Polytope(np.array(self.directions))
+        obbt = None if self.obbt is None else OBBT(**self.obbt)  # type: ignore[arg-type]
+        return Settings(**values, domain=template, obbt=obbt, proofs=proofs)
+
+
+class ChangeRecord(_Strict):
+    """What becomes of one sample."""
+
+    sample: int
+    removed: bool
+    features: list[float]
+    label: list[float]
+
+
+class WitnessRecord(_Strict):
+    """A `Witness` of one of the points."""
+
+    query: int
+    point: list[float]
+    predicted: int
+    changes: list[ChangeRecord]
+
+    @classmethod
+    def of(cls, query: int, witness: Witness, nominal: Dataset) -> "WitnessRecord":
+        """Of a witness: only what it changes of the nominal data."""
+        data = witness.dataset
+        changes = [
+            ChangeRecord(
+                sample=int(i),
+                removed=not data.presence()[i],
+                features=data.features[i].ravel().tolist(),
+                label=np.ravel(data.labels[i]).tolist(),
+            )
+            for i in np.flatnonzero(data.changed(nominal))
+        ]
+        return cls(query=query, point=witness.point.ravel().tolist(), predicted=witness.predicted, changes=changes)
+
+    def witness(self, problem: Problem) -> Witness:
+        """The witness, on the problem's own data."""
+        data = problem.dataset
+        features, labels, present = data.features.copy(), data.labels.copy(), data.presence().copy()
+        for change in self.changes:
+            features[change.sample] = np.reshape(change.features, features.shape[1:])
+            labels[change.sample] = np.reshape(change.label, labels.shape[1:])
+            present[change.sample] = not change.removed
+        return Witness(Dataset(features, labels, present), np.reshape(self.point, problem.network.input_shape), self.predicted)
+
+
+class Record(_Strict):
+    """A certificate, and what shows it.
+
+    Attributes
+    ----------
+    problem : str
+        SHA-256 of the problem (`Problem.fingerprint`).
+    name, perturbation : str
+        The problem and its adversary in words; the budget is part of the latter (S8).
+    method, rigour : str
+    versions : dict
+        Of the packages that found it.
+    seconds : float
+        Of the bounds.
+    settings : SettingsRecord or None
+        How the domain was found by models; None for IBP, CROWN and domains that cannot be found again step by step.
+    end_to_end : SettingsRecord or None
+        How margins were bounded over the compiled run.
+    lower, upper : list of float
+        The box of the final parameters.
+    points, lowest, highest, labels : list
+        The queries, flattened.
+    nominal : list of int
+        Predicted classes.
+    stable : list of bool
+        What is claimed: that no admissible adversary changes the prediction.
+    reachable : list of list of int
+        Likewise the only classes that one can bring about.
+    witnesses : list of WitnessRecord
+        What refutes the others.
+    """
+
+    format: Literal[1] = 1
+    problem: str
+    name: str
+    perturbation: str
+    method: str
+    rigour: str
+    versions: dict[str, str]
+    seconds: float
+    settings: SettingsRecord | None
+    end_to_end: SettingsRecord | None
+    lower: list[float]
+    upper: list[float]
+    points: list[list[float]]
+    lowest: list[list[float]]
+    highest: list[list[float]]
+    labels: list[float] | None
+    nominal: list[int]
+    stable: list[bool]
+    reachable: list[list[int]]
+    witnesses: list[WitnessRecord]
+
+    @classmethod
+    def of(cls, reach: Reach, found: PointCertificates) -> "Record":
+        """Of certificates over a domain, or over the compiled run.
+
+        Raises
+        ------
+        InvalidInputError
+            If the two are of different problems.
+        UnsupportedError
+            If the loss predicts no class.
+        """
+        problem = reach.problem
+        if found.problem.fingerprint != problem.fingerprint:
+            raise InvalidInputError("record: the certificates are of another problem than the domain")
+        if found.nominal is None or found.reachable is None:
+            raise UnsupportedError(f"record: loss {problem.training.loss.name!r} predicts no class")
+        queries, box, classes = found.queries, reach.steps[-1], np.array(problem.classes)
+        return cls(
+            problem=problem.fingerprint,
+            name=problem.name,
+            perturbation=problem.perturbation.describe(),
+            method=str(reach.method) if found.settings is None else f"{reach.method}, {found.method}",
+            rigour=found.rigour,
+            versions={name: version(name) for name in PACKAGES},
+            seconds=reach.seconds + sum(row.seconds for row in found.rows),
+            settings=None if reach.settings is None else SettingsRecord.of(reach.settings),
+            end_to_end=None if found.settings is None else SettingsRecord.of(found.settings),
+            lower=box.lower.tolist(),
+            upper=box.upper.tolist(),
+            points=_flat(queries.points),
+            lowest=_flat(queries.lowest),
+            highest=_flat(queries.highest),
+            labels=None if queries.labels is None else queries.labels.tolist(),
+            nominal=found.nominal.tolist(),
+            stable=found.stable.tolist(),
+            reachable=[classes[row].tolist() for row in found.reachable],
+            witnesses=[WitnessRecord.of(k, w, problem.dataset) for k, w in enumerate(found.witnesses) if w is not None],
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the JSON file."""
+        target = Path(path)
+        if not target.parent.is_dir():
+            raise MissingFileError(f"record: the folder {target.parent} does not exist")
+        target.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Record":
+        """Read what `save` wrote; nothing of it is believed before `verify`.
+
+        Raises
+        ------
+        MissingFileError
+            If the file does not exist.
+        InvalidInputError
+            If it is no record.
+        """
+        if not Path(path).is_file():
+            raise MissingFileError(f"record: {path} does not exist")
+        try:
+            return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+            where = ".".join(map(str, first["loc"]))
+            raise InvalidInputError(f"record: {path} is no certificate: {where or 'file'}: {first['msg']}") from None
+
+    @property
+    def propagation(self) -> Propagation | None:
+        """IBP or CROWN, where intervals alone gave the domain."""
+        kind = KINDS.get(self.method.split(",")[0])
+        return kind if isinstance(kind, Propagation) and self.settings is None else None
+
+    @property
+    def box(self) -> Interval:
+        """The domain that is claimed of the final parameters."""
+        return Interval(np.array(self.lower), np.array(self.upper))
+
+    def queries(self, problem: Problem) -> Queries:
+        """The queries in the shape of the problem's inputs."""
+        shape = (len(self.points), *problem.network.input_shape)
+        arrays = [np.reshape(values, shape) for values in (self.points, self.lowest, self.highest)]
+        return Queries(arrays[0], arrays[1], arrays[2], None if self.labels is None else np.array(self.labels))
+
+
+def _flat(values: NDArray[np.float64]) -> list[list[float]]:
+    found: list[list[float]] = values.reshape(len(values), -1).tolist()
+    return found

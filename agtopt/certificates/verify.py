@@ -1,0 +1,168 @@
+"""Check a recorded certificate from the problem alone: nothing in the record is believed (S9)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agtopt.attacks import attack
+from agtopt.certificates.end_to_end import certify_again
+from agtopt.certificates.points import PointCertificates
+from agtopt.certificates.prediction import certificates_over, final_domain
+from agtopt.certificates.record import Record, SettingsRecord
+from agtopt.certificates.witness import predictions
+from agtopt.domains import contains
+from agtopt.drivers import Reach, Run, bound
+from agtopt.errors import AgtoptError, InvalidInputError
+from agtopt.problem import Problem
+from agtopt.semantics.concrete import trajectory
+from agtopt.solvers import PROVED
+
+HOLDS, FAILS, UNPROVED = "holds", "fails", "not proved"
+
+REPRODUCED = 1e-9
+"""By how much, relative to its size, a box that is found again may exceed the recorded one: other versions of a library round otherwise."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+    verdict : str
+        ``holds``, ``fails``, or ``not proved`` where it rests on a solver's word and was not contradicted.
+    detail : str
+    """
+
+    name: str
+    verdict: str
+    detail: str
+
+
+def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -> list[Check]:
+    """Check a certificate again.
+
+    The problem's hash; that the nominal run, and every attack, ends in the claimed box; every witness, by real training; the box
+    itself, found again by intervals or from the kept proofs, whose models are compiled anew from the problem; and the claimed
+    stability of every point over the domain that was found again.
+
+    Parameters
+    ----------
+    record : Record
+    problem : Problem
+    proofs : str or Path, optional
+        Folder of the proofs of its bounds (`agtopt.bound(…, rigour="proved", proofs=folder)`).
+
+    Returns
+    -------
+    list of Check
+        The certificate is verified when all of them hold.
+    """
+    return list(_checks(record, problem, None if proofs is None else Path(proofs)))
+
+
+def _checks(record: Record, problem: Problem, proofs: Path | None) -> Iterator[Check]:
+    same = record.problem == problem.fingerprint
+    yield _check("problem", same, problem.fingerprint if same else "the record is of another problem")
+    if not same:
+        return
+    yield _check("adversary", record.perturbation == problem.perturbation.describe(), record.perturbation)
+    runs = attack(problem)
+    try:
+        queries, box = record.queries(problem), record.box
+        inside = np.array([contains(box, theta) for theta in runs.theta])
+        if len(box) != problem.network.size or not (len(record.nominal) == len(record.stable) == len(record.reachable) == len(queries)):
+            raise InvalidInputError("its lists do not fit together")
+    except (AgtoptError, ValueError) as error:
+        yield Check("record", FAILS, f"it is inconsistent: {error}")
+        return
+    yield _check("nominal run", contains(box, trajectory(problem)[-1]), "its parameters are in the claimed box")
+    yield _check("attacks", bool(inside.all()), f"{int(inside.sum())} of {len(inside)} attacked runs are in the claimed box")
+    seen = predictions(problem, trajectory(problem)[-1:], queries.points)[0]
+    yield _check("predictions", seen.tolist() == record.nominal, f"{len(seen)} predictions of the nominal run")
+    yield from _witnesses(record, problem)
+    yield from _proved(record, problem, proofs)
+
+
+def _check(name: str, holds: bool, detail: str) -> Check:
+    return Check(name, HOLDS if holds else FAILS, detail)
+
+
+def _witnesses(record: Record, problem: Problem) -> Iterator[Check]:
+    if not record.witnesses:
+        return
+    queries, wrong = record.queries(problem), []
+    for each in record.witnesses:
+        try:
+            witness, k = each.witness(problem), each.query
+            within = np.all((queries.lowest[k] <= witness.point) & (witness.point <= queries.highest[k]))
+            admitted = problem.perturbation.admits(problem, witness.dataset)
+            changed = witness.replay(problem) == each.predicted != record.nominal[k]
+            if not (within and admitted and changed and not record.stable[k]):
+                wrong.append(k)
+        except (AgtoptError, IndexError, ValueError):
+            wrong.append(each.query)
+    detail = f"{len(record.witnesses)} trained on again" + (f"; wrong: {wrong[:5]}" if wrong else "")
+    yield _check("witnesses", not wrong, detail)
+
+
+def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[Check]:
+    try:
+        reach = _found_again(record, problem, proofs)
+    except AgtoptError as error:
+        yield Check("domain", FAILS, str(error))
+        return
+    if reach is None:
+        yield Check("domain", UNPROVED, f"{record.rigour}: no proofs of its bounds are at hand")
+        yield Check("stability", UNPROVED, "it follows from the domain")
+        return
+    theirs, ours = record.box, reach.steps[-1]
+    room = REPRODUCED * (1.0 + np.maximum(np.abs(ours.lower), np.abs(ours.upper)))
+    kept = bool(np.all(ours.lower >= theirs.lower - room) and np.all(ours.upper <= theirs.upper + room))
+    how = "found again by intervals" if record.settings is None else "every bound proved again from its dual values"
+    yield _check("domain", kept, how if kept else "the proofs do not show the claimed box")
+    yield from _stability(record, problem, reach, proofs)
+
+
+def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach | None:
+    if record.propagation is not None:
+        return bound(problem, record.propagation)
+    if record.settings is None or record.settings.rigour != PROVED or proofs is None:
+        return None
+    run = Run(problem, record.settings.settings(proofs), replay=True)
+    while not run.finished:
+        run.step()
+    return run.finish()
+
+
+def _stability(record: Record, problem: Problem, reach: Reach, proofs: Path | None) -> Iterator[Check]:
+    found = certificates_over(reach, final_domain(reach), trajectory(problem)[-1], record.queries(problem))
+    if record.end_to_end is not None and _provable(record.end_to_end, proofs):
+        try:
+            found = _end_to_end(record, reach, found, proofs)
+        except AgtoptError as error:
+            yield Check("stability", FAILS, str(error))
+            return
+    classes = np.array(problem.classes)
+    claimed = np.array([np.isin(classes, row) for row in record.reachable])
+    assert found.reachable is not None
+    stable = np.array(record.stable)
+    missing = np.flatnonzero((found.reachable & ~claimed).any(axis=1) | (stable & ~found.stable))
+    detail = f"{int(stable.sum())} of {len(stable)} predictions cannot be changed"
+    if len(missing) and record.end_to_end is not None and not _provable(record.end_to_end, proofs):
+        yield Check("stability", UNPROVED, f"{len(missing)} of {detail} by the word of a solver")
+        return
+    yield _check("stability", not len(missing), detail + (f"; not shown of points {missing[:5].tolist()}" if len(missing) else ""))
+
+
+def _provable(settings: SettingsRecord, proofs: Path | None) -> bool:
+    return settings.rigour == PROVED and proofs is not None
+
+
+def _end_to_end(record: Record, reach: Reach, found: PointCertificates, proofs: Path | None) -> PointCertificates:
+    assert record.end_to_end is not None
+    assert proofs is not None
+    return certify_again(reach, found, record.end_to_end.settings(proofs), attack(reach.problem))
