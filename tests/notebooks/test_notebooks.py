@@ -26,6 +26,15 @@ assert attained <= min(width["MILP"], width["MIQCP"]) and max(width["MILP"], wid
 assert width["QCP"] <= width["LP"] * (1 + 1e-9) <= width["IBP"] * (1 + 1e-9)
 assert exact.domain.width() <= windowed.domain.width() <= ibp.domain.width()
 """,
+    "06_unlearning_and_private_prediction.ipynb": """
+assert (uncertified["removal"] <= uncertified["substitution"]).all()
+assert not (changed & ~answers.wait).any() and over.answer(plane).wait.all()
+assert not (stable & inner.flipped).any()
+assert bound.min() < 1e-5 and bound.max() == 1.0
+smooth, plain = (curves[name] for name in ("smooth sensitivity, Cauchy", "global sensitivity, Laplace"))
+assert (smooth[10:] > plain[10:]).all()
+assert account.spent <= account.total
+""",
 }
 """By notebook: a last cell that looks at what the others computed."""
 
