@@ -37,6 +37,7 @@ class SettingsRecord(_Strict):
     directions: list[list[float]] | None
     obbt: dict[str, int | str] | None
     rigour: str
+    first: int
 
     @classmethod
     def of(cls, settings: Settings) -> "SettingsRecord":
@@ -53,6 +54,7 @@ class SettingsRecord(_Strict):
             directions=None if settings.domain is None else settings.domain.directions.tolist(),
             obbt=None if obbt is None else {"solves": obbt.solves, "rounds": obbt.rounds, "kind": str(obbt.kind)},
             rigour=settings.rigour,
+            first=settings.first,
         )
 
     def settings(self, proofs: Path) -> Settings:

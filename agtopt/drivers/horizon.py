@@ -1,10 +1,12 @@
 """Full and rolling horizons to an interval or polytope domain."""
 
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from agtopt.domains import Polytope
+from agtopt.drivers.fit import check_fit, planned
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import Run
@@ -15,6 +17,8 @@ from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.solvers import TOLERANCE
+
+AUTO = "auto"
 
 
 def bound(
@@ -32,6 +36,7 @@ def bound(
     proofs: str | Path | None = None,
     executor: Executor | None = None,
     progress: bool = False,
+    memory: float | None = None,
 ) -> Reach:
     """Bound the parameters that training can reach under the perturbation model.
 
@@ -39,7 +44,8 @@ def bound(
     ----------
     problem : Problem
     method : str, Formulation or Propagation
-        IBP, CROWN, LP, QCP, MILP, MIQCP or MINLP.
+        IBP, CROWN, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run, and a MILP of the whole run or else an LP of
+        the last steps that fit, whose other arguments hold.
     window : int or None
         Steps per model (rolling horizon); the full horizon by default.
     stride : int or None
@@ -68,6 +74,8 @@ def bound(
         Runs the solves of a step side by side; in this process by default.
     progress : bool
         Whether a progress bar is shown.
+    memory : float or None
+        GiB that one model may take; by default three quarters of what is free. It is estimated before anything is built.
 
     Returns
     -------
@@ -79,18 +87,22 @@ def bound(
     InvalidInputError
         If the method is unknown, the window does not fit, or another argument is not allowed.
     UnsupportedError
-        If an interval is unbounded, or bounds of a kind with products are to be proved.
+        If an interval is unbounded, bounds of a kind with products are to be proved, or a model would not fit into memory.
     SolverUnavailableError
         If the solver is not installed or cannot prove bounds of this kind.
     SoundnessError
         If bounds contradict each other or an attained run (S4, S6, S9).
     """
-    kind = kind_named(method)
     began = perf_counter()
+    plan = planned(problem, memory) if method == AUTO else None
+    kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
     if isinstance(kind, Propagation):
         states = (initial_domain(problem), *interval_steps(problem, linear=kind.linear))
         return Reach(problem, kind, states, (), perf_counter() - began)
     settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)
+    if isinstance(plan, Settings):
+        settings = replace(settings, first=plan.first)
+    check_fit(problem, settings, memory)
     run = Run(problem, settings, executor)
     with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
         try:

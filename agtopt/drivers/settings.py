@@ -27,6 +27,8 @@ class Settings:
         LP, QCP, MILP, MIQCP or MINLP.
     window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs
         As in `agtopt.bound`.
+    first : int
+        The step at which optimisation begins; those before it are propagated by CROWN.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class Settings:
     obbt: OBBT | None = None
     rigour: str = TOLERANCE
     proofs: str | Path | None = None
+    first: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(kind_named(self.method), Formulation):
@@ -56,6 +59,7 @@ class Settings:
         for name, least in (("window", self.window), ("stride", self.stride)):
             if least is not None:
                 whole(name, least, 1)
+        whole("first", self.first, 0)
         if self.time_limit is not None:
             number("time_limit", self.time_limit, above=0.0)
         for name, value, kind in (("domain", self.domain, Polytope), ("obbt", self.obbt, OBBT)):
@@ -101,14 +105,16 @@ class Settings:
         SolverUnavailableError
             If the solver is not installed or cannot prove bounds of the kind.
         """
-        length = problem.steps if self.window is None else min(self.window, problem.steps)
+        if self.first >= problem.steps:
+            raise InvalidInputError(f"first: {self.first} is not allowed; the run has {problem.steps} steps")
+        length = problem.steps - self.first if self.window is None else min(self.window, problem.steps - self.first)
         step = length if self.stride is None else self.stride
         if step > length:
             raise InvalidInputError(f"stride: {step} is not allowed; it must be at most the window, {length}")
         if self.domain is not None:
             _check_template(self.domain, problem.network.size)
         choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
-        return windows(problem.steps, length, step, self.tighten is not False)
+        return windows(problem.steps, length, step, self.tighten is not False, self.first)
 
 
 def _check_template(domain: Polytope, size: int) -> None:

@@ -13,14 +13,14 @@ class Window(NamedTuple):
     result: bool
 
 
-def windows(steps: int, length: int, stride: int, tighten: bool) -> Iterator[Window]:
-    """Every model that is solved, in order."""
-    start, reached = 0, 0
+def windows(steps: int, length: int, stride: int, tighten: bool, first: int = 0) -> Iterator[Window]:
+    """Every model that is solved, in order, from step `first` on."""
+    start = reached = first
     while reached < steps:
         end = min(start + length, steps)
         for stop in range(reached + 1, end + 1):
             # Windows start at the multiples of the stride, whichever window bounds that step first.
-            result = stop == end or stop % stride == 0
+            result = stop == end or (stop - first) % stride == 0
             if tighten or result:
                 yield Window(start, stop, end, result)
         start, reached = start + stride, end
