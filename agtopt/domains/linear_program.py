@@ -1,10 +1,6 @@
-r"""Linear programs over two-sided rows and a box: a solver proposes dual values, and what they prove is the bound (S5).
+"""Linear programs over two-sided rows and a box: a solver proposes dual values, and what they prove is the bound (`safe_bound`).
 
-For :math:`\min c^T x`, :math:`r_L \le A x \le r_U`, :math:`x \in [l, u]` and *any* y (Neumaier and Shcherbina, 2004),
-
-.. math:: c^T x \ge \sum_i \min(y_i r_{L,i}, y_i r_{U,i})|_{\mathrm{sign}} + \sum_j \min_{x_j \in [l_j, u_j]} (c - A^T y)_j x_j ,
-
-so a solver that stops early, fails or is wrong costs width and never soundness.
+So a solver that stops early, fails or is wrong costs width and never soundness (S5).
 """
 
 from dataclasses import dataclass
@@ -15,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
-from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
+from agtopt.domains.safe_bound import reduced_costs, safe_bound, usable_duals
 
 Array = NDArray[np.float64]
 
@@ -87,15 +83,7 @@ class LinearProgram:
 
     def proved(self, cost: Array, duals: Array) -> float:
         """The lower bound of cost · x that any dual values prove; −inf where they prove nothing."""
-        with np.errstate(all="ignore"):
-            y, side = self._usable(duals)
-            reduced, error = self._reduced(cost, y)
-            corners = np.stack([_product(reduced + sign * error, end) for sign in (-1.0, 1.0) for end in (self.lower, self.upper)])
-            terms = np.concatenate([y * side, corners.min(axis=0)])
-            magnitude = np.abs(terms).sum()
-            if not np.isfinite(magnitude):
-                return -np.inf
-            return float(terms.sum() - (len(terms) + 8) * (UNIT_ROUNDOFF * magnitude + SMALLEST))
+        return safe_bound(cost, self.matrix, self.row_lower, self.row_upper, self.lower, self.upper, duals)
 
     def minimum(self, cost: Array) -> float:
         """The best lower bound of cost · x that is proved: by a solver's dual values or by the box alone."""
@@ -155,23 +143,13 @@ class LinearProgram:
             found = rows.minimise(cost)
             if found is None:
                 return self
-            reduced, error = rows._reduced(cost, rows._usable(found.duals)[0])
+            reduced, error = reduced_costs(cost, rows.matrix, usable_duals(found.duals, rows.row_lower, rows.row_upper)[0])
             reach = max(reach, -known.proved(cost, found.duals))
             if not (np.sum((np.abs(reduced) + error)[free]) < 0.25 and np.isfinite(reach)):
                 return self
         return self.within(
             np.maximum(self.lower, np.where(free, -2 * reach, -np.inf)), np.minimum(self.upper, np.where(free, 2 * reach, np.inf))
         )
-
-    def _usable(self, duals: Array) -> tuple[Array, Array]:
-        side = np.where(duals > 0, self.row_lower, self.row_upper)
-        y = np.where(np.isfinite(duals) & np.isfinite(side), duals, 0.0)
-        return y, np.where(y == 0.0, 0.0, side)
-
-    def _reduced(self, cost: Array, y: Array) -> tuple[Array, Array]:
-        # The reduced costs and how far rounding may have moved them.
-        size = np.abs(cost) + np.abs(y) @ np.abs(self.matrix)
-        return cost - y @ self.matrix, (len(y) + 4) * UNIT_ROUNDOFF * size + (len(y) + 2) * SMALLEST
 
     @cached_property
     def _scaled(self) -> _Scaled:
@@ -193,8 +171,3 @@ def lengths(rows: Array) -> Array:
     """Euclidean lengths of non-zero rows, shape (m, p), whose squares may under- or overflow."""
     largest = np.max(np.abs(rows), axis=1, keepdims=True)
     return np.asarray(largest[:, 0] * np.linalg.norm(rows / largest, axis=1))
-
-
-def _product(factor: Array, end: Array) -> Array:
-    # 0 · inf counts as 0: a column without a reduced cost contributes nothing.
-    return np.where(factor == 0.0, 0.0, factor * np.where(factor == 0.0, 0.0, end))

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy.sparse import csc_matrix
 
+from agtopt.domains.safe_bound import safe_bound
 from agtopt.errors import InvalidInputError, SolverUnavailableError
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
-from agtopt.solvers.safe_bound import safe_bound
 from agtopt.tolerances import FEASIBILITY, INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]

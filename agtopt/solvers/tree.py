@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix, vstack
 
+from agtopt.domains.safe_bound import safe_bound
 from agtopt.errors import InvalidInputError, MissingFileError, SoundnessError
 from agtopt.solvers.highs import Arrays
 from agtopt.solvers.propagation import Box, Places, Rows, propagate
-from agtopt.solvers.safe_bound import safe_bound
 
 Array = NDArray[np.float64]
 Split = tuple[int, float]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csc_matrix
 
-from agtopt.solvers.safe_bound import safe_bound
+from agtopt.domains.safe_bound import safe_bound
 
 
 def random_lp(seed, spread=0):

@@ -8,6 +8,8 @@ where a positive :math:`y_i` takes :math:`r_{L,i}` and a negative one :math:`r_{
 whatever the solver did.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
@@ -15,15 +17,16 @@ from scipy.sparse import csc_matrix
 from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
 
 Array = NDArray[np.float64]
+Matrix = Array | csc_matrix
 
 
-def safe_bound(cost: Array, matrix: csc_matrix, row_lower: Array, row_upper: Array, lower: Array, upper: Array, duals: Array) -> float:
+def safe_bound(cost: Array, matrix: Matrix, row_lower: Array, row_upper: Array, lower: Array, upper: Array, duals: Array) -> float:
     """A proved lower bound of an LP.
 
     Parameters
     ----------
     cost : array, shape (columns,)
-    matrix : sparse matrix, shape (rows, columns)
+    matrix : array or sparse matrix, shape (rows, columns)
     row_lower, row_upper : array, shape (rows,)
         Infinite where a side is absent.
     lower, upper : array, shape (columns,)
@@ -36,23 +39,29 @@ def safe_bound(cost: Array, matrix: csc_matrix, row_lower: Array, row_upper: Arr
         −inf where the duals prove nothing (an unbounded column with a reduced cost).
     """
     with np.errstate(all="ignore"):
-        return _evaluated(cost, matrix, row_lower, row_upper, lower, upper, duals)
+        y, side = usable_duals(duals, row_lower, row_upper)
+        reduced, error = reduced_costs(cost, matrix, y)
+        corners = np.stack([_product(reduced + sign * error, end) for sign in (-1.0, 1.0) for end in (lower, upper)])
+        terms = np.concatenate([y * side, corners.min(axis=0)])
+        magnitude = np.abs(terms).sum()
+        if not np.isfinite(magnitude):
+            return -np.inf
+        return float(terms.sum() - (len(terms) + 8) * (UNIT_ROUNDOFF * magnitude + SMALLEST))
 
 
-def _evaluated(cost: Array, matrix: csc_matrix, row_lower: Array, row_upper: Array, lower: Array, upper: Array, duals: Array) -> float:
+def usable_duals(duals: Array, row_lower: Array, row_upper: Array) -> tuple[Array, Array]:
+    """The duals of which a finite side exists, 0 elsewhere, and that side of each row."""
     side = np.where(duals > 0, row_lower, row_upper)
     y = np.where(np.isfinite(duals) & np.isfinite(side), duals, 0.0)
-    side = np.where(y == 0.0, 0.0, side)
-    columns = np.diff(matrix.indptr)
-    reduced = cost - matrix.T @ y
-    size = np.abs(cost) + abs(matrix).T @ np.abs(y)
-    error = (columns + 4) * UNIT_ROUNDOFF * size + (columns + 2) * SMALLEST
-    corners = np.stack([_product(reduced + sign * error, end) for sign in (-1.0, 1.0) for end in (lower, upper)])
-    terms = np.concatenate([y * side, corners.min(axis=0)])
-    magnitude = np.abs(terms).sum()
-    if not np.isfinite(magnitude):
-        return -np.inf
-    return float(terms.sum() - (len(terms) + 8) * (UNIT_ROUNDOFF * magnitude + SMALLEST))
+    return y, np.where(y == 0.0, 0.0, side)
+
+
+def reduced_costs(cost: Array, matrix: Matrix, y: Array) -> tuple[Array, Array]:
+    """c − Aᵀy, and how far rounding may have moved each entry."""
+    terms = np.diff(matrix.indptr) if isinstance(matrix, csc_matrix) else len(y)
+    magnitude: Any = abs(matrix)
+    size = np.abs(cost) + magnitude.T @ np.abs(y)
+    return cost - matrix.T @ y, (terms + 4) * UNIT_ROUNDOFF * size + (terms + 2) * SMALLEST
 
 
 def _product(factor: Array, end: Array) -> Array:
