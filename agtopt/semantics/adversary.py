@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from agtopt.problem import Bounded, Perturbation, Problem, Removal, Substitution
-from agtopt.semantics.aggregation import mean, remaining_mean, separately_touched_mean, touched_mean
+from agtopt.semantics.aggregation import PlainMean, RemainingMean, ReplacedMean, SeparatelyTouchedMean, Tally, TouchedMean
 from agtopt.semantics.arithmetic import Range, both, outward
+from agtopt.semantics.blocks import whole
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -20,12 +21,19 @@ class IntervalAdversary(Protocol):
     """What a perturbation model does to a batch."""
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
-        """Features (…, n, *shape) and encoded labels (…, n, c) of these samples, in the form that `aggregate` expects."""
+        """Features (…, n, *shape) and encoded labels (…, n, c) of these samples, in the form that the tally expects."""
         ...
 
-    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
-        """The descent direction from the intervals of the gradients of that batch, along the sample axis."""
+    def tally(self, samples: Batch) -> Tally:
+        """Begin to aggregate the gradients of that batch, which may come in fragments."""
         ...
+
+
+def aggregate(adversary: IntervalAdversary, gradient: Range, samples: Batch, axis: int) -> Range:
+    """The descent direction from the intervals of the gradients of a whole batch, along the sample axis."""
+    tally = adversary.tally(samples)
+    tally.add(whole(gradient, axis), samples)
+    return tally.result()
 
 
 @singledispatch
@@ -87,21 +95,19 @@ class TouchedSamples:
             both(self.labels, lambda end: end.index_select(-2, rows)),
         )
 
-    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
-        if gradient.lower.dim() == -axis:
-            return mean(gradient, axis)
-        clean, *touched = (Range(low, high) for low, high in zip(gradient.lower, gradient.upper, strict=True))
+    def tally(self, samples: Batch) -> Tally:
+        if not self.moved:
+            return PlainMean(len(samples))
         if len(self.budgets) == 2:
-            features, labels, whole = touched
-            return separately_touched_mean(clean, features, labels, whole, (self.budgets[0], self.budgets[1]), axis)
-        return touched_mean(clean, touched[-1], self.budgets[0], axis)
+            return SeparatelyTouchedMean(len(samples), (self.budgets[0], self.budgets[1]))
+        return TouchedMean(len(samples), self.budgets[0])
 
 
 class RemovedSamples:
     """Samples left out (Theorem 6)."""
 
     def __init__(self, problem: Problem) -> None:
-        self.vulnerable, self.budget = torch.from_numpy(touchable_mask(problem)), problem.perturbation.budget
+        self.vulnerable, self.budget = touchable_mask(problem), problem.perturbation.budget
         self.features = torch.from_numpy(np.array(problem.dataset.features))
         self.labels = torch.from_numpy(np.array(problem.encode(problem.dataset.labels)))
 
@@ -109,8 +115,8 @@ class RemovedSamples:
         x, y = self.features[samples], self.labels[samples]
         return Range(x, x), Range(y, y)
 
-    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
-        return remaining_mean(gradient, self.vulnerable[samples], self.budget, axis)
+    def tally(self, samples: Batch) -> Tally:
+        return RemainingMean(len(samples), min(self.budget, int(self.vulnerable[samples].sum())), self.vulnerable)
 
 
 class ReplacedSamples:
@@ -131,15 +137,8 @@ class ReplacedSamples:
         rows = torch.from_numpy(np.concatenate([samples, np.array(ghost, dtype=np.int64)]))
         return both(self.features, lambda end: end[rows]), both(self.labels, lambda end: end[rows])
 
-    def aggregate(self, gradient: Range, samples: Batch, axis: int) -> Range:
-        size = len(samples)
-        own = Range(gradient.lower.narrow(axis, 0, size), gradient.upper.narrow(axis, 0, size))
-        if gradient.lower.shape[axis] == size:
-            return mean(own, axis)
-        ghost = Range(gradient.lower.narrow(axis, size, 1), gradient.upper.narrow(axis, size, 1))
-        where = torch.from_numpy(self.vulnerable[samples]).reshape(-1, *(1,) * (-1 - axis))
-        touched = Range(torch.where(where, ghost.lower, own.lower), torch.where(where, ghost.upper, own.upper))
-        return touched_mean(own, touched, self.budget, axis)
+    def tally(self, samples: Batch) -> Tally:
+        return ReplacedMean(len(samples), self.budget, self.vulnerable)
 
 
 def touchable_mask(problem: Problem) -> Mask:

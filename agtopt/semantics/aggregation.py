@@ -1,21 +1,201 @@
-"""From intervals of per-sample gradients to an interval of the descent direction (section 6.4 of Sosnin et al. 2025)."""
+"""From intervals of per-sample gradients to an interval of the descent direction (section 6.4 of Sosnin et al. 2025).
 
+A tally is given the gradients of a batch in fragments of samples, at a cost that is linear in the number of entries. Lower ends are
+treated as upper ends of the negatives.
+"""
+
+from typing import Protocol
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.semantics.arithmetic import Range, largest, rounding_error
+from agtopt.semantics.blocks import Block, replaced
+
+Batch = NDArray[np.int64]
+
+HEAP = 8
+"""Selections up to this are faster with a heap. It changes no result."""
 
 
-def mean(gradient: Range, axis: int, extra: Range | None = None) -> Range:
-    """(Σ gradient + extra) / b along the sample axis."""
-    size = gradient.lower.shape[axis]
-    low, high = gradient.lower.sum(axis), gradient.upper.sum(axis)
-    error = largest(gradient).sum(axis)
-    if extra is not None:
-        low, high = low + extra.lower, high + extra.upper
-        error = error + largest(extra)
-    error = rounding_error(error, 2 * size)
-    return Range((low - error) / size, (high + error) / size)
+class Tally(Protocol):
+    """What is known of the descent direction of some entries from the samples that were added so far."""
+
+    def add(self, block: Block, samples: Batch) -> None:
+        """Gradients of more samples; those of a fragment of the batch."""
+        ...
+
+    def result(self) -> Range:
+        """The interval of the descent direction, once all samples of the batch were added."""
+        ...
+
+
+class Total:
+    """Sums of both ends and of the magnitudes over samples."""
+
+    def __init__(self) -> None:
+        self.sums = [torch.zeros((), dtype=torch.float64)] * 2
+        self.magnitude = self.sums[0]
+
+    def add(self, block: Block, samples: int) -> None:
+        """The first so many samples of a block, as they stand."""
+        self.sums = [total + end[..., :samples].sum(-1) for total, end in zip(self.sums, block.variants[0], strict=True)]
+        # Rows of samples that do not exist count too; they only widen.
+        self.magnitude = self.magnitude + block.magnitude
+
+    def mean(self, size: int, terms: int, extra: list[Tensor] | None = None) -> Range:
+        """(Σ gradient ± extra) / b for nonnegative extra sums of `terms` further roundings."""
+        sums, magnitude = self.sums, self.magnitude
+        if extra is not None:
+            sums = [total + more for total, more in zip(sums, extra, strict=True)]
+            magnitude = magnitude + torch.maximum(*extra)
+        # Every product is rounded, by us and by a framework, and so is every sum of b of them.
+        error = rounding_error(magnitude, size + terms + 2)
+        return Range(-(sums[1] + error) / size, (sums[0] + error) / size)
+
+
+class Least:
+    """SEMin: the smallest `budget` values of every entry over all samples; n > b means n = b. Gains enter as negative numbers."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget, self.kept = budget, list[Tensor]()
+
+    def add(self, values: Tensor) -> None:
+        """Values of more samples, (…, n), which are overwritten; what is unknown counts as the smallest."""
+        self.kept.append(_smallest_entries(replaced(values, -torch.inf), self.budget))
+        if len(self.kept) > 1:
+            self.kept = [_smallest_entries(torch.cat(self.kept, -1), self.budget)]
+
+    def gained(self) -> Tensor:
+        """The sum of those that are negative, as a gain."""
+        return -self.kept[0].clamp(max=0.0).sum(-1) if self.kept else torch.zeros((), dtype=torch.float64)
+
+
+class PlainMean:
+    """The mean over all samples."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.total = size, Total()
+
+    def add(self, block: Block, samples: Batch) -> None:
+        self.total.add(block, len(samples))
+
+    def result(self) -> Range:
+        return self.total.mean(self.size, 0)
+
+
+class TouchedMean:
+    """Theorem 9: ΔU = (1/b)(SEMax_n{δ̃_U − δ_U} + Σ δ_U), ΔL = (1/b)(SEMin_n{δ̃_L − δ_L} + Σ δ_L), for δ̃ ⊇ δ."""
+
+    def __init__(self, size: int, budget: int) -> None:
+        self.size, self.budget, self.total = size, min(budget, size), Total()
+        self.gains = [Least(budget), Least(budget)]
+
+    def add(self, block: Block, samples: Batch) -> None:
+        clean, touched = block.variants[0], block.variants[-1]
+        self.total.add(block, len(samples))
+        for gain, before, after in zip(self.gains, clean, touched, strict=True):
+            gain.add(before - after)
+
+    def result(self) -> Range:
+        return self.total.mean(self.size, self.budget + 6, [gain.gained() for gain in self.gains])
+
+
+class SeparatelyTouchedMean:
+    """Theorem 9 where n_x samples have changed features and, chosen independently, n_y samples a changed label.
+
+    With the gains g_x, g_y, g_xy of a sample under either change and under both, a choice of samples gains at most each of
+    SEMax_{n_x+n_y}{g_xy}, SEMax_{n_x}{g_x} + SEMax_{n_y}{max(g_y, g_xy − g_x)} and the same with x and y exchanged.
+    """
+
+    def __init__(self, size: int, budgets: tuple[int, int]) -> None:
+        self.size, self.budgets, self.total = size, budgets, Total()
+        both, (first, second) = sum(budgets), budgets
+        self.gains = [[Least(many) for many in (both, first, second, second, first)] for _ in range(2)]
+        # Three roundings more than in Theorem 9, each of terms that are part of the sums.
+        self.reach = Least(both)
+
+    def add(self, block: Block, samples: Batch) -> None:
+        clean, *changed = block.variants
+        self.total.add(block, len(samples))
+        for gains, before, *after in zip(self.gains, clean, *changed, strict=True):
+            first, second, together = ((before - end).clamp_(max=0.0) for end in after)
+            rests = torch.minimum(second, together - first), torch.minimum(first, together - second)
+            for gain, values in zip(gains, (together, first, rests[0], second, rests[1]), strict=True):
+                gain.add(values)
+        self.reach.add(-torch.maximum(*changed[-1]) - torch.maximum(*clean))
+
+    def result(self) -> Range:
+        extra = []
+        slack = rounding_error(self.reach.gained(), 8)
+        for gains in self.gains:
+            both, first, second_too, second, first_too = (gain.gained() for gain in gains)
+            extra.append(torch.minimum(both, torch.minimum(first + second_too, second + first_too)) + slack)
+        return self.total.mean(self.size, min(sum(self.budgets), 2 * self.size) + 6, extra)
+
+
+class ReplacedMean(TouchedMean):
+    """Theorem 8: vulnerable samples become the point of a box whose row follows those of a fragment with such samples.
+
+    Parameters
+    ----------
+    size, budget : int
+        Samples of the batch, and of those that are replaced.
+    vulnerable : array of bool, shape (N,)
+    """
+
+    def __init__(self, size: int, budget: int, vulnerable: NDArray[np.bool_]) -> None:
+        super().__init__(size, budget)
+        self.vulnerable = vulnerable
+
+    def add(self, block: Block, samples: Batch) -> None:
+        mask, rows = self.vulnerable[samples], len(samples)
+        self.total.add(block, rows)
+        if not mask.any():
+            return
+        for gain, end in zip(self.gains, block.variants[0], strict=True):
+            if end.shape[-1] > rows:
+                values = end[..., :rows] - end[..., rows : rows + 1]
+                gain.add(values if mask.all() else values.masked_fill_(torch.from_numpy(~mask), 0.0))
+
+
+class RemainingMean:
+    """Theorem 6: the extreme means over the samples that remain when at most n of the vulnerable ones are left out.
+
+    ΔU = max_{r ≤ n} (Σ δ_U − SEMin_r{δ_U}) / (b − r), which is SEMax_{b−n}{δ_U} / (b − n) where all are vulnerable.
+
+    Parameters
+    ----------
+    size : int
+        Samples of the batch.
+    most : int
+        Vulnerable samples that may be left out of it.
+    vulnerable : array of bool, shape (N,)
+    """
+
+    def __init__(self, size: int, most: int, vulnerable: NDArray[np.bool_]) -> None:
+        self.size, self.most, self.vulnerable, self.total = size, most, vulnerable, Total()
+        self.lost = [Least(most), Least(most)]
+
+    def add(self, block: Block, samples: Batch) -> None:
+        self.total.add(block, len(samples))
+        mask = self.vulnerable[samples]
+        for lost, end in zip(self.lost, block.variants[0], strict=True):
+            lost.add(end.clone() if mask.all() else end[..., torch.from_numpy(np.flatnonzero(mask))])
+
+    def result(self) -> Range:
+        error = rounding_error(self.total.magnitude, self.size + self.most + 8)
+        extremes = []
+        for total, lost in zip(self.total.sums, self.lost, strict=True):
+            extreme = (total + error) / self.size
+            if self.most:
+                left_out = lost.kept[0].sort(dim=-1).values.cumsum(-1)
+                for r in range(1, self.most + 1):
+                    extreme = torch.maximum(extreme, (total - left_out[..., r - 1] + error) / (self.size - r))
+            extremes.append(extreme)
+        return Range(-extremes[1], extremes[0])
 
 
 def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
@@ -27,55 +207,13 @@ def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
     return Range((kept.lower.sum(axis) - error) / many, (kept.upper.sum(axis) + error) / many)
 
 
-def touched_mean(clean: Range, touched: Range, budget: int, axis: int) -> Range:
-    """Theorem 9: ΔU = (1/b)(SEMax_n{δ̃_U − δ_U} + Σ δ_U), ΔL = (1/b)(SEMin_n{δ̃_L − δ_L} + Σ δ_L), for δ̃ ⊇ δ."""
-    rise, fall = _excess(clean, touched)
-    return mean(clean, axis, Range(-_most(fall, budget, axis), _most(rise, budget, axis)))
-
-
-def separately_touched_mean(clean: Range, features: Range, labels: Range, touched: Range, budgets: tuple[int, int], axis: int) -> Range:
-    """Theorem 9 where n_x samples have changed features and, chosen independently, n_y samples a changed label.
-
-    With the gains g_x, g_y, g_xy of a sample under either change and under both, a choice of samples gains at most each of
-    SEMax_{n_x+n_y}{g_xy}, SEMax_{n_x}{g_x} + SEMax_{n_y}{max(g_y, g_xy − g_x)} and the same with x and y exchanged.
-    """
-    gains = [_excess(clean, reach) for reach in (features, labels, touched)]
-    bounds = []
-    for first, second, together in zip(*gains, strict=True):
-        both = _most(together, sum(budgets), axis)
-        one = _most(first, budgets[0], axis) + _most(torch.maximum(second, together - first), budgets[1], axis)
-        other = _most(second, budgets[1], axis) + _most(torch.maximum(first, together - second), budgets[0], axis)
-        bounds.append(torch.minimum(both, torch.minimum(one, other)))
-    # Three roundings more than in Theorem 9, each of terms that are part of the sums.
-    slack = rounding_error(_most(largest(touched) + largest(clean), sum(budgets), axis), 8)
-    return mean(clean, axis, Range(-bounds[1] - slack, bounds[0] + slack))
-
-
-def remaining_mean(gradient: Range, vulnerable: Tensor, budget: int, axis: int) -> Range:
-    """Theorem 6: the extreme means over the samples that remain when at most n of the vulnerable ones are left out.
-
-    ΔU = max_{r ≤ n} (Σ δ_U − SEMin_r{δ_U}) / (b − r), which is SEMax_{b−n}{δ_U} / (b − n) where all are vulnerable.
-    """
-    many = int(vulnerable.sum())
-    most = min(budget, many)
-    size = gradient.lower.shape[axis]
-    error = rounding_error(largest(gradient).sum(axis), 2 * size)
-    low, high = gradient.lower.sum(axis), gradient.upper.sum(axis)
-    least, greatest = (low - error) / size, (high + error) / size
-    if most:
-        where = torch.nonzero(vulnerable).squeeze(1)
-        smallest = gradient.upper.index_select(axis, where).topk(most, axis, largest=False).values.movedim(axis, 0).cumsum(0)
-        highest = gradient.lower.index_select(axis, where).topk(most, axis).values.movedim(axis, 0).cumsum(0)
-        for r in range(1, most + 1):
-            least = torch.minimum(least, (low - highest[r - 1] - error) / (size - r))
-            greatest = torch.maximum(greatest, (high - smallest[r - 1] + error) / (size - r))
-    return Range(least, greatest)
-
-
-def _excess(clean: Range, touched: Range) -> tuple[Tensor, Tensor]:
-    return (touched.upper - clean.upper).clamp(min=0.0), (clean.lower - touched.lower).clamp(min=0.0)
-
-
-def _most(values: Tensor, budget: int, axis: int) -> Tensor:
-    """SEMax: the sum of the largest `budget` entries along the sample axis; n > b means n = b."""
-    return values.topk(min(budget, values.shape[axis]), axis).values.sum(axis)
+def _smallest_entries(values: Tensor, many: int) -> Tensor:
+    """The smallest entries along the last axis, in any order; the values are overwritten."""
+    if many >= values.shape[-1]:
+        return values
+    if many <= HEAP or values.device.type != "cpu":
+        return values.topk(many, largest=False, sorted=False).values
+    # NumPy selects with vector instructions, several times faster than torch; quickest where ties, of samples without gain, are large.
+    values = values.contiguous()
+    values.numpy().partition(many - 1, axis=-1)
+    return values[..., :many].clone()

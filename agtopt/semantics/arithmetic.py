@@ -1,9 +1,9 @@
 """Outward-rounded arithmetic on interval tensors (S3)."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,8 +11,7 @@ from agtopt.program.subscripts import Subscripts, parse
 from agtopt.semantics.concrete import einsum
 from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
 
-CORNERS = 2**24
-"""Entries up to which an interval product that is contracted is expanded to its four corners; beyond it Rump's form is used."""
+Factors = tuple[list[Tensor], list[Tensor]]
 
 
 class Range(NamedTuple):
@@ -27,13 +26,21 @@ class Range(NamedTuple):
         return self.lower is self.upper
 
 
-def outward(low: Tensor, high: Tensor) -> Range:
-    """Move both ends outward by two units in the last place.
+class Indicator(Range):
+    """A range whose ends are 0 or 1: a product with it rounds nothing."""
 
-    One unit covers our own rounding, the other that of a framework which evaluates the same operation.
+    @property
+    def is_point(self) -> bool:
+        return self.lower is self.upper
+
+
+def outward(low: Tensor, high: Tensor) -> Range:
+    """Move both ends outward, in place, by more than two units in the last place.
+
+    One unit covers our own rounding, another that of a framework which evaluates the same operation, the rest the move itself.
     """
-    minus, plus = low.new_tensor(-torch.inf), low.new_tensor(torch.inf)
-    return Range(torch.nextafter(torch.nextafter(low, minus), minus), torch.nextafter(torch.nextafter(high, plus), plus))
+    tiny = 4 * SMALLEST
+    return Range(low.sub_(low.abs(), alpha=2 * UNIT_ROUNDOFF).sub_(tiny), high.add_(high.abs(), alpha=2 * UNIT_ROUNDOFF).add_(tiny))
 
 
 def rounding_error(magnitude: Tensor, terms: int) -> Tensor:
@@ -41,7 +48,7 @@ def rounding_error(magnitude: Tensor, terms: int) -> Tensor:
 
     γ_n ≤ n u / (1 − n u); four extra terms pay for the evaluation of the magnitude itself and for the final addition.
     """
-    return (terms + 4) * UNIT_ROUNDOFF * magnitude + (terms + 1) * SMALLEST
+    return torch.add(magnitude.new_tensor((terms + 1) * SMALLEST), magnitude, alpha=(terms + 4) * UNIT_ROUNDOFF)
 
 
 def both(value: Range, apply: Callable[[Tensor], Tensor]) -> Range:
@@ -54,70 +61,147 @@ def both(value: Range, apply: Callable[[Tensor], Tensor]) -> Range:
 
 def largest(value: Range) -> Tensor:
     """The largest magnitude of every entry."""
-    return torch.maximum(value.lower.abs(), value.upper.abs())
+    return value.lower.abs() if value.is_point else torch.maximum(value.upper, -value.lower)
 
 
 def product(subscripts: str, first: Range, second: Range) -> Range:
-    """Contract two interval tensors.
+    """Contract two interval tensors; exact but for rounding.
 
-    Exact but for rounding where one factor is a point, where one factor of a contraction has no negative entry, where nothing is
-    contracted, and where the expanded product has at most `CORNERS` entries; Rump's centre-radius form elsewhere.
+    Raises
+    ------
+    NotImplementedError
+        If more than one axis is summed over.
     """
     axes = parse(subscripts)
-    if first.is_point:
-        return _point_product(axes.swapped(), second, first.lower)
-    if second.is_point:
-        return _point_product(subscripts, first, second.lower)
-    if axes.contracted and bool((second.lower >= 0).all()):
-        return _nonnegative_product(subscripts, first, second)
-    if axes.contracted and bool((first.lower >= 0).all()):
-        return _nonnegative_product(axes.swapped(), second, first)
-    if not axes.contracted and axes.output not in (axes.left, axes.right):
+    if axes.contracted:
+        return _contraction(axes, first, second)
+    if isinstance(first, Indicator):
+        return _gated(axes, first, second)
+    if axes.output not in (axes.left, axes.right) and not first.is_point and not second.is_point:
         if bool((second.lower >= 0).all()):
             return _outer_nonnegative(axes, first, second)
         if bool((first.lower >= 0).all()):
             return _outer_nonnegative(parse(axes.swapped()), second, first)
-    a = Range(*(_spread(end, axes, axes.left) for end in first))
-    b = Range(*(_spread(end, axes, axes.right) for end in second))
-    if axes.contracted and int(np.prod(np.broadcast_shapes(a.lower.shape, b.lower.shape))) > CORNERS:
-        return _rump_product(subscripts, first, second)
-    corners = a.lower * b.lower, a.lower * b.upper, a.upper * b.lower, a.upper * b.upper
-    low = torch.minimum(torch.minimum(corners[0], corners[1]), torch.minimum(corners[2], corners[3]))
-    high = torch.maximum(torch.maximum(corners[0], corners[1]), torch.maximum(corners[2], corners[3]))
-    if not axes.contracted:
-        return outward(low, high)
-    summed = tuple(range(-len(axes.contracted), 0))
-    error = rounding_error(torch.maximum(low.abs(), high.abs()).sum(summed), int(np.prod(low.shape[summed[0] :])))
-    return Range(low.sum(summed) - error, high.sum(summed) + error)
+    left, right = (
+        [_spread(end, axes, letters) for end in value[: 2 - value.is_point]]
+        for value, letters in ((first, axes.left), (second, axes.right))
+    )
+    corners = [a * b for a in left for b in right]
+    return outward(reduce(torch.minimum, corners), reduce(torch.maximum, corners[1:], corners[0].clone()))
 
 
-def _point_product(subscripts: str, first: Range, point: Tensor) -> Range:
-    # Centre-radius form is exact where one factor is a point: C = m_A P ± r_A |P|.
-    axes = parse(subscripts)
-    if not axes.contracted:
-        factor = _spread(point, axes, axes.right)
-        low = _spread(first.lower, axes, axes.left) * factor
-        high = low if first.is_point else _spread(first.upper, axes, axes.left) * factor
-        return outward(torch.minimum(low, high), torch.maximum(low, high))
+def _gated(axes: Subscripts, gate: Indicator, value: Range) -> Range:
+    least, most = (_spread(end, axes, axes.left) for end in gate)
+    low, high = (_spread(end, axes, axes.right) for end in value)
+    if gate.is_point:
+        return both(Range(low, low) if value.is_point else Range(low, high), lambda end: least * end)
+    ends = [(least * end, most * end) for end in (low, high)]
+    return Range(torch.minimum(*ends[0], out=ends[0][0]), torch.maximum(*ends[1], out=ends[1][0]))
+
+
+def _contraction(axes: Subscripts, first: Range, second: Range) -> Range:
+    if len(axes.contracted) != 1:
+        raise NotImplementedError(f"contraction of {axes.left}, {axes.right} over more than one axis")
+    nonnegative = bool((first.lower >= 0).all()), bool((second.lower >= 0).all())
+    above, below = _by_sign(first, second, nonnegative)
+    left, right = (value.upper if known else largest(value) for value, known in zip((first, second), nonnegative, strict=True))
+    terms = second.upper.shape[axes.right.index(axes.contracted) - len(axes.right)]
+    high = _sum_of_products(axes, *above)
+    if below is above:
+        error = rounding_error(_sum_of_products(axes, [left], [right]), terms)
+        return Range(high - error, high.add_(error))
+    low = _sum_of_products(axes, *below)
+    crossing = [] if any(nonnegative) else _crossing(axes, first, second)
+    if crossing:
+        _correct(axes, first, second, crossing, low, high)
+        # Up to three terms instead of one where both factors straddle zero.
+        terms = 2 * (terms + len(crossing) + 1)
+    error = rounding_error(_sum_of_products(axes, [left], [right]), terms + 2)
+    return Range(low.sub_(error), high.add_(error))
+
+
+def _by_sign(first: Range, second: Range, nonnegative: tuple[bool, bool]) -> tuple[Factors, Factors]:
+    """Factors A_k and B_k of the upper and of the lower ends, Σ_k A_k B_k, for factors that do not both straddle zero.
+
+    The sign of one factor decides which end of the other is extreme, so that every end is a sum of products of numbers.
+    """
+    (al, au), (bl, bu) = first, second
+    if first.is_point and second.is_point:
+        same = [au], [bu]
+        return same, same
+    if second.is_point or nonnegative[0]:
+        ends = [au, al]
+        return (ends, [bu.clamp(min=0.0), bu.clamp(max=0.0)]), (ends, [bl.clamp(max=0.0), bl.clamp(min=0.0)])
     if first.is_point:
-        centre = einsum(subscripts, first.lower, point)
-        error = rounding_error(einsum(subscripts, first.lower.abs(), point.abs()), _terms(axes, point))
-        return Range(centre - error, centre + error)
-    middle, size = 0.5 * (first.lower + first.upper), point.abs()
-    radius = torch.maximum(first.upper - middle, middle - first.lower)
-    centre, spread = einsum(subscripts, middle, point), einsum(subscripts, radius, size)
-    reach = spread + rounding_error(einsum(subscripts, middle.abs(), size) + spread, _terms(axes, point) + 2)
-    return Range(centre - reach, centre + reach)
+        parts = [au.clamp(min=0.0), au.clamp(max=0.0)]
+        return (parts, [bu, bl]), (parts, [bl, bu])
+    if nonnegative[1]:
+        return ([au.clamp(min=0.0), au.clamp(max=0.0)], [bu, bl]), ([al.clamp(min=0.0), al.clamp(max=0.0)], [bl, bu])
+    parts = [au.clamp(min=0.0), al.clamp(min=0.0), au.clamp(max=0.0), al.clamp(max=0.0)]
+    b = bu.clamp(min=0.0), bu.clamp(max=0.0), bl.clamp(min=0.0), bl.clamp(max=0.0)
+    return (parts, list(b)), (parts, [b[3], b[2], b[1], b[0]])
 
 
-def _nonnegative_product(subscripts: str, first: Range, second: Range) -> Range:
-    negative, positive = first.lower.clamp(max=0.0), first.lower.clamp(min=0.0)
-    low = einsum(subscripts, positive, second.lower) + einsum(subscripts, negative, second.upper)
-    negative, positive = first.upper.clamp(max=0.0), first.upper.clamp(min=0.0)
-    high = einsum(subscripts, positive, second.upper) + einsum(subscripts, negative, second.lower)
-    magnitude = einsum(subscripts, torch.maximum(first.lower.abs(), first.upper.abs()), second.upper)
-    error = rounding_error(magnitude, _terms(parse(subscripts), second.upper) + 1)
-    return Range(low - error, high + error)
+def _sum_of_products(axes: Subscripts, left: list[Tensor], right: list[Tensor]) -> Tensor:
+    """Σ_k of the contractions of A_k and B_k: one product of matrices with the A_k and the B_k side by side, unless these are large."""
+    places = [letters.index(axes.contracted) - len(letters) for letters in (axes.left, axes.right)]
+    if len(axes.left) == 2 and len(axes.right) == 2 and axes.output[0] == axes.left[0] and places[0] == -1:
+        # The sample axis last in memory, so that what follows, aggregation above all, runs along contiguous samples.
+        first, second = [part.mT for part in left], [part if places[1] == -1 else part.mT for part in right]
+        if len(first) > 1 and first[0].shape[-2] > second[0].shape[-2]:
+            total = torch.matmul(second[0], first[0])
+            for a, b in zip(first[1:], second[1:], strict=True):
+                total += torch.matmul(b, a)
+            return total.mT
+        return torch.matmul(_joined(second, -1), _joined(first, -2)).mT
+    return einsum(f"{axes.left},{axes.right}->{axes.output}", _joined(left, places[0]), _joined(right, places[1]))
+
+
+def _joined(parts: list[Tensor], axis: int) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, axis)
+
+
+def _crossing(axes: Subscripts, first: Range, second: Range) -> list[int]:
+    """Where on the axis that is summed over both factors straddle zero."""
+    where = None
+    # The second factor is the smaller one: it belongs to no sample.
+    for value, letters in ((second, axes.right), (first, axes.left)):
+        if value.is_point:
+            return []
+        place = letters.index(axes.contracted) - len(letters)
+        straddling = ((value.lower < 0) & (value.upper > 0)).movedim(place, -1).reshape(-1, value.lower.shape[place]).any(dim=0)
+        where = straddling if where is None else where & straddling
+        if not bool(where.any()):
+            return []
+    return [] if where is None else [int(index) for index in torch.nonzero(where)[:, 0]]
+
+
+def _correct(axes: Subscripts, first: Range, second: Range, crossing: list[int], low: Tensor, high: Tensor) -> None:
+    """Where both factors straddle zero, the ends have the sum of two products: the lesser one is taken back."""
+    words, sample = (axes.left, axes.right), axes.left[0]
+    letters = [word.replace(axes.contracted, "") for word in words]
+    rest = parse(f"{letters[0]},{letters[1]}->{axes.output}")
+    rows = axes.output.index(sample) - len(axes.output)
+    for index in crossing:
+        picked = [
+            [end.select(word.index(axes.contracted) - len(word), index) for end in value]
+            for value, word in zip((first, second), words, strict=True)
+        ]
+        straddling = ((picked[0][0] < 0) & (picked[0][1] > 0)).movedim(-len(letters[0]), -1)
+        chosen = torch.nonzero(straddling.reshape(-1, straddling.shape[-1]).any(dim=0))[:, 0]
+        every = len(chosen) == straddling.shape[-1]
+        factors = []
+        for ends, word in zip(picked, letters, strict=True):
+            some = ends if every or sample not in word else [end.index_select(word.index(sample) - len(word), chosen) for end in ends]
+            factors += [_spread(some[0].clamp(max=0.0), rest, word), _spread(some[1].clamp(min=0.0), rest, word)]
+        al, au, bl, bu = factors
+        if every:
+            one, other = torch.empty_like(high), torch.empty_like(high)
+            high.sub_(torch.minimum(torch.mul(au, bu, out=one), torch.mul(al, bl, out=other), out=one))
+            low.sub_(torch.maximum(torch.mul(au, bl, out=one), torch.mul(al, bu, out=other), out=one))
+        else:
+            high.index_add_(rows, chosen, torch.minimum(au * bu, al * bl), alpha=-1)
+            low.index_add_(rows, chosen, torch.maximum(au * bl, al * bu), alpha=-1)
 
 
 def _outer_nonnegative(axes: Subscripts, first: Range, second: Range) -> Range:
@@ -139,27 +223,11 @@ def _moved(value: Tensor, sense: int) -> Tensor:
     return torch.where(value > 0.0, moved, value).clamp(min=0.0)
 
 
-def _rump_product(subscripts: str, first: Range, second: Range) -> Range:
-    # Rump: centre m_A m_B, radius |m_A| r_B + r_A |m_B| + r_A r_B.
-    middles = [0.5 * (value.lower + value.upper) for value in (first, second)]
-    radii = [torch.maximum(value.upper - middle, middle - value.lower) for value, middle in zip((first, second), middles, strict=True)]
-    centre = einsum(subscripts, middles[0], middles[1])
-    spread = einsum(subscripts, middles[0].abs(), radii[1]) + einsum(subscripts, radii[0], middles[1].abs() + radii[1])
-    magnitude = einsum(subscripts, middles[0].abs(), middles[1].abs()) + spread
-    reach = spread + rounding_error(magnitude, _terms(parse(subscripts), second.upper) + 4)
-    return Range(centre - reach, centre + reach)
-
-
-def _terms(axes: Subscripts, second: Tensor) -> int:
-    """How many products each sum of a contraction has."""
-    return int(np.prod([second.shape[place - len(axes.right)] for place, letter in enumerate(axes.right) if letter not in axes.output]))
-
-
 def _spread(value: Tensor, axes: Subscripts, letters: str) -> Tensor:
     """The named axes in the order of the union, of length 1 where there is none; leading axes stay in front."""
     order, missing = axes.arrangement(letters)
     lead = value.dim() - len(letters)
-    arranged = value.permute(*range(lead), *(lead + place for place in order))
+    arranged = value.permute((*range(lead), *(lead + place for place in order)))
     for place in reversed(missing):
         arranged = arranged.unsqueeze(arranged.dim() + 1 + place)
     return arranged

@@ -17,6 +17,7 @@ entry.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import torch
@@ -29,10 +30,23 @@ from agtopt.semantics.concrete import fold, reshape
 from agtopt.semantics.interval import IntervalOperations
 from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
 
-CHUNK = 2**23
-"""Entries of the coefficients held at once; it bounds memory and changes no result."""
+CHUNK = 2**17
+"""Entries of the coefficients held at once: what a processor's cache holds; it bounds memory and changes no result."""
 
-LETTERS = "abcd"
+ROOM = 1.0 + 1e-9
+"""Pays for the rounding of a difference of two sums that replaces a sum of magnitudes."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Coefficients Λ (…, n, q, *shape) of a quantity; n is 1 where all samples have the same."""
+
+    values: Tensor
+
+    @cached_property
+    def magnitude(self) -> Tensor:
+        """|Λ|, which several terms need."""
+        return self.values.abs()
 
 
 @dataclass(frozen=True)
@@ -43,12 +57,12 @@ class Origin:
     ----------
     sources : tuple of Traced
     pull : callable
-        From coefficients Λ (…, n, q, *shape) of the quantity and the rows (first, many) they belong to: those of the sources, and a number
-        (…, n, q) with which Λ · quantity ≤ Σ Λ' · source + number, but for the rounding of that number's own sum.
+        From coefficients Λ of the quantity and the rows (first, many) they belong to: those of the sources, and a number (…, n, q) with
+        which Λ · quantity ≤ Σ Λ' · source + number, but for the rounding of that number's own sum.
     """
 
     sources: "tuple[Traced, ...]"
-    pull: Callable[[Tensor, tuple[int, int]], tuple[list[Tensor], Tensor]]
+    pull: Callable[[Linear, tuple[int, int]], tuple[list[Linear], Tensor]]
 
 
 class Traced(Range):
@@ -93,14 +107,14 @@ class LinearIntervals(IntervalOperations):
         radius = torch.maximum(value.upper - middle, middle - value.lower)
         error = rounding_error(largest(value), prod(value.lower.shape[value.lower.dim() - rank :]) + 8)
 
-        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
-            magnitude = linear.abs()
-            spread = _dot(magnitude, _rows(radius, rank, rows), rank)
+        def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
+            spread = _dot(linear.magnitude, _rows(radius, rank, rows), rank)
             if ball is not None:
-                flat = linear.flatten(start_dim=-rank)
+                flat = linear.values.flatten(start_dim=-rank)
                 # A sample that does not move has no radius: the smaller of both.
                 spread = torch.minimum(spread, flat.norm(p=2 if ball[1] == 2 else torch.inf, dim=-1) * (ball[0] * (1.0 + 1e-12)))
-            return [], _dot(linear, _rows(middle, rank, rows), rank) + spread + _dot(magnitude, _rows(error, rank, rows), rank)
+            centre = _dot(linear.values, _rows(middle, rank, rows), rank)
+            return [], centre + spread + _dot(linear.magnitude, _rows(error, rank, rows), rank)
 
         return Traced.of(value, Origin((), pull), rank, ball is not None)
 
@@ -124,9 +138,12 @@ class LinearIntervals(IntervalOperations):
         slack = torch.einsum(f"...{left},...{right}->...{output}", largest(first), noise)
         rank = len(output) - 1
 
-        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
-            back = torch.einsum(f"...nq{output[1:]},...{right}->...nq{left[1:]}", linear, middle)
-            return [back], _dot(linear.abs(), _rows(slack, rank, rows), rank)
+        def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
+            if subscripts == "ni,oi->no" and middle.dim() == 2:
+                back = torch.matmul(linear.values, middle)
+            else:
+                back = torch.einsum(f"...nq{output[1:]},...{right}->...nq{left[1:]}", linear.values, middle)
+            return [Linear(back)], _dot(linear.magnitude, _rows(slack, rank, rows), rank)
 
         return Traced.of(found, Origin((first,), pull), rank)
 
@@ -144,10 +161,10 @@ class LinearIntervals(IntervalOperations):
             terms = prod(found.lower.shape[found.lower.dim() - rank :])
             size = size + torch.maximum(shift.upper - middle, middle - shift.lower) + rounding_error(largest(shift), terms)
 
-        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
-            number = _dot(linear.abs(), _rows(size, rank, rows), rank)
+        def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
+            number = _dot(linear.magnitude, _rows(size, rank, rows), rank)
             if middle is not None:
-                number = number + _dot(linear, _rows(middle.expand(size.shape), rank, rows), rank)
+                number = number + _dot(linear.values, _rows(middle.expand(size.shape), rank, rows), rank)
             return [linear] * len(traced), number
 
         return Traced.of(found, Origin(tuple(traced), pull), rank)
@@ -158,8 +175,8 @@ class LinearIntervals(IntervalOperations):
             return found
         error, rank = 2 * UNIT_ROUNDOFF * largest(found), value.rank
 
-        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
-            return [factor * linear], _dot(linear.abs(), _rows(error, rank, rows), rank)
+        def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
+            return [Linear(factor * linear.values)], _dot(linear.magnitude, _rows(error, rank, rows), rank)
 
         return Traced.of(found, Origin((value,), pull), rank)
 
@@ -173,13 +190,15 @@ class LinearIntervals(IntervalOperations):
         below = torch.where(crossing, (high > -low).to(low.dtype), steep)
         # The offset that makes the line valid for the slope as it was rounded, at both ends (trap 1).
         offset = torch.where(crossing, torch.maximum(-steep * low, high - steep * high) * (1.0 + 4 * UNIT_ROUNDOFF) + SMALLEST, 0.0)
-        error = 4 * UNIT_ROUNDOFF * largest(value)
+        error = (4 * ROOM * UNIT_ROUNDOFF) * largest(value) + SMALLEST
+        rise, above = steep - below, offset + 2.0 * error
 
-        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
-            lines = [_rows(line, rank, rows).unsqueeze(-1 - rank) for line in (steep, below)]
-            positive, negative = linear.clamp(min=0.0), linear.clamp(max=0.0)
-            number = _dot(positive, _rows(offset, rank, rows), rank) + _dot(linear.abs(), _rows(error, rank, rows), rank)
-            return [positive * lines[0] + negative * lines[1]], number
+        def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
+            lines = [_rows(line, rank, rows).unsqueeze(-1 - rank) for line in (below, rise)]
+            positive = linear.values.clamp(min=0.0)
+            # Σ Λ⁺ offset + Σ |Λ| error, as |Λ| = 2 Λ⁺ − Λ.
+            number = _dot(positive, _rows(above, rank, rows), rank) - _dot(linear.values, _rows(error, rank, rows), rank)
+            return [Linear((linear.values * lines[0]).addcmul_(positive, lines[1]))], number
 
         return Traced.of(found, Origin((value,), pull), rank, curved=True), slope
 
@@ -187,7 +206,11 @@ class LinearIntervals(IntervalOperations):
         found = super().reshape(value, old, new)
         if not isinstance(value, Traced):
             return found
-        return Traced.of(found, Origin((value,), lambda linear, rows: ([reshape(linear, new, old)], _nothing(linear, len(new)))), len(new))
+
+        def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
+            return [Linear(reshape(linear.values, new, old))], _nothing(linear.values, len(new))
+
+        return Traced.of(found, Origin((value,), pull), len(new))
 
     def unfold(self, value: Range, patches: Patches) -> Range:
         found = super().unfold(value, patches)
@@ -195,8 +218,8 @@ class LinearIntervals(IntervalOperations):
             return found
         error = rounding_error(largest(value), prod(patches.kernel))
 
-        def pull(linear: Tensor, rows: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
-            return [fold(linear, patches)], _dot(fold(linear.abs(), patches), _rows(error, 3, rows), 3)
+        def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
+            return [Linear(fold(linear.values, patches))], _dot(fold(linear.magnitude, patches), _rows(error, 3, rows), 3)
 
         return Traced.of(found, Origin((value,), pull), 2)
 
@@ -227,17 +250,17 @@ def _upper_ends(value: Traced, rows: tuple[int, int]) -> Tensor:
     """Upper ends of v and of −v for the given rows, (…, n, 2 · size)."""
     shape = value.lower.shape[value.lower.dim() - value.rank :]
     unit = torch.eye(prod(shape), dtype=value.lower.dtype, device=value.lower.device)
-    pending: dict[int, tuple[Traced, Tensor]] = {id(value): (value, torch.cat([unit, -unit]).reshape(1, -1, *shape))}
+    pending: dict[int, tuple[Traced, Linear]] = {id(value): (value, Linear(torch.cat([unit, -unit]).reshape(1, -1, *shape)))}
     total = magnitude = torch.zeros((), dtype=value.lower.dtype)
     terms = 16
     while pending:
         node, linear = pending.pop(max(pending, key=lambda key: pending[key][0].order))
         found, number = node.origin.pull(linear, rows)
         total, magnitude = total + number, magnitude + number.abs()
-        terms += prod(linear.shape[linear.dim() - node.rank :])
+        terms += prod(linear.values.shape[linear.values.dim() - node.rank :])
         for source, coefficients in zip(node.origin.sources, found, strict=True):
             known = pending.get(id(source))
-            pending[id(source)] = (source, coefficients if known is None else known[1] + coefficients)
+            pending[id(source)] = (source, coefficients if known is None else Linear(known[1].values + coefficients.values))
     wide = total.expand(*total.shape[:-2], rows[1], total.shape[-1])
     return wide + rounding_error(magnitude, terms)
 
@@ -256,14 +279,17 @@ def _widest(value: Traced) -> int:
 
 
 def _rows(values: Tensor, rank: int, rows: tuple[int, int]) -> Tensor:
+    # Coefficients take the layout of what they are multiplied with; products of matrices want entries to be last in it.
     axis = -1 - rank
-    return values if values.shape[axis] == 1 else values.narrow(axis, *rows)
+    return values if values.shape[axis] == 1 else values.narrow(axis, *rows).contiguous()
 
 
 def _dot(linear: Tensor, values: Tensor, rank: int) -> Tensor:
     """Σ Λ · values over the axes behind n and q: (…, n, q)."""
-    letters = LETTERS[:rank]
-    return torch.einsum(f"...nq{letters},...n{letters}->...nq", linear, values)
+    if linear.shape[-2 - rank] == 1:
+        return torch.matmul(values.flatten(start_dim=-rank), linear.flatten(start_dim=-rank).squeeze(-3).mT)
+    # A product and a sum are faster than many small products of matrices.
+    return (linear * values.unsqueeze(-1 - rank)).flatten(start_dim=-rank).sum(-1)
 
 
 def _nothing(linear: Tensor, rank: int) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from agtopt.errors import SoundnessError
 from agtopt.problem.layers import Patches, Shape
-from agtopt.semantics.arithmetic import Range, both, largest, outward, product, rounding_error
+from agtopt.semantics.arithmetic import Indicator, Range, both, largest, outward, product, rounding_error
 from agtopt.semantics.concrete import fold, reshape, unfold
 from agtopt.semantics.transcendental import sigmoid, softmax
 from agtopt.tolerances import AGREEMENT
@@ -38,7 +38,7 @@ class IntervalOperations:
 
     def rectify(self, value: Range, at: str = "") -> tuple[Range, Range]:
         # S2 and trap 6: bounds are already outward; NaN must leave the derivative undecided.
-        slope = Range((value.lower > 0).to(value.lower.dtype), (~(value.upper < 0)).to(value.lower.dtype))
+        slope = Indicator((value.lower > 0).to(value.lower.dtype), (~(value.upper < 0)).to(value.lower.dtype))
         return Range(value.lower.clamp(min=0.0), value.upper.clamp(min=0.0)), slope
 
     def positive(self, value: Range, given: Range, at: str = "") -> Range:

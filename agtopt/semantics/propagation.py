@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from agtopt.domains import Interval
 from agtopt.problem import Problem, Removal
 from agtopt.program import train
-from agtopt.semantics.adversary import IntervalAdversary, interval_adversary, touched_features, touched_labels
-from agtopt.semantics.aggregation import mean, weighted_mean
+from agtopt.semantics.adversary import IntervalAdversary, aggregate, interval_adversary, touched_features, touched_labels
+from agtopt.semantics.aggregation import weighted_mean
 from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.crown import LinearIntervals
+from agtopt.semantics.fragments import MEMORY, CrownFragments, FragmentIntervals, fragmented
 from agtopt.semantics.interval import IntervalOperations
 
 Array = NDArray[np.float64]
@@ -29,7 +30,7 @@ class BudgetedIntervals(IntervalOperations):
         return self.adversary.batch(self.samples)
 
     def aggregate(self, gradient: Range, tensor: str) -> Range:
-        return self.adversary.aggregate(gradient, self.samples, -1 - self.problem.network.initial[tensor].ndim)
+        return aggregate(self.adversary, gradient, self.samples, -1 - self.problem.network.initial[tensor].ndim)
 
 
 class CrownIntervals(LinearIntervals, BudgetedIntervals):
@@ -61,10 +62,10 @@ class BranchIntervals(IntervalOperations):
         return touched_features(self.problem, features, touched), touched_labels(self.problem, labels, touched, certain=True)
 
     def aggregate(self, gradient: Range, tensor: str) -> Range:
-        axis = -1 - self.problem.network.initial[tensor].ndim
+        present = torch.ones((1, len(self.samples)), dtype=torch.float64)
         if isinstance(self.problem.perturbation, Removal):
-            return weighted_mean(gradient, torch.from_numpy(~self.touched[:, self.samples]).double(), axis)
-        return mean(gradient, axis)
+            present = torch.from_numpy(~self.touched[:, self.samples]).double()
+        return weighted_mean(gradient, present, -1 - self.problem.network.initial[tensor].ndim)
 
 
 class CrownBranches(LinearIntervals, BranchIntervals):
@@ -75,7 +76,12 @@ class CrownBranches(LinearIntervals, BranchIntervals):
 
 
 def interval_steps(
-    problem: Problem, start: int = 0, domain: Interval | None = None, stop: int | None = None, linear: bool = False
+    problem: Problem,
+    start: int = 0,
+    domain: Interval | None = None,
+    stop: int | None = None,
+    linear: bool = False,
+    memory: int = MEMORY,
 ) -> Iterator[Interval]:
     """IBP, or with `linear` the tighter of IBP and CROWN for every entry: the interval domains of the state at steps start+1 … stop.
 
@@ -88,6 +94,8 @@ def interval_steps(
         Domain of the state (`Problem.flatten`) at step `start`; the initial one by default.
     linear : bool
         Whether linear bounds tighten every pre-activation.
+    memory : int
+        Bytes that a step may hold beside the problem and the parameters; it changes no domain beyond rounding (`FragmentIntervals`).
 
     Yields
     ------
@@ -95,8 +103,8 @@ def interval_steps(
         After each step; entries that diverged are infinite.
     """
     begin = initial_domain(problem) if domain is None else domain
-    ops = CrownIntervals(problem) if linear else BudgetedIntervals(problem)
-    for state in train(ops, problem, state_ranges(problem, begin), start, problem.steps if stop is None else stop):
+    ops = (CrownFragments if linear else FragmentIntervals)(problem, memory)
+    for state in fragmented(ops, state_ranges(problem, begin), start, problem.steps if stop is None else stop):
         yield Interval(*flat_ranges(problem, state))
 
 

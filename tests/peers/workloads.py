@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from agtopt import Bounded, Dataset, Dense, Network, Problem, ReLU, Removal, Substitution, Training
+from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
 
 HERE = Path(__file__).parent
+
+WIDTH_ROOM = 1e-5
+"""Their widths were measured to six digits, and are not rounded outward."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,16 @@ def regression(*hidden):
     )
 
 
+def convolutional():
+    """Two fixed convolutions, of which the layers behind are trained, on images of 28 × 28 pixels."""
+    with np.load(HERE / "init_conv.npz") as weights, np.load(HERE / "img28.npz") as images:
+        tensors = [weights[name] for name in ("C0", "c0", "C1", "c1", "W0", "b0", "W1", "b1")]
+        data = Dataset(images["x"][:, np.newaxis] / 255.0, images["y"].astype(float))
+    layers = [Conv2d(1, 16, 4, stride=2), ReLU(), Conv2d(16, 32, 4), ReLU(), Flatten(), Dense(3200, 100), ReLU(), Dense(100, 1)]
+    training = Training("binary-cross-entropy", batch_size=600, epochs=2, learning_rate=0.05, frozen=("conv2d1", "conv2d2"))
+    return Problem(Network.chain(layers, (1, 28, 28), tensors), data, Bounded(50, eps=0.02), training)
+
+
 def box():
     x = data("moons3000").features
     return x.min(axis=0), x.max(axis=0)
@@ -69,4 +82,5 @@ def workloads():
             found[f"moons-{short}-{name}"] = Workload(moons(loss, outputs, model, clip), width, ratio, crown)
     found["reg-shallow"] = Workload(regression(50), 0.0337898, 892, 0.03077)
     found["reg-deep"] = Workload(regression(64, 64, 64), 1.07227, 1474, 0.081, 8800)
+    found["conv-tune"] = Workload(convolutional(), 69.0455, 996)
     return {name: replace(load, problem=replace(load.problem, name=name)) for name, load in found.items()}

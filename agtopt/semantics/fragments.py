@@ -1,0 +1,128 @@
+"""Interval steps over fragments of a batch: what a step holds is set by a budget of memory and not by the batch."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+
+import torch
+
+from agtopt.problem import Problem
+from agtopt.problem.layers import Conv2d
+from agtopt.program import step
+from agtopt.program.forward import Parameters
+from agtopt.program.place import place_of
+from agtopt.semantics.adversary import interval_adversary
+from agtopt.semantics.aggregation import Tally
+from agtopt.semantics.arithmetic import Range
+from agtopt.semantics.blocks import Gradient, Outer, blocks
+from agtopt.semantics.crown import LinearIntervals
+from agtopt.semantics.interval import IntervalOperations
+
+MEMORY = 2**30
+"""Bytes that a step may hold by default beside the problem and the parameters."""
+
+FRAGMENT = 2**17
+"""Entries of the widest layer of a fragment: what a processor's cache holds. It changes no domain beyond rounding."""
+
+BLOCK = 2**18
+"""Entries of a block of per-sample gradients, likewise."""
+
+KEPT = 24 * 2**20
+"""A tensor of so many bytes, which is never written, tells the allocator to keep freed memory of that size: to get it from the system, page
+by page and zeroed, takes as long as all arithmetic (glibc's dynamic threshold, below its maximum of 32 MiB)."""
+
+ALIVE = 8
+"""Tensors of a layer's size that are alive at once for each of its own: both ends, of the value and of what it is made of."""
+
+
+class FragmentIntervals(IntervalOperations):
+    """`BudgetedIntervals` that sees every batch in fragments of samples, and per-sample gradients in blocks of entries.
+
+    Running sums and the n largest gains of every entry are all that a fragment leaves behind: 16 n bytes per parameter.
+
+    Parameters
+    ----------
+    problem : Problem
+    memory : int
+        Bytes for the samples of a fragment; a fragment has one sample at least.
+    """
+
+    def __init__(self, problem: Problem, memory: int) -> None:
+        self.problem, self.adversary = problem, interval_adversary(problem.perturbation, problem)
+        self.most = fragment_size(problem, memory, self._variants())
+        self.part = slice(0, self.most)
+        self.tallies: dict[str, dict[tuple[int, ...], Tally]] = {}
+
+    def _variants(self) -> int:
+        x, y = self.adversary.batch(self.problem.schedule[0][:1])
+        return max(prod(x.lower.shape[: -1 - len(self.problem.network.input_shape)]), prod(y.lower.shape[:-2]))
+
+    def begin(self, t: int) -> tuple[Range, Range]:
+        """The fragment at hand of the batch of step t."""
+        self.batch = self.problem.schedule[t]
+        self.samples = self.batch[self.part]
+        self.last = self.part.stop >= len(self.batch)
+        return self.adversary.batch(self.samples)
+
+    # The program hands a gradient to `clip` and `aggregate` only, so that it need not be a range.
+    def contract(self, subscripts: str, first: Range, second: Range, at: str = "") -> Gradient:  # type: ignore[override]
+        if subscripts == "no,ni->noi" and at.startswith("gradient."):
+            return Outer(first, second)
+        return super().contract(subscripts, first, second, at)
+
+    def clip(self, value: Gradient, bound: float, at: str = "") -> Gradient:  # type: ignore[override]
+        return replace(value, bound=bound) if isinstance(value, Outer) else super().clip(value, bound, at)
+
+    def aggregate(self, gradient: Gradient, tensor: str) -> Gradient:
+        """The descent direction, once the last fragment of the batch is seen; the gradient itself before."""
+        shape = self.problem.network.initial[tensor].shape
+        tallies = self.tallies.setdefault(tensor, {})
+        lower, upper = torch.empty(shape, dtype=torch.float64), torch.empty(shape, dtype=torch.float64)
+        for index, block in blocks(gradient, -1 - len(shape), BLOCK // self.most):
+            place = tuple(part.start for part in index)
+            tally = tallies.pop(place) if place in tallies else self.adversary.tally(self.batch)
+            tally.add(block, self.samples)
+            if self.last:
+                lower[index], upper[index] = tally.result()
+            else:
+                tallies[place] = tally
+        return Range(lower, upper) if self.last else gradient
+
+    def update(self, terms: list[tuple[float, Range]], tensor: str = "") -> Range:
+        """The state after the step, once the last fragment of the batch is seen; as it was before."""
+        return super().update(terms, tensor) if self.last else terms[0][1]
+
+
+class CrownFragments(LinearIntervals, FragmentIntervals):
+    """`FragmentIntervals` with linear bounds of the forward pass."""
+
+    def begin(self, t: int) -> tuple[Range, Range]:
+        return self.trace_batch(self.problem, *super().begin(t))
+
+
+def fragmented(ops: FragmentIntervals, state: Parameters, start: int, stop: int) -> Iterator[Parameters]:
+    """The state after each of the steps start … stop−1, from `state` at step `start`."""
+    torch.empty(KEPT, dtype=torch.uint8)
+    for t in range(start, stop):
+        samples = len(ops.problem.schedule[t])
+        size = -(-samples // -(-samples // ops.most))
+        following = state
+        for first in range(0, samples, size):
+            ops.part = slice(first, first + size)
+            following = step(ops, ops.problem, t, state)
+        state = following
+        yield state
+
+
+def fragment_size(problem: Problem, memory: int, variants: int) -> int:
+    """Samples of a fragment: as many as caches hold, and several times the budget, unless memory for them is lacking."""
+    network = problem.network
+    places = {node: place_of(network, node) for node in network.nodes}
+    sizes = [prod(shape) for shape in network.shapes.values()]
+    for node, place in places.items():
+        layer = network.layer(node)
+        if isinstance(layer, Conv2d):
+            patches = layer.patches(*place.inputs)
+            sizes += [patches.entries * prod(patches.places), layer.out_channels * patches.entries]
+    most = max(FRAGMENT // (variants * max(sizes)), 4 * problem.perturbation.budget)
+    return max(1, min(most, memory // (8 * ALIVE * variants * sum(sizes)), max(map(len, problem.schedule))))
