@@ -37,12 +37,13 @@ app = typer.Typer(
 console = Console(width=None if sys.stdout.isatty() else 110)
 
 Folder = Annotated[Path, typer.Argument(help="Folder with problem.toml and arrays.npz.")]
-Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}; a formulation with its segments as e.g. MILP:8.")]
+Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}, or auto; a formulation with its segments as e.g. MILP:8.")]
 Window = Annotated[int | None, typer.Option(help="Steps per model; the full horizon by default.")]
 SolverName = Annotated[str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")]
 Conditional = Annotated[bool, typer.Option(help="Whether cuts tie quantities to the adversary's selectors.")]
 Tightening = Annotated[int, typer.Option(min=0, help="Solves per model that tighten undecided pre-activations first (OBBT).")]
+Memory = Annotated[float | None, typer.Option(help="GiB that one model may take; three quarters of what is free by default.")]
 Workers = Annotated[int, typer.Option(help="Processes that solve side by side.", min=1)]
 
 
@@ -90,6 +91,7 @@ def bound(
     conditional: Conditional = True,
     obbt: Tightening = 0,
     proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
+    memory: Memory = None,
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
@@ -109,6 +111,7 @@ def bound(
             proofs=proofs,
             executor=pool,
             progress=True,
+            memory=memory,
         )
     box = reach.steps[-1]
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})

@@ -79,6 +79,15 @@ def test_certify_points_of_a_file(agtopt, tmp_path):
     assert "of 3 predictions" in out
 
 
+def test_memory_and_the_method_that_fits(agtopt):
+    code, _, error = agtopt("bound", MOONS, "--kind", "LP", "--memory", "0.001")
+    assert code == 2
+    assert "memory: the LP of steps 0…14 would take" in error
+    code, out, _ = agtopt("bound", MOONS, "--kind", "auto", "--memory", "0.001")
+    assert code == 0
+    assert "LP: width" in out
+
+
 def test_a_certificate_is_recorded_and_verified(agtopt, tmp_path):
     folder, record, proofs = str(MODELS / "removal-hinge"), tmp_path / "c.json", tmp_path / "proofs"
     made = ("certify", folder, "--kind", "LP", "--no-conditional", "--end-to-end", "MILP", "--proofs", proofs, "--record", record)
