@@ -85,7 +85,7 @@ def test_memory_and_the_method_that_fits(agtopt):
     assert "memory: the LP of steps 0…14 would take" in error
     code, out, _ = agtopt("bound", MOONS, "--kind", "auto", "--memory", "0.001")
     assert code == 0
-    assert "LP: width" in out
+    assert "CROWN: width" in out
 
 
 def test_a_certificate_is_recorded_and_verified(agtopt, tmp_path):
