@@ -46,10 +46,10 @@ if TYPE_CHECKING:
         certify_together,
         verify,
     )
-    from agtopt.compiler import CompiledModel, compile
+    from agtopt.compiler import CompiledModel, Exported, Target, compile, direction_target, export, output_target, parameter_target
     from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
     from agtopt.readers import load, save
-    from agtopt.report import Comparison, compare
+    from agtopt.report import Comparison, compare, import_solution
 
 __version__ = "0.1.0"
 
@@ -73,8 +73,10 @@ _LATER = {
         ),
         "agtopt.certificates",
     ),
-    "CompiledModel": "agtopt.compiler",
-    "compile": "agtopt.compiler",
+    **dict.fromkeys(
+        ("CompiledModel", "Exported", "Target", "compile", "direction_target", "export", "output_target", "parameter_target"),
+        "agtopt.compiler",
+    ),
     "OBBT": "agtopt.drivers",
     "Reach": "agtopt.drivers",
     "Run": "agtopt.drivers",
@@ -87,6 +89,7 @@ _LATER = {
     "save": "agtopt.readers",
     "Comparison": "agtopt.report",
     "compare": "agtopt.report",
+    "import_solution": "agtopt.report",
 }
 
 
@@ -121,6 +124,7 @@ __all__ = [
     "Dataset",
     "DatasetCertificate",
     "Dense",
+    "Exported",
     "Flatten",
     "InfeasibleError",
     "Interval",
@@ -141,6 +145,7 @@ __all__ = [
     "SolverUnavailableError",
     "SoundnessError",
     "Substitution",
+    "Target",
     "Training",
     "UnsupportedError",
     "Witness",
@@ -155,7 +160,12 @@ __all__ = [
     "certify_together",
     "compare",
     "compile",
+    "direction_target",
+    "export",
+    "import_solution",
     "load",
+    "output_target",
+    "parameter_target",
     "processes",
     "save",
     "verify",
