@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from agtopt.compiler import CompiledModel, Exported, Target, compile, direction_target, export, output_target, parameter_target
     from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
     from agtopt.readers import load, save
-    from agtopt.report import Comparison, compare, import_solution
+    from agtopt.report import Comparison, compare, html, import_solution
+    from agtopt.report.html import load_ipython_extension, unload_ipython_extension
 
 __version__ = "0.1.0"
 
@@ -89,7 +90,10 @@ _LATER = {
     "save": "agtopt.readers",
     "Comparison": "agtopt.report",
     "compare": "agtopt.report",
+    "html": "agtopt.report",
     "import_solution": "agtopt.report",
+    "load_ipython_extension": "agtopt.report.html",
+    "unload_ipython_extension": "agtopt.report.html",
 }
 
 
@@ -162,11 +166,14 @@ __all__ = [
     "compile",
     "direction_target",
     "export",
+    "html",
     "import_solution",
     "load",
+    "load_ipython_extension",
     "output_target",
     "parameter_target",
     "processes",
     "save",
+    "unload_ipython_extension",
     "verify",
 ]

@@ -2,6 +2,7 @@
 
 from agtopt.report.compare import Comparison, compare
 from agtopt.report.figures import ParameterIntervals, Regions, certified_regions, parameter_intervals, projection
+from agtopt.report.html import html
 from agtopt.report.plots import plot_boundaries, plot_comparison, plot_parameters, plot_projection, plot_regions
 from agtopt.report.solution import ImportedSolution, import_solution
 
@@ -12,6 +13,7 @@ __all__ = [
     "Regions",
     "certified_regions",
     "compare",
+    "html",
     "import_solution",
     "parameter_intervals",
     "plot_boundaries",

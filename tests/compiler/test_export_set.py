@@ -119,6 +119,30 @@ def test_readme_commands_of_programs_that_pip_does_not_bring(files, optima, prog
     assert found.solution.objective == pytest.approx(optima[str(each.kind), each.target.name], abs=TOLERANCE)
 
 
+@pytest.mark.parametrize("ending", [".lp", ".mps"])
+def test_an_objective_with_a_constant(ending, tmp_path):
+    """Fixed parameters are numbers: the constant of the objective travels as a variable that is 1."""
+    problem = agtopt.load(MODELS / "conv-frozen")
+    target = agtopt.direction_target(problem, np.linspace(1.0, 2.0, problem.network.size))
+    written = export_file(problem, tmp_path / f"m{ending}", target, "LP")
+    model = agtopt.compile(problem, "LP")
+    target.minimise(model)
+    assert abs(model.objective_terms[2]) > 0.1
+    expected = model.bound().incumbent
+    assert by_highs(written.path) == pytest.approx(expected, abs=TOLERANCE)
+    assert by_scip(written.path) == pytest.approx(expected, abs=TOLERANCE)
+    assert by_gurobi(written.path) == pytest.approx(expected, abs=TOLERANCE)
+    low, high = written.optimum
+    assert low <= expected <= high + TOLERANCE
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.readModel(str(written.path))
+    highs.run()
+    highs.writeSolution(str(tmp_path / "m.sol"), 0)
+    found = agtopt.import_solution(problem, tmp_path / "m.sol", target, "LP")
+    assert found.stated == pytest.approx(found.replay.modelled, abs=1e-6)
+
+
 def test_the_optimum_lies_where_the_readme_says(files, optima):
     for each in files:
         low, high = each.optimum
