@@ -67,7 +67,7 @@ def by_highs(path):
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("mip_rel_gap", 0.0)
-    assert highs.readModel(str(path)) == highspy.HighsStatus.kOk
+    assert highs.readModel(str(path)) != highspy.HighsStatus.kError
     highs.run()
     return highs.getObjectiveValue()
 
@@ -134,6 +134,11 @@ def test_an_objective_with_a_constant(ending, tmp_path):
     assert by_gurobi(written.path) == pytest.approx(expected, abs=TOLERANCE)
     low, high = written.optimum
     assert low <= expected <= high + TOLERANCE
+    # GLPK 5 ends 3.6e-4 too low on the LP file, after warnings of numerical instability, and calls its own check of bounds low quality.
+    if shutil.which("cbc") is not None:
+        command = commands(written)["cbc"]
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        assert agtopt.import_solution(problem, tmp_path / "m.sol", target, "LP").stated == pytest.approx(expected, abs=TOLERANCE)
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.readModel(str(written.path))
