@@ -102,6 +102,7 @@ class CompiledModel:
             self.pyomo.objective = pyo.Objective(expr=expression)
         else:
             self.pyomo.objective.set_value(expression)
+            self.pyomo.objective.activate()
 
     def bound(self, solver: str | None = None, time_limit: float | None = None) -> SolveResult:
         """Bound the objective of `pyomo`, your own or the one that `minimise` set, subject to every constraint there, your own included.
@@ -224,11 +225,11 @@ class CompiledModel:
         ----------
         path : str or Path
         direction : array_like, shape (p,), optional
-            Objective min direction · θ_stop; by default the objective that is set, or the first parameter.
+            Objective min direction · θ_stop; by default the active objective, your own included, or the first parameter.
         """
         if direction is not None:
             self.minimise(direction)
-        elif self.pyomo.component("objective") is None:
+        elif next(self.pyomo.component_data_objects(pyo.Objective, active=True), None) is None:
             self.minimise(np.eye(self.problem.network.size)[0])
         return write_model(self.pyomo, Path(path)).path
 

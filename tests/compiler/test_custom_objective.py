@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyomo.environ as pyo
+import pyscipopt
 import pytest
 
 import agtopt
@@ -119,6 +120,22 @@ def test_objectives_that_have_no_bound_are_refused(model, prepare, words):
     prepare(model.pyomo, weight(model))
     with pytest.raises(agtopt.InvalidInputError, match=words):
         model.bound()
+
+
+@pytest.mark.parametrize("ending", ["lp", "mps"])
+def test_ones_own_objective_is_written(model, ending, tmp_path):
+    """Whatever its sense; a model without one is given the first parameter."""
+    first = model.write(tmp_path / f"first.{ending}").read_text()
+    model.pyomo.objective.deactivate()
+    assert model.write(tmp_path / f"again.{ending}").read_text() == first
+    model.pyomo.objective.deactivate()
+    model.pyomo.mine = pyo.Objective(expr=3.0 * weight(model) + 1.0, sense=pyo.maximize)
+    model.pyomo.leave = pyo.Constraint(expr=model.pyomo.data.selector[0] == 0)
+    scip = pyscipopt.Model()
+    scip.hideOutput()
+    scip.readProblem(str(model.write(tmp_path / f"mine.{ending}")))
+    scip.optimize()
+    assert scip.getObjVal() == pytest.approx(model.bound().bound, abs=1e-4)
 
 
 def test_a_component_in_the_way_is_named(model):

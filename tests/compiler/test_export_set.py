@@ -15,9 +15,10 @@ import pytest
 
 import agtopt
 from agtopt.compiler import export_file
-from agtopt.compiler.export import write_model
+from agtopt.compiler.export import holds_functions, write_model
 from agtopt.compiler.readme import commands
 from tests.conftest import MODELS
+from tests.matrix import Cell, cell_problem
 
 TOLERANCE = 2e-5
 
@@ -268,3 +269,15 @@ def test_a_parameter_that_no_one_moves_is_no_target():
     still = problem.network.parameter_names[int(np.flatnonzero(~model.moving)[0])]
     with pytest.raises(agtopt.InvalidInputError, match="does not vary"):
         agtopt.parameter_target(problem, still).minimise(model)
+
+
+def test_exponentials_are_solved_from_an_nl_file(tmp_path):
+    problem = cell_problem(Cell("labels", "binary-cross-entropy", "plain", "rectified", 1, True))
+    (written, *_) = agtopt.export(problem, tmp_path / "set", ("MINLP",), problem.network.parameter_names[:1], (".nl", ".gms"))
+    assert holds_functions(agtopt.compile(problem, "MINLP").pyomo)
+    model = agtopt.compile(problem, "MINLP")
+    written.target.minimise(model)
+    expected = model.bound(time_limit=20)
+    assert expected.status == "optimal"
+    assert by_scip(written.path) == pytest.approx(expected.incumbent, abs=TOLERANCE)
+    assert by_scip(written.path) >= expected.bound
