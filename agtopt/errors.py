@@ -27,3 +27,7 @@ class SoundnessError(AgtoptError, ArithmeticError):
 
 class InfeasibleError(SoundnessError):
     """A solver called a model infeasible although the nominal run is a feasible point of it (S4)."""
+
+
+class BudgetSpentError(AgtoptError, RuntimeError):
+    """A release would cost more than what is left of the privacy budget; nothing was released."""

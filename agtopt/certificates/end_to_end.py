@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
+from agtopt.attacks.objectives import predicted, predictions
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.prediction import certify, final_domain, rigour_of
 from agtopt.certificates.queries import Eps
 from agtopt.certificates.scores import score_bounds
-from agtopt.certificates.witness import Witness, predictions
+from agtopt.certificates.witness import Witness
 from agtopt.compiler import Query
 from agtopt.drivers import Reach, Settings
 from agtopt.drivers.questions import Question, ask, count_flips
@@ -158,8 +159,8 @@ def certify_together(
     answer = count_flips(reach, settings, Query(part.lowest, part.highest, found.winners[open_]), runs, changed, executor)
     attained, dataset = int(changed.sum(axis=1).max()), runs.dataset(int(changed.sum(axis=1).argmax()))
     if answer.dataset is not None and answer.inputs is not None:
-        theta = _trained(problem, answer.dataset)
-        seen = int((predictions(problem, theta, answer.inputs)[0] != found.nominal[open_]).sum())  # type: ignore[index]
+        theta = trajectory(problem, answer.dataset)[-1]
+        seen = int((predicted(problem, theta, answer.inputs) != found.nominal[open_]).sum())  # type: ignore[index]
         if seen > attained:
             attained, dataset = seen, answer.dataset
     proved = PROVED if {answer.row.rigour, rigour_of(reach)} == {PROVED} else TOLERANCE
@@ -217,8 +218,8 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
             reachable[k, question.rival] = False
         elif answer.dataset is not None and answer.inputs is not None and witnesses[k] is None:
             x = answer.inputs[place]
-            predicted = int(predictions(problem, _trained(problem, answer.dataset), x[np.newaxis])[0, 0])
-            witnesses[k] = Witness(answer.dataset, x, predicted) if predicted != nominal[k] else None
+            seen = int(predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[0])
+            witnesses[k] = Witness(answer.dataset, x, seen) if seen != nominal[k] else None
     rigour = PROVED if words == {PROVED} else TOLERANCE
     return replace(
         found,
@@ -231,7 +232,3 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
         rows=tuple(rows),
         rigour=rigour,
     )
-
-
-def _trained(problem: Problem, dataset: Dataset) -> Array:
-    return trajectory(problem, dataset)[-1:]

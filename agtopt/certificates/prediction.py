@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.attacks import Attack
+from agtopt.attacks.objectives import predicted
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Eps, Queries
 from agtopt.certificates.scores import score_bounds
-from agtopt.certificates.witness import find_witnesses, winners
+from agtopt.certificates.witness import find_witnesses
 from agtopt.domains import Interval, Polytope, intersect
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.problem import Network
-from agtopt.semantics.concrete import outputs, trajectory
+from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED, TOLERANCE
 
 Array = NDArray[np.float64]
@@ -63,7 +64,7 @@ def certificates_over(reach: Reach, domain: Interval | Polytope, theta: Array, q
     lower, upper = score_bounds(network, domain, queries.lowest, highest=queries.highest)
     nominal = reachable = None
     if problem.classes is not None:
-        nominal = np.array(problem.classes)[winners(outputs(problem, theta[np.newaxis], queries.points)[0])]
+        nominal = predicted(problem, theta, queries.points)
         reachable = _by_margins(network, domain, queries, _reachable(lower, upper))
     unseen = (None,) * len(queries)
     return PointCertificates(problem, str(reach.method), queries, lower, upper, nominal, reachable, unseen, rigour_of(reach))
@@ -79,10 +80,11 @@ def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
     SoundnessError
         If a run changes a prediction that is certified (S9).
     """
-    problem = found.problem
+    problem, nominal = found.problem, found.nominal
     if attack.problem.fingerprint != problem.fingerprint:
         raise InvalidInputError("attack: it is one on another problem; take agtopt.attack(reach.problem)")
-    witnesses = find_witnesses(attack, found.queries, found.winners)
+    assert nominal is not None
+    witnesses = find_witnesses(attack, found.queries, nominal)
     for k in np.flatnonzero(found.stable):
         if witnesses[k] is not None:
             raise SoundnessError(f"S9: the prediction of point {k} is certified, and a training run changes it")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from agtopt.attacks import attack
+from agtopt.attacks.objectives import predicted
 from agtopt.certificates.end_to_end import certify_again
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.prediction import certificates_over, final_domain
 from agtopt.certificates.record import Record, SettingsRecord
-from agtopt.certificates.witness import predictions
 from agtopt.domains import contains
 from agtopt.drivers import Reach, Run, bound
 from agtopt.errors import AgtoptError, InvalidInputError
@@ -81,7 +81,7 @@ def _checks(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
         return
     yield _check("nominal run", contains(box, trajectory(problem)[-1]), "its parameters are in the claimed box")
     yield _check("attacks", bool(inside.all()), f"{int(inside.sum())} of {len(inside)} attacked runs are in the claimed box")
-    seen = predictions(problem, trajectory(problem)[-1:], queries.points)[0]
+    seen = predicted(problem, trajectory(problem)[-1], queries.points)
     yield _check("predictions", seen.tolist() == record.nominal, f"{len(seen)} predictions of the nominal run")
     yield from _witnesses(record, problem)
     yield from _proved(record, problem, proofs)

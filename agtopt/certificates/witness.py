@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 
 from agtopt.attacks import Attack
+from agtopt.attacks.objectives import margins, predicted, predictions
 from agtopt.certificates.queries import Queries
 from agtopt.problem import Dataset, Problem
 from agtopt.program import forward
-from agtopt.semantics.concrete import ConcreteOperations, outputs, trajectory
+from agtopt.semantics.concrete import ConcreteOperations, trajectory
 
 Array = NDArray[np.float64]
 
@@ -37,28 +38,7 @@ class Witness:
 
     def replay(self, problem: Problem) -> int:
         """Train on the dataset, and predict the point."""
-        return int(predictions(problem, trajectory(problem, self.dataset)[-1:], self.point[np.newaxis])[0, 0])
-
-
-def winners(scores: Array) -> NDArray[np.int64]:
-    """Position of the class that wins, (…,) for scores (…, outputs); one score decides between two classes by its sign."""
-    found: NDArray[np.int64] = (scores[..., 0] > 0).astype(np.int64) if scores.shape[-1] == 1 else scores.argmax(axis=-1)
-    return found
-
-
-def predictions(problem: Problem, theta: Array, points: Array) -> NDArray[np.int64]:
-    """Classes that models (runs, p) predict at points (m, *input_shape), shape (runs, m)."""
-    return np.array(problem.classes)[winners(outputs(problem, theta, points))]
-
-
-def margins(scores: Array, nominal: NDArray[np.int64]) -> Array:
-    """By how much the class at position `nominal` (m,) wins, (…, m) for scores (…, m, outputs); negative where another one does."""
-    if scores.shape[-1] == 1:
-        return np.asarray(scores[..., 0] * np.where(nominal > 0, 1.0, -1.0))
-    own = np.take_along_axis(scores, np.broadcast_to(nominal[:, np.newaxis], (*scores.shape[:-1], 1)), axis=-1)[..., 0]
-    others = scores.copy()
-    np.put_along_axis(others, np.broadcast_to(nominal[:, np.newaxis], (*scores.shape[:-1], 1)), -np.inf, axis=-1)
-    return np.asarray(own - others.max(axis=-1))
+        return int(predicted(problem, trajectory(problem, self.dataset)[-1], self.point[np.newaxis])[0])
 
 
 def find_witnesses(attack: Attack, queries: Queries, nominal: NDArray[np.int64]) -> list[Witness | None]:
@@ -69,10 +49,10 @@ def find_witnesses(attack: Attack, queries: Queries, nominal: NDArray[np.int64])
     attack : Attack
     queries : Queries
     nominal : array of int, shape (m,)
-        Positions of the classes that are predicted on the nominal data.
+        Classes that are predicted on the nominal data.
     """
     problem = attack.problem
-    reached = margins(outputs(problem, attack.theta, queries.points), nominal)
+    reached = margins(problem, attack.theta, queries.points, nominal)
     best, points = reached.argmin(axis=0), queries.points
     if queries.moving:
         runs = np.unique(np.argsort(reached, axis=0)[: max(1, MOST_MOVED // len(queries))])[:MOST_MOVED]
@@ -80,9 +60,8 @@ def find_witnesses(attack: Attack, queries: Queries, nominal: NDArray[np.int64])
         best = runs[best]
     used, place = np.unique(best, return_inverse=True)
     classes = predictions(problem, attack.theta[used], points)[place, np.arange(len(queries))]
-    wanted = np.array(problem.classes)[nominal]
     return [
-        Witness(attack.dataset(int(best[k])), points[k], int(classes[k])) if classes[k] != wanted[k] else None for k in range(len(queries))
+        Witness(attack.dataset(int(best[k])), points[k], int(classes[k])) if classes[k] != nominal[k] else None for k in range(len(queries))
     ]
 
 
@@ -92,7 +71,7 @@ def _moved(problem: Problem, theta: Array, queries: Queries, nominal: NDArray[np
     ops = ConcreteOperations(problem, x, torch.zeros((len(queries), 1), dtype=torch.float64))
     tensors = {name: torch.from_numpy(np.array(value)) for name, value in problem.network.unflatten(theta).items()}
     scores, _ = forward(ops, problem.network, tensors, x)
-    picked = torch.from_numpy(nominal)
+    picked = torch.from_numpy(np.searchsorted(np.array(problem.classes), nominal))
     if scores.shape[-1] == 1:
         margin = scores[..., 0] * (2.0 * (picked > 0) - 1.0)
     else:
@@ -101,6 +80,6 @@ def _moved(problem: Problem, theta: Array, queries: Queries, nominal: NDArray[np
     (slope,) = torch.autograd.grad(margin.sum(), x)
     corners = np.where(slope.numpy() > 0, queries.lowest, np.where(slope.numpy() < 0, queries.highest, queries.points))
     every = np.arange(len(queries))
-    reached = np.stack([margins(outputs(problem, theta[k : k + 1], corners[k])[0], nominal) for k in range(len(theta))])
+    reached = np.stack([margins(problem, theta[k : k + 1], corners[k], nominal)[0] for k in range(len(theta))])
     best = reached.argmin(axis=0)
     return best, corners[best, every]

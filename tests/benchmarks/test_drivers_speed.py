@@ -1,4 +1,4 @@
-"""Speed of many objectives, one session or several workers: ``pytest tests/benchmarks --benchmark-enable -s``; nothing here asserts a time.
+"""Speed of many objectives, one session or several workers: ``pytest tests/benchmarks --benchmark-enable -s -n 0``; nothing asserts a time.
 
 Other work on the machine makes wall-clock ratios worthless: the load is printed beside them, and what does not depend on it.
 """

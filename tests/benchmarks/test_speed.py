@@ -1,4 +1,4 @@
-"""Speed as ratios within one run: ``pytest tests/benchmarks --benchmark-enable -s`` prints them; nothing here asserts a time."""
+"""Speed as ratios within one run: ``pytest tests/benchmarks --benchmark-enable -s -n 0`` prints them; nothing here asserts a time."""
 
 import gc
 from pathlib import Path

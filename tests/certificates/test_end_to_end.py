@@ -5,8 +5,8 @@ import pytest
 
 import agtopt
 from agtopt import InvalidInputError, SoundnessError, UnsupportedError
+from agtopt.attacks.objectives import predicted, predictions
 from agtopt.certificates import certify_end_to_end, certify_together
-from agtopt.certificates.witness import predictions, winners
 from agtopt.compiler import Query, append_query, flips_of, inputs_of, outputs_of
 from agtopt.drivers import processes, stage
 from agtopt.semantics.concrete import outputs, trajectory
@@ -31,7 +31,7 @@ def points(problem, many, seed=0):
 
 def queried(problem, kind, x, eps=0.0, count=False):
     model = agtopt.compile(problem, kind)
-    nominal = winners(outputs(problem, trajectory(problem)[-1:], x)[0]) if count else None
+    nominal = np.searchsorted(problem.classes, predicted(problem, trajectory(problem)[-1], x)) if count else None
     append_query(model, Query(x - eps, x + eps, nominal))
     return model
 

@@ -26,6 +26,26 @@ assert attained <= min(width["MILP"], width["MIQCP"]) and max(width["MILP"], wid
 assert width["QCP"] <= width["LP"] * (1 + 1e-9) <= width["IBP"] * (1 + 1e-9)
 assert exact.domain.width() <= windowed.domain.width() <= ibp.domain.width()
 """,
+    "05_certificates_and_attacks.ipynb": """
+assert set(exact.verdicts) == {"certified", "refuted"} and "unknown" in box.verdicts
+assert (box.stable <= exact.stable).all() and exact.stable.sum() > box.stable.sum()
+votes = agtopt.attacks.objectives.predictions(problem, inner.theta, plane)
+assert ((votes == votes[0]).all(axis=0) == exact.stable).all()
+assert together.bound == together.attained
+assert {check.verdict for check in checks} == {"holds"}
+for frame in (by_flips, by_eps, digits_by_flips, digits_by_eps):
+    assert (frame["certified"] <= frame["attacked"]).all() and (frame["attacked"] <= frame["nominal"]).all()
+    assert frame["certified"].is_monotonic_decreasing and frame["certified"].iloc[0] > 0.5
+""",
+    "06_unlearning_and_private_prediction.ipynb": """
+assert (uncertified["removal"] <= uncertified["substitution"]).all()
+assert not (changed & ~answers.wait).any() and over.answer(plane).wait.all()
+assert not (stable & inner.flipped).any()
+assert bound.min() < 1e-5 and bound.max() == 1.0
+smooth, plain = (curves[name] for name in ("smooth sensitivity, Cauchy", "global sensitivity, Laplace"))
+assert (smooth[10:] > plain[10:]).all()
+assert account.spent <= account.total
+""",
 }
 """By notebook: a last cell that looks at what the others computed."""
 

@@ -1,0 +1,92 @@
+"""How much privacy has been spent."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from threading import Lock
+
+from agtopt.errors import BudgetSpentError
+from agtopt.problem.checks import number, whole
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One release.
+
+    Attributes
+    ----------
+    epsilon : float
+        Privacy loss of each query.
+    queries : int
+    """
+
+    epsilon: float
+    queries: int
+
+
+class Account:
+    """A privacy budget ε for one dataset, under basic composition: what all releases cost is the sum of what each of them costs.
+
+    It changes as it is spent, unlike everything else here: of an immutable account an old copy could be spent again. Keep one account per
+    dataset, for as long as the dataset lives; two accounts know nothing of each other. Safe to share between threads.
+
+    Parameters
+    ----------
+    total : float
+        The budget ε, above 0.
+    """
+
+    def __init__(self, total: float) -> None:
+        self._total = _exactly(number("account.total", total, above=0.0))
+        self._entries: list[Entry] = []
+        self._lock = Lock()
+
+    @property
+    def total(self) -> float:
+        """The budget."""
+        return float(self._total)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What was released so far."""
+        return tuple(self._entries)
+
+    @property
+    def spent(self) -> float:
+        """What all releases have cost."""
+        return float(self._spent())
+
+    @property
+    def remaining(self) -> float:
+        """What is left."""
+        return float(self._total - self._spent())
+
+    def spend(self, epsilon: float, queries: int = 1) -> None:
+        """Pay for the release of answers to some queries, each at ε.
+
+        Raises
+        ------
+        BudgetSpentError
+            If that is more than what is left; then nothing is paid.
+        InvalidInputError
+            If ε is not above 0, or there is no query.
+        """
+        entry = Entry(number("epsilon", epsilon, above=0.0), whole("queries", queries, 1))
+        with self._lock:
+            cost = _exactly(entry.epsilon) * entry.queries
+            if self._spent() + cost > self._total:
+                raise BudgetSpentError(
+                    f"privacy: {entry.queries} answers at epsilon {entry.epsilon:g} cost {float(cost):g}; "
+                    f"{self.remaining:g} of {self.total:g} is left"
+                )
+            self._entries.append(entry)
+
+    def _spent(self) -> Fraction:
+        return sum((_exactly(entry.epsilon) * entry.queries for entry in self._entries), Fraction(0))
+
+    def __repr__(self) -> str:
+        return f"Account(total={self.total:g}, spent={self.spent:g})"
+
+
+def _exactly(epsilon: float) -> Fraction:
+    # As it is written: ten times 0.1 must cost 1, although the float 0.1 is a little more than a tenth.
+    return Fraction(repr(epsilon))
