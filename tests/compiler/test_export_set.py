@@ -281,3 +281,13 @@ def test_exponentials_are_solved_from_an_nl_file(tmp_path):
     assert expected.status == "optimal"
     assert by_scip(written.path) == pytest.approx(expected.incumbent, abs=TOLERANCE)
     assert by_scip(written.path) >= expected.bound
+
+
+def test_no_variable_is_presolved_away_from_an_nl_file(tmp_path):
+    """A solution must name them all; the LP file does."""
+    model = agtopt.compile(agtopt.load(MODELS / "removal-hinge"), "MILP")
+    model.minimise(np.ones(model.problem.network.size))
+    model.write(tmp_path / "m.nl")
+    names = write_model(model.pyomo, tmp_path / "m.lp").names.values()
+    variables = {variable.name for variable in model.pyomo.component_data_objects(pyo.Var)}
+    assert set((tmp_path / "m.col").read_text().split()) == variables & set(names)
