@@ -51,11 +51,7 @@ def write_model(model: Any, path: Path) -> Written:
         raise UnsupportedError(
             f"path: {path.suffix} files hold no exponentials; write {' or '.join(WITH_FUNCTIONS)}, or export another kind than MINLP"
         )
-    options: dict[str, Any] = {"symbolic_solver_labels": True}
-    if path.suffix == ".nl":
-        # The writer's presolve takes variables out: a solution would lack them.
-        options["linear_presolve"] = False
-    _, token = model.write(str(path), io_options=options)
+    _, token = model.write(str(path), io_options={"symbolic_solver_labels": True})
     symbols = model.solutions.symbol_map.pop(token)
     _mend(path)
     return Written(path, {symbol: component.name for symbol, component in symbols.bySymbol.items()})
