@@ -210,7 +210,7 @@ def certify(
             certificates = certify_points(reach, X, y, eps, runs)
         else:
             certificates = certify_end_to_end(
-                reach, X, y, eps, end_to_end, solver, time_limit, conditional, rigour, proofs, runs, executor=pool, progress=True
+                reach, X, y, eps, end_to_end, solver, time_limit, conditional, rigour, proofs, attack=runs, executor=pool, progress=True
             )
     if record is not None:
         Record.of(reach, certificates).save(record)

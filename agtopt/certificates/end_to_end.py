@@ -17,15 +17,15 @@ from agtopt.certificates.prediction import certify, final_domain, rigour_of
 from agtopt.certificates.queries import Eps
 from agtopt.certificates.scores import score_bounds
 from agtopt.certificates.witness import Witness
-from agtopt.compiler import Query
+from agtopt.compiler import Query, predicted_size
 from agtopt.drivers import Reach, Settings
 from agtopt.drivers.questions import Question, ask, count_flips
 from agtopt.drivers.stage import Answer
-from agtopt.errors import UnsupportedError
+from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.concrete import trajectory
-from agtopt.solvers import PROVED, TOLERANCE
+from agtopt.solvers import PROVED, TOLERANCE, choose
 
 Array = NDArray[np.float64]
 
@@ -41,6 +41,7 @@ def certify_end_to_end(
     conditional: bool = True,
     rigour: str = TOLERANCE,
     proofs: str | Path | None = None,
+    first: int = 0,
     attack: Attack | None = None,
     executor: Executor | None = None,
     progress: bool = False,
@@ -61,6 +62,9 @@ def certify_end_to_end(
         LP, QCP, MILP, MIQCP or MINLP.
     solver, time_limit, conditional, rigour, proofs, executor, progress
         As in `agtopt.bound`.
+    first : int
+        The step from which training is part of the model, in the domain of that step: 0 for the whole run, the number of steps for the
+        forward pass alone over the domain of the final parameters, which is a smaller model.
     attack : Attack, optional
         `agtopt.attack(reach.problem)` by default.
 
@@ -78,7 +82,7 @@ def certify_end_to_end(
     SoundnessError
         If a bound excludes what a training run attains (S9).
     """
-    settings = Settings(method, solver=solver, time_limit=time_limit, conditional=conditional, rigour=rigour, proofs=proofs)
+    settings = Settings(method, None, None, solver, time_limit, conditional, rigour=rigour, proofs=proofs, first=first)
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, y, eps, runs)
@@ -173,7 +177,9 @@ def _checked(reach: Reach, settings: Settings) -> Problem:
         raise UnsupportedError(
             f"certify: loss {problem.training.loss.name!r} predicts no class; use `certify`, whose bounds are of outputs"
         )
-    list(settings.stages(problem))  # whether there is such a solver
+    if settings.first > problem.steps:
+        raise InvalidInputError(f"first: {settings.first} is not allowed; the run has {problem.steps} steps")
+    choose(settings.chosen, predicted_size(problem, settings.kind).quadratic > 0, settings.kind.binaries)
     return problem
 
 
@@ -223,7 +229,7 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
     rigour = PROVED if words == {PROVED} else TOLERANCE
     return replace(
         found,
-        method=f"{settings.kind} end to end",
+        method=f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on",
         settings=settings,
         reachable=reachable,
         lower=lower,

@@ -252,7 +252,7 @@ def compile(
     kind : str or Formulation
         LP, QCP, MILP, MIQCP or MINLP.
     start, stop : int
-        The window; the whole horizon by default.
+        The window; the whole horizon by default. Both the number of steps: no training, but the parameters in their domain, for a query.
     domain : Interval or Polytope, optional
         Valid domain of the state at `start` (`Problem.flatten`: the parameters, then with momentum the velocities); the initial one by
         default, and needed for a later start. Intervals follow from the box of a polytope, whose rows become constraints.
@@ -279,7 +279,7 @@ def compile(
     if not isinstance(formulation, Formulation):
         raise InvalidInputError(f"kind: {formulation} has no model; compile takes LP, QCP, MILP, MIQCP or MINLP")
     last = problem.steps if stop is None else stop
-    if not 0 <= start < last <= problem.steps:
+    if not (0 <= start < last <= problem.steps or start == last == problem.steps):
         raise InvalidInputError(f"window: steps {start}…{last} do not fit; the run has {problem.steps} steps")
     if domain is None:
         if start != 0:
@@ -290,7 +290,7 @@ def compile(
     store = KnownBounds() if known is None else known
     box = domain if isinstance(domain, Interval) else domain.box or interval_hull(domain)
     if branches is None:
-        branches = learn_branches(problem, store, start, box, last).bounds if conditional else BranchBounds.nothing()
+        branches = learn_branches(problem, store, start, box, last).bounds if conditional and start < last else BranchBounds.nothing()
     model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)

@@ -22,7 +22,6 @@ from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, Answer, Stage, Task, forget_models, lost_answer, run_question
 from agtopt.problem import LeakyReLU, Problem, ReLU
 from agtopt.semantics.concrete import outputs
-from agtopt.semantics.propagation import initial_domain
 from agtopt.semantics.symbolic import BranchBounds
 
 Array = NDArray[np.float64]
@@ -71,7 +70,8 @@ def ask(
     reach : Reach
         Its boxes are the big-Ms.
     settings : Settings
-        Kind, solver, time limit, rigour and whether conditional cuts are written; windows have no part in it.
+        Kind, solver, time limit, rigour, whether conditional cuts are written, and the first step that is optimised; windows have no
+        part in it.
     lowest, highest : array, shape (m, *input_shape)
     attack : Attack
         On the same problem: starts, and values that no bound may exclude (S9).
@@ -139,18 +139,19 @@ def _rectified(problem: Problem) -> bool:
 
 
 def _stage(reach: Reach, settings: Settings, replay: bool = False) -> Callable[[Query], Stage]:
-    """The whole run with a query behind it."""
-    problem, known = reach.problem, reach.known
-    start, steps = initial_domain(problem), problem.steps
-    branches = learn_branches(problem, known, 0, start, steps).bounds if settings.conditional else BranchBounds.nothing()
+    """The run from its first step that is optimised, in the domain of that step, with a query behind it."""
+    problem, known, first, steps = reach.problem, reach.known, settings.first, reach.problem.steps
+    polytope, box = (reach.polytopes[first] if reach.polytopes else None), reach.states[first]
+    branched = settings.conditional and first < steps
+    branches = learn_branches(problem, known, first, box, steps).bounds if branched else BranchBounds.nothing()
     proofs = None if settings.proofs is None else Path(settings.proofs)
     return lambda query: Stage(
         token=uuid4().hex,
         problem=problem,
         kind=settings.kind,
-        start=0,
+        start=first,
         stop=steps,
-        domain=start,
+        domain=box if polytope is None or len(polytope) != len(box) else polytope,
         known=known,
         conditional=settings.conditional,
         branches=branches,

@@ -47,7 +47,8 @@ class CountingOperations:
         self.problem, self.kind = problem, kind
         self.binaries = self.continuous = self.linear = self.quadratic = 0
         occurring = np.zeros(len(problem.dataset), dtype=bool)
-        occurring[np.concatenate(problem.schedule[start:stop])] = True
+        for batch in problem.schedule[start:stop]:
+            occurring[batch] = True
         self.adversary = count_choices(problem.perturbation, self, touchable(problem, occurring))
 
     def add_binaries(self, many: int) -> None:

@@ -104,7 +104,8 @@ class SymbolicOperations:
         model.parameter = pyo.Block(range(start, stop + 1))
         model.step = pyo.Block(range(start, stop))
         occurring = np.zeros(len(problem.dataset), dtype=bool)
-        occurring[np.concatenate(problem.schedule[start:stop])] = True
+        for batch in problem.schedule[start:stop]:
+            occurring[batch] = True
         self.choices = write_choices(problem.perturbation, problem, kind, Site(model.data, "", replay=self.replay), occurring)
         self.intervals = CrownIntervals(problem, self.choices.intervals)
         self.moved: dict[str, Affine] = {}

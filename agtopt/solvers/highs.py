@@ -10,7 +10,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
-from scipy.sparse import csc_matrix
+from scipy.sparse import csc_matrix, hstack
 
 from agtopt.domains.safe_bound import safe_bound
 from agtopt.errors import InvalidInputError, SolverUnavailableError
@@ -66,9 +66,11 @@ class Arrays:
             for objective in objectives:
                 objective.activate()
         kinds = np.array([row.bound_type for row in form.rows])
-        columns = list(form.columns)
+        held = {id(variable) for variable in form.columns}
+        free = [v for v in model.component_data_objects(pyo.Var) if id(v) not in held and not v.fixed]
+        columns, rows = [*form.columns, *free], len(form.rows)
         return cls(
-            form.A.tocsc(),
+            csc_matrix(hstack([form.A, csc_matrix((rows, len(free)))])),
             np.where(kinds <= 0, form.rhs, -np.inf),
             np.where(kinds >= 0, form.rhs, np.inf),
             np.array([-np.inf if v.lb is None else v.lb for v in columns]),
@@ -159,7 +161,7 @@ class HighsSession:
         else:
             a = self.arrays
             duals = np.array(self.highs.getSolution().row_dual)
-            self.duals = duals if len(duals) else None
+            self.duals = duals if len(duals) == a.matrix.shape[0] else None
             proved = -np.inf if self.duals is None else safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals)
             bound, rigour = proved, PROVED
         return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)

@@ -1,5 +1,8 @@
 """The mixed-integer domain: exact where choices are fixed, within what intervals say, never against a real training run."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from agtopt import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.attacks.objectives import predicted, predictions
 from agtopt.certificates import certify_end_to_end, certify_together
 from agtopt.compiler import Query, append_query, flips_of, inputs_of, outputs_of
+from agtopt.domains import sample
 from agtopt.drivers import processes, stage
 from agtopt.semantics.concrete import outputs, trajectory
 from agtopt.solvers import PROVED, SolveResult, choose, open_session
@@ -127,6 +131,41 @@ def test_kinds_are_nested_and_intervals_are_outside(name):
         assert set(classes[:, k]) <= set(np.array(problem.classes)[found])
 
 
+@pytest.mark.parametrize(("name", "method"), [("removal-hinge", "MILP"), ("separate-bce", "LP"), ("substitution-clip", "MILP")])
+def test_the_more_steps_are_in_the_model_the_more_is_certified(name, method):
+    """From the forward pass alone over the final domain to the whole run (S7); no attacked run is ever excluded (S1)."""
+    problem = agtopt.load(MODELS / name)
+    reach, runs, x = agtopt.bound(problem, "IBP"), agtopt.attack(problem), points(problem, 25)
+    found = [agtopt.certify(reach, x, attack=runs)]
+    for first in (problem.steps, problem.steps - 1, 0):
+        found.append(certify_end_to_end(reach, x, method=method, first=first, attack=runs, time_limit=20.0))
+        assert all(row.start == first for row in found[-1].rows)
+    for fewer, more in pairwise(found):
+        assert np.all(fewer.stable <= more.stable)
+    classes = predictions(problem, runs.theta, x)
+    for k in np.flatnonzero(found[-1].stable):
+        assert set(classes[:, k]) == {found[-1].nominal[k]}
+
+
+def test_a_model_without_training_is_the_forward_pass_over_its_domain():
+    """A MIQCP over a polytope or box of the parameters of a network with rectifiers, against samples of it."""
+    problem = agtopt.load(MODELS / "residual-momentum")
+    problem = replace(problem, training=replace(problem.training, momentum=0.0))
+    reach, x = agtopt.bound(problem, "IBP"), points(problem, 2)
+    model = agtopt.compile(problem, "MIQCP", problem.steps, problem.steps, reach.steps[-1])
+    append_query(model, Query(x, x))
+    seen = outputs(problem, sample(reach.steps[-1], 300, seed=0), x)[..., 0]
+    assert model.replay_error(agtopt.attack(problem).datasets[-1]) < 1e-7
+    for k in range(2):
+        low, _ = least(model, np.eye(2)[k], outputs_of(model))
+        high, _ = least(model, -np.eye(2)[k], outputs_of(model))
+        assert low.bound <= seen[:, k].min()
+        assert seen[:, k].max() <= -high.bound
+        box = agtopt.certify(reach, x)
+        assert box.lower[k, 0] - 1e-6 <= low.bound
+        assert -high.bound <= box.upper[k, 0] + 1e-6
+
+
 def test_moving_inputs_have_models_of_their_own():
     problem = agtopt.load(MODELS / "removal-hinge")
     reach, runs, x = agtopt.bound(problem, "LP"), agtopt.attack(problem), points(problem, 10)
@@ -197,6 +236,8 @@ def test_misuse(half_moons, half_moons_reach):
         certify_end_to_end(regression, np.zeros((1, *regression.problem.network.input_shape)))
     with pytest.raises(InvalidInputError, match="method"):
         certify_end_to_end(half_moons_reach, half_moons.dataset.features[:1], method="IBP")
+    with pytest.raises(InvalidInputError, match="first"):
+        certify_end_to_end(half_moons_reach, half_moons.dataset.features[:1], first=99)
     early = agtopt.compile(half_moons, "LP", stop=2)
     x = half_moons.dataset.features[:1]
     with pytest.raises(InvalidInputError, match="stops after step 2"):
