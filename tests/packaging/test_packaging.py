@@ -24,7 +24,7 @@ def wheel(tmp_path_factory):
         shutil.copy(ROOT / name, archive)
     for name in ("agtopt", "models", "tests/packaging"):
         shutil.copytree(ROOT / name, archive / name, ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", target, archive], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", target, archive], check=True)
     (found,) = target.glob("*.whl")
     return found
 
