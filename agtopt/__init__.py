@@ -57,10 +57,11 @@ if TYPE_CHECKING:
         smooth_sensitivity,
         verify,
     )
-    from agtopt.compiler import CompiledModel, compile
+    from agtopt.compiler import CompiledModel, Exported, Target, compile, direction_target, export, output_target, parameter_target
     from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
     from agtopt.readers import load, save
-    from agtopt.report import Comparison, compare
+    from agtopt.report import Comparison, compare, html, import_solution
+    from agtopt.report.html import load_ipython_extension, unload_ipython_extension
 
 # torch, Pyomo and pandas take seconds to import: they wait until they are needed.
 _LATER = {
@@ -90,8 +91,10 @@ _LATER = {
         ),
         "agtopt.certificates",
     ),
-    "CompiledModel": "agtopt.compiler",
-    "compile": "agtopt.compiler",
+    **dict.fromkeys(
+        ("CompiledModel", "Exported", "Target", "compile", "direction_target", "export", "output_target", "parameter_target"),
+        "agtopt.compiler",
+    ),
     "OBBT": "agtopt.drivers",
     "Reach": "agtopt.drivers",
     "Run": "agtopt.drivers",
@@ -104,6 +107,10 @@ _LATER = {
     "save": "agtopt.readers",
     "Comparison": "agtopt.report",
     "compare": "agtopt.report",
+    "html": "agtopt.report",
+    "import_solution": "agtopt.report",
+    "load_ipython_extension": "agtopt.report.html",
+    "unload_ipython_extension": "agtopt.report.html",
 }
 
 
@@ -143,6 +150,7 @@ __all__ = [
     "DatasetCertificate",
     "Degradation",
     "Dense",
+    "Exported",
     "Flatten",
     "InfeasibleError",
     "Interval",
@@ -168,6 +176,7 @@ __all__ = [
     "SolverUnavailableError",
     "SoundnessError",
     "Substitution",
+    "Target",
     "Training",
     "UnsupportedError",
     "Witness",
@@ -182,14 +191,22 @@ __all__ = [
     "certify_together",
     "compare",
     "compile",
+    "direction_target",
+    "export",
+    "html",
+    "import_solution",
     "ladder",
     "load",
+    "load_ipython_extension",
     "loss_attack",
+    "output_target",
+    "parameter_target",
     "prediction_attack",
     "private_predictions",
     "processes",
     "save",
     "serve",
     "smooth_sensitivity",
+    "unload_ipython_extension",
     "verify",
 ]

@@ -19,13 +19,16 @@ from agtopt.certificates import Record, certify_end_to_end
 from agtopt.certificates import certify as certify_points
 from agtopt.certificates import verify as verify_record
 from agtopt.certificates.verify import FAILS
-from agtopt.compiler import compile, predicted_size
+from agtopt.compiler import Target, direction_target, export_file, output_target, parameter_target, predicted_size
+from agtopt.compiler import export as export_models
 from agtopt.drivers import OBBT, processes
 from agtopt.drivers import bound as bound_parameters
 from agtopt.errors import AgtoptError, InvalidInputError, MissingFileError
 from agtopt.kinds import KINDS, Formulation, kind_named
+from agtopt.problem import Problem
 from agtopt.readers import load, read_arrays
 from agtopt.report import compare as compare_methods
+from agtopt.report import import_solution
 from agtopt.solvers import PROVED, TOLERANCE, describe_solvers
 
 app = typer.Typer(
@@ -37,12 +40,13 @@ app = typer.Typer(
 console = Console(width=None if sys.stdout.isatty() else 110)
 
 Folder = Annotated[Path, typer.Argument(help="Folder with problem.toml and arrays.npz.")]
-Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}; a formulation with its segments as e.g. MILP:8.")]
+Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}, or auto; a formulation with its segments as e.g. MILP:8.")]
 Window = Annotated[int | None, typer.Option(help="Steps per model; the full horizon by default.")]
 SolverName = Annotated[str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")]
 Conditional = Annotated[bool, typer.Option(help="Whether cuts tie quantities to the adversary's selectors.")]
 Tightening = Annotated[int, typer.Option(min=0, help="Solves per model that tighten undecided pre-activations first (OBBT).")]
+Memory = Annotated[float | None, typer.Option(help="GiB that one model may take; three quarters of what is free by default.")]
 Workers = Annotated[int, typer.Option(help="Processes that solve side by side.", min=1)]
 
 
@@ -90,6 +94,7 @@ def bound(
     conditional: Conditional = True,
     obbt: Tightening = 0,
     proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
+    memory: Memory = None,
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
@@ -109,6 +114,7 @@ def bound(
             proofs=proofs,
             executor=pool,
             progress=True,
+            memory=memory,
         )
     box = reach.steps[-1]
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})
@@ -242,32 +248,88 @@ def _points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return arrays["X"], arrays.get("y")
 
 
+Parameter = Annotated[str | None, typer.Option(help="Parameter in the objective, e.g. 'dense1_weight[0,3]'; the first by default.")]
+Sense = Annotated[str, typer.Option(help="min or max (max is written as the minimum of the negative).")]
+Direction = Annotated[
+    str | None, typer.Option(help="Weighted sum of parameters in the objective, e.g. 'dense1_weight[0,3]=1 dense1_bias[0]=-0.5'.")
+]
+Point = Annotated[Path | None, typer.Option(help=".npz whose array X holds one input: an output there is the objective.")]
+OutputUnit = Annotated[int, typer.Option(help="Which output of the network at that input.", min=0)]
+
+
 @app.command()
 def export(
     folder: Folder,
-    to: Annotated[Path, typer.Option(help="File to write; ends in .lp or .mps.")],
-    kind: Kind = "MILP",
-    parameter: Annotated[str | None, typer.Option(help="Parameter in the objective, e.g. 'dense1_weight[0,3]'.")] = None,
-    sense: Annotated[str, typer.Option(help="min or max (max is written as the minimum of the negative).")] = "min",
+    to: Annotated[Path, typer.Option(help="File to write; ends in .lp, .mps, .nl or .gms. With --all a folder.")],
+    kind: Annotated[str, typer.Option(help="LP, QCP, MILP, MIQCP or MINLP; with --all any of them, separated by commas.")] = "MILP",
+    parameter: Parameter = None,
+    sense: Sense = "min",
+    direction: Direction = None,
+    point: Point = None,
+    output: OutputUnit = 0,
+    all_: Annotated[bool, typer.Option("--all", help="Every parameter, minimum and maximum, in every kind and format named.")] = False,
+    formats: Annotated[str, typer.Option(help="With --all: endings, separated by commas.")] = "mps",
     conditional: Conditional = True,
 ) -> None:
-    """Write the model of the whole horizon for another solver."""
+    """Write models of the whole horizon for other solvers, with a name map and a README."""
     problem = load(folder)
-    names = problem.network.parameter_names
-    wanted = names[0] if parameter is None else parameter
-    if wanted not in names:
-        raise InvalidInputError(f"parameter: {wanted!r} does not exist; allowed are {', '.join(names[:4])}, …")
-    if sense not in ("min", "max"):
-        raise InvalidInputError(f"sense: {sense!r} is not allowed; it must be min or max")
-    model = compile(problem, kind, conditional=conditional)
-    direction = np.zeros(len(names))
-    direction[names.index(wanted)] = 1.0 if sense == "min" else -1.0
-    model.write(to, direction)
-    size = model.size
+    if all_:
+        if parameter is not None or direction is not None or point is not None or sense != "min":
+            raise InvalidInputError("export: --all writes every parameter in both senses; leave out what names one objective")
+        kinds = [name.strip() for name in kind.split(",")]
+        endings = ["." + name.strip().removeprefix(".") for name in formats.split(",")]
+        files = export_models(problem, to, kinds, endings=endings, conditional=conditional)
+        console.print(f"{to}: {len(files)} models of {problem.name}, a name map for each, README.md")
+        return
+    file = export_file(problem, to, _target(problem, parameter, direction, point, output, sense), kind, conditional)
+    size = file.size
     console.print(
-        f"{to}: {kind.upper()}, {sense} {wanted}, {size.binaries} binaries, {size.continuous} continuous variables, "
+        f"{to}: {file.kind}, {sense} {file.target.name}, {size.binaries} binaries, {size.continuous} continuous variables, "
         f"{size.linear} linear and {size.quadratic} quadratic constraints"
     )
+    low, high = file.optimum
+    console.print(f"optimum of the file between {low:.9g} and {high:.9g}; beside it {to.name}.names.csv and {to.name}.md")
+
+
+@app.command("import-solution")
+def import_solution_file(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(help="Solution file of HiGHS, SCIP, Gurobi or CBC.")],
+    kind: Kind = "MILP",
+    parameter: Parameter = None,
+    sense: Sense = "min",
+    direction: Direction = None,
+    point: Point = None,
+    output: OutputUnit = 0,
+    conditional: Conditional = True,
+) -> None:
+    """Read a solution of an exported model, and train for real on the data that it stands for; options as for the export."""
+    problem = load(folder)
+    target = _target(problem, parameter, direction, point, output, sense)
+    console.print(import_solution(problem, file, target, kind, conditional).describe(), markup=False, highlight=False)
+
+
+def _target(problem: Problem, parameter: str | None, direction: str | None, point: Path | None, output: int, sense: str) -> Target:
+    if sum(choice is not None for choice in (parameter, direction, point)) > 1:
+        raise InvalidInputError("objective: give one of --parameter, --direction and --point")
+    if point is not None:
+        inputs, outputs = _points(point)[0], problem.network.outputs
+        if len(inputs) != 1:
+            raise InvalidInputError(f"point: X must hold one input, not {len(inputs)}")
+        if output >= outputs:
+            raise InvalidInputError(f"output: {output} does not exist; the network has {outputs}")
+        return output_target(problem, inputs[0], np.eye(outputs)[output], sense, f"output[{output}]")
+    if direction is not None:
+        return direction_target(problem, dict(map(_weight, direction.split())), sense)
+    return parameter_target(problem, problem.network.parameter_names[0] if parameter is None else parameter, sense)
+
+
+def _weight(word: str) -> tuple[str, float]:
+    name, _, weight = word.rpartition("=")
+    try:
+        return name, float(weight)
+    except ValueError:
+        raise InvalidInputError(f"direction: {word!r} is not allowed; give a parameter and its weight as dense1_bias[0]=-0.5") from None
 
 
 @app.command()

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import highspy
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +78,15 @@ def test_certify_points_of_a_file(agtopt, tmp_path):
     code, out, _ = agtopt("certify", MOONS, "--kind", "IBP", "--points", tmp_path / "p.npz")
     assert code == 0
     assert "of 3 predictions" in out
+
+
+def test_memory_and_the_method_that_fits(agtopt):
+    code, _, error = agtopt("bound", MOONS, "--kind", "LP", "--memory", "0.001")
+    assert code == 2
+    assert "memory: the LP of steps 0…14 would take" in error
+    code, out, _ = agtopt("bound", MOONS, "--kind", "auto", "--memory", "0.001")
+    assert code == 0
+    assert "CROWN: width" in out
 
 
 def test_a_certificate_is_recorded_and_verified(agtopt, tmp_path):
@@ -171,3 +181,54 @@ def test_ctrl_c_is_130(agtopt, monkeypatch):
 
     monkeypatch.setattr(cli, "load", stop)
     assert agtopt("info", TINY)[0] == 130
+
+
+def test_export_of_a_whole_set(agtopt, tmp_path):
+    folder = str(MODELS / "labels-squared")
+    code, out, _ = agtopt("export", folder, "--all", "--kind", "LP,milp", "--formats", "lp,.mps", "--to", tmp_path / "set")
+    assert code == 0
+    models = [path for path in (tmp_path / "set").iterdir() if path.suffix in (".lp", ".mps")]
+    assert f"{len(models)} models" in out
+    assert len(models) % 8 == 0
+    assert all((path.parent / f"{path.name}.names.csv").exists() for path in models)
+    assert (tmp_path / "set" / "README.md").read_text().count("| `") == len(models)
+
+
+@pytest.mark.parametrize(
+    "options", [("--parameter", "dense1_weight[0,0]"), ("--direction", "dense1_weight[0,0]=1 dense1_bias[0]=-0.5"), ()]
+)
+def test_a_solution_comes_back(agtopt, tmp_path, options):
+    highs, folder = highspy.Highs(), str(MODELS / "removal-hinge")
+    highs.setOptionValue("output_flag", False)
+    if not options:
+        np.savez(tmp_path / "p.npz", X=np.array([[0.5, -0.5]]))
+        options = ("--point", tmp_path / "p.npz")
+    assert agtopt("export", folder, "--to", tmp_path / "m.mps", "--sense", "max", *options)[0] == 0
+    highs.readModel(str(tmp_path / "m.mps"))
+    highs.run()
+    highs.writeSolution(str(tmp_path / "m.sol"), 0)
+    code, out, _ = agtopt("import-solution", folder, tmp_path / "m.sol", "--sense", "max", *options)
+    assert code == 0
+    values = [float(re.search(rf"{words}: (\S+)", out)[1]) for words in ("by the program", "in the model", "data attains")]
+    assert values == pytest.approx([-highs.getObjectiveValue()] * 3, abs=1e-5)
+
+
+MISUSED = [
+    (["export", TINY, "--all", "--to", "set", "--sense", "max"], "--all"),
+    (["export", TINY, "--all", "--to", "no/where"], "'no'"),
+    (["export", TINY, "--to", "m.lp", "--direction", "dense1_bias[0]"], "dense1_bias[0]"),
+    (["export", TINY, "--to", "m.lp", "--direction", "w=1"], "'w'"),
+    (["export", TINY, "--to", "m.lp", "--direction", "a=1", "--parameter", "w"], "one of"),
+    (["export", TINY, "--to", "m.lp", "--point", "nowhere.npz"], "nowhere.npz"),
+    (["import-solution", TINY, "nowhere.sol"], "nowhere.sol"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISUSED, ids=[" ".join(arguments[2:]) for arguments, _ in MISUSED])
+def test_a_misused_export_is_one_line_and_code_2(agtopt, arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = agtopt(*arguments)
+    assert code == 2
+    assert err.startswith("agtopt: ")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from agtopt.compiler.branches import learn_branches
+from agtopt.compiler.custom import bound_objective
 from agtopt.compiler.export import write_model
 from agtopt.compiler.size import Size, counted_size
 from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
@@ -26,6 +27,7 @@ from agtopt.semantics.concrete import state_trajectory
 from agtopt.semantics.propagation import initial_domain
 from agtopt.semantics.quantity import Quantity
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
+from agtopt.solvers import SolveResult, choose
 from agtopt.tolerances import outward
 
 
@@ -100,6 +102,42 @@ class CompiledModel:
             self.pyomo.objective = pyo.Objective(expr=expression)
         else:
             self.pyomo.objective.set_value(expression)
+            self.pyomo.objective.activate()
+
+    def bound(self, solver: str | None = None, time_limit: float | None = None) -> SolveResult:
+        """Bound the objective of `pyomo`, your own or the one that `minimise` set, subject to every constraint there, your own included.
+
+        The model's constraints hold on every admissible training run; with rows of your own the bound is over the runs that satisfy them.
+        Afterwards the variables hold the best point that was found, and `dataset` is the adversary's choice there.
+
+        Parameters
+        ----------
+        solver : str, optional
+            ``highs``, ``scip``, ``gurobi``, ``proof`` or an interface of Pyomo's ``contrib.solver``; by default SCIP where products are
+            kept or the selectors decide everything, otherwise HiGHS.
+        time_limit : float, optional
+            Seconds; the bound that is reached by then is returned.
+
+        Returns
+        -------
+        SolveResult
+            In the sense of the objective. Its ``bound`` is a dual bound, moved outward by the margin for solvers' tolerances (S9): at most
+            the least value to minimise, at least the greatest to maximise; None where the solver gave none. Status ``infeasible`` says
+            that the solver found no run that satisfies your rows.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is not exactly one active objective, or it is not linear.
+        SolverUnavailableError
+            If the solver is unknown, not installed, or cannot prove bounds of such a model.
+        """
+        return bound_objective(self.pyomo, choose(solver, self.quadratic, self.decisive), time_limit)
+
+    @property
+    def moving(self) -> NDArray[np.bool_]:
+        """Which parameters of θ_stop depend on what the adversary does, shape (p,)."""
+        return self._theta.varies
 
     @property
     def theta(self) -> NDArray[np.float64]:
@@ -181,19 +219,19 @@ class CompiledModel:
         return worst
 
     def write(self, path: str | Path, direction: ArrayLike | None = None) -> Path:
-        """Write the model as LP or MPS, by the ending of `path`; see `agtopt.compiler.export.write_model`.
+        """Write the model as LP, MPS, NL or GAMS, by the ending of `path`; see `agtopt.compiler.export.write_model`.
 
         Parameters
         ----------
         path : str or Path
         direction : array_like, shape (p,), optional
-            Objective min direction · θ_stop; by default the objective that is set, or the first parameter.
+            Objective min direction · θ_stop; by default the active objective, your own included, or the first parameter.
         """
         if direction is not None:
             self.minimise(direction)
-        elif self.pyomo.component("objective") is None:
+        elif next(self.pyomo.component_data_objects(pyo.Objective, active=True), None) is None:
             self.minimise(np.eye(self.problem.network.size)[0])
-        return write_model(self.pyomo, Path(path))
+        return write_model(self.pyomo, Path(path)).path
 
 
 def compile(

@@ -1,5 +1,7 @@
-"""Write models for other solvers."""
+"""Write models for other solvers, and what their names in the file stand for."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,38 +9,70 @@ import pyomo.environ as pyo
 
 from agtopt.errors import InvalidInputError, UnsupportedError
 
-ENDINGS = (".lp", ".mps", ".nl")
+ENDINGS = (".lp", ".mps", ".nl", ".gms")
+WITH_FUNCTIONS = (".nl", ".gms")
+"""Formats that hold exponentials."""
 
 
-def write_model(model: Any, path: Path) -> Path:
+@dataclass(frozen=True)
+class Written:
+    """A model file.
+
+    Attributes
+    ----------
+    path : Path
+    names : mapping of str to str
+        Names of variables and constraints in the file, with those of Pyomo: ``c_u_<name>_`` and ``c_l_<name>_`` are sides of one row.
+    """
+
+    path: Path
+    names: Mapping[str, str]
+
+
+def write_model(model: Any, path: Path) -> Written:
     """Write a Pyomo model with readable names.
 
     Parameters
     ----------
     model : pyomo ConcreteModel
     path : Path
-        Ends in ``.lp``, ``.mps`` or, for every kind, ``.nl`` (AMPL); missing folders are not made.
-
-    Returns
-    -------
-    Path
-        The file written.
+        Ends in ``.lp`` or ``.mps`` (free format; products as ``QCMATRIX``), or, for every kind, in ``.nl`` (AMPL, with the names in
+        ``.row`` and ``.col`` beside it) or ``.gms`` (GAMS); missing folders are not made.
 
     Raises
     ------
     InvalidInputError
         If the ending is another one, or the folder does not exist.
     UnsupportedError
-        If the model keeps exponentials (MINLP), which only ``.nl`` holds.
+        If the model keeps exponentials (MINLP), which ``.lp`` and ``.mps`` do not hold.
     """
+    check_path(path)
+    if path.suffix not in WITH_FUNCTIONS and holds_functions(model):
+        raise UnsupportedError(
+            f"path: {path.suffix} files hold no exponentials; write {' or '.join(WITH_FUNCTIONS)}, or export another kind than MINLP"
+        )
+    _, token = model.write(str(path), io_options={"symbolic_solver_labels": True})
+    symbols = model.solutions.symbol_map.pop(token)
+    _mend(path)
+    return Written(path, {symbol: component.name for symbol, component in symbols.bySymbol.items()})
+
+
+def check_path(path: Path) -> None:
+    """Refuse a path that no model can be written to."""
     if path.suffix not in ENDINGS:
         raise InvalidInputError(f"path: {path.name!r} has the ending {path.suffix!r}; allowed are {', '.join(ENDINGS)}")
-    if path.suffix != ".nl" and holds_functions(model):
-        raise UnsupportedError(f"path: {path.suffix} files hold no exponentials; write .nl, or export another kind than MINLP")
     if not path.parent.is_dir():
         raise InvalidInputError(f"path: the folder {str(path.parent)!r} does not exist")
-    model.write(str(path), io_options={"symbolic_solver_labels": True})
-    return path
+
+
+def _mend(path: Path) -> None:
+    """What programs cannot read of Pyomo's files."""
+    if path.suffix == ".lp":
+        # SCIP 10 reads "x^2" and no "x ^ 2".
+        path.write_text(path.read_text().replace(" ^ 2", "^2"))
+    elif path.suffix == ".mps":
+        # GLPK 5 knows no OBJSENSE section; to minimise is the default of the format.
+        path.write_text(path.read_text().replace("OBJSENSE\n MIN\n", "", 1))
 
 
 def holds_functions(model: Any) -> bool:

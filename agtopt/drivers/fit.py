@@ -17,7 +17,7 @@ GIB = 2.0**30
 FREE = 0.75
 """Of the memory that is free, the part that one model may take by default."""
 
-LIKELY = {MILP: 2.0**25, LP: 2.0**29}
+LIKELY = {MILP: 2.0**25, LP: 2.0**26}
 """Bytes up to which models of a kind were seen to be solved in seconds to minutes: `auto` goes no further."""
 
 MOST_OBJECTIVES = 4096

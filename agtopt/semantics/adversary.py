@@ -103,6 +103,30 @@ class TouchedSamples:
         return TouchedMean(len(samples), self.budgets[0])
 
 
+class AllTouched:
+    """`TouchedSamples` whose budget covers every batch: each vulnerable sample takes any admissible value; none counts as it stands."""
+
+    def __init__(self, problem: Problem) -> None:
+        touched = touchable_mask(problem)
+        self.features = touched_features(problem, problem.dataset.features, touched)
+        self.labels = touched_labels(problem, problem.encode(problem.dataset.labels), touched)
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        rows = torch.from_numpy(samples)
+        return both(self.features, lambda end: end[rows]), both(self.labels, lambda end: end[rows])
+
+    def tally(self, samples: Batch) -> Tally:
+        return PlainMean(len(samples))
+
+
+def propagating_adversary(problem: Problem) -> IntervalAdversary:
+    """The adversary of a problem where only the descent direction counts, and not what is known of single samples."""
+    adversary, touched = interval_adversary(problem.perturbation, problem), touchable_mask(problem)
+    if isinstance(adversary, TouchedSamples) and min(adversary.budgets) >= max(int(touched[batch].sum()) for batch in problem.schedule):
+        return AllTouched(problem)
+    return adversary
+
+
 class RemovedSamples:
     """Samples left out (Theorem 6)."""
 

@@ -11,7 +11,7 @@ from agtopt.problem.layers import Conv2d
 from agtopt.program import step
 from agtopt.program.forward import Parameters
 from agtopt.program.place import place_of
-from agtopt.semantics.adversary import interval_adversary
+from agtopt.semantics.adversary import propagating_adversary
 from agtopt.semantics.aggregation import Tally
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.blocks import Gradient, Outer, blocks
@@ -48,7 +48,7 @@ class FragmentIntervals(IntervalOperations):
     """
 
     def __init__(self, problem: Problem, memory: int) -> None:
-        self.problem, self.adversary = problem, interval_adversary(problem.perturbation, problem)
+        self.problem, self.adversary = problem, propagating_adversary(problem)
         self.most = fragment_size(problem, memory, self._variants())
         self.part = slice(0, self.most)
         self.tallies: dict[str, dict[tuple[int, ...], Tally]] = {}

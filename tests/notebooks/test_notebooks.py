@@ -46,6 +46,15 @@ smooth, plain = (curves[name] for name in ("smooth sensitivity, Cauchy", "global
 assert (smooth[10:] > plain[10:]).all()
 assert account.spent <= account.total
 """,
+    "07_large_models.ipynb": """
+assert (moons["certified"] <= moons["nominal"]).all()
+best = moons.groupby("eps")["certified"].max()
+assert best.is_monotonic_decreasing and best[1e-4] > 0.8 and best[1e-1] > 0.3
+assert all(row["CROWN"] <= row["IBP"] for row in widths.values()) and widths[4]["CROWN"] < 0.5 * widths[4]["IBP"]
+assert [float(row["certified"].iloc[0]) for row in certified_rows] == sorted((float(row["certified"].iloc[0]) for row in certified_rows), reverse=True)
+assert certified_rows[0]["certified"].iloc[0] > 0.5
+assert 0 < first < middling.steps and both["auto"].domain.width() < both["CROWN"].domain.width()
+""",
 }
 """By notebook: a last cell that looks at what the others computed."""
 

@@ -37,6 +37,8 @@ PROBLEMS = {
     "labels": problem_of(Bounded(3, nu=1, q=0), loss="cross-entropy"),
     "separate": problem_of(Bounded(eps=0.05, nu=0.2, n_features=2, n_labels=3)),
     "some": problem_of(Bounded(4, [1, 2, 5, 20, 22], eps=0.1), clip=0.3),
+    "all": problem_of(Bounded(23, eps=0.05, nu=1, q=0), loss="cross-entropy"),
+    "all of some": problem_of(Bounded(eps=0.05, nu=0.2, n_features=3, n_labels=4, vulnerable=[1, 2, 20])),
     "removal": problem_of(Removal(3, list(range(12))), clip=0.5, momentum=0.5),
     "substitution": problem_of(Substitution(2, features=([-2.0] * 3, [2.0] * 3), labels=(-1.0, 1.0)), clip=0.3),
 }

@@ -1,0 +1,85 @@
+"""The dual bound of an objective that a user gave a model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
+from pyomo.repn import generate_standard_repn
+
+from agtopt.errors import InvalidInputError
+from agtopt.solvers import Solver, SolveResult, open_session
+from agtopt.tolerances import outward
+
+OWN = "objective"
+"""Where sessions look for what they minimise."""
+
+
+def bound_objective(model: Any, solver: Solver, time_limit: float | None = None) -> SolveResult:
+    """Bound the one active objective of a Pyomo model, and load the best point that was found; the model is left as it was.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none, there are several, or it is not linear.
+    """
+    objective = _the_objective(model)
+    linear, sign = _linear(objective), -1.0 if objective.sense == pyo.maximize else 1.0
+    with _minimising(model, objective, linear, sign):
+        session = open_session(solver, model)
+        result = session.solve(time_limit)
+        session.load()
+    bound = None if result.bound is None else float(outward(sign * result.bound, int(-sign)))
+    return replace(result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent)
+
+
+def _the_objective(model: Any) -> Any:
+    active = list(model.component_data_objects(pyo.Objective, active=True))
+    if len(active) != 1:
+        names = ", ".join(each.name for each in active) or "none"
+        raise InvalidInputError(f"objective: exactly one must be active, not {len(active)} ({names}); use .deactivate() or minimise()")
+    return active[0]
+
+
+def _linear(objective: Any) -> LinearExpression:
+    found = generate_standard_repn(objective.expr, quadratic=False)
+    if not found.is_linear():
+        raise InvalidInputError(
+            f"objective: {objective.name!r} is not linear, so no solver's bound of it is trusted; add a variable t and a constraint "
+            "t >= expression (<= to maximise) to the model, and minimise t: a kind with products then proves it with SCIP or Gurobi"
+        )
+    return LinearExpression(
+        constant=float(found.constant), linear_coefs=[float(c) for c in found.linear_coefs], linear_vars=list(found.linear_vars)
+    )
+
+
+@contextmanager
+def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: float) -> Iterator[None]:
+    # To minimise always: dual bounds of maximisations were wrong in past solvers (docs/decisions.md).
+    own = model.component(OWN)
+    if own is not None and own.ctype is not pyo.Objective:
+        raise InvalidInputError(f"model: {OWN!r} must name an objective, as sessions minimise it; rename your {own.ctype.__name__}")
+    fresh = own is None
+    if fresh:
+        own = model.objective = pyo.Objective(expr=0.0)
+    before = own.expr, own.sense, own.active
+    objective.deactivate()
+    own.activate()
+    own.sense = pyo.minimize
+    own.set_value(
+        LinearExpression(
+            constant=sign * linear.constant, linear_coefs=[sign * c for c in linear.linear_coefs], linear_vars=linear.linear_vars
+        )
+    )
+    try:
+        yield
+    finally:
+        own.set_value(before[0])
+        own.sense = before[1]
+        if fresh:
+            model.del_component(own)
+        elif not before[2]:
+            own.deactivate()
+        objective.activate()

@@ -1,0 +1,187 @@
+"""Model files for other solvers with all that a person needs beside them: names, and a README."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agtopt.attacks import Attack, attack
+from agtopt.compiler.compile import CompiledModel, compile
+from agtopt.compiler.export import ENDINGS, WITH_FUNCTIONS, check_path, write_model
+from agtopt.compiler.readme import readme
+from agtopt.compiler.size import Size
+from agtopt.compiler.target import Target, all_targets
+from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.kinds import Formulation, kind_named
+from agtopt.problem import Problem
+from agtopt.semantics.concrete import trajectory
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model file, and what is known of its optimum.
+
+    Attributes
+    ----------
+    path : Path
+        The names of its variables and constraints stand in ``<path>.names.csv``.
+    kind : Formulation
+    target : Target
+    size : Size
+    lower, upper : float
+        Interval bounds of the target's value over all admissible runs.
+    nominal : float
+        Its value on the nominal data.
+    attained : float
+        The best value that a training run is known to attain.
+    exact : bool
+        Whether every admissible run was tried for it.
+    """
+
+    path: Path
+    kind: Formulation
+    target: Target
+    size: Size
+    lower: float
+    upper: float
+    nominal: float
+    attained: float
+    exact: bool
+
+    @property
+    def optimum(self) -> tuple[float, float]:
+        """Between which numbers the optimum of the file lies, as the file states it: it minimises the negative of a ``max``."""
+        ends = (self.lower, self.attained) if self.target.sense == "min" else (-self.upper, -self.attained)
+        return ends[0] + 0.0, ends[1] + 0.0
+
+
+def export(
+    problem: Problem,
+    folder: str | Path,
+    kinds: Sequence[str | Formulation] = ("MILP",),
+    targets: Sequence[str | Target] | None = None,
+    endings: Sequence[str] = (".mps",),
+    conditional: bool = True,
+) -> tuple[Exported, ...]:
+    """Write every combination of kinds, objectives and formats, with names and one README, for any other solver.
+
+    Parameters
+    ----------
+    problem : Problem
+    folder : str or Path
+        Made if its parent exists; files of the same name are replaced.
+    kinds : sequence of str or Formulation
+        LP, QCP, MILP, MIQCP or MINLP.
+    targets : sequence of str or Target, optional
+        What to minimise or maximise: the name of a parameter stands for both its minimum and its maximum; see also `parameter_target`,
+        `direction_target` and `output_target`. By default every parameter that varies.
+    endings : sequence of str
+        ``.lp``, ``.mps``, ``.nl`` (AMPL) or ``.gms`` (GAMS).
+    conditional : bool
+        As in `agtopt.compile`.
+
+    Returns
+    -------
+    tuple of Exported
+        One per file.
+
+    Raises
+    ------
+    InvalidInputError
+        If a kind, target or ending is not allowed, or two targets have the same name and sense.
+    UnsupportedError
+        If a format cannot hold a kind (exponentials in ``.lp`` or ``.mps``).
+    """
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise InvalidInputError(f"folder: {str(path)!r} is a file")
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"folder: the folder {str(path.parent)!r} does not exist")
+    if not kinds or not endings or (targets is not None and not targets):
+        raise InvalidInputError("export: no kind, target or ending is left; name at least one of each")
+    formulations = dict.fromkeys(_formulation(kind, ending) for kind in kinds for ending in endings)
+    inner, exported = attack(problem), list[Exported]()
+    for kind in formulations:
+        model = compile(problem, kind, conditional=conditional)
+        wanted = _targets(model, targets)
+        path.mkdir(exist_ok=True)
+        for target in wanted:
+            chosen = model if target.query is None else compile(problem, kind, conditional=conditional)
+            stem = f"{str(kind).replace(':', '-')}.{target.slug}.{target.sense}"
+            exported += [_write(chosen, target, path / f"{stem}{ending}", inner) for ending in dict.fromkeys(endings)]
+    (path / "README.md").write_text(readme(problem, exported, conditional), encoding="utf-8")
+    return tuple(exported)
+
+
+def export_file(problem: Problem, path: str | Path, target: Target, kind: str | Formulation = "MILP", conditional: bool = True) -> Exported:
+    """Write one model with its names, ``<path>.names.csv``, and a README, ``<path>.md``.
+
+    Parameters
+    ----------
+    problem : Problem
+    path : str or Path
+        Ends in ``.lp``, ``.mps``, ``.nl`` or ``.gms``.
+    target : Target
+    kind, conditional
+        As in `agtopt.compile`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the path, target or kind is not allowed.
+    UnsupportedError
+        If the format cannot hold the kind.
+    """
+    file = Path(path)
+    check_path(file)
+    exported = _write(compile(problem, _formulation(kind, file.suffix), conditional=conditional), target, file, attack(problem))
+    file.with_name(file.name + ".md").write_text(readme(problem, [exported], conditional), encoding="utf-8")
+    return exported
+
+
+def _formulation(kind: str | Formulation, ending: str) -> Formulation:
+    formulation = kind_named(kind)
+    if not isinstance(formulation, Formulation):
+        raise InvalidInputError(f"kind: {formulation} has no model to export; allowed are LP, QCP, MILP, MIQCP and MINLP")
+    if ending not in ENDINGS:
+        raise InvalidInputError(f"ending: {ending!r} is not allowed; it must be one of {', '.join(ENDINGS)}")
+    if formulation.functions and ending not in WITH_FUNCTIONS:
+        raise UnsupportedError(f"ending: {ending} files hold no exponentials; {formulation} takes {' or '.join(WITH_FUNCTIONS)}")
+    return formulation
+
+
+def _targets(model: CompiledModel, targets: Sequence[str | Target] | None) -> list[Target]:
+    if targets is None:
+        return all_targets(model)
+    found: list[Target] = []
+    for target in targets:
+        found += [target] if isinstance(target, Target) else all_targets(model, (target,))
+    stems = [(target.slug.lower(), target.sense) for target in found]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"targets: two have the file name {twice[0]!r} and the sense {twice[1]}; give each a name of its own")
+    return found
+
+
+def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> Exported:
+    target.minimise(model)
+    written = write_model(model.pyomo, path)
+    with path.with_name(path.name + ".names.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("file", "pyomo"))
+        rows.writerows(written.names.items())
+    problem = model.problem
+    values = target.values(problem, inner.theta)
+    lower, upper = target.ends(model)
+    best = values.min() if target.sense == "min" else values.max()
+    return Exported(
+        path,
+        model.kind,
+        target,
+        model.size,
+        lower,
+        upper,
+        float(target.values(problem, trajectory(problem)[-1:])[0]),
+        float(best),
+        inner.exact,
+    )

@@ -1,0 +1,44 @@
+"""The blocks of a Pyomo model as a foldable tree."""
+
+from html import escape
+from typing import Any
+
+import pyomo.environ as pyo
+
+from agtopt.compiler.size import counted_size
+
+MOST_BLOCKS = 100
+"""Blocks of one level that are shown."""
+
+
+def block_tree(model: Any) -> str:
+    """Nested ``<details>``: every block with its size, its indexed variables and constraints with their numbers of entries.
+
+    Parameters
+    ----------
+    model : pyomo ConcreteModel or BlockData
+    """
+    blocks = [block for component in model.component_objects(pyo.Block, descend_into=False) for block in component.values()]
+    items = "".join(_block(block) for block in blocks[:MOST_BLOCKS])
+    rest = len(blocks) - MOST_BLOCKS
+    return f'<div style="margin-left:1em">{_components(model)}{items}{f"… and {rest} blocks more" if rest > 0 else ""}</div>'
+
+
+def _block(block: Any) -> str:
+    size = counted_size(block)
+    counts = f"{size.binaries:,} binary, {size.continuous:,} continuous; {size.linear:,} linear, {size.quadratic:,} quadratic"
+    return f"<details><summary><code>{escape(block.local_name)}</code> {counts}</summary>{block_tree(block)}</details>"
+
+
+def _components(block: Any) -> str:
+    rows = []
+    for kind, word in ((pyo.Var, "variables"), (pyo.Constraint, "constraints"), (pyo.Objective, "objective")):
+        for component in block.component_objects(kind, descend_into=False):
+            entries = list(component.values())
+            if entries:
+                example = entries[0].name if len(entries) == 1 else f"{entries[0].name} … {entries[-1].name}"
+                rows.append(
+                    f"<tr><td><code>{escape(component.local_name)}</code></td><td>{len(entries):,} {word}</td>"
+                    f"<td><code>{escape(example)}</code></td></tr>"
+                )
+    return f"<table>{''.join(rows)}</table>" if rows else ""

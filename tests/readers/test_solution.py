@@ -1,0 +1,167 @@
+"""Solution files of other programs: read, given back to the model, and replayed by real training."""
+
+import shutil
+import subprocess
+
+import gurobipy
+import highspy
+import numpy as np
+import pyscipopt
+import pytest
+
+import agtopt
+from agtopt.compiler import export_file
+from agtopt.compiler.readme import commands
+from agtopt.readers.solution import read_solution
+from tests.conftest import MODELS
+
+HIGHS = """Model status
+Optimal
+
+# Primal solution values
+Feasible
+Objective -1.5
+# Columns 2
+data_selector(0) 1
+x 2.5e-1
+# Rows 1
+row 3
+"""
+TEXTS = {
+    "highs": HIGHS,
+    "scip": "solution status: optimal solution found\nobjective value:     -1.5\ndata_selector(0)   1 \t(obj:0)\nx   0.25 \t(obj:-1)\n",
+    "gurobi": "# Solution for model m\n# Objective value = -1.5000000000000000e+00\ndata_selector(0) 1\nx 2.5e-01\n",
+    "cbc": "Optimal - objective value -1.50000000\n      0 data_selector(0)    1     0\n**    1 x     0.25     -0.1\n",
+}
+
+
+@pytest.mark.parametrize("program", TEXTS)
+def test_texts_of_every_program(program, tmp_path):
+    (tmp_path / "s.sol").write_text(TEXTS[program])
+    found = read_solution(tmp_path / "s.sol")
+    assert found.program == program
+    assert found.objective == -1.5
+    assert dict(found.values) == {"data_selector(0)": 1.0, "x": 0.25}
+    assert found.status in (None, "Optimal", "optimal solution found")
+
+
+BAD = [
+    ("", "no solution file"),
+    ("Columns\n    Index Status", "raw style"),
+    ("Model status\nInfeasible\n\n# Primal solution values\nNone\n", "no primal point .status Infeasible"),
+    (HIGHS.replace("2.5e-1", "many"), "'many' is no number"),
+    (HIGHS.replace("# Columns 2", "# Columns 20"), "'Rows' is no number"),
+    ("solution status: infeasible\nno solution available\n", "no point .status infeasible"),
+    ("objective value:   1e400\n", "no finite number"),
+    ("# Objective value = 1\n", "Gurobi wrote no point"),
+    ("Infeasible - objective value 0.0000\n      0 x 1 0\n", "CBC wrote no point .status Infeasible"),
+    ("Optimal - objective value 1\nx\n", "names no variable"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD, ids=[words for _, words in BAD])
+def test_files_without_a_point_are_refused(text, words, tmp_path):
+    (tmp_path / "s.sol").write_text(text)
+    with pytest.raises(agtopt.InvalidInputError, match=words):
+        read_solution(tmp_path / "s.sol")
+
+
+def test_a_missing_or_binary_file_is_named(tmp_path):
+    with pytest.raises(agtopt.MissingFileError, match=r"nowhere\.sol"):
+        read_solution(tmp_path / "nowhere.sol")
+    (tmp_path / "b.sol").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(agtopt.InvalidInputError, match="no text"):
+        read_solution(tmp_path / "b.sol")
+
+
+def solved_by_highs(model, solution):
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("mip_rel_gap", 0.0)
+    highs.readModel(str(model))
+    highs.run()
+    highs.writeSolution(str(solution), 0)
+
+
+def solved_by_scip(model, solution):
+    scip = pyscipopt.Model()
+    scip.hideOutput()
+    scip.readProblem(str(model))
+    scip.optimize()
+    scip.writeBestSol(str(solution))
+
+
+def solved_by_gurobi(model, solution):
+    with gurobipy.Env(params={"OutputFlag": 0, "MIPGap": 0.0}) as environment, gurobipy.read(str(model), environment) as gurobi:
+        gurobi.optimize()
+        gurobi.write(str(solution))
+
+
+def solved_by_cbc(model, solution):
+    if shutil.which("cbc") is None:
+        pytest.skip("the program cbc is not installed (Debian: coinor-cbc)")
+    subprocess.run(["cbc", str(model), "solve", "solution", str(solution)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+SOLVERS = {"highs": solved_by_highs, "scip": solved_by_scip, "gurobi": solved_by_gurobi, "cbc": solved_by_cbc}
+
+
+@pytest.mark.parametrize("name", ["removal-hinge", "flips-limited-multi-hinge", "labels-squared", "l1-squared"])
+@pytest.mark.parametrize("program", SOLVERS)
+def test_the_worst_dataset_of_another_program_attains_what_it_says(name, program, tmp_path):
+    """On the first three the MILP is exact: training on the dataset that the file stands for gives the optimum."""
+    problem = agtopt.load(MODELS / name)
+    direction = np.linspace(1.0, -0.5, problem.network.size)
+    target = agtopt.direction_target(problem, direction, "max")
+    written = export_file(problem, tmp_path / "m.mps", target, "MILP")
+    SOLVERS[program](written.path, tmp_path / "m.sol")
+    found = agtopt.import_solution(problem, tmp_path / "m.sol", target, "MILP")
+    assert found.solution.program == program
+    assert found.replay.admissible
+    assert found.replay.violation <= 1e-5
+    assert found.replay.modelled == pytest.approx(found.stated, abs=1e-5)
+    best = (agtopt.attack(problem).theta @ direction).max()
+    assert found.replay.attained <= found.stated + 1e-5
+    assert found.stated >= best - 1e-5
+    if name != "l1-squared":
+        assert found.replay.attained == pytest.approx(found.stated, abs=1e-4)
+    assert "training on that data attains" in found.describe()
+
+
+def test_a_point_of_an_nl_file_and_of_a_query(tmp_path):
+    """SCIP reads AMPL's files with Pyomo's own names; the objective is an output of the trained network."""
+    problem = agtopt.load(MODELS / "l1-squared")
+    target = agtopt.output_target(problem, problem.dataset.features[1])
+    written = export_file(problem, tmp_path / "m.nl", target, "MIQCP")
+    solved_by_scip(written.path, tmp_path / "m.sol")
+    found = agtopt.import_solution(problem, tmp_path / "m.sol", target, "MIQCP")
+    assert found.replay.attained == pytest.approx(found.stated, abs=1e-5)
+    assert len(found.replay.touched) <= 1
+
+
+def test_a_relaxations_point_need_not_stand_for_a_dataset(tmp_path):
+    """Two thirds of three samples are touched at once: rounding gives three, which the budget does not admit."""
+    problem = agtopt.load(MODELS / "removal-hinge")
+    target = agtopt.parameter_target(problem, "dense1_weight[0,0]")
+    lines = "".join(f"data_selector({k}) 0.6666\n" for k in range(3))
+    (tmp_path / "s.sol").write_text("# Objective value = 0\n" + lines)
+    found = agtopt.import_solution(problem, tmp_path / "s.sol", target, "LP")
+    assert not found.replay.admissible
+    assert found.replay.attained is None
+    assert found.replay.violation > 0.1
+    assert "no admissible dataset" in found.describe()
+
+
+@pytest.mark.parametrize(("line", "words"), [("step(9)_nothing 1", "step\\(9\\)_nothing"), ("ONE_VAR_CONSTANT 1", "names no variable")])
+def test_another_models_solution_is_refused(line, words, tmp_path):
+    problem = agtopt.load(MODELS / "removal-hinge")
+    (tmp_path / "s.sol").write_text(f"# Objective value = 0\n{line}\n")
+    with pytest.raises(agtopt.InvalidInputError, match=words):
+        agtopt.import_solution(problem, tmp_path / "s.sol", agtopt.parameter_target(problem, "dense1_weight[0,0]"))
+
+
+def test_the_commands_name_the_files(tmp_path):
+    problem = agtopt.load(MODELS / "removal-hinge")
+    written = export_file(problem, tmp_path / "m.lp", agtopt.parameter_target(problem, "dense1_weight[0,0]"), "LP")
+    assert all("m.lp" in command for command in commands(written).values())
+    assert set(commands(written)) == {"highs", "cbc", "glpk", "scip", "gurobi"}
