@@ -33,6 +33,7 @@ from agtopt.problem import (
 )
 
 if TYPE_CHECKING:
+    __version__: str
     from agtopt.attacks import Attack, Degradation, Refutations, attack, loss_attack, prediction_attack
     from agtopt.certificates import (
         Account,
@@ -61,8 +62,6 @@ if TYPE_CHECKING:
     from agtopt.readers import load, save
     from agtopt.report import Comparison, compare, html, import_solution
     from agtopt.report.html import load_ipython_extension, unload_ipython_extension
-
-__version__ = "0.1.0"
 
 # torch, Pyomo and pandas take seconds to import: they wait until they are needed.
 _LATER = {
@@ -116,6 +115,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("agtopt")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'agtopt' has no attribute {name!r}")

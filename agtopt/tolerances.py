@@ -20,7 +20,7 @@ CURVE_MARGIN = 1e-13
 """Relative margin of a line of a corridor: some hundred units in the last place of the few operations that it takes."""
 
 LOGARITHM_MARGIN = 1e-12
-"""Margin, relative to (1 + |value|), of logarithms of sums that bound quantities of a model."""
+"""Margin, relative to ``1 + |value|``, of logarithms of sums that bound quantities of a model."""
 
 FEASIBILITY = 1e-7
 """Primal and dual feasibility tolerance that is asked of every solver; tighter is not safer (docs/decisions.md)."""
@@ -32,7 +32,7 @@ RELATIVE_GAP = 1e-5
 """Relative gap at which a mixed-integer solve stops: it costs width, never soundness, as the dual bound is used (S4)."""
 
 BOUND_MARGIN = 1e-6
-"""Every bound of a solver is moved outward by this times (1 + |bound|), ten times the feasibility tolerance, before it becomes a
+"""Every bound of a solver is moved outward by this times ``1 + |bound|``, ten times the feasibility tolerance, before it becomes a
 domain, a big-M or decides an indicator (S9). For a bound proved from LP duals (S5) it is not needed for that bound
 but protects the indicators decided with it."""
 
@@ -47,7 +47,7 @@ SMALLEST_COEFFICIENT = 1e-9
 """Coefficients of cuts below this are left out: solvers ignore them silently (HiGHS: small_matrix_value)."""
 
 AGREEMENT = 1e-6
-"""Relative to (1 + |value|): bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
+"""Relative to ``1 + |value|``: bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
 
 
 def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:

@@ -165,6 +165,10 @@ def loss_attack(problem: Problem, X: ArrayLike, y: ArrayLike, work: int = WORK, 
     seed : int
         Of the random datasets.
 
+    Returns
+    -------
+    Degradation
+
     Raises
     ------
     InvalidInputError

@@ -36,6 +36,11 @@ class Ladder:
         The rungs, ascending.
     bounder : callable
         From a problem to its `Reach`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the perturbation model has no budget n, the budgets are not ascending, or the largest does not fit the problem.
     """
 
     problem: Problem
@@ -116,6 +121,11 @@ def ladder(problem: Problem, budgets: Iterable[int], bounder: Bounder = by_inter
         Ascending, each at least 1, e.g. ``range(1, 101)``.
     bounder : callable, optional
         How each domain is found: ``lambda problem: agtopt.bound(problem, "MILP", window=3)``; by IBP if not given.
+
+    Returns
+    -------
+    Ladder
+        Nothing is bounded before a query needs it.
 
     Raises
     ------

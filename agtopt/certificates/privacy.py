@@ -63,6 +63,11 @@ def smooth_sensitivity(distances: ArrayLike, beta: float) -> Array:
     -------
     array, shape (m,)
         At most 1, which is the global sensitivity; never 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If a distance is negative or β is not above 0.
     """
     stable = finite_array("distances", distances)
     if (stable < 0).any():
@@ -253,6 +258,10 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
         Under `Substitution`, budgets 1 … K without gaps, bounded by IBP. Noise shrinks by a factor e for every 6/ε rungs; K must not
         be chosen by looking at the data.
     X : array_like, shape (m, *input_shape)
+
+    Returns
+    -------
+    PrivatePredictions
 
     Raises
     ------

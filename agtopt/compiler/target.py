@@ -32,6 +32,11 @@ class Target:
         ``min`` or ``max``; a file always minimises, for ``max`` the negative.
     query : Query or None
         m inputs of the trained network.
+
+    Raises
+    ------
+    InvalidInputError
+        If the sense is not ``min`` or ``max``.
     """
 
     name: str
@@ -87,6 +92,18 @@ class Target:
 def parameter_target(problem: Problem, name: str, sense: str = "min") -> Target:
     """One parameter of θ_T.
 
+    Parameters
+    ----------
+    problem : Problem
+    name : str
+        One of ``problem.network.parameter_names``.
+    sense : str
+        ``min`` or ``max``.
+
+    Returns
+    -------
+    Target
+
     Raises
     ------
     InvalidInputError
@@ -104,6 +121,10 @@ def direction_target(problem: Problem, direction: ArrayLike | Mapping[str, float
     direction : array_like, shape (p,), or mapping
         The weights, or some of them by the names in ``problem.network.parameter_names``.
     sense, name : str
+
+    Returns
+    -------
+    Target
 
     Raises
     ------
@@ -134,6 +155,10 @@ def output_target(
     weights : array_like, shape (outputs,), optional
         The first output by default; (…, 1, …, −1, …) is the margin between two classes.
     sense, name : str
+
+    Returns
+    -------
+    Target
 
     Raises
     ------

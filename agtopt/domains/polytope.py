@@ -230,7 +230,7 @@ def without_redundant(polytope: Polytope, tolerance: float = 0.0) -> Polytope:
 
     Equal directions are merged. Sides are tried one after the other, each against those that are left. A side that the others only touch
     cannot be proved at a `tolerance` of zero, where the set stays the same; a small one removes it, and moves it by at most
-    tolerance · (1 + |side|): the set only grows. Nothing can be proved over an infinite box; intersect with `interval_hull` first.
+    ``tolerance · (1 + |side|)``: the set only grows. Nothing can be proved over an infinite box; intersect with `interval_hull` first.
     """
     rows, lower, upper = merged(polytope.directions, polytope.lower, polytope.upper)
     box = polytope.program()

@@ -115,6 +115,11 @@ def processes(workers: int) -> Workers:
     workers : int
         At least 1.
 
+    Returns
+    -------
+    Workers
+        An executor; its processes end with the context.
+
     Raises
     ------
     InvalidInputError

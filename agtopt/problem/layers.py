@@ -37,7 +37,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Affine layer z = W a + b with W of shape (outputs, inputs) and b of shape (outputs,)."""
+    """Affine layer z = W a + b with W of shape (outputs, inputs) and b of shape (outputs,).
+
+    Parameters
+    ----------
+    inputs, outputs : int
+    bias : bool
+        Whether there is b.
+    """
 
     inputs: int
     outputs: int
@@ -100,7 +107,14 @@ class Conv2d(Layer):
 
 @dataclass(frozen=True)
 class AvgPool2d(Layer):
-    """Mean over windows of each channel, as in ``torch.nn.AvgPool2d`` without padding; `stride` is `kernel_size` by default."""
+    """Mean over windows of each channel, as in ``torch.nn.AvgPool2d`` without padding.
+
+    Parameters
+    ----------
+    kernel_size : int or pair of int
+    stride : int or pair of int, optional
+        `kernel_size` by default.
+    """
 
     kernel_size: tuple[int, int] | int
     stride: tuple[int, int] | int | None = None
@@ -126,7 +140,18 @@ class ReLU(Layer):
 
 @dataclass(frozen=True)
 class LeakyReLU(Layer):
-    """Entry-wise a = max(β z, z) with the slope 0 ≤ β ≤ 1 for negative z."""
+    """Entry-wise a = max(β z, z).
+
+    Parameters
+    ----------
+    slope : float
+        The slope 0 ≤ β ≤ 1 for negative z.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not within these bounds.
+    """
 
     slope: float = 0.01
 

@@ -57,6 +57,10 @@ def load(folder: str | Path) -> Problem:
     folder : str or Path
         Holds ``problem.toml`` (validated: a misspelt key is an error) and ``arrays.npz`` (read without pickle).
 
+    Returns
+    -------
+    Problem
+
     Raises
     ------
     MissingFileError
@@ -104,6 +108,11 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
         Made if it does not exist; files in it are replaced.
     description : str
         Origin of the data, for people.
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Raises
     ------

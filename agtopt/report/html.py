@@ -33,6 +33,10 @@ def html(noun: Any) -> str:
     ----------
     noun : Problem, CompiledModel, Reach, Comparison or PointCertificates
 
+    Returns
+    -------
+    str
+
     Raises
     ------
     InvalidInputError

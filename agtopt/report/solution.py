@@ -64,6 +64,10 @@ def import_solution(
     target, kind, conditional
         As the model was exported.
 
+    Returns
+    -------
+    ImportedSolution
+
     Raises
     ------
     MissingFileError
