@@ -25,6 +25,7 @@ from agtopt.program import forward
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.propagation import tensor_ranges
 from agtopt.semantics.quantity import Quantity
+from agtopt.tolerances import KINK_ROOM
 
 Array = NDArray[np.float64]
 
@@ -114,12 +115,14 @@ def _write_flips(model: CompiledModel, outputs: Quantity, winners: NDArray[np.in
         others = ~unit[winners].astype(bool)
     low, high = margin.ends()
     # A class that always wins is never beaten; one that may lose is, where the binary says so.
-    open_ = others & (low <= 0.0)
+    open_ = others & (low <= KINK_ROOM * (1.0 + np.maximum(-low, high)))
     site = ops.site("query.beaten")
     beaten = site.variables("", 0.0, 1.0, open_, model.kind.binaries)
     values = margin.affine.values
-    site.assign(beaten, open_, lambda: _first(open_ & (values() <= 0.0)))
-    site.rows("_margin", margin.affine + beaten * np.maximum(high, 0.0), open_, upper=np.maximum(high, 0.0))
+    site.assign(beaten, open_, lambda: _first(open_ & (values() <= KINK_ROOM)))
+    # Room for a margin of zero that a framework rounds to the other side.
+    room = KINK_ROOM * (1.0 + np.maximum(-low, high))
+    site.rows("_margin", margin.affine + beaten * np.maximum(high, 0.0), open_, upper=np.maximum(high, 0.0) + room)
     flipped = beaten.total(1)
     one = flipped.varies & (open_.sum(axis=1) > 1)
     ops.site("query.flipped").rows("", flipped, one, upper=1.0)
