@@ -93,13 +93,13 @@ def _approached(problem: Problem, theta: Array, samples: Indices, x: Array) -> A
 
 
 def _distances(problem: Problem, theta: Array, features: Array, x: Array) -> Array:
-    found: Array = _gaps(problem, theta, torch.from_numpy(np.array(features)), x).numpy()
+    found: Array = _gaps(problem, theta, torch.tensor(features), x).numpy()
     return found
 
 
 def _gaps(problem: Problem, theta: Array, features: Tensor, x: Array) -> Tensor:
     """Squared distances to the query in the representation, shape (n,)."""
-    both = torch.cat([features, torch.from_numpy(np.array(x[np.newaxis]))])
+    both = torch.cat([features, torch.tensor(x[np.newaxis])])
     seen = _representation(problem, theta, both)
     return ((seen[:-1] - seen[-1]) ** 2).sum(dim=1)
 

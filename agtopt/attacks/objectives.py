@@ -78,7 +78,7 @@ def loss_direction(problem: Problem, theta: Array, X: Array, labels: Array) -> A
 def mean_losses(problem: Problem, theta: Array, X: Array, labels: Array) -> Array:
     """Mean loss of every model, shape (runs,), from encoded labels (m, outputs or classes)."""
     z = torch.from_numpy(outputs(problem, theta, X))
-    found: Array = loss_values(problem.training.loss, z, torch.from_numpy(np.array(labels))).mean(dim=-1).numpy()
+    found: Array = loss_values(problem.training.loss, z, torch.tensor(labels)).mean(dim=-1).numpy()
     return found
 
 
@@ -116,7 +116,7 @@ def _(loss: MultiHinge, z: Tensor, y: Tensor) -> Tensor:
 
 def _derivatives(problem: Problem, theta: Array, X: Array, rows: Array | None, labels: Array | None = None) -> tuple[Tensor, Array]:
     """Outputs, and derivatives by θ of row · output, or without rows of the loss."""
-    network, x = problem.network, torch.from_numpy(np.array(X))
+    network, x = problem.network, torch.tensor(X)
     ops = ConcreteOperations(problem, x, x)
     parameters = {name: ops.constant(np.array(value)) for name, value in network.unflatten(theta).items()}
     z, saved = forward(ops, network, parameters, x)

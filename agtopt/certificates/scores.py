@@ -73,8 +73,8 @@ def score_bounds(
 
 
 def _inputs(points: Array, highest: Array | None, part: slice) -> Range:
-    lower = torch.from_numpy(np.array(points[part]))
-    upper = lower if highest is None else torch.from_numpy(np.array(highest[part]))
+    lower = torch.tensor(points[part])
+    upper = lower if highest is None else torch.tensor(highest[part])
     return Range(lower, lower) if torch.equal(lower, upper) else Range(lower, upper)
 
 
@@ -109,7 +109,7 @@ def _gradient(network: Network, parameters: Parameters, saved: Parameters, row: 
     found = backward(ops, network, parameters, saved, ops.constant(np.tile(row, (samples, 1))), moving)
     tensors = {name: found.get(name) or ops.constant(np.zeros((samples, *value.shape))) for name, value in network.initial.items()}
     low, high = (network.flatten({name: value[side].numpy() for name, value in tensors.items()}) for side in (0, 1))
-    return Range(torch.from_numpy(low), torch.from_numpy(high))
+    return Range(torch.tensor(low), torch.tensor(high))
 
 
 def _mean_value(
@@ -118,9 +118,9 @@ def _mean_value(
     """Lower and upper ends by the mean-value form, each (m, k); NaN where a number overflows."""
     with np.errstate(over="ignore"):
         middle = np.clip(box.lower + (box.upper - box.lower) / 2, box.lower, box.upper)
-        reach = torch.from_numpy(np.maximum(box.upper - middle, middle - box.lower))
+        reach = torch.tensor(np.maximum(box.upper - middle, middle - box.lower))
     scores, error = _propagated(network, Interval.point(middle), inputs, rows)[0], _evaluation_error(network, box, inputs, rows)
-    centre, lower, upper = torch.from_numpy(middle), [], []
+    centre, lower, upper = torch.tensor(middle), [], []
     for k, gradient in enumerate(gradients):
         slope = 0.5 * (gradient.lower + gradient.upper)
         rest = torch.maximum(gradient.upper - slope, slope - gradient.lower) @ reach + error[:, k]
@@ -145,7 +145,7 @@ def _evaluation_error(network: Network, box: Interval, inputs: Range, rows: Arra
     most = np.maximum(np.abs(box.lower), np.abs(box.upper))
     size, _ = forward(IntervalOperations(), network, _parameters(network, Interval(-most, most)), inputs)
     terms = sum(prod(network.shapes[source]) + 4 for node in network.nodes for source in network.inputs_of(node))
-    return rounding_error(largest(size), terms) @ torch.from_numpy(np.abs(rows)).T
+    return rounding_error(largest(size), terms) @ torch.tensor(np.abs(rows)).T
 
 
 def _parameters(network: Network, box: Interval) -> Parameters:

@@ -69,7 +69,7 @@ def _moved(problem: Problem, theta: Array, queries: Queries, nominal: NDArray[np
     """The run, and the corner of the box that the margin's gradient points to, with the least margin of each query."""
     x = torch.tensor(np.broadcast_to(queries.points, (len(theta), *queries.points.shape)), requires_grad=True)
     ops = ConcreteOperations(problem, x, torch.zeros((len(queries), 1), dtype=torch.float64))
-    tensors = {name: torch.from_numpy(np.array(value)) for name, value in problem.network.unflatten(theta).items()}
+    tensors = {name: torch.tensor(value) for name, value in problem.network.unflatten(theta).items()}
     scores, _ = forward(ops, problem.network, tensors, x)
     picked = torch.from_numpy(np.searchsorted(np.array(problem.classes), nominal))
     if scores.shape[-1] == 1:

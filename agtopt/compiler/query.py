@@ -83,8 +83,8 @@ def append_query(model: CompiledModel, query: Query) -> None:
     site = Site(model.pyomo.query, "x", replay=ops.replay)
     inputs = site.variables("", query.lowest, query.highest, moves, otherwise=query.lowest)
     site.assign(inputs, moves, lambda: middle)
-    low = torch.from_numpy(np.array(query.lowest))
-    ends = Range(low, torch.from_numpy(np.array(query.highest)) if moves.any() else low)
+    low = torch.tensor(query.lowest)
+    ends = Range(low, torch.tensor(query.highest) if moves.any() else low)
     x = Quantity(inputs, ops.intervals.trace(ends, len(network.input_shape)))
     outputs, _ = forward(ops, network, _parameters(model), x)
     ops.named[inputs_of(model)] = x

@@ -234,8 +234,8 @@ def _part(values: Range, rank: int, sample: int, variant: int) -> Ends:
 
 def _as_runs(alone: Problem, theta: Array, x: Array, y: Array) -> tuple[ConcreteOperations, Problem, dict[str, Tensor], Tensor, Tensor]:
     """Parameters (m, p), features (m, …) and encoded labels (m, c) as m batches of one sample."""
-    rows = torch.from_numpy(x).unsqueeze(1), torch.from_numpy(y).unsqueeze(1)
-    parameters = {name: torch.from_numpy(np.array(value)) for name, value in alone.network.unflatten(theta).items()}
+    rows = torch.tensor(x).unsqueeze(1), torch.tensor(y).unsqueeze(1)
+    parameters = {name: torch.tensor(value) for name, value in alone.network.unflatten(theta).items()}
     return ConcreteOperations(alone, *rows), alone, parameters, *rows
 
 

@@ -105,7 +105,7 @@ class SampleIntervals(CrownIntervals):
 
     def aggregate(self, gradient: Range, tensor: str) -> Range:
         if tensor in self.found:
-            lower, upper = (torch.from_numpy(end) for end in self.found[tensor])
+            lower, upper = (torch.tensor(end) for end in self.found[tensor])
             gradient = self.tightened(gradient, lower, upper, f"gradient.{tensor}")
         self.gradients[tensor] = gradient
         return super().aggregate(gradient, tensor)

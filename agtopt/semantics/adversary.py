@@ -132,8 +132,8 @@ class RemovedSamples:
 
     def __init__(self, problem: Problem) -> None:
         self.vulnerable, self.budget = touchable_mask(problem), problem.perturbation.budget
-        self.features = torch.from_numpy(np.array(problem.dataset.features))
-        self.labels = torch.from_numpy(np.array(problem.encode(problem.dataset.labels)))
+        self.features = torch.tensor(problem.dataset.features)
+        self.labels = torch.tensor(problem.encode(problem.dataset.labels))
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         x, y = self.features[samples], self.labels[samples]
@@ -177,7 +177,7 @@ def touched_features(problem: Problem, features: Array, touched: Mask) -> Range:
     if not problem.perturbation.moves_features or not touched.any():
         return _point(features)
     low, high = problem.perturbation.feature_box(problem, features)
-    box = outward(torch.from_numpy(np.array(low)), torch.from_numpy(np.array(high)))
+    box = outward(torch.tensor(low), torch.tensor(high))
     return _where(touched.reshape(*touched.shape, *(1,) * (features.ndim - 1)), box, features)
 
 
@@ -185,30 +185,30 @@ def touched_labels(problem: Problem, labels: Array, touched: Mask, certain: bool
     """Encoded labels (…, n, c) where the samples of the mask `touched` (…, n) take any admissible value."""
     if not problem.perturbation.moves_labels or not touched.any():
         return _point(labels)
-    low, high = (torch.from_numpy(np.array(end)) for end in problem.perturbation.label_box(problem, labels, certain))
+    low, high = (torch.tensor(end) for end in problem.perturbation.label_box(problem, labels, certain))
     box = outward(low, high) if problem.classes is None else Range(low, high)
     return _where(touched[..., np.newaxis], box, labels)
 
 
 def _point(values: Array) -> Range:
-    point = torch.from_numpy(np.array(values))
+    point = torch.tensor(values)
     return Range(point, point)
 
 
 def _where(mask: Mask, box: Range, values: Array) -> Range:
-    where, point = torch.from_numpy(mask), torch.from_numpy(np.array(values))
+    where, point = torch.from_numpy(mask), torch.tensor(values)
     low, high = torch.where(where, box.lower, point), torch.where(where, box.upper, point)
     return Range(low, low) if torch.equal(low, high) else Range(low, high)
 
 
 def _stacked(clean: Array, touched: Range, moves: list[bool]) -> Range:
     """The leading axis: as it stands, and under every variant; a point where nothing moves."""
-    point = torch.from_numpy(np.array(clean))
+    point = torch.tensor(clean)
     if touched.is_point and torch.equal(touched.lower, point):
         return Range(point, point)
     return Range(*(torch.stack([point, *(end if moved else point for moved in moves)]) for end in touched))
 
 
 def _appended(values: Array, row: Range) -> Range:
-    point = torch.from_numpy(np.array(values))
+    point = torch.tensor(values)
     return Range(torch.cat([point, row.lower]), torch.cat([point, row.upper]))

@@ -40,7 +40,7 @@ class ConcreteOperations:
         return self.features.index_select(self.sample_axis, self.batch), self.labels.index_select(-2, self.batch)
 
     def constant(self, value: NDArray[np.float64] | float) -> Tensor:
-        return torch.as_tensor(value, dtype=torch.float64)
+        return number_tensor(value)
 
     def add(self, first: Tensor, second: Tensor) -> Tensor:
         return first + second
@@ -97,6 +97,14 @@ class ConcreteOperations:
         for factor, value in terms[1:]:
             total = total + factor * value
         return total
+
+
+def number_tensor(value: Tensor | NDArray[np.float64] | float) -> Tensor:
+    """Numbers as float64.
+
+    NumPy aligns its memory to 16 bytes, and kernels of matrix products round by the alignment: a copy gives the same bits in any process.
+    """
+    return value.to(torch.float64) if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
 
 def use_one_thread() -> None:
@@ -159,8 +167,8 @@ def trajectories(
         labels = problem.encode(problem.dataset.labels if part.labels is None else part.labels)
         features = problem.dataset.features if part.features is None else part.features
         present = None if part.present is None else torch.from_numpy(part.present)
-        ops = operations(problem, torch.from_numpy(np.array(features)), torch.from_numpy(np.array(labels)), present)
-        start = {name: torch.from_numpy(np.array(value)).expand(len(part), *value.shape) for name, value in problem.state.items()}
+        ops = operations(problem, torch.tensor(features), torch.tensor(labels), present)
+        start = {name: torch.tensor(value).expand(len(part), *value.shape) for name, value in problem.state.items()}
         states = [start, *train(ops, problem, start, 0, problem.steps)]
         flat = [problem.flatten({name: value.expand(len(part), *value.shape[1:]) for name, value in state.items()}) for state in states]
         yield first, np.stack(flat, axis=1)
@@ -193,7 +201,7 @@ def outputs(problem: Problem, theta: NDArray[np.float64], inputs: NDArray[np.flo
     array, shape (runs, m, outputs)
     """
     network = problem.network
-    x = torch.from_numpy(np.array(inputs, dtype=np.float64))
+    x = torch.tensor(np.asarray(inputs, dtype=np.float64))
     ops = ConcreteOperations(problem, x, torch.zeros((len(x), 1), dtype=torch.float64))
     chunk = max(1, CHUNK // (len(x) * max(prod(shape) for shape in network.shapes.values())))
     found = []

@@ -8,7 +8,7 @@ from torch import Tensor
 from agtopt.errors import SoundnessError
 from agtopt.problem.layers import Patches, Shape
 from agtopt.semantics.arithmetic import Indicator, Range, both, largest, outward, product, rounding_error
-from agtopt.semantics.concrete import fold, reshape, unfold
+from agtopt.semantics.concrete import fold, number_tensor, reshape, unfold
 from agtopt.semantics.transcendental import sigmoid, softmax
 from agtopt.tolerances import AGREEMENT
 
@@ -19,7 +19,7 @@ class IntervalOperations:
     """Interval arithmetic of the program; how a batch enters and how its gradients are aggregated is left to subclasses."""
 
     def constant(self, value: Tensor | NDArray[np.float64] | float) -> Range:
-        point = torch.as_tensor(value, dtype=torch.float64)
+        point = number_tensor(value)
         return Range(point, point)
 
     def add(self, first: Range, second: Range) -> Range:

@@ -128,7 +128,7 @@ def tensor_ranges(lower: dict[str, Array], upper: dict[str, Array]) -> dict[str,
     """Bounds of tensors as ranges; a tensor that does not move is a point."""
     found = {}
     for name, low in lower.items():
-        least, most = torch.from_numpy(np.array(low)), torch.from_numpy(np.array(upper[name]))
+        least, most = torch.tensor(low), torch.tensor(upper[name])
         found[name] = Range(least, least) if torch.equal(least, most) else Range(least, most)
     return found
 

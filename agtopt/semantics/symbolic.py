@@ -281,7 +281,7 @@ class SymbolicOperations:
         entry = self.known.get(address)
         if entry is None:
             return enclosure
-        lower, upper = (torch.from_numpy(np.array(end)) for end in entry)
+        lower, upper = (torch.tensor(end) for end in entry)
         return self.intervals.tightened(enclosure, lower, upper, f"{address[1]} at step {address[0]}")
 
     def reshape(self, value: Quantity, old: Shape, new: Shape) -> Quantity:

@@ -161,12 +161,12 @@ def test_the_domain_depends_on_no_executor_and_no_order(pool, monkeypatch, kind)
     with ThreadPoolExecutor(1) as thread:
         found.append(agtopt.bound(problem, kind, conditional=False, executor=thread))
     for reach in found:
-        assert [(row.objective, row.sense) for row in reach.rows] == [(row.objective, row.sense) for row in expected.rows]
-        # To the last bits: matrix products of another process may round otherwise.
-        np.testing.assert_allclose([row.bound for row in reach.rows], [row.bound for row in expected.rows], rtol=1e-11, atol=1e-12)
+        assert [(row.objective, row.sense, row.bound) for row in reach.rows] == [
+            (row.objective, row.sense, row.bound) for row in expected.rows
+        ]
         for one, other in zip(reach.states, expected.states, strict=True):
-            np.testing.assert_allclose(one.lower, other.lower, rtol=1e-11, atol=1e-12)
-            np.testing.assert_allclose(one.upper, other.upper, rtol=1e-11, atol=1e-12)
+            np.testing.assert_array_equal(one.lower, other.lower, strict=True)
+            np.testing.assert_array_equal(one.upper, other.upper, strict=True)
 
 
 def deadly(task):

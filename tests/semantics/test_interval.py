@@ -113,3 +113,21 @@ def test_a_window_continues_where_the_run_stood(flips):
     (last,) = interval_steps(flips, flips.steps - 1, boxes[-2])
     np.testing.assert_array_equal(last.lower, boxes[-1].lower)
     np.testing.assert_array_equal(last.upper, boxes[-1].upper)
+
+
+def test_a_product_has_the_same_bits_wherever_numpy_put_its_factors():
+    """MKL rounds by the alignment of memory; a proof is replayed, and a run resumed, in another process."""
+    ops, rng = IntervalOperations(), np.random.default_rng(0)
+    left, right = rng.normal(size=(64, 9)), rng.normal(size=(1, 9))
+
+    def placed(values, offset):
+        memory = np.empty(values.size * 8 + 128, dtype=np.uint8)
+        start = -memory.ctypes.data % 64 + offset
+        view = memory[start : start + values.size * 8].view(np.float64).reshape(values.shape)
+        view[...] = values
+        return ops.constant(view)
+
+    found = [ops.contract("ni,oi->no", placed(left, a), placed(right, b)) for a in (0, 16, 48) for b in (0, 16, 48)]
+    for value in found[1:]:
+        assert torch.equal(value.lower, found[0].lower)
+        assert torch.equal(value.upper, found[0].upper)
