@@ -102,7 +102,7 @@ class ConcreteOperations:
 def number_tensor(value: Tensor | NDArray[np.float64] | float) -> Tensor:
     """Numbers as float64.
 
-    NumPy aligns its memory to 16 bytes, and kernels of matrix products round by the alignment: a copy gives the same bits in any process.
+    A view of an array may begin anywhere, and kernels of matrix products round by the alignment: a copy gives the same bits in any process.
     """
     return value.to(torch.float64) if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 

@@ -116,9 +116,9 @@ def test_a_window_continues_where_the_run_stood(flips):
 
 
 def test_a_product_has_the_same_bits_wherever_numpy_put_its_factors():
-    """MKL rounds by the alignment of memory; a proof is replayed, and a run resumed, in another process."""
+    """MKL rounds by the alignment of memory, and views of arrays lose theirs on the way to a worker; proofs are replayed elsewhere too."""
     ops, rng = IntervalOperations(), np.random.default_rng(0)
-    left, right = rng.normal(size=(64, 9)), rng.normal(size=(1, 9))
+    left, right = rng.normal(size=(1, 9)), rng.normal(size=(4, 9))
 
     def placed(values, offset):
         memory = np.empty(values.size * 8 + 128, dtype=np.uint8)
@@ -127,7 +127,7 @@ def test_a_product_has_the_same_bits_wherever_numpy_put_its_factors():
         view[...] = values
         return ops.constant(view)
 
-    found = [ops.contract("ni,oi->no", placed(left, a), placed(right, b)) for a in (0, 16, 48) for b in (0, 16, 48)]
+    found = [ops.contract("ni,oi->no", placed(left, a), placed(right, b)) for a in (0, 8) for b in (0, 8)]
     for value in found[1:]:
         assert torch.equal(value.lower, found[0].lower)
         assert torch.equal(value.upper, found[0].upper)
