@@ -1,7 +1,7 @@
 """Which models fit into memory, before any is built; and what to do where none of the whole run does."""
 
 from collections.abc import Callable
-from math import inf
+from functools import partial
 
 import psutil
 
@@ -69,14 +69,14 @@ def planned(problem: Problem, memory: float | None) -> Settings | Propagation:
     most, steps = allowed(memory), problem.steps
     for kind, likely in LIKELY.items():
         limit = min(most, likely)
-        length = _longest(lambda many, kind=kind, limit=limit: _memory(problem, kind, many, limit) <= limit, steps)  # type: ignore[misc]
+        length = _longest(partial(_last_fit, problem, kind, limit), steps)
         if length and (kind == LP or length == steps):
             return Settings(kind, first=steps - length)
     return CROWN
 
 
-def _memory(problem: Problem, kind: Formulation, length: int, most: float = inf) -> float:
-    return predicted_memory(problem, kind, problem.steps - length, None, most)
+def _last_fit(problem: Problem, kind: Formulation, most: float, length: int) -> bool:
+    return predicted_memory(problem, kind, problem.steps - length, None, most) <= most
 
 
 def _longest(fits: Callable[[int], bool], most: int) -> int:

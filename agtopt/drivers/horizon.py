@@ -69,7 +69,7 @@ def bound(
         ``"proved"`` trusts no mixed-integer solver: a branch and bound of our own proves every bound from dual values (S5), slower. By
         default ``"solver tolerance"``, where bounds of linear programs are proved all the same.
     proofs : path or None
-        Folder that takes the tree of every bound proved so, to be checked again by `agtopt.solvers.Tree`.
+        Folder that takes the proof of every bound, for `agtopt.verify`; one folder for each result and its certificates.
     executor : concurrent.futures.Executor or None
         Runs the solves of a step side by side; in this process by default.
     progress : bool

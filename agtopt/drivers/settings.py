@@ -77,6 +77,8 @@ class Settings:
             raise UnsupportedError(f"rigour: bounds of {self.kind} cannot be proved; MILP and LP can")
         if self.solver not in (None, "proof"):
             raise InvalidInputError(f"solver: {self.solver!r} proves nothing by itself; leave it out, or take 'proof'")
+        if self.proofs is not None and self.obbt is not None and self.obbt.rounds > 1:
+            raise InvalidInputError("obbt: a folder of proofs holds those of one round; take rounds=1")
 
     @property
     def kind(self) -> Formulation:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from agtopt.errors import UnsupportedError
 from agtopt.program.subscripts import Subscripts, parse
 from agtopt.semantics.concrete import einsum
 from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
@@ -69,7 +70,7 @@ def product(subscripts: str, first: Range, second: Range) -> Range:
 
     Raises
     ------
-    NotImplementedError
+    UnsupportedError
         If more than one axis is summed over.
     """
     axes = parse(subscripts)
@@ -101,7 +102,7 @@ def _gated(axes: Subscripts, gate: Indicator, value: Range) -> Range:
 
 def _contraction(axes: Subscripts, first: Range, second: Range) -> Range:
     if len(axes.contracted) != 1:
-        raise NotImplementedError(f"contraction of {axes.left}, {axes.right} over more than one axis")
+        raise UnsupportedError(f"contraction of {axes.left}, {axes.right} over more than one axis")
     nonnegative = bool((first.lower >= 0).all()), bool((second.lower >= 0).all())
     above, below = _by_sign(first, second, nonnegative)
     left, right = (value.upper if known else largest(value) for value, known in zip((first, second), nonnegative, strict=True))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def checkpointed_steps(problem: Problem, folder: str | Path, linear: bool = Fals
     Raises
     ------
     InvalidInputError
-        If the folder is of another problem, or of a run with other bounds.
+        If the folder is of another problem, or of a run with other bounds, or one of its files is broken.
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
@@ -53,10 +54,14 @@ def _path(place: Path, step: int) -> Path:
 
 
 def _read(path: Path, run: str) -> Interval:
-    with np.load(path) as stored:
-        if str(stored["run"]) != run:
-            raise InvalidInputError(f"checkpoint: {path} is of another run; give an empty folder")
-        return Interval(stored["lower"], stored["upper"])
+    try:
+        with np.load(path) as stored:
+            found, lower, upper = str(stored["run"]), stored["lower"], stored["upper"]
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InvalidInputError(f"checkpoint: {path} is broken ({error}); remove it") from None
+    if found != run:
+        raise InvalidInputError(f"checkpoint: {path} is of another run; give an empty folder")
+    return Interval(lower, upper)
 
 
 def _write(path: Path, run: str, box: Interval) -> None:

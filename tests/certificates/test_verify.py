@@ -104,6 +104,15 @@ def test_what_was_tampered_with_fails(proved, problem, field, change, check):
     assert found[check] == "fails"
 
 
+def test_a_box_that_is_claimed_a_little_too_small_is_not_proved(proved, problem):
+    """Not even by as little as rounding."""
+    record, folder = proved
+    shrunk = tampered(record, upper=[value - 1e-12 for value in record.upper])
+    found = verdicts(verify(shrunk, problem, folder))
+    assert found["domain"] == "not proved"
+    assert found["stability"] == "holds"  # of the box that was found again
+
+
 def test_proofs_of_another_problem_or_broken_ones_fail(proved, problem, x, tmp_path):
     record, folder = proved
     for path in folder.iterdir():

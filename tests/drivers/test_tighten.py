@@ -138,6 +138,7 @@ def test_values_that_fit_no_setting_are_refused():
         {"tighten": "IBP"},
         {"rigour": "sure"},
         {"proofs": "here"},
+        {"rigour": "proved", "proofs": "here", "obbt": OBBT(rounds=2)},
         {"rigour": "proved", "solver": "scip"},
     ):
         with pytest.raises(InvalidInputError):

@@ -44,3 +44,11 @@ def test_the_folder_of_another_run_is_refused(tmp_path, flips):
     for again in (checkpointed_steps(other, tmp_path), checkpointed_steps(flips, tmp_path, linear=True)):
         with pytest.raises(InvalidInputError, match="another run"):
             next(again)
+
+
+def test_a_broken_file_is_named(tmp_path, flips):
+    list(checkpointed_steps(flips, tmp_path))
+    last = max(tmp_path.iterdir())
+    last.write_bytes(last.read_bytes()[:100])
+    with pytest.raises(InvalidInputError, match=f"{last.name} is broken"):
+        list(checkpointed_steps(flips, tmp_path))
