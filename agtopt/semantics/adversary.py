@@ -30,9 +30,12 @@ class IntervalAdversary(Protocol):
 
 
 def aggregate(adversary: IntervalAdversary, gradient: Range, samples: Batch, axis: int) -> Range:
-    """The descent direction from the intervals of the gradients of a whole batch, along the sample axis."""
-    tally = adversary.tally(samples)
-    tally.add(whole(gradient, axis), samples)
+    """The descent direction from the intervals of the gradients of a whole batch, along the sample axis; rows of ghosts stand last."""
+    tally, many = adversary.tally(samples), len(samples)
+    ghosts = gradient.lower.shape[axis] - many
+    if ghosts:
+        tally.add(whole(both(gradient, lambda end: end.narrow(axis, many, ghosts)), axis), samples[:0])
+    tally.add(whole(both(gradient, lambda end: end.narrow(axis, 0, many)), axis), samples)
     return tally.result()
 
 
@@ -122,6 +125,8 @@ class AllTouched:
 def propagating_adversary(problem: Problem) -> IntervalAdversary:
     """The adversary of a problem where only the descent direction counts, and not what is known of single samples."""
     adversary, touched = interval_adversary(problem.perturbation, problem), touchable_mask(problem)
+    if isinstance(adversary, ReplacedSamples):
+        return ReplacedApart(problem)
     if isinstance(adversary, TouchedSamples) and min(adversary.budgets) >= max(int(touched[batch].sum()) for batch in problem.schedule):
         return AllTouched(problem)
     return adversary
@@ -163,6 +168,17 @@ class ReplacedSamples:
 
     def tally(self, samples: Batch) -> Tally:
         return ReplacedMean(len(samples), self.budget, self.vulnerable)
+
+
+class ReplacedApart(ReplacedSamples):
+    """`ReplacedSamples` whose ghost is the batch without samples, so that the samples of all other batches are points."""
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        if not len(samples):
+            ghost = slice(len(self.vulnerable), None)
+            return both(self.features, lambda end: end[ghost]), both(self.labels, lambda end: end[ghost])
+        rows = torch.from_numpy(samples)
+        return Range(*[self.features.lower[rows]] * 2), Range(*[self.labels.lower[rows]] * 2)
 
 
 def touchable_mask(problem: Problem) -> Mask:

@@ -11,7 +11,7 @@ from agtopt.problem.layers import Conv2d
 from agtopt.program import step
 from agtopt.program.forward import Parameters
 from agtopt.program.place import place_of
-from agtopt.semantics.adversary import propagating_adversary
+from agtopt.semantics.adversary import ReplacedApart, propagating_adversary
 from agtopt.semantics.aggregation import Tally
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.blocks import Gradient, Outer, blocks
@@ -106,9 +106,11 @@ def fragmented(ops: FragmentIntervals, state: Parameters, start: int, stop: int)
     for t in range(start, stop):
         samples = len(ops.problem.schedule[t])
         size = -(-samples // -(-samples // ops.most))
+        parts = [slice(first, first + size) for first in range(0, samples, size)]
         following = state
-        for first in range(0, samples, size):
-            ops.part = slice(first, first + size)
+        # What replaces samples comes first, as the part without any.
+        for part in [slice(0, 0)] * isinstance(ops.adversary, ReplacedApart) + parts:
+            ops.part = part
             following = step(ops, ops.problem, t, state)
         state = following
         yield state
