@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.problem.checks import chunks
 from agtopt.problem.dataset import Dataset
 from agtopt.problem.network import INPUT, Network
 from agtopt.problem.perturbation import Perturbation
@@ -150,7 +151,8 @@ class Problem:
         for name, value in (*parts.items(), *arrays.items()):
             digest.update(name.encode())
             for piece in value if isinstance(value, tuple) else (value,):
-                digest.update(piece.tobytes() if isinstance(piece, np.ndarray) else repr(piece).encode())
+                for part in chunks(piece) if isinstance(piece, np.memmap) else (piece,):
+                    digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
         return digest.hexdigest()
 
     def describe(self) -> str:
