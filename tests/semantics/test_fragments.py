@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
+from agtopt.problem.network import INPUT
 from agtopt.program import train
 from agtopt.semantics import fragments
 from agtopt.semantics.aggregation import TouchedMean
@@ -172,9 +173,9 @@ def test_a_diverged_factor_leaves_the_whole_line():
 
 def test_the_budget_of_memory_sets_the_fragments():
     problem = PROBLEMS["features"]
-    assert fragment_size(problem, 0, 2) == 1
-    assert fragment_size(problem, 2**30, 2) == 19
-    few, many = (fragment_size(problem, memory, 2) for memory in (10_000, 20_000))
+    assert fragment_size(problem, 0, 2, INPUT) == 1
+    assert fragment_size(problem, 2**30, 2, INPUT) == 19
+    few, many = (fragment_size(problem, memory, 2, INPUT) for memory in (10_000, 20_000))
     assert 1 < few < many < 19
 
 
