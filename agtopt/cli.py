@@ -95,6 +95,7 @@ def bound(
     obbt: Tightening = 0,
     proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
     memory: Memory = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder for what is found; a run that was killed goes on from there.")] = None,
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
@@ -115,6 +116,7 @@ def bound(
             executor=pool,
             progress=True,
             memory=memory,
+            checkpoint=checkpoint,
         )
     box = reach.steps[-1]
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})

@@ -1,6 +1,7 @@
 """A run of a driver that can be stepped by hand, saved after each model and resumed."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, fields
@@ -120,9 +121,11 @@ class Run:
         if self.settings.domain is not None:
             arrays["directions"] = self.settings.domain.directions
         target = Path(path)
-        with target.open("wb") as file:
+        part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        with part.open("wb") as file:
             np.savez(file, about=np.array(json.dumps(about, default=str)), **arrays)  # type: ignore[arg-type]
-        return target
+        # A run that is killed while it writes leaves the file that was there.
+        return part.replace(target)
 
     @classmethod
     def resume(cls, problem: Problem, path: str | Path, executor: Executor | None = None) -> "Run":
