@@ -8,6 +8,7 @@ from agtopt.report.html import html
 from agtopt.report.plots import plot_boundaries, plot_comparison, plot_parameters, plot_projection, plot_regions
 from agtopt.report.solution import ImportedSolution, import_solution
 from agtopt.report.tables import save_table
+from agtopt.report.trajectories import plot_trajectory, plot_widths, step_widths
 
 __all__ = [
     "Band",
@@ -30,6 +31,9 @@ __all__ = [
     "plot_parameters",
     "plot_projection",
     "plot_regions",
+    "plot_trajectory",
+    "plot_widths",
     "projection",
     "save_table",
+    "step_widths",
 ]

@@ -1,5 +1,7 @@
 """What the pictures share: styles that are told apart without colour, and small helpers."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 
 # The colours differ in lightness too, and the hatches tell them apart without any colour.
@@ -10,9 +12,10 @@ LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "black")
 MARKERS = "osD^vP*X"
 
 
-def legend_above(axes: Axes, columns: int) -> None:
+def legend_above(axes: Axes, columns: int, title: str | None = None) -> None:
     """Put the legend over the axes: inside it would hide what is drawn."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.3, ncols=columns, fontsize="small", frameon=False)
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3}
+    axes.legend(**place, ncols=columns, title=title, fontsize="small", title_fontsize="small", alignment="left", frameon=False)
 
 
 def plain(value: float, _: object = None) -> str:
