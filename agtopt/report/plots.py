@@ -8,13 +8,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogFormatter
+from matplotlib.ticker import FuncFormatter
 
 from agtopt.attacks import Attack
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
 from agtopt.report.figures import Array, Extent, Features, Regions, boundary_scores, common_names, parameter_intervals, projection
-from agtopt.report.styles import BAR_STYLES, CLASS_STYLES, EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain
+from agtopt.report.styles import BAR_STYLES, CLASS_STYLES, EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain, plain_log_axis
 
 NAMED = 40
 """Parameters up to which each is named on the axis; more would overlap."""
@@ -211,16 +211,15 @@ def plot_comparison(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 8, "markerfacecolor": "none"}
         label = ", ".join(str(key) for key in keys if key)
         axes.plot(rows["seconds"], rows[measure], linestyle=line if len(rows) > 1 else "none", label=label, **style)
-        if windows:
+        if windows and rows["solver"].any():
             for at in zip(rows["window"], rows["seconds"], rows[measure], strict=True):
                 axes.annotate(at[0], at[1:], textcoords="offset points", fontsize="small", color=colour, **corner)
     attained = (solved["width"] / solved["to_attained"]).dropna()
     if len(attained) and not several:
         axes.axhline(attained.iloc[0], color="black", linewidth=0.8, linestyle=(0, (1, 3)), label="attained by training")
-    axes.set(xscale="log", yscale="log", xlabel="wall-clock time (s)")
+    axes.set(xscale="log", xlabel="wall-clock time (s)")
     axes.set_ylabel("total width, in ratio to IBP" if several else "total width Σ(upper − lower)")
-    axes.yaxis.set_major_formatter(FuncFormatter(plain))
-    axes.yaxis.set_minor_formatter(LogFormatter())
+    plain_log_axis(axes)
     axes.margins(0.15)
     legend_above(axes, 3, "numbers: steps per window" if windows else None)
     return axes

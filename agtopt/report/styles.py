@@ -3,6 +3,7 @@
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 # The colours differ in lightness too, and the hatches tell them apart without any colour.
 CLASS_STYLES = (("#e8955a", "\\\\\\"), ("#bcd7ee", "///"))
@@ -21,3 +22,17 @@ def legend_above(axes: Axes, columns: int, title: str | None = None) -> None:
 def plain(value: float, _: object = None) -> str:
     """A number without needless zeros, with a true minus sign."""
     return f"{value:g}".replace("-", "−")
+
+
+class _PlainMinor(LogFormatter):
+    """Plain numbers at those minor ticks of a logarithmic axis that get a label."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return plain(x) if super().__call__(x, pos) else ""
+
+
+def plain_log_axis(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(plain))
+    axes.yaxis.set_minor_formatter(_PlainMinor())

@@ -6,7 +6,7 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from agtopt.attacks import Attack
@@ -14,7 +14,7 @@ from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
 from agtopt.report.bands import Band, draw_bands
 from agtopt.report.figures import common_names
-from agtopt.report.styles import EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain
+from agtopt.report.styles import EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain_log_axis
 from agtopt.semantics.concrete import trajectory
 
 Array = NDArray[np.float64]
@@ -82,9 +82,8 @@ def plot_widths(
         widths = step_widths(attack, names)
         name = "all admissible runs" if attack.exact else "attained by training"
         axes.plot(np.arange(len(widths)), np.where(widths > 0.0, widths, np.nan), color="black", linewidth=2.2, label=name)
-    axes.set(yscale="log", xlabel="training step", ylabel="total width Σ(upper − lower)")
-    axes.yaxis.set_major_formatter(FuncFormatter(plain))
-    axes.yaxis.set_minor_formatter(LogFormatter())
+    axes.set(xlabel="training step", ylabel="total width Σ(upper − lower)")
+    plain_log_axis(axes)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_above(axes, 2)
     return axes
