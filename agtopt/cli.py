@@ -169,9 +169,9 @@ def compare(
         rows = comparison.table.query("instance == @instance.problem.name")
         hidden = ["instance", "to_enumerated", "building", "solving", *SIZES, "bounds", "rigour"]
         # A message is no cell of a table: it stands below.
-        refused = rows[rows["status"].str.startswith("refused: ")]
+        refused = rows[rows["status"].str.startswith("refused: ").astype(bool)]
         shown = rows.drop(columns=[*hidden, "solver"] if rows["solver"].isin(["", "default"]).all() else hidden)
-        _show(shown.assign(status=shown["status"].str.partition(":")[0]), instance.problem.describe())
+        _show(shown.assign(status=shown["status"].str.replace(":.*", "", regex=True)), instance.problem.describe())
         inner = instance.inner
         how = "enumerated exactly" if inner.exact else "attained by attacks (a lower bound)"
         console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import highspy
 import numpy as np
@@ -90,6 +91,16 @@ def test_compare_interrupted_says_how_to_go_on(agtopt, tmp_path, monkeypatch):
     code, out, _ = agtopt("compare", TINY, "--kinds", "IBP,LP", "--resume", tmp_path / "kept")
     assert code == 0
     assert "interrupted: 2 cells are shown; go on with --resume" in out
+
+
+def test_compare_interrupted_at_once_shows_nothing(agtopt, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("agtopt.report.compare"), "run_work", stop)
+    code, out, _ = agtopt("compare", TINY, "--kinds", "IBP,LP")
+    assert code == 0
+    assert "interrupted: 0 cells are shown" in out
 
 
 def test_certify_half_moons(agtopt, tmp_path):
