@@ -257,7 +257,7 @@ def _outcomes(
     found: dict[str, Outcome] = {}
     left: list[Work] = []
     for key, cell in different.items():
-        kept = None if store is None else store.find(cell)
+        kept = None if store is None else store.find(cell, inner[id(cell.problem)])
         if kept is None:
             left.append(Work(cell, inner[id(cell.problem)], None if store is None else store.checkpoint(cell)))
         else:

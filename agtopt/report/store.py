@@ -7,12 +7,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from agtopt.attacks import Attack
 from agtopt.compiler import Size
 from agtopt.domains import Interval
 from agtopt.drivers import Reach
 from agtopt.drivers.row import Row
-from agtopt.errors import InvalidInputError, MissingFileError
+from agtopt.errors import InvalidInputError, MissingFileError, SoundnessError
 from agtopt.report.cells import Cell, Outcome
+from agtopt.tolerances import AGREEMENT
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,15 @@ class Store:
         part.replace(self._file(cell))
         self.checkpoint(cell).unlink(missing_ok=True)
 
-    def find(self, cell: Cell) -> Outcome | None:
-        """The outcome of a cell that is finished.
+    def find(self, cell: Cell, inner: Attack) -> Outcome | None:
+        """The outcome of a cell that is finished, compared once more with what training attains.
 
         Raises
         ------
         InvalidInputError
             If its file is broken.
+        SoundnessError
+            If its domain excludes an attained run (S9).
         """
         path = self._file(cell)
         if not path.exists():
@@ -86,9 +90,14 @@ class Store:
             states = tuple(Interval(low, high) for low, high in zip(lower, upper, strict=True))
             rows = tuple(Row(**row) for row in about["rows"])
             size = None if about["size"] is None else Size(**about["size"])
-            return Outcome(Reach(cell.problem, cell.method, states, rows, about["seconds"], settings=cell.settings), size)
+            reach = Reach(cell.problem, cell.method, states, rows, about["seconds"], settings=cell.settings)
         except (KeyError, ValueError, OSError, TypeError, EOFError, BadZipFile) as error:
             raise InvalidInputError(f"resume: {path} is no finished cell: {error}; remove it, and it is solved again") from None
+        for t, box in enumerate(reach.steps):
+            room = AGREEMENT * (1.0 + np.maximum(np.abs(inner.lower[t]), np.abs(inner.upper[t])))
+            if np.any(box.lower > inner.lower[t] + room) or np.any(box.upper < inner.upper[t] - room):
+                raise SoundnessError(f"S9: the domain in {path} excludes what a training run attains after step {t}; remove the file")
+        return Outcome(reach, size)
 
     def _file(self, cell: Cell) -> Path:
         return self.folder / f"{cell.key}.npz"

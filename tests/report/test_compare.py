@@ -176,7 +176,18 @@ def test_a_file_of_another_cell_is_refused(flips, tmp_path):
     milp = Cell(flips, agtopt.MILP, agtopt.Settings(agtopt.MILP))
     file.rename(tmp_path / f"{milp.twin.key}.npz")
     with pytest.raises(InvalidInputError, match="another cell"):
-        Store.at(tmp_path).find(milp.twin)
+        Store.at(tmp_path).find(milp.twin, agtopt.attack(flips))
+
+
+def test_a_kept_domain_that_excludes_a_run_is_refused(flips, tmp_path):
+    agtopt.compare(flips, ["LP"], resume=tmp_path)
+    (file,) = tmp_path.iterdir()
+    with np.load(file) as found:
+        arrays = {name: found[name] for name in found.files}
+    arrays["upper"][-1, 0] = arrays["lower"][-1, 0]
+    np.savez(file, **arrays)
+    with pytest.raises(agtopt.SoundnessError, match=r"S9.*step 2"):
+        agtopt.compare(flips, ["LP"], resume=tmp_path)
 
 
 def test_the_folder_must_be_possible(flips, tmp_path):
