@@ -65,8 +65,11 @@ class Entries:
 
     def __init__(self, variants: list[Ends]) -> None:
         self.variants = variants
-        sizes = [torch.maximum(*ends).sum(-1) for ends in variants]
-        self.magnitude, self.finite = sizes[0], all(bool(size.isfinite().all()) for size in sizes)
+        self.magnitude = torch.maximum(*variants[0]).sum(-1)
+
+    @cached_property
+    def finite(self) -> bool:
+        return all(bool(torch.maximum(*ends).sum().isfinite()) for ends in self.variants)
 
     def sums(self) -> Ends:
         return Ends(*(end.sum(-1) for end in self.variants[0]))
@@ -305,15 +308,18 @@ class Product:
     def __init__(self, delta: list[Range], inputs: list[Range], bound: float) -> None:
         self.shape, self.bound = (delta[0].lower.shape[0], inputs[0].lower.shape[0]), bound
         self.shared, many = len(inputs) == 1, max(len(delta), len(inputs))
-        pairs = list(
-            zip([Factor(d) for d in delta] * (many // len(delta)), [Factor(a) for a in inputs] * (many // len(inputs)), strict=True)
-        )
-        self.forms = [(Form.of(1, *pair), Form.of(-1, *pair)) for pair in pairs]
-        self.finite = all(bool(d.size.amax() * a.size.amax() < LARGEST) for d, a in pairs)
+        factors = [Factor(d) for d in delta] * (many // len(delta)), [Factor(a) for a in inputs] * (many // len(inputs))
+        self.pairs = list(zip(*factors, strict=True))
+        self.forms = [(Form.of(1, *pair), Form.of(-1, *pair)) for pair in self.pairs]
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
-        self.magnitude = pairs[0][0].size @ pairs[0][1].size.mT
+        self.magnitude = self.pairs[0][0].size @ self.pairs[0][1].size.mT
         if bound < inf:
             self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(max=bound * delta[0].lower.shape[1])
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether sums of a few products of any ends are."""
+        return all(bool(d.size.amax() * a.size.amax() < LARGEST) for d, a in self.pairs)
 
     @cached_property
     def sums(self) -> list[Tensor]:
@@ -333,8 +339,12 @@ class Part:
 
     def __init__(self, product: Product, rows: slice, columns: slice) -> None:
         self.product, self.rows, self.columns = product, rows, columns
-        self.magnitude, self.finite = product.magnitude[rows, columns], product.finite
+        self.magnitude = product.magnitude[rows, columns]
         self._clean: Ends | None = None
+
+    @property
+    def finite(self) -> bool:
+        return self.product.finite
 
     def sums(self) -> Ends:
         if self.product.bound < inf:
