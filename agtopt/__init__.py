@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     )
     from agtopt.compiler import CompiledModel, Exported, Target, compile, direction_target, export, output_target, parameter_target
     from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
-    from agtopt.readers import load, save
+    from agtopt.readers import Columns, load, save
     from agtopt.report import Comparison, compare, html, import_solution
     from agtopt.report.html import load_ipython_extension, unload_ipython_extension
 
@@ -103,6 +103,7 @@ _LATER = {
     "bound_parts": "agtopt.drivers",
     "bound_samplewise": "agtopt.drivers",
     "processes": "agtopt.drivers",
+    "Columns": "agtopt.readers",
     "load": "agtopt.readers",
     "save": "agtopt.readers",
     "Comparison": "agtopt.report",
@@ -143,6 +144,7 @@ __all__ = [
     "Bounded",
     "BudgetSpentError",
     "CollectiveCertificate",
+    "Columns",
     "Comparison",
     "CompiledModel",
     "Conv2d",
