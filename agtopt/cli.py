@@ -239,7 +239,7 @@ def verify(
 ) -> None:
     """Check a certificate again from the problem alone; exit code 1 if anything in it fails."""
     checks = verify_record(Record.load(record), load(folder), proofs)
-    _show(pd.DataFrame([vars(check) for check in checks]), f"{record}")
+    _show(checks.table(), f"{record}")
     if any(check.verdict == FAILS for check in checks):
         raise typer.Exit(1)
 

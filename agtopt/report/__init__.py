@@ -1,5 +1,6 @@
 """Tables and pictures."""
 
+from agtopt.report import html_results as _results  # noqa: F401  (gives `html` its meaning for certificates)
 from agtopt.report.compare import Comparison, compare
 from agtopt.report.figures import ParameterIntervals, Regions, certified_regions, parameter_intervals, projection
 from agtopt.report.html import html
