@@ -125,6 +125,8 @@ def bound(
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})
     _show(frame, problem.describe(), output)
     console.print(f"{reach.method}: width {box.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
+    if reach.stopped:
+        console.print(f"{reach.stopped} of {len(reach.rows)} bounds stopped at --time-limit: they hold, and a longer one may tighten them")
 
 
 @app.command()

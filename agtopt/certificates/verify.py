@@ -17,6 +17,7 @@ from agtopt.domains import contains
 from agtopt.drivers import Reach, Run, bound
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED
 
@@ -72,6 +73,8 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
     Checks
         A tuple of `Check`, with a ``table()``. The certificate is verified when all of them hold.
     """
+    instance("record", record, Record)
+    instance("problem", problem, Problem)
     return Checks(_checks(record, problem, None if proofs is None else Path(proofs)))
 
 

@@ -16,6 +16,7 @@ from agtopt.compiler.target import Target, all_targets
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance, listed
 from agtopt.semantics.concrete import trajectory
 
 
@@ -116,6 +117,11 @@ def export(
     UnsupportedError
         If a format cannot hold a kind (exponentials in ``.lp`` or ``.mps``).
     """
+    instance("problem", problem, Problem)
+    listed("kinds", kinds, '["LP", "MILP"]')
+    listed("endings", endings, '[".lp", ".mps"]')
+    if targets is not None:
+        listed("targets", targets, '["dense1_bias[0]"]')
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise InvalidInputError(f"folder: {str(path)!r} is a file")

@@ -15,6 +15,7 @@ from agtopt.drivers.stage import forget_models
 from agtopt.drivers.tighten import OBBT
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.solvers import TOLERANCE
 
@@ -94,6 +95,7 @@ def bound(
         If bounds contradict each other or an attained run (S4, S6, S9).
     """
     began = perf_counter()
+    instance("problem", problem, Problem)
     plan = planned(problem, memory) if method == AUTO else None
     kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
     if isinstance(kind, Propagation):

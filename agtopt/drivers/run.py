@@ -26,6 +26,7 @@ from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.semantics.symbolic import BranchBounds
 
@@ -61,6 +62,10 @@ class Run:
     """
 
     def __init__(self, problem: Problem, settings: Settings, executor: Executor | None = None, replay: bool = False) -> None:
+        instance("problem", problem, Problem)
+        instance("settings", settings, Settings)
+        if executor is not None:
+            instance("executor", executor, Executor)
         self.problem, self.settings, self.executor, self.replay = problem, settings, executor, replay
         self.stages, self.done = list(settings.stages(problem)), 0
         self.objectives = list(objectives(problem.network, settings.domain))

@@ -13,6 +13,7 @@ from agtopt.drivers import OBBT, Reach, bound
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, KINDS, MINLP, MIQCP, Formulation, Propagation, kind_named
 from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem.checks import instance, listed
 from agtopt.report.plots import plot_comparison
 from agtopt.solvers import PROVED
 
@@ -109,6 +110,10 @@ def compare(
     InvalidInputError
         If a method is unknown or nothing is left to compare.
     """
+    instance("problem", problem, Problem)
+    listed("windows", windows, "[1, 3, None]")
+    if methods is not None:
+        listed("methods", methods, '["IBP", "LP"]')
     kinds = list(different_kinds(problem)) if methods is None else [kind_named(method) for method in methods]
     if not kinds or not windows:
         raise InvalidInputError("compare: no method or no window is left; name at least one of each")

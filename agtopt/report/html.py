@@ -93,6 +93,8 @@ def _(noun: Reach) -> str:
         "domain": f"total width {box.width():.6g} of {network.size} parameters after {noun.problem.steps} steps",
         "time": f"{noun.seconds:.2f} s" + (", interrupted: what stands here holds all the same" if noun.interrupted else ""),
     }
+    if noun.stopped:
+        words["stopped"] = f"{noun.stopped} of {len(noun.rows)} bounds at their time limit: they hold, and a longer one may tighten them"
     frame = pd.DataFrame({"parameter": network.parameter_names, "lower": box.lower, "upper": box.upper, "width": box.upper - box.lower})
     solves = noun.table()
     behind = fold(f"{len(solves)} bounds", table(solves)) if len(solves) else ""
