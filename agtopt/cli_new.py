@@ -43,7 +43,7 @@ def new(
     held = np.sort(np.random.default_rng(seed).permutation(len(frame))[: round(hold_out * len(frame))])
     training, test = frame.iloc[np.setdiff1d(np.arange(len(frame)), held)], frame.iloc[held]
     columns = Columns.of(training, label, None if features is None else [name.strip() for name in features.split(",")], loss, scale)
-    sizes = [len(columns.features), *(_unit(word.strip()) for word in hidden.split(",") if word.strip()), columns.outputs]
+    sizes = [len(columns.features), *(_unit(word.strip()) for word in hidden.split(",") if word.strip()), columns.network_outputs]
     problem = Problem(
         Network.dense(sizes, seed),
         columns.dataset(training),

@@ -41,6 +41,11 @@ class Columns:
         The words of the label column, in the order of the loss's labels; None for targets.
     shift, factor : tuple of float
         A feature is read as (value − shift) / factor.
+
+    Raises
+    ------
+    InvalidInputError
+        If the loss is not one of agtopt's own.
     """
 
     features: tuple[str, ...]
@@ -97,7 +102,7 @@ class Columns:
             raise InvalidInputError(f"loss: {self.loss!r} is unknown; allowed are {', '.join(LOSSES)}")
 
     @property
-    def outputs(self) -> int:
+    def network_outputs(self) -> int:
         """How many outputs a network for these columns needs."""
         return 1 if self.classes is None or LOSSES[self.loss].outputs[1] == 1 else len(self.classes)
 
@@ -131,7 +136,7 @@ class Columns:
         unknown = sorted(set(words) - set(self.classes))
         if unknown:
             raise InvalidInputError(f"column {self.label!r}: {unknown[0]!r} is no class; allowed are {', '.join(self.classes)}")
-        labels = LOSSES[self.loss].classes(self.outputs) or ()
+        labels = LOSSES[self.loss].classes(self.network_outputs) or ()
         return values, np.array([labels[self.classes.index(word)] for word in words], dtype=np.float64)
 
     def save(self, folder: str | Path) -> Path:

@@ -24,7 +24,7 @@ def frame():
 
 def test_features_are_scaled_and_classes_are_those_of_the_loss(frame):
     columns = Columns.of(frame, "kind")
-    assert (columns.features, columns.loss, columns.classes, columns.outputs) == (("height", "heavy", "cost"), "hinge", ("a", "b"), 1)
+    assert (columns.features, columns.loss, columns.classes, columns.network_outputs) == (("height", "heavy", "cost"), "hinge", ("a", "b"), 1)
     data = columns.dataset(frame)
     np.testing.assert_allclose(data.features.mean(axis=0), 0, atol=1e-15)
     np.testing.assert_allclose(data.features.std(axis=0), 1)
@@ -40,7 +40,7 @@ def test_the_loss_says_how_classes_become_numbers(frame, loss, labels):
     columns = Columns.of(frame, "kind", ["cost"], loss, "none")
     assert columns.dataset(frame).labels.tolist() == labels
     assert columns.dataset(frame).features[:, 0].tolist() == [0.5, -1, 2, 4]
-    assert columns.outputs == (2 if loss == "cross-entropy" else 1)
+    assert columns.network_outputs == (2 if loss == "cross-entropy" else 1)
 
 
 def test_classes_that_are_numbers_are_in_their_order():
@@ -134,6 +134,6 @@ def test_a_broken_file_is_refused(tmp_path, frame):
 
 def test_a_problem_of_a_table_is_bounded(frame):
     columns = Columns.of(frame, "kind")
-    network = agtopt.Network.dense([len(columns.features), columns.outputs])
+    network = agtopt.Network.dense([len(columns.features), columns.network_outputs])
     problem = agtopt.Problem(network, columns.dataset(frame), agtopt.Bounded(1, nu=1, q=0), agtopt.Training(columns.loss, epochs=2))
     assert agtopt.bound(problem, "LP").domain.contains(agtopt.attack(problem).theta, 1e-9)
