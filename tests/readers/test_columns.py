@@ -24,7 +24,12 @@ def frame():
 
 def test_features_are_scaled_and_classes_are_those_of_the_loss(frame):
     columns = Columns.of(frame, "kind")
-    assert (columns.features, columns.loss, columns.classes, columns.network_outputs) == (("height", "heavy", "cost"), "hinge", ("a", "b"), 1)
+    assert (columns.features, columns.loss, columns.classes, columns.network_outputs) == (
+        ("height", "heavy", "cost"),
+        "hinge",
+        ("a", "b"),
+        1,
+    )
     data = columns.dataset(frame)
     np.testing.assert_allclose(data.features.mean(axis=0), 0, atol=1e-15)
     np.testing.assert_allclose(data.features.std(axis=0), 1)
