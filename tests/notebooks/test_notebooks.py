@@ -93,6 +93,10 @@ assert not model.dataset.changed(huber.dataset)[:4].any()
 """By notebook: a last cell that looks at what the others computed."""
 
 
+TWICE = {"03_export_and_external_solvers.ipynb", "08_your_own_layer_loss_and_domain.ipynb"}
+"""Every cell is run again before the next: files are written and layers registered there."""
+
+
 def notebooks():
     return sorted(FOLDER.glob("*.ipynb"))
 
@@ -105,6 +109,10 @@ def test_there_are_notebooks():
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 def test_notebook_runs(path):
     notebook = nbformat.read(path, as_version=4)
+    if path.name in TWICE:
+        notebook.cells = [cell for cell in notebook.cells for _ in range(2) if cell.cell_type == "code"]
+        for cell in notebook.cells:
+            cell.pop("id", None)
     if path.name in CHECKS:
         notebook.cells.append(nbformat.v4.new_code_cell(CHECKS[path.name]))
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
