@@ -1,5 +1,6 @@
 """Whatever a user does wrong, the answer is one line that says what was wrong and what is allowed."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -64,7 +65,7 @@ MISUSES = {
     "verify a path": (lambda: agtopt.verify("certificate.json", problem()), "record: str is not allowed; it must be a Record"),
     "load nothing": (lambda: agtopt.load(None), "folder: NoneType is not allowed; it must be a str or PathLike"),
     "load a file": (lambda: agtopt.load(__file__), "a problem is a folder with problem.toml and arrays.npz"),
-    "workers for an executor": (lambda: agtopt.bound(problem(), "LP", executor=4), "executor: int is not allowed; it must be a Executor"),
+    "workers for an executor": (lambda: agtopt.bound(problem(), "LP", executor=4), "executor: int is not allowed; it must be an Executor"),
     "fix nothing": (lambda: agtopt.compile(problem(), "LP").fix(None), "dataset: NoneType"),
     "replay arrays": (lambda: agtopt.compile(problem(), "LP").replay_error((X, Y)), "dataset: tuple"),
     "sizes as a number": (lambda: Network.dense(2), r"sizes: 2 is not allowed; it must be a list, as \[2, 8, 1\]"),
@@ -104,6 +105,26 @@ def test_a_misuse_is_answered_in_one_line(name):
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 320
+
+
+def taking(first):
+    """The public functions whose first argument is called so."""
+    functions = [(name, getattr(agtopt, name)) for name in agtopt.__all__ if inspect.isfunction(getattr(agtopt, name))]
+    return [name for name, function in functions if next(iter(inspect.signature(function).parameters), None) == first]
+
+
+def test_the_public_functions_are_found():
+    assert {"bound", "compile", "export", "bound_parts"} <= set(taking("problem"))
+    assert {"certify", "certify_end_to_end", "serve"} <= set(taking("reach"))
+
+
+@pytest.mark.parametrize(("name", "first"), [(name, first) for first in ("problem", "reach", "ladder", "record") for name in taking(first)])
+def test_every_public_function_refuses_a_path_for_a_noun(name, first):
+    function = getattr(agtopt, name)
+    fitting = {"X": X, "y": Y, "method": "LP", "direction": np.ones(3), "point": X[0], "target": None, "name": "dense1_bias[0]"}
+    needed = [each for each in inspect.signature(function).parameters.values() if each.default is inspect.Parameter.empty]
+    with pytest.raises(agtopt.InvalidInputError, match=f"^{first}: str is not allowed; it must be an? [A-Z][a-z]+$"):
+        function("models/half-moons", *(fitting.get(each.name, "elsewhere") for each in needed[1:]))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "uint8", object])

@@ -79,7 +79,9 @@ def instance(field: str, value: Any, *kinds: type) -> None:
     """Refuse what is no instance of these types."""
     if not isinstance(value, kinds):
         allowed = " or ".join(kind.__name__ for kind in kinds)
-        raise InvalidInputError(f"{field}: {type(value).__name__} is not allowed; it must be a {allowed}")
+        raise InvalidInputError(
+            f"{field}: {type(value).__name__} is not allowed; it must be {'an' if allowed[0] in 'AEIOU' else 'a'} {allowed}"
+        )
 
 
 def listed(field: str, values: Any, example: str) -> None:
