@@ -25,6 +25,9 @@ from agtopt.solvers import SolveResult
 MOST_CLASSES = 12
 """Different labels that are counted one by one."""
 
+MOST_COMPONENTS = 200_000
+"""Variables and rows of a model whose tree is drawn: 43 µs for each were measured, and a cell should not wait for its view."""
+
 
 @singledispatch
 def html(noun: Any) -> str:
@@ -82,6 +85,8 @@ def _(noun: CompiledModel) -> str:
         "variables": f"{size.binaries:,} binary, {size.continuous:,} continuous",
         "constraints": f"{size.linear:,} linear, {size.quadratic:,} quadratic or more",
     }
+    if size.binaries + size.continuous + size.linear + size.quadratic > MOST_COMPONENTS:
+        return section(title, facts(words | {"blocks": "too many to be drawn here; browse model.pyomo"}))
     return section(title, facts(words), block_tree(noun.pyomo))
 
 

@@ -89,6 +89,13 @@ def test_a_model_is_a_tree_of_its_blocks(tiny_mlp, kind):
     assert "parameter[2].dense1_weight[0,0]" in words
 
 
+def test_the_tree_of_a_huge_model_is_left_out(tiny_mlp, monkeypatch):
+    monkeypatch.setattr(sys.modules["agtopt.report.html"], "MOST_COMPONENTS", 10)
+    text, words = checked(agtopt.compile(tiny_mlp, "LP"))
+    assert "<details>" not in text
+    assert "browse model.pyomo" in words
+
+
 def test_results_show_their_tables(half_moons, half_moons_reach, half_moons_hull):
     _, words = checked(half_moons_reach)
     assert "total width 14.32" in words
