@@ -57,7 +57,7 @@ MISUSES = {
     "a path for a problem": (lambda: agtopt.bound("models/half-moons", "LP"), "problem: str is not allowed; it must be a Problem"),
     "compile a path": (lambda: agtopt.compile("p", "LP"), "problem: str"),
     "attack a path": (lambda: agtopt.attack("p"), "problem: str"),
-    "compare a path": (lambda: agtopt.compare("p"), "problem: str"),
+    "compare a path": (lambda: agtopt.compare("p"), "problems: str is not allowed; it must be a Problem"),
     "export a path": (lambda: agtopt.export("p", "q"), "problem: str"),
     "save a path": (lambda: agtopt.save("p", "q"), "problem: str"),
     "certify a problem": (lambda: agtopt.certify(problem(), X), "reach: Problem is not allowed; it must be a Reach"),

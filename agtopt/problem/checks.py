@@ -1,12 +1,15 @@
 """Checks of single fields; every message names the field, what it was and what is allowed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+
+CHUNK = 2**24
+"""Bytes of an array on disk that are read at once."""
 
 
 def whole(field: str, value: Any, least: int) -> int:
@@ -50,6 +53,20 @@ def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
         raise InvalidInputError(f"{field}: entry {list(where)} is {array[where]}; every entry must be finite")
     array.setflags(write=False)
     return array
+
+
+def chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The rows of an array in parts of some megabytes."""
+    rows = max(1, CHUNK // max(1, array[:1].nbytes))
+    return (array[first : first + rows] for first in range(0, len(array), rows))
+
+
+def finite_map(field: str, values: NDArray[Any]) -> None:
+    """Check an array on disk, which is read in parts and not copied."""
+    if values.dtype != np.float64:
+        raise InvalidInputError(f"{field}: a mapped array of {values.dtype} is not allowed; store it as float64, or load it into memory")
+    if not all(np.isfinite(part).all() for part in chunks(values)):
+        raise InvalidInputError(f"{field}: every entry must be finite")
 
 
 def whole_numbers(field: str, values: Any) -> tuple[int, ...]:

@@ -24,8 +24,10 @@ def facts(words: dict[str, str]) -> str:
 def table(frame: pd.DataFrame) -> str:
     """The first rows of a frame."""
     # None too is nothing to read; pandas leaves only NaN out.
-    some = frame.head(MOST_ROWS)
-    shown = some.where(some.notna(), "").to_html(index=False, escape=True, border=0, float_format=lambda value: f"{value:.6g}", na_rep="")
+    some = frame.head(MOST_ROWS).copy()
+    for name in some.columns[some.isna().any()]:
+        some[name] = some[name].astype(object).where(some[name].notna(), "")
+    shown = some.to_html(index=False, escape=True, border=0, float_format=lambda value: f"{value:.6g}", na_rep="")
     rest = len(frame) - MOST_ROWS
     return shown + (f"<p>… and {rest} rows more</p>" if rest > 0 else "")
 

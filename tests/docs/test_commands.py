@@ -26,7 +26,7 @@ def test_every_python_example_is_run_by_a_test(page):
 def spoken(page):
     """Commands in console blocks and in running text."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    lines = [line for kind, block in blocks(page) if kind == "console" for line in block.splitlines()]
+    lines = [line for kind, block in blocks(page) if kind == "console" for line in block.replace("\\\n", " ").splitlines()]
     lines += re.findall(r"(?<!`)`(agtopt [^`]+)`(?!`)", text)
     for line in lines:
         for part in re.split(r"&&|;", " ".join(line.split())):

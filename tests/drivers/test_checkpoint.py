@@ -1,0 +1,62 @@
+"""`bound` with a checkpoint: a run that was killed goes on to the identical result."""
+
+import numpy as np
+import pytest
+
+import agtopt
+from agtopt import InvalidInputError
+from agtopt.drivers import horizon
+from agtopt.drivers.run import Run
+from tests.instances import random_problem
+
+
+@pytest.fixture
+def problem():
+    return random_problem(4, 1, "hinge", "flips", samples=8, steps=3, n=2, vulnerable=range(8))
+
+
+def same(found, expected):
+    for box, other in zip(found.steps, expected.steps, strict=True):
+        np.testing.assert_array_equal(box.lower, other.lower)
+        np.testing.assert_array_equal(box.upper, other.upper)
+
+
+class Killed(BaseException):
+    """Not an interrupt, which would be caught."""
+
+
+@pytest.mark.parametrize("domain", [None, agtopt.Polytope(np.array([[1.0, 1.0, 0.0], [0.0, 1.0, -1.0]]))], ids=["box", "template"])
+@pytest.mark.parametrize("stop", [0, 1, 2])
+def test_windows_that_were_solved_are_not_solved_again(problem, tmp_path, monkeypatch, stop, domain):
+    expected = agtopt.bound(problem, "LP", window=1, domain=domain)
+    step, solved = Run.step, []
+
+    def counted(run, bar=None):
+        if len(solved) == stop:
+            raise Killed
+        solved.append(run.done)
+        step(run, bar)
+
+    monkeypatch.setattr(Run, "step", counted)
+    with pytest.raises(Killed):
+        agtopt.bound(problem, "LP", window=1, domain=domain, checkpoint=tmp_path)
+    stop = 99
+    found = agtopt.bound(problem, "LP", window=1, domain=domain, checkpoint=tmp_path)
+    assert solved == [0, 1, 2]
+    same(found, expected)
+    assert len(found.rows) == len(expected.rows)
+
+
+@pytest.mark.parametrize("kind", ["IBP", "CROWN"])
+def test_propagation_goes_on(problem, tmp_path, kind, monkeypatch):
+    expected = agtopt.bound(problem, kind)
+    same(agtopt.bound(problem, kind, checkpoint=tmp_path), expected)
+    monkeypatch.setattr(horizon, "interval_steps", None)
+    same(agtopt.bound(problem, kind, checkpoint=tmp_path), expected)
+
+
+@pytest.mark.parametrize("other", [{"window": 2}, {"time_limit": 9.0}, {"domain": agtopt.Polytope(np.eye(3)[:1])}, {"method": "MILP"}])
+def test_the_checkpoint_of_another_run_is_refused(problem, tmp_path, other):
+    agtopt.bound(problem, "LP", window=1, checkpoint=tmp_path)
+    with pytest.raises(InvalidInputError, match="other settings"):
+        agtopt.bound(problem, **{"method": "LP", "window": 1, "checkpoint": tmp_path, **other})
