@@ -16,6 +16,7 @@ from agtopt.drivers.tighten import OBBT
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.checkpoint import checkpointed_steps
 from agtopt.semantics.fragments import MEMORY
 from agtopt.semantics.propagation import initial_domain, interval_steps
@@ -101,6 +102,7 @@ def bound(
         If bounds contradict each other or an attained run (S4, S6, S9).
     """
     began = perf_counter()
+    instance("problem", problem, Problem)
     plan = planned(problem, memory) if method == AUTO else None
     kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
     if isinstance(kind, Propagation):

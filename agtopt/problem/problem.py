@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import chunks
+from agtopt.problem.checks import chunks, instance
 from agtopt.problem.dataset import Dataset
 from agtopt.problem.network import INPUT, Network
 from agtopt.problem.perturbation import Perturbation
@@ -50,8 +50,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for field, kind in (("network", Network), ("dataset", Dataset), ("perturbation", Perturbation), ("training", Training)):
-            if not isinstance(getattr(self, field), kind):
-                raise InvalidInputError(f"problem.{field}: {getattr(self, field)!r} is not allowed; it must be a {kind.__name__}")
+            instance(f"problem.{field}", getattr(self, field), kind)
         sample_shape = self.dataset.features.shape[1:]
         if sample_shape != self.network.input_shape:
             raise InvalidInputError(
