@@ -106,6 +106,8 @@ def bound(
     plan = planned(problem, memory) if method == AUTO else None
     kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
     if isinstance(kind, Propagation):
+        if plan is None:
+            _check_propagation(kind, {"window": window, "stride": stride, "domain": domain, "obbt": obbt, "proofs": proofs})
         budget = MEMORY if memory is None else int(allowed(memory))
         if checkpoint is None:
             steps = interval_steps(problem, linear=kind.linear, memory=budget)
@@ -122,15 +124,27 @@ def bound(
         try:
             while not run.finished:
                 run.step(bar)
-                if saved is not None:
-                    saved.parent.mkdir(parents=True, exist_ok=True)
-                    run.save(saved)
+                _save(run, saved)
         except KeyboardInterrupt:
-            pass
+            _save(run, saved)
         finally:
             forget_models()
     run.seconds = perf_counter() - began
     return run.finish()
+
+
+def _check_propagation(kind: Propagation, settings: dict[str, object]) -> None:
+    for name, value in settings.items():
+        if value is not None:
+            raise InvalidInputError(
+                f"{name}: {kind} is propagated step by step and takes none; leave it out, or take LP, QCP, MILP or MIQCP"
+            )
+
+
+def _save(run: Run, path: Path | None) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run.save(path)
 
 
 def _begun(problem: Problem, settings: Settings, executor: Executor | None, saved: Path) -> Run:

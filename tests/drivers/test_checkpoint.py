@@ -5,7 +5,7 @@ import pytest
 
 import agtopt
 from agtopt import InvalidInputError
-from agtopt.drivers import horizon
+from agtopt.drivers import horizon, run
 from agtopt.drivers.run import Run
 from tests.instances import random_problem
 
@@ -60,3 +60,31 @@ def test_the_checkpoint_of_another_run_is_refused(problem, tmp_path, other):
     agtopt.bound(problem, "LP", window=1, checkpoint=tmp_path)
     with pytest.raises(InvalidInputError, match="other settings"):
         agtopt.bound(problem, **{"method": "LP", "window": 1, "checkpoint": tmp_path, **other})
+
+
+def test_an_interrupted_model_goes_on(problem, tmp_path, monkeypatch):
+    """Bounds that were found before Ctrl-C are asked of no solver again."""
+    expected = agtopt.bound(problem, "LP", conditional=False)
+    asked, run_task = [], run.run_task
+
+    def counted(task):
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        asked.append((task.stage.stop, task.number, task.sense))
+        return run_task(task)
+
+    monkeypatch.setattr(run, "run_task", counted)
+    assert agtopt.bound(problem, "LP", conditional=False, checkpoint=tmp_path).interrupted
+    first, asked = asked, []
+    monkeypatch.setattr(run, "run_task", lambda task: asked.append((task.stage.stop, task.number, task.sense)) or run_task(task))
+    found = agtopt.bound(problem, "LP", conditional=False, checkpoint=tmp_path)
+    assert not set(first) & set(asked)
+    assert found.domain.width() == pytest.approx(expected.domain.width(), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "option", [{"window": 2}, {"stride": 1}, {"domain": agtopt.Polytope(np.eye(3))}, {"obbt": agtopt.OBBT()}, {"proofs": "x"}]
+)
+def test_what_propagation_does_not_take_is_refused(problem, option):
+    with pytest.raises(InvalidInputError, match=f"{next(iter(option))}: IBP is propagated"):
+        agtopt.bound(problem, "IBP", **option)
