@@ -18,6 +18,7 @@ FUNCTIONS = [name for name in agtopt.__all__ if inspect.isroutine(getattr(agtopt
 CLASSES = [name for name in agtopt.__all__ if inspect.isclass(getattr(agtopt, name)) and not name.endswith("Error")]
 MODULES = (
     "attacks",
+    "baselines",
     "certificates",
     "compiler",
     "domains",
