@@ -1,5 +1,6 @@
 """Tables and pictures."""
 
+from agtopt.report.bands import Band, band, plot_bands
 from agtopt.report.compare import Comparison, compare
 from agtopt.report.figures import ParameterIntervals, Regions, certified_regions, parameter_intervals, projection
 from agtopt.report.html import html
@@ -7,15 +8,18 @@ from agtopt.report.plots import plot_boundaries, plot_comparison, plot_parameter
 from agtopt.report.solution import ImportedSolution, import_solution
 
 __all__ = [
+    "Band",
     "Comparison",
     "ImportedSolution",
     "ParameterIntervals",
     "Regions",
+    "band",
     "certified_regions",
     "compare",
     "html",
     "import_solution",
     "parameter_intervals",
+    "plot_bands",
     "plot_boundaries",
     "plot_comparison",
     "plot_parameters",

@@ -14,14 +14,10 @@ from agtopt.attacks import Attack
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
 from agtopt.report.figures import Array, Extent, Features, Regions, boundary_scores, common_names, parameter_intervals, projection
+from agtopt.report.styles import BAR_STYLES, CLASS_STYLES, EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain
 
 NAMED = 40
 """Parameters up to which each is named on the axis; more would overlap."""
-
-# The colours differ in lightness too, and the hatches tell them apart without any colour.
-_CLASS_STYLES = (("#e8955a", "\\\\\\"), ("#bcd7ee", "///"))
-_BAR_STYLES = (("#eeeeee", ""), ("#bcd7ee", "///"), ("#e8955a", "\\\\\\"), ("#b8e0c8", "..."), ("#e3c6dc", "xxx"))
-_EDGE_STYLES = ("-", "--", "-.", ":")
 
 
 def plot_regions(regions: Regions, ax: Axes | None = None) -> Axes:
@@ -38,7 +34,7 @@ def plot_regions(regions: Regions, ax: Axes | None = None) -> Axes:
     """
     axes = plt.gca() if ax is None else ax
     classes = regions.problem.classes or ()
-    for label, (colour, hatch) in zip(classes, cycle(_CLASS_STYLES), strict=False):
+    for label, (colour, hatch) in zip(classes, cycle(CLASS_STYLES), strict=False):
         certified = (regions.stable & (regions.predicted == label)).astype(float)
         style: dict[str, Any] = {"facecolor": colour, "hatch": hatch, "edgecolor": "#777777", "linewidth": 0.0}
         if certified.any():
@@ -115,12 +111,12 @@ def plot_parameters(
     largest = max(1.0, float(np.max(ends[np.isfinite(ends)], initial=0.0)))
     if largest > 4.0:
         axes.set_yscale("symlog", linthresh=1.0)
-        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.yaxis.set_major_formatter(FuncFormatter(plain))
     edge = largest * (1.6 if largest > 4.0 else 1.15)
     positions = np.arange(len(called))
     lower, upper = np.clip(data.lower, -2 * edge, 2 * edge), np.clip(data.upper, -2 * edge, 2 * edge)
     breadths = np.linspace(0.86, 0.5, len(data.labels)) if len(data.labels) > 1 else [0.6]
-    for label, low, high, breadth, (colour, hatch) in zip(data.labels, lower, upper, breadths, cycle(_BAR_STYLES), strict=False):
+    for label, low, high, breadth, (colour, hatch) in zip(data.labels, lower, upper, breadths, cycle(BAR_STYLES), strict=False):
         style: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "#555555", "linewidth": 0.8}
         axes.bar(positions, high - low, breadth, bottom=low, label=label, **style)
     if len(data.attained):
@@ -136,7 +132,7 @@ def plot_parameters(
         axes.set_xticks(positions, called, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor")
     else:
         axes.set_xlabel("index of the parameter")
-    _legend_above(axes, 2)
+    legend_above(axes, 2)
     return axes
 
 
@@ -168,7 +164,7 @@ def plot_projection(
     lower, upper = _view(np.concatenate([attained, *polygons.values()]))
     beyond = upper - lower
     ordered = sorted(polygons.items(), key=lambda item: -_area(np.clip(item[1], lower - beyond, upper + beyond)))
-    for (label, corners), (colour, hatch), line in zip(ordered, cycle(_BAR_STYLES), cycle(_EDGE_STYLES), strict=False):
+    for (label, corners), (colour, hatch), line in zip(ordered, cycle(BAR_STYLES), cycle(EDGE_STYLES), strict=False):
         shape = np.clip(corners, lower - beyond, upper + beyond)
         outline: dict[str, Any] = {"edgecolor": "black", "linestyle": line, "linewidth": 1.4}
         axes.fill(*shape.T, facecolor=colour, hatch=hatch, edgecolor="#777777", linewidth=0.0)
@@ -180,7 +176,7 @@ def plot_projection(
     if attack is not None:
         axes.plot(*attained.T, "o", color="black", markersize=2.5, zorder=3, label="attained by training")
     axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), xlabel=names[i], ylabel=names[j])
-    _legend_above(axes, 2)
+    legend_above(axes, 2)
     return axes
 
 
@@ -198,9 +194,7 @@ def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
     matplotlib Axes
     """
     axes = plt.gca() if ax is None else ax
-    styles = zip(
-        cycle("osD^vP*X"), cycle(("-", "--", "-.", ":")), cycle(("#0072b2", "#d55e00", "#009e73", "#cc79a7", "black")), strict=False
-    )
+    styles = zip(cycle(MARKERS), cycle(EDGE_STYLES), cycle(LINE_COLOURS), strict=False)
     for (method, rows), (marker, line, colour) in zip(table.groupby("method", sort=False), styles, strict=False):
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 8, "markerfacecolor": "none"}
         axes.plot(rows["seconds"], rows["width"], linestyle=line if len(rows) > 1 else "none", label=method, **style)
@@ -211,7 +205,7 @@ def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
     if len(attained):
         axes.axhline(attained.iloc[0], color="black", linewidth=0.8, linestyle=(0, (1, 3)), label="attained by training")
     axes.set(xscale="log", yscale="log", xlabel="wall-clock time (s)", ylabel="total width Σ(upper − lower)")
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.yaxis.set_major_formatter(FuncFormatter(plain))
     axes.yaxis.set_minor_formatter(LogFormatter())
     axes.margins(0.15)
     axes.legend(title="numbers: steps per window" if table["window"].nunique() > 1 else None)
@@ -239,13 +233,4 @@ def _draw_boundary(axes: Axes, a: Array, b: Array, score: Array, color: str, wid
 
 def _frame(axes: Axes, extent: Extent) -> None:
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="input a", ylabel="input b")
-    _legend_above(axes, 2)
-
-
-def _legend_above(axes: Axes, columns: int) -> None:
-    # Inside the axes it would hide what is drawn.
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.3, ncols=columns, fontsize="small", frameon=False)
-
-
-def _plain(value: float, _: object = None) -> str:
-    return f"{value:g}".replace("-", "−")
+    legend_above(axes, 2)
