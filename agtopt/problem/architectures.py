@@ -1,4 +1,4 @@
-"""Networks of the literature, with the initial weights that torch would draw."""
+"""Networks of the literature, with initial weights that let deep ones learn (He et al., 2015)."""
 
 from collections.abc import Sequence
 from math import prod
@@ -26,7 +26,7 @@ def pilotnet(input_shape: Shape = (3, 66, 200), width: float = 1.0, seed: int = 
     width : float
         Share of the filters that is kept, above 0.
     seed : int
-        As in `Network.dense`.
+        θ₀ is drawn uniformly within ±√(6/inputs) of each unit, with numpy's generator; biases are 0.
 
     Returns
     -------
@@ -89,11 +89,11 @@ def _convolutional(
 
 
 def _drawn(layers: Sequence[Layer], seed: int) -> list[NDArray[np.float64]]:
-    """Tensors of the layers, uniform within ±1/√(inputs of a unit)."""
+    """Tensors of the layers: weights uniform within ±√(6/inputs of a unit), biases 0."""
     generator = np.random.default_rng(whole("seed", seed, 0))
     tensors = []
     for layer in layers:
-        shapes = layer.parameter_shapes()
-        bound = 1.0 / np.sqrt(prod(shapes["weight"][1:])) if shapes else 0.0
-        tensors += [generator.uniform(-bound, bound, shape) for shape in shapes.values()]
+        for role, shape in layer.parameter_shapes().items():
+            bound = np.sqrt(6.0 / prod(shape[1:]))
+            tensors.append(generator.uniform(-bound, bound, shape) if role == "weight" else np.zeros(shape))
     return tensors
