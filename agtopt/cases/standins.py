@@ -206,12 +206,39 @@ def write_reviews(folder: str | Path, train: int = 600, test: int = 200, seed: i
     for part, count in (("train", whole("train", train, 1)), ("test", whole("test", test, 1))):
         for name, words, others in (("neg", BAD, GOOD), ("pos", GOOD, BAD)):
             for k in range(count):
-                own, foreign = rng.integers(3, 9), rng.integers(0, 4)
-                text = [*rng.choice(NEUTRAL, 40), *rng.choice(words, own), *rng.choice(others, foreign)]
+                own, foreign = rng.integers(6, 13), rng.integers(0, 4)
+                text = [*rng.choice(NEUTRAL, 20), *rng.choice(words, own), *rng.choice(others, foreign)]
                 stars = rng.integers(7, 11) if name == "pos" else rng.integers(1, 5)
                 review = " ".join(rng.permutation(text)) + "."
                 _written(Path(folder) / part / name, f"{k}_{stars}.txt", lambda path, review=review: path.write_text(review))  # type: ignore[misc]
     return Path(folder)
+
+
+def write_embeddings(folder: str | Path, train: int = 20_000, test: int = 300, features: int = 16, seed: int = 0) -> Path:
+    """``embeddings.npz``: normal vectors of two overlapping classes, in place of reviews that a language model embeds.
+
+    Parameters
+    ----------
+    folder : str or Path
+    train, test : int
+        Samples.
+    features : int
+        Length of the vectors.
+    seed : int
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    rng, arrays = np.random.default_rng(whole("seed", seed, 0)), dict[str, NDArray[np.generic]]()
+    direction = rng.normal(size=whole("features", features, 1))
+    direction *= 2.0 / np.linalg.norm(direction)
+    for part, count in (("train", whole("train", train, 1)), ("test", whole("test", test, 1))):
+        labels = rng.integers(0, 2, count)
+        arrays[f"{part}_features"] = rng.normal(size=(count, features)) + np.where(labels[:, np.newaxis], direction, -direction)
+        arrays[f"{part}_labels"] = labels
+    return _written(folder, "embeddings.npz", lambda path: np.savez(path, **arrays))  # type: ignore[arg-type]
 
 
 def _written(folder: str | Path, name: str, write: Callable[[Path], object]) -> Path:

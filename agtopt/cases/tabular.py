@@ -68,7 +68,7 @@ def digits_problem(
 
 
 def one_seven_problem(
-    split: Split, eps: float, hidden: Sequence[int] = (20, 20), epochs: int = 100, learning_rate: float = 0.0005, seed: int = 0
+    split: Split, network: Network, eps: float, epochs: int = 100, learning_rate: float = 0.0005, seed: int = 0
 ) -> Problem:
     """FullCert's MNIST 1/7: every training input moves by up to eps in every pixel (Lorenz et al., 2024, section 5 and appendix B).
 
@@ -78,11 +78,11 @@ def one_seven_problem(
     Parameters
     ----------
     split : Split
-        ``read_mnist(folder).between(1, 7)``.
+        Of `read_mnist`: ``read_mnist(folder).between(1, 7).flat()``.
+    network : Network
+        One output and two hidden layers in the paper, which does not give their units; pre-trained on clean samples or not (its Figure 3).
     eps : float
         Radius of the ℓ∞ ball, in pixels scaled to [0, 1]; the paper: 0.0001.
-    hidden : sequence of int
-        Units of the hidden layers; three layers in all in the paper, which does not give their units for MNIST.
     epochs, learning_rate, seed
         As in `Training`; batches of 100, as in the paper.
 
@@ -91,10 +91,8 @@ def one_seven_problem(
     Problem
     """
     samples = len(split.train)
-    features = split.train.features.reshape(samples, -1)
     training = Training("binary-cross-entropy", epochs=epochs, batch_size=min(100, samples), learning_rate=learning_rate, seed=seed)
-    data = type(split.train)(features, split.train.labels)
-    return Problem(Network.dense([features.shape[1], *hidden, 1], seed=seed), data, Bounded(samples, eps=eps), training, name="1/7")
+    return Problem(network, split.train, Bounded(samples, eps=eps), training, name="1/7")
 
 
 def reviews_problem(

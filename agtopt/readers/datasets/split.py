@@ -83,6 +83,11 @@ class Split:
         names = tuple(self.classes[c] for c in classes) if self.classes else ()
         return replace(self, train=train, test=test, classes=names, origin=f"{self.origin}; classes {', '.join(map(str, classes))}")
 
+    def flat(self) -> "Split":
+        """Features as vectors, (N, d)."""
+        parts = [Dataset(part.features.reshape(len(part), -1), part.labels) for part in (self.train, self.test)]
+        return replace(self, train=parts[0], test=parts[1])
+
     def standardised(self, labels: bool = False) -> "Split":
         """Every feature with mean 0 and standard deviation 1 over the training set; the test set is scaled alike.
 
@@ -125,16 +130,17 @@ class Split:
         InvalidInputError
             If there are not so many components.
         """
-        x = self.train.features.reshape(len(self.train), -1)
+        vectors = self.flat()
+        x = vectors.train.features
         if whole("count", count, 1) > min(x.shape):
             raise InvalidInputError(f"count: {count} is more than the {min(x.shape)} components that {x.shape[0]} samples have")
         mean = x.mean(axis=0)
         # The second moments are symmetric: fewer numbers than a decomposition of all samples, and enough for leading components.
-        _, vectors = np.linalg.eigh((x - mean).T @ (x - mean))
-        leading = vectors[:, ::-1][:, :count]
+        _, axes = np.linalg.eigh((x - mean).T @ (x - mean))
+        leading = axes[:, ::-1][:, :count]
         largest = leading[np.abs(leading).argmax(axis=0), np.arange(count)]
         leading = leading * np.sign(largest)
-        parts = [Dataset((part.features.reshape(len(part), -1) - mean) @ leading, part.labels) for part in (self.train, self.test)]
+        parts = [Dataset((part.features - mean) @ leading, part.labels) for part in (vectors.train, vectors.test)]
         names = tuple(f"component {k + 1}" for k in range(count))
         return replace(self, train=parts[0], test=parts[1], features=names, origin=f"{self.origin}; {count} principal components")
 
