@@ -4,7 +4,7 @@ Each function takes data as the readers return them, from the published files or
 """
 
 from agtopt.cases.curves import histories, sweep
-from agtopt.cases.fine_tuning import mixed_batches, pretrained, retina_problem, steering_problem
+from agtopt.cases.fine_tuning import mixed_batches, pretrained, retina_problem, steering_problem, without_drusen
 from agtopt.cases.tabular import digits_problem, household_problem, one_seven_problem, reviews_problem
 from agtopt.cases.voting import flip_baselines
 
@@ -20,4 +20,5 @@ __all__ = [
     "reviews_problem",
     "steering_problem",
     "sweep",
+    "without_drusen",
 ]

@@ -168,11 +168,11 @@ def steering_problem(
     InvalidInputError
         If images or network do not fit, or there are not enough samples for a batch.
     """
+    if before.train.features.shape[1:] != after.train.features.shape[1:]:
+        raise InvalidInputError("after: the images of the two drives have different shapes; read them with one size and crop")
     parts: Sequence[Dataset] = (before.train, after.train)
     first = len(before.train)
     batches = mixed_batches(np.arange(first), np.arange(first, first + len(after.train)), batch_size, share, seed)
-    if before.train.features.shape[1:] != after.train.features.shape[1:]:
-        raise InvalidInputError("after: the images of the two drives have different shapes; read them with one size and crop")
     data = Dataset(np.concatenate([part.features for part in parts]), np.concatenate([part.labels for part in parts]))
     training = Training("squared", epochs=epochs, batches=batches, learning_rate=learning_rate, decay=decay, frozen=convolutions(network))
     used = np.unique(np.concatenate(batches))

@@ -60,7 +60,7 @@ def write_household(folder: str | Path, rows: int = 20_000, seed: int = 0) -> Pa
     rng, count = np.random.default_rng(whole("seed", seed, 0)), whole("rows", rows, 2)
     when = pd.Timestamp("2006-12-16 17:24") + pd.to_timedelta(97 * np.arange(count), unit="min")
     hour = (when.hour + when.minute / 60).to_numpy()
-    warm = np.cos(2 * np.pi * (when.dayofyear.to_numpy() - 15) / 365)
+    warm = np.cos(2 * np.pi * (when.day_of_year.to_numpy() - 15) / 365)
     awake = np.exp(-(((hour - 8) / 1.5) ** 2)) + 1.5 * np.exp(-(((hour - 20) / 2.5) ** 2))
     kitchen, laundry = (rng.random(count) < share * (0.2 + awake) for share in (0.10, 0.08))
     boiler = rng.random(count) < 0.25 + 0.2 * awake

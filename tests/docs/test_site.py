@@ -19,6 +19,7 @@ CLASSES = [name for name in agtopt.__all__ if inspect.isclass(getattr(agtopt, na
 MODULES = (
     "attacks",
     "baselines",
+    "cases",
     "certificates",
     "compiler",
     "domains",
