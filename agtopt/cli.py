@@ -28,7 +28,9 @@ from agtopt.kinds import KINDS, Formulation, kind_named
 from agtopt.problem import Problem
 from agtopt.readers import load, read_arrays
 from agtopt.report import compare as compare_methods
-from agtopt.report import import_solution
+from agtopt.report import import_solution, save_table
+from agtopt.report.compare import SIZES
+from agtopt.report.tables import table_path
 from agtopt.solvers import PROVED, TOLERANCE, describe_solvers
 
 app = typer.Typer(
@@ -56,7 +58,13 @@ def _writable(path: Path | None) -> Path | None:
     return path
 
 
-Output = Annotated[Path | None, typer.Option(help="Also write the table to this CSV file.", callback=_writable)]
+def _table_file(path: Path | None) -> Path | None:
+    return None if path is None else table_path(path)
+
+
+Output = Annotated[
+    Path | None, typer.Option(help="Also write the table to this file; ends in .csv, .json, .md or .tex.", callback=_table_file)
+]
 
 
 @contextmanager
@@ -73,10 +81,10 @@ def _show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
     for name in frame.columns:
         table.add_column(name, justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", no_wrap=True)
     for row in frame.itertuples(index=False):
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+        table.add_row(*("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
     console.print(table)
     if output is not None:
-        frame.to_csv(output, index=False)
+        save_table(frame, output)
 
 
 def _obbt(solves: int) -> OBBT | None:
@@ -124,47 +132,64 @@ def bound(
 
 @app.command()
 def compare(
-    folder: Folder,
-    kinds: Annotated[str | None, typer.Option(help="Kinds, separated by commas; all that differ on the problem by default.")] = None,
+    folders: Annotated[list[Path], typer.Argument(help="Folders with problem.toml and arrays.npz.")],
+    kinds: Annotated[str | None, typer.Option(help="Kinds, separated by commas; all that differ on a problem by default.")] = None,
     windows: Annotated[str, typer.Option(help="Windows, separated by commas; 'full' is the whole horizon.")] = "full",
-    solver: SolverName = None,
+    solvers: Annotated[str, typer.Option(help="Solvers, separated by commas; 'default' leaves the choice to the model.")] = "default",
     time_limit: Annotated[str, typer.Option(help="Seconds per solve; for a kind apart as e.g. '5,QCP=0.5'.")] = "10",
     conditional: Conditional = True,
     tighten: Annotated[
         str | None, typer.Option(help="LP or MILP: what bounds the steps within a window; the kind itself by default.")
     ] = None,
     obbt: Tightening = 0,
-    workers: Workers = 1,
+    workers: Annotated[int, typer.Option(help="Processes that work on cells of the table side by side.", min=1)] = 1,
+    resume: Annotated[Path | None, typer.Option(help="Folder that keeps what is solved; a comparison goes on from there.")] = None,
     output: Output = None,
 ) -> None:
-    """Width and time of several kinds and windows, beside what training attains."""
-    problem = load(folder)
-    lengths = [_window(word.strip()) for word in windows.split(",")]
-    named = None if kinds is None else [word.strip() for word in kinds.split(",")]
+    """Width, time and size of several kinds, windows and solvers, beside what training attains; Ctrl-C shows what is there."""
+    problems = [load(folder) for folder in folders]
+    named = None if kinds is None else _words(kinds)
     with _processes(workers) as pool:
         comparison = compare_methods(
-            problem,
+            problems,
             named,
-            lengths,
-            solver,
+            [_window(word) for word in _words(windows)],
+            [None if word == "default" else word for word in _words(solvers)],
             _limits(time_limit, KINDS if named is None else named),
             conditional,
             True if tighten is None else tighten,
             _obbt(obbt),
-            pool,
+            executor=pool,
             progress=True,
+            resume=resume,
         )
-    inner = comparison.inner
-    _show(comparison.table, problem.describe(), output)
-    how = "enumerated exactly" if inner.exact else "attained by attacks (a lower bound)"
-    console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")
+    if output is not None:
+        comparison.save(output)
+    for instance in comparison.instances:
+        rows = comparison.table.query("instance == @instance.problem.name")
+        hidden = ["instance", "to_enumerated", "building", "solving", *SIZES, "bounds", "rigour"]
+        # A message is no cell of a table: it stands below.
+        refused = rows[rows["status"].str.startswith("refused: ").astype(bool)]
+        shown = rows.drop(columns=[*hidden, "solver"] if rows["solver"].isin(["", "default"]).all() else hidden)
+        _show(shown.assign(status=shown["status"].str.replace(":.*", "", regex=True)), instance.problem.describe())
+        inner = instance.inner
+        how = "enumerated exactly" if inner.exact else "attained by attacks (a lower bound)"
+        console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")
+        for row in refused.itertuples():
+            console.print(f"{row.method}, window {row.window}, solver {row.solver}: {row.status}", markup=False, highlight=False)
+    if comparison.interrupted:
+        console.print(f"interrupted: {len(comparison.cells)} cells are shown" + (f"; go on with --resume {resume}" if resume else ""))
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
 
 
 def _limits(words: str, kinds: Iterable[str]) -> dict[str, float | None]:
     """Seconds by kind: one number for all, then those of single kinds."""
     limits: dict[str, float | None] = dict.fromkeys(str(kind_named(kind)) for kind in kinds)
-    for word in words.split(","):
-        name, _, seconds = word.strip().rpartition("=")
+    for word in _words(words):
+        name, _, seconds = word.rpartition("=")
         try:
             limits |= dict.fromkeys([str(kind_named(name))] if name else limits, float(seconds))
         except ValueError as error:
@@ -217,7 +242,7 @@ def certify(
     frame = certificates.table()
     _show(frame.head(20), f"{problem.describe()} (first 20 of {len(frame)} points)")
     if output is not None:
-        frame.to_csv(output, index=False)
+        save_table(frame, output)
     if certificates.nominal is not None:
         counts = pd.Series(certificates.verdicts).value_counts()
         console.print(f"of {len(frame)} predictions " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items()))

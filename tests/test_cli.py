@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import highspy
 import numpy as np
@@ -46,6 +47,7 @@ def test_compare_shows_every_method_and_what_is_attained(agtopt, tmp_path):
     frame = pd.read_csv(tmp_path / "c.csv")
     assert list(frame["method"]) == ["IBP", "LP", "LP", "MILP", "MILP"]
     assert list(frame["window"]) == ["full", "1", "full", "1", "full"]
+    assert set(frame["instance"]) == {"tiny-mlp"}
     ibp, *rest = frame["width"]
     assert all(width <= ibp for width in rest)
     assert np.all(frame["to_attained"] >= 1)
@@ -63,6 +65,42 @@ def test_compare_takes_limits_by_kind(agtopt):
     code, _, error = agtopt("compare", MOONS, "--time-limit", "5,fast")
     assert code == 2
     assert "time_limit" in error
+
+
+def test_compare_takes_several_folders_and_goes_on(agtopt, tmp_path):
+    asked = ("compare", TINY, str(MODELS / "removal-hinge"), "--kinds", "IBP,LP,QCP", "--solvers", "highs", "--windows", "1, full")
+    code, out, _ = agtopt(*asked, "--resume", tmp_path / "kept", "--output", tmp_path / "c.json")
+    assert code == 0
+    assert "tiny-mlp: 2-4-1" in out
+    assert "enumerated exactly" in out
+    assert "QCP, window 1, solver highs: refused: solver: 'highs' cannot prove" in out
+    first = pd.read_json(tmp_path / "c.json")
+    assert len(first) == 2 * (1 + 2 * 2)
+    files = sorted((tmp_path / "kept").iterdir())
+    code, _, _ = agtopt(*asked, "--resume", tmp_path / "kept", "--output", tmp_path / "d.json")
+    assert code == 0
+    assert (tmp_path / "d.json").read_text() == (tmp_path / "c.json").read_text()
+    assert sorted((tmp_path / "kept").iterdir()) == files
+
+
+def test_compare_interrupted_says_how_to_go_on(agtopt, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agtopt.drivers.run.Run.step", stop)
+    code, out, _ = agtopt("compare", TINY, "--kinds", "IBP,LP", "--resume", tmp_path / "kept")
+    assert code == 0
+    assert "interrupted: 2 cells are shown; go on with --resume" in out
+
+
+def test_compare_interrupted_at_once_shows_nothing(agtopt, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("agtopt.report.compare"), "run_work", stop)
+    code, out, _ = agtopt("compare", TINY, "--kinds", "IBP,LP")
+    assert code == 0
+    assert "interrupted: 0 cells are shown" in out
 
 
 def test_certify_half_moons(agtopt, tmp_path):
@@ -144,6 +182,10 @@ BAD = [
     (["bound", TINY, "--kind", "IBP", "--output", "nowhere/b.csv"], "nowhere"),
     (["compare", TINY, "--kinds", "IBP,FOO"], "FOO"),
     (["compare", TINY, "--kinds", "IBP", "--windows", "a"], "'a'"),
+    (["compare", TINY, "--kinds", "LP", "--solvers", "foo"], "'foo'"),
+    (["compare", TINY, "--kinds", "IBP", "--resume", "no/where"], "no"),
+    (["compare", TINY, "--kinds", "IBP", "--output", "c.txt"], ".tex"),
+    (["compare", TINY, TINY, "--kinds", "IBP"], "same name"),
     (["compare", TINY, "--kinds", "IBP", "--windows", "²"], "²"),
     (["certify", TINY, "--points", "nowhere.npz"], "nowhere.npz"),
     (["certify", MOONS, "--kind", "IBP", "--points", str(MODELS / "half-moons" / "problem.toml")], "problem.toml"),

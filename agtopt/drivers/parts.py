@@ -164,6 +164,7 @@ def _deciding(reaches: list[Reach]) -> Iterator[Row]:
             attained=extreme(row.attained for row in rows),
             rigour=PROVED if all(row.rigour == PROVED for row in rows) else TOLERANCE,
             seconds=sum(row.seconds for row in rows),
+            building=sum(row.building for row in rows),
         )
 
 

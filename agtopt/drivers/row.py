@@ -29,6 +29,9 @@ class Row:
     rigour : str
         ``proved`` or ``solver tolerance``.
     seconds : float
+        Of the solver.
+    building : float
+        Seconds for what this solve was the first to need: the compiled model, and its way into the solver.
     """
 
     start: int
@@ -42,3 +45,4 @@ class Row:
     source: str
     rigour: str
     seconds: float
+    building: float = 0.0

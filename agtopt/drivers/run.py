@@ -7,11 +7,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
 from uuid import uuid4
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantities, extended_attack
+from agtopt.compiler import CompiledModel
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds, Polytope, minima
 from agtopt.drivers.execute import completed
@@ -51,6 +53,13 @@ class Run:
         As in `agtopt.bound`.
     replay : bool
         Whether bounds come from the proofs of an earlier run (`Settings.proofs`), each checked, and from no solver.
+    inner : Attack or None
+        Attained runs of the problem, where they are known already; found here by default.
+
+    Raises
+    ------
+    InvalidInputError
+        If the attack is one on another problem.
 
     Attributes
     ----------
@@ -60,13 +69,22 @@ class Run:
         How many of the models are solved.
     """
 
-    def __init__(self, problem: Problem, settings: Settings, executor: Executor | None = None, replay: bool = False) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        settings: Settings,
+        executor: Executor | None = None,
+        replay: bool = False,
+        inner: Attack | None = None,
+    ) -> None:
+        if inner is not None and inner.problem.fingerprint != problem.fingerprint:
+            raise InvalidInputError("run: the attack is one on another problem")
         self.problem, self.settings, self.executor, self.replay = problem, settings, executor, replay
         self.stages, self.done = list(settings.stages(problem)), 0
         self.objectives = list(objectives(problem.network, settings.domain))
         self.known, self.rows, self.seconds = KnownBounds(), list[Row](), 0.0
         self.supports: dict[int, tuple[Array, Array]] = {}
-        self._attack(_attained(problem))
+        self._attack(_attained(problem) if inner is None else inner)
         self._opened, self._branches = -1, BranchBounds.nothing()
         self._learn(0, initial_domain(problem))
         for t, box in enumerate(interval_steps(problem, linear=True), start=1):
@@ -95,6 +113,13 @@ class Run:
             self.done += 1
         finally:
             self.seconds += perf_counter() - began
+
+    def model(self) -> CompiledModel:
+        """The model that was solved last, compiled with the bounds that are known by now."""
+        if not self.done:
+            raise InvalidInputError("run: no model is solved yet; take a step() first")
+        window = self.stages[self.done - 1]
+        return compiled(self._stage(window, self._kind(window)))
 
     def finish(self) -> Reach:
         """The result so far; `interrupted` if models are left, whose steps then have the domains that follow by propagation."""
@@ -125,7 +150,7 @@ class Run:
         return target
 
     @classmethod
-    def resume(cls, problem: Problem, path: str | Path, executor: Executor | None = None) -> "Run":
+    def resume(cls, problem: Problem, path: str | Path, executor: Executor | None = None, inner: Attack | None = None) -> "Run":
         """Continue a saved run; the result is the one it would have had.
 
         Raises
@@ -145,7 +170,7 @@ class Run:
                 raise InvalidInputError(f"run: {path} was saved for another problem")
             template = Polytope(arrays.pop("directions")) if "directions" in arrays else None
             obbt = None if about["obbt"] is None else OBBT(**about["obbt"])
-            run = cls(problem, Settings(**about["settings"], domain=template, obbt=obbt), executor)
+            run = cls(problem, Settings(**about["settings"], domain=template, obbt=obbt), executor, inner=inner)
             run.done, run.seconds, run.rows = about["done"], about["seconds"], [Row(**row) for row in about["rows"]]
             for name, (lower, upper) in arrays.items():
                 what, t, *address = name.split("|")
@@ -153,7 +178,7 @@ class Run:
                     run.supports[int(t)] = lower, upper
                 else:
                     run.known.shrink((int(t), *address), lower, upper)
-        except (KeyError, ValueError, OSError, TypeError) as error:
+        except (KeyError, ValueError, OSError, TypeError, EOFError, BadZipFile) as error:
             if isinstance(error, InvalidInputError):
                 raise
             raise InvalidInputError(f"run: {path} is no saved run: {error}") from None
@@ -206,6 +231,9 @@ class Run:
         if learned.extreme and not self.attained.exact:
             self._attack(extended_attack(self.attained, learned.extreme))
 
+    def _kind(self, window: Window) -> Formulation:
+        return self.settings.kind if window.result else self.settings.between
+
     def _stage(self, window: Window, kind: Formulation) -> Stage:
         settings, start = self.settings, window.start
         return Stage(
@@ -250,7 +278,7 @@ class Run:
     def _tighten(self, window: Window, bar: Progress | None) -> None:
         """Bound every objective over a window."""
         stop, size = window.stop, self.problem.network.size
-        stage = self._stage(window, self.settings.kind if window.result else self.settings.between)
+        stage = self._stage(window, self._kind(window))
         chosen = self.objectives if window.result else self.objectives[:size]
         lower, upper = self._ends(stop, len(chosen) > size)
         tasks = [self._task(stage, k, sense, float(end[k])) for k in range(len(chosen)) for sense, end in ((-1, lower), (1, upper))]

@@ -252,9 +252,10 @@ class _Decomposition:
                 rests = [rigour, *(row.rigour for row in rows if row.source != "interval")]
                 weakest = TOLERANCE if bound != at_first and TOLERANCE in rests else PROVED
                 source = str(self.settings.kind) if sense * (before - bound) > 0 else "interval"
-                best, seconds = self.inner.extremes.value(k, sense, t + 1), sum(row.seconds for row in rows)
+                best = self.inner.extremes.value(k, sense, t + 1)
+                seconds, building = sum(row.seconds for row in rows), sum(row.building for row in rows)
                 word = "min" if sense < 0 else "max"
-                self.rows.append(Row(t, t + 1, name, word, _status(rows), best, None, bound, source, weakest, seconds))
+                self.rows.append(Row(t, t + 1, name, word, _status(rows), best, None, bound, source, weakest, seconds, building))
                 self.rigour = TOLERANCE if TOLERANCE in (self.rigour, weakest) else PROVED
 
 

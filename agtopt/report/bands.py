@@ -138,16 +138,24 @@ def plot_bands(frames: pd.DataFrame | Mapping[str, pd.DataFrame], measure: str =
     if len(varied) > 1:
         raise InvalidInputError(f"plot: the tables vary {' and '.join(varied)}; compare tables over one quantity")
     axes = plt.gca() if ax is None else ax
+    draw_bands(axes, bands)
+    axes.set(xlabel="training step" if varied[0] == "step" else varied[0], ylabel=_AXES[measure])
+    legend_above(axes, 2)
+    return axes
+
+
+def draw_bands(axes: Axes, bands: Sequence[Band]) -> None:
+    """Draw bands of one quantity, at least one; labels of the axes and the legend are left to the caller."""
     low, high = _view(bands)
     beyond = high + (high - low)
     styled = list(zip(bands, cycle(BAR_STYLES[1:]), cycle(LINE_COLOURS), cycle(EDGE_STYLES), cycle(MARKERS), strict=False))
     shared = _one_nominal(bands)
     for found, (colour, hatch), line, edge, marker in sorted(styled, key=lambda item: -_area(item[0], beyond)):
-        upper = np.minimum(found.upper, beyond)
+        lower, upper = np.maximum(found.lower, low - (high - low)), np.minimum(found.upper, beyond)
         style: dict[str, Any] = {"facecolor": colour, "hatch": hatch, "edgecolor": "#777777", "linewidth": 0.0}
-        axes.fill_between(found.at, found.lower, upper, **style)
+        axes.fill_between(found.at, lower, upper, **style)
         # Outlines lie in front of all fillings: bands may cross.
-        for end in (found.lower, upper):
+        for end in (lower, upper):
             axes.plot(found.at, end, color=line, linestyle=edge, linewidth=1.2, zorder=2.1)
         spaced = max(1, len(found.at) // 12)
         if not shared:
@@ -158,12 +166,10 @@ def plot_bands(frames: pd.DataFrame | Mapping[str, pd.DataFrame], measure: str =
     for found, (colour, hatch), line, edge, _ in styled:
         axes.fill_between([], [], [], facecolor=colour, hatch=hatch, edgecolor=line, linestyle=edge, linewidth=1.2, label=found.label)
     _label_lines(axes, styled, shared)
-    axes.set(xlabel="training step" if varied[0] == "step" else varied[0], ylabel=_AXES[measure], ylim=(low, high))
+    axes.set_ylim(low, high)
     axes.margins(x=0.02)
     if all(np.array_equal(found.at, np.round(found.at)) for found in bands):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    legend_above(axes, 2)
-    return axes
 
 
 def _label_lines(axes: Axes, styled: Sequence[tuple[Band, tuple[str, str], str, str, str]], shared: bool) -> None:
@@ -192,9 +198,9 @@ def _view(bands: Sequence[Band]) -> tuple[float, float]:
     ends = ends[np.isfinite(ends)]
     room = 0.04 * max(float(np.ptp(ends)), 1e-9 + 0.01 * float(np.abs(ends).max()))
     low, high = float(ends.min()), float(ends.max())
-    # No loss is negative: room below zero would say otherwise, and spoil logarithmic axes.
+    # What is never negative, as a loss, gets no room below zero.
     return (max(low - room, 0.0) if low >= 0.0 else low - room), high + room
 
 
 def _area(found: Band, beyond: float) -> float:
-    return float(np.mean(np.minimum(found.upper, beyond) - found.lower))
+    return float(np.mean(np.minimum(found.upper, beyond) - np.maximum(found.lower, -beyond)))

@@ -98,8 +98,10 @@ def _(noun: Reach) -> str:
 
 @html.register
 def _(noun: Comparison) -> str:
-    exact = "the exact hull, enumerated" if noun.inner.exact else "by attacks: a part of it"
-    words = {"problem": noun.problem.describe(), "attained": f"total width {noun.inner.domain.width():.6g} ({exact})"}
+    words = {}
+    for found in noun.instances:
+        exact = "the exact hull, enumerated" if found.inner.exact else "by attacks: a part of it"
+        words[found.problem.name] = f"{found.problem.describe()}; attained: total width {found.inner.domain.width():.6g} ({exact})"
     return _section("Comparison", _facts(words), _table(noun.table))
 
 

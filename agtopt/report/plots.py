@@ -8,16 +8,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogFormatter
+from matplotlib.ticker import FuncFormatter
 
 from agtopt.attacks import Attack
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
 from agtopt.report.figures import Array, Extent, Features, Regions, boundary_scores, common_names, parameter_intervals, projection
-from agtopt.report.styles import BAR_STYLES, CLASS_STYLES, EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain
+from agtopt.report.styles import BAR_STYLES, CLASS_STYLES, EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain, plain_log_axis
 
 NAMED = 40
 """Parameters up to which each is named on the axis; more would overlap."""
+
+# Lines that lie close together have their numbers at other corners of their markers.
+_CORNERS: tuple[dict[str, Any], ...] = tuple(
+    {"xytext": (x, y), "ha": "left" if x > 0 else "right"} for x, y in ((6, 4), (-6, -10), (6, -10), (-6, 4))
+)
 
 
 def plot_regions(regions: Regions, ax: Axes | None = None) -> Axes:
@@ -180,8 +185,11 @@ def plot_projection(
     return axes
 
 
-def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
-    """Width against time, one marker and line style per method (Figure 6c of Sosnin et al. 2025).
+def plot_comparison(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Width against wall-clock time, one line per method over its windows (Figure 6c of Sosnin et al. 2025).
+
+    Of several instances the width is drawn in ratio to IBP, and each has lines of its own, as has each solver of several. Cells without a
+    width are left out.
 
     Parameters
     ----------
@@ -194,21 +202,26 @@ def plot_comparison(table: pd.DataFrame, ax: Any = None) -> Any:
     matplotlib Axes
     """
     axes = plt.gca() if ax is None else ax
-    styles = zip(cycle(MARKERS), cycle(EDGE_STYLES), cycle(LINE_COLOURS), strict=False)
-    for (method, rows), (marker, line, colour) in zip(table.groupby("method", sort=False), styles, strict=False):
+    solved = table[table["width"].notna()]
+    several = solved["instance"].nunique() > 1
+    named = [name for name in ("instance", "solver") if solved.loc[solved["solver"] != "", name].nunique() > 1]
+    measure, windows = ("to_ibp" if several else "width"), solved["window"].nunique() > 1
+    styles = zip(cycle(MARKERS), cycle(EDGE_STYLES), cycle(LINE_COLOURS), cycle(_CORNERS), strict=False)
+    for (keys, rows), (marker, line, colour, corner) in zip(solved.groupby(["method", *named], sort=False), styles, strict=False):
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 8, "markerfacecolor": "none"}
-        axes.plot(rows["seconds"], rows["width"], linestyle=line if len(rows) > 1 else "none", label=method, **style)
-        if table["window"].nunique() > 1:
-            for row in rows.itertuples():
-                axes.annotate(str(row.window), (row.seconds, row.width), xytext=(6, 4), textcoords="offset points", fontsize="small")
-    attained = (table["width"] / table["to_attained"]).dropna()
-    if len(attained):
+        label = ", ".join(str(key) for key in keys if key)
+        axes.plot(rows["seconds"], rows[measure], linestyle=line if len(rows) > 1 else "none", label=label, **style)
+        if windows and rows["solver"].any():
+            for at in zip(rows["window"], rows["seconds"], rows[measure], strict=True):
+                axes.annotate(at[0], at[1:], textcoords="offset points", fontsize="small", color=colour, **corner)
+    attained = (solved["width"] / solved["to_attained"]).dropna()
+    if len(attained) and not several:
         axes.axhline(attained.iloc[0], color="black", linewidth=0.8, linestyle=(0, (1, 3)), label="attained by training")
-    axes.set(xscale="log", yscale="log", xlabel="wall-clock time (s)", ylabel="total width Σ(upper − lower)")
-    axes.yaxis.set_major_formatter(FuncFormatter(plain))
-    axes.yaxis.set_minor_formatter(LogFormatter())
+    axes.set(xscale="log", xlabel="wall-clock time (s)")
+    axes.set_ylabel("total width, in ratio to IBP" if several else "total width Σ(upper − lower)")
+    plain_log_axis(axes)
     axes.margins(0.15)
-    axes.legend(title="numbers: steps per window" if table["window"].nunique() > 1 else None)
+    legend_above(axes, 3, "numbers: steps per window" if windows else None)
     return axes
 
 

@@ -57,7 +57,10 @@ def test_a_run_of_another_problem_is_refused(problem, tmp_path):
         Run.resume(other, path)
     with pytest.raises(MissingFileError):
         Run.resume(problem, tmp_path / "none.npz")
-    (tmp_path / "broken.npz").write_bytes(b"nothing")
+    for broken in (b"nothing", b"", path.read_bytes()[:-40]):
+        (tmp_path / "broken.npz").write_bytes(broken)
+        with pytest.raises(InvalidInputError, match="no saved run"):
+            Run.resume(problem, tmp_path / "broken.npz")
     with pytest.raises(InvalidInputError, match="no saved run"):
         Run.resume(problem, tmp_path / "broken.npz")
     with pytest.raises(InvalidInputError, match="no windows"):

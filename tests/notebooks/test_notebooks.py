@@ -26,6 +26,19 @@ assert attained <= min(width["MILP"], width["MIQCP"]) and max(width["MILP"], wid
 assert width["QCP"] <= width["LP"] * (1 + 1e-9) <= width["IBP"] * (1 + 1e-9)
 assert exact.domain.width() <= windowed.domain.width() <= ibp.domain.width()
 """,
+    "02_comparing_kinds_and_windows.ipynb": """
+assert unaided.inner.exact and len(unaided.table) == len(aided.table) == 13
+for found in (aided, unaided):
+    table = found.table.set_index(["method", "window"])
+    assert (table["to_enumerated"] >= 1 - 1e-9).all() and (table["to_ibp"] <= 1 + 1e-9).all()
+    for window in ("1", "2", "full"):
+        assert table.loc[("LP", window), "width"] >= max(table.loc[(kind, window), "width"] for kind in ("QCP", "MILP")) - 1e-6
+        assert table.loc[("MILP", window), "width"] == table.loc[("MIQCP", window), "width"]
+assert (by_window(aided).loc["full"].drop("IBP") <= 1.001).all()
+assert by_window(unaided).loc["full", "LP"] > 1.2 > 1.001 > by_window(unaided).loc["full", "MILP"]
+assert laws.filter(regex="attained|LP ⊆ IBP", axis=0).stack().dropna().all()
+assert len(kept) == 10 and again.table.equals(first.table)
+""",
     "05_certificates_and_attacks.ipynb": """
 assert set(exact.verdicts) == {"certified", "refuted"} and "unknown" in box.verdicts
 assert (box.stable <= exact.stable).all() and exact.stable.sum() > box.stable.sum()

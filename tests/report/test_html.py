@@ -111,6 +111,11 @@ def test_a_comparison_shows_every_method(tiny_mlp):
     assert "by attacks" in words
 
 
+def test_a_comparison_of_two_problems_names_both(tiny_mlp, half_moons):
+    _, words = checked(agtopt.compare([tiny_mlp, half_moons], ["IBP"]))
+    assert all(said in words for said in ("tiny-mlp: 2-4-1", "half-moons: 9-1", "by attacks", "enumerated"))
+
+
 def test_text_is_escaped(evil):
     for noun in (evil, agtopt.compile(evil, "LP"), agtopt.bound(evil, "IBP"), agtopt.compare(evil, ["IBP"])):
         text, _ = checked(noun)

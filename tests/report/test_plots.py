@@ -221,7 +221,8 @@ def test_plot_parameters_takes_other_names(half_moons_reach, ax):
 def test_plot_comparison_tells_methods_and_windows_apart(ax):
     methods = ["IBP", *["LP"] * 2, *[f"method {k}" for k in range(9)]]
     table = pd.DataFrame({"method": methods, "window": ["full", "1", *["full"] * 10], "seconds": 1.0 + np.arange(12), "width": 2.0})
-    table["to_attained"] = 4.0
+    table = table.assign(to_attained=4.0, to_ibp=0.5, instance="one", solver="default")
+    table.loc[len(table)] = {"method": "refused", "window": "1", "instance": "one", "solver": "default"}
     assert plot_comparison(table, ax) is ax
     assert texts(ax) == [*dict.fromkeys(methods), "attained by training"]
     assert ax.get_xlabel()
@@ -234,3 +235,14 @@ def test_plot_comparison_tells_methods_and_windows_apart(ax):
 def test_drawing_without_axes_uses_the_current_ones(half_moons_reach, ax):
     plt.sca(ax)
     assert plot_parameters(half_moons_reach) is ax
+
+
+def test_plot_comparison_of_instances_and_solvers(ax):
+    rows = [(i, m, s, 10.0 * k, 0.1 * k, k + 1.0) for k, (i, m, s) in enumerate([("a", "LP", "x"), ("a", "LP", "y"), ("b", "LP", "x")], 1)]
+    table = pd.DataFrame(rows, columns=["instance", "method", "solver", "width", "to_ibp", "seconds"]).assign(
+        window="full", to_attained=1.0
+    )
+    plot_comparison(table, ax)
+    assert texts(ax) == ["LP, a, x", "LP, a, y", "LP, b, x"]
+    assert "ratio to IBP" in ax.get_ylabel()
+    np.testing.assert_allclose([line.get_ydata()[0] for line in ax.lines], table["to_ibp"])

@@ -1,0 +1,103 @@
+"""A folder that holds the finished cells of a comparison, and what is found of those under way."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from agtopt.attacks import Attack
+from agtopt.compiler import Size
+from agtopt.domains import Interval
+from agtopt.drivers import Reach
+from agtopt.drivers.row import Row
+from agtopt.errors import InvalidInputError, MissingFileError, SoundnessError
+from agtopt.report.cells import Cell, Outcome
+from agtopt.tolerances import AGREEMENT
+
+
+@dataclass(frozen=True)
+class Store:
+    """One .npz file, without pickle, per finished cell.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    @classmethod
+    def at(cls, folder: str | Path) -> "Store":
+        """A folder, made where it is missing.
+
+        Raises
+        ------
+        MissingFileError
+            If the folder above it does not exist.
+        InvalidInputError
+            If it is a file.
+        """
+        place = Path(folder).absolute()
+        if not place.parent.is_dir():
+            raise MissingFileError(f"resume: the folder {str(place.parent)!r} does not exist")
+        if place.exists() and not place.is_dir():
+            raise InvalidInputError(f"resume: {str(folder)!r} is a file; it must be a folder, new or from an earlier comparison")
+        place.mkdir(exist_ok=True)
+        return cls(place)
+
+    def checkpoint(self, cell: Cell) -> Path:
+        """Where a cell under way keeps what it has found."""
+        return self.folder / f"{cell.key}.run.npz"
+
+    def keep(self, cell: Cell, outcome: Outcome) -> None:
+        """Write a finished cell; others are not kept."""
+        reach = outcome.reach
+        if reach is None or not outcome.finished:
+            return
+        about = {
+            "key": cell.key,
+            "seconds": reach.seconds,
+            "size": None if outcome.size is None else asdict(outcome.size),
+            "rows": [asdict(row) for row in reach.rows],
+        }
+        ends = {side: np.stack([getattr(state, side) for state in reach.states]) for side in ("lower", "upper")}
+        part = self._file(cell).with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez_compressed(file, about=np.array(json.dumps(about)), **ends)  # type: ignore[arg-type]
+        part.replace(self._file(cell))
+        self.checkpoint(cell).unlink(missing_ok=True)
+
+    def find(self, cell: Cell, inner: Attack) -> Outcome | None:
+        """The outcome of a cell that is finished, compared once more with what training attains.
+
+        Raises
+        ------
+        InvalidInputError
+            If its file is broken.
+        SoundnessError
+            If its domain excludes an attained run (S9).
+        """
+        path = self._file(cell)
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                about, lower, upper = json.loads(str(file["about"])), file["lower"], file["upper"]
+            if about["key"] != cell.key or lower.shape != (cell.problem.steps + 1, cell.problem.state_size):
+                raise ValueError("it holds another cell")
+            states = tuple(Interval(low, high) for low, high in zip(lower, upper, strict=True))
+            rows = tuple(Row(**row) for row in about["rows"])
+            size = None if about["size"] is None else Size(**about["size"])
+            reach = Reach(cell.problem, cell.method, states, rows, about["seconds"], settings=cell.settings)
+        except (KeyError, ValueError, OSError, TypeError, EOFError, BadZipFile) as error:
+            raise InvalidInputError(f"resume: {path} is no finished cell: {error}; remove it, and it is solved again") from None
+        for t, box in enumerate(reach.steps):
+            room = AGREEMENT * (1.0 + np.maximum(np.abs(inner.lower[t]), np.abs(inner.upper[t])))
+            if np.any(box.lower > inner.lower[t] + room) or np.any(box.upper < inner.upper[t] - room):
+                raise SoundnessError(f"S9: the domain in {path} excludes what a training run attains after step {t}; remove the file")
+        return Outcome(reach, size)
+
+    def _file(self, cell: Cell) -> Path:
+        return self.folder / f"{cell.key}.npz"

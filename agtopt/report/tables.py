@@ -1,0 +1,64 @@
+"""Tables as files: CSV, JSON, Markdown and LaTeX."""
+
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from agtopt.errors import InvalidInputError
+
+_FORMATS = {".md": "github", ".tex": "latex_booktabs"}
+SUFFIXES = (".csv", ".json", *_FORMATS)
+
+
+def table_path(path: str | Path) -> Path:
+    """The path of a table that can be written, checked before the work that fills it.
+
+    Raises
+    ------
+    InvalidInputError
+        If its ending is not allowed, or its folder does not exist.
+    """
+    target = Path(path)
+    if target.suffix not in SUFFIXES:
+        raise InvalidInputError(f"output: {target.name!r} is not allowed; it must end in {', '.join(SUFFIXES)}")
+    if not target.parent.is_dir():
+        raise InvalidInputError(f"output: the folder {str(target.parent)!r} does not exist")
+    return target
+
+
+def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
+    """Write a table without its index.
+
+    CSV and JSON (a list of records) hold every digit, Markdown and LaTeX (booktabs) six; values that are missing are empty, in JSON null.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    path : path
+        Its ending is the format: .csv, .json, .md or .tex.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InvalidInputError
+        If the ending is not allowed, or the folder does not exist.
+    """
+    target = table_path(path)
+    if target.suffix == ".csv":
+        frame.to_csv(target, index=False)
+    elif target.suffix == ".json":
+        frame.to_json(target, orient="records", indent=1, double_precision=15)
+    else:
+        cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+        text = tabulate(cells, list(frame.columns), _FORMATS[target.suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame))
+        target.write_text(text + "\n", encoding="utf-8")
+    return target
+
+
+def _words(frame: pd.DataFrame) -> list[int]:
+    """Columns that tabulate must not take for numbers."""
+    return [k for k, name in enumerate(frame.columns) if not pd.api.types.is_numeric_dtype(frame[name])]
