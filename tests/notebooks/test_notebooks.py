@@ -87,6 +87,7 @@ for frame in (*retina.values(), trigger):
     assert frame["certified"].is_monotonic_decreasing and (frame["certified"] <= frame["nominal"]).all()
 assert (retina["pixels and labels"]["certified"] <= retina["labels"]["certified"]).all()
 assert retina["labels"]["nominal"].iloc[0] > before
+assert (unbounded[0.1]["certified"] >= unbounded[0.4]["certified"]).all()
 for frame in errors.values():
     assert (frame["loss_lower"] <= frame["loss"]).all() and (frame["loss"] <= frame["loss_upper"]).all()
 assert errors["nu = 0.01"]["loss_upper"].iloc[-1] < errors["nu = 0.05"]["loss_upper"].iloc[-1]
