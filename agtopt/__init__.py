@@ -1,5 +1,6 @@
 """agtopt: how far can anyone who tampers with the training data push the trained model?"""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from agtopt.errors import (
     UnsupportedError,
 )
 from agtopt.kinds import CROWN, IBP, LP, MILP, MINLP, MIQCP, QCP
+from agtopt.notebook import load_ipython_extension, unload_ipython_extension
 from agtopt.problem import (
     Add,
     AvgPool2d,
@@ -59,9 +61,8 @@ if TYPE_CHECKING:
     )
     from agtopt.compiler import CompiledModel, Exported, Target, compile, direction_target, export, output_target, parameter_target
     from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
-    from agtopt.readers import load, save
+    from agtopt.readers import Columns, load, save
     from agtopt.report import Comparison, compare, html, import_solution
-    from agtopt.report.html import load_ipython_extension, unload_ipython_extension
 
 # torch, Pyomo and pandas take seconds to import: they wait until they are needed.
 _LATER = {
@@ -103,14 +104,13 @@ _LATER = {
     "bound_parts": "agtopt.drivers",
     "bound_samplewise": "agtopt.drivers",
     "processes": "agtopt.drivers",
+    "Columns": "agtopt.readers",
     "load": "agtopt.readers",
     "save": "agtopt.readers",
     "Comparison": "agtopt.report",
     "compare": "agtopt.report",
     "html": "agtopt.report",
     "import_solution": "agtopt.report",
-    "load_ipython_extension": "agtopt.report.html",
-    "unload_ipython_extension": "agtopt.report.html",
 }
 
 
@@ -120,6 +120,16 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'agtopt' has no attribute {name!r}")
+
+
+def _show_in_notebook() -> None:
+    # Only where a shell runs already, as in every notebook: a script imports no IPython for this.
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        load_ipython_extension(shell)
+
+
+_show_in_notebook()
 
 
 def __dir__() -> list[str]:
@@ -143,6 +153,7 @@ __all__ = [
     "Bounded",
     "BudgetSpentError",
     "CollectiveCertificate",
+    "Columns",
     "Comparison",
     "CompiledModel",
     "Conv2d",

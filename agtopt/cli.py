@@ -19,6 +19,7 @@ from agtopt.certificates import Record, certify_end_to_end
 from agtopt.certificates import certify as certify_points
 from agtopt.certificates import verify as verify_record
 from agtopt.certificates.verify import FAILS
+from agtopt.cli_new import new, read_table
 from agtopt.compiler import Target, direction_target, export_file, output_target, parameter_target, predicted_size
 from agtopt.compiler import export as export_models
 from agtopt.drivers import OBBT, processes
@@ -26,7 +27,7 @@ from agtopt.drivers import bound as bound_parameters
 from agtopt.errors import AgtoptError, InvalidInputError, MissingFileError
 from agtopt.kinds import KINDS, Formulation, kind_named
 from agtopt.problem import Problem
-from agtopt.readers import load, read_arrays
+from agtopt.readers import Columns, load, read_arrays
 from agtopt.report import compare as compare_methods
 from agtopt.report import import_solution, save_table
 from agtopt.report.compare import SIZES
@@ -77,7 +78,8 @@ def _processes(workers: int) -> Iterator[Executor | None]:
 
 
 def _show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    console.print(title, markup=False, highlight=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in frame.columns:
         table.add_column(name, justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", no_wrap=True)
     for row in frame.itertuples(index=False):
@@ -89,6 +91,9 @@ def _show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
 
 def _obbt(solves: int) -> OBBT | None:
     return OBBT(solves) if solves else None
+
+
+app.command()(new)
 
 
 @app.command()
@@ -103,6 +108,7 @@ def bound(
     obbt: Tightening = 0,
     proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
     memory: Memory = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder for what is found; a run that was killed goes on from there.")] = None,
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
@@ -123,11 +129,14 @@ def bound(
             executor=pool,
             progress=True,
             memory=memory,
+            checkpoint=checkpoint,
         )
     box = reach.steps[-1]
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})
     _show(frame, problem.describe(), output)
     console.print(f"{reach.method}: width {box.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
+    if reach.stopped:
+        console.print(f"{reach.stopped} of {len(reach.rows)} bounds stopped at --time-limit: they hold, and a longer one may tighten them")
 
 
 @app.command()
@@ -210,7 +219,7 @@ def _window(word: str) -> int | None:
 @app.command()
 def certify(
     folder: Folder,
-    points: Annotated[Path | None, typer.Option(help=".npz with arrays X and, if known, y; the training data by default.")] = None,
+    points: Annotated[Path | None, typer.Option(help=".npz with X and, if known, y, or CSV as for `new`; else the training data.")] = None,
     kind: Kind = "MILP",
     window: Window = None,
     solver: SolverName = None,
@@ -225,7 +234,7 @@ def certify(
 ) -> None:
     """Which predictions no admissible adversary can change, and which one does."""
     problem = load(folder)
-    X, y = (problem.dataset.features, problem.dataset.labels) if points is None else _points(points)
+    X, y = (problem.dataset.features, problem.dataset.labels) if points is None else _queries(points, folder)
     rigour, runs = TOLERANCE if proofs is None else PROVED, attack(problem)
     with _processes(workers) as pool:
         reach = bound_parameters(
@@ -259,9 +268,13 @@ def verify(
 ) -> None:
     """Check a certificate again from the problem alone; exit code 1 if anything in it fails."""
     checks = verify_record(Record.load(record), load(folder), proofs)
-    _show(pd.DataFrame([vars(check) for check in checks]), f"{record}")
+    _show(checks.table(), f"{record}")
     if any(check.verdict == FAILS for check in checks):
         raise typer.Exit(1)
+
+
+def _queries(path: Path, folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    return Columns.load(folder).points(read_table(path)) if path.suffix.lower() == ".csv" else _points(path)
 
 
 def _points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

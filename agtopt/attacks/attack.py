@@ -4,6 +4,7 @@ from agtopt.attacks.enumerate import ENUMERATION_LIMIT, enumerate_hull
 from agtopt.attacks.heuristic import heuristic_attack
 from agtopt.attacks.runs import Attack
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 
 __all__ = ["Attack", "attack"]
 
@@ -24,6 +25,7 @@ def attack(problem: Problem, limit: int = ENUMERATION_LIMIT, seed: int = 0) -> A
     Attack
         Its ``domain`` is the exact hull where ``exact`` is true, else a part of it.
     """
+    instance("problem", problem, Problem)
     if problem.perturbation.count(problem) <= limit:
         return enumerate_hull(problem, limit)
     return heuristic_attack(problem, seed)

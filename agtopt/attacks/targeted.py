@@ -13,7 +13,7 @@ from agtopt.attacks.objectives import loss_direction, margins, mean_losses, pred
 from agtopt.attacks.runs import Attack, summarised
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset, Datasets, Problem
-from agtopt.problem.checks import finite_array, whole
+from agtopt.problem.checks import finite_array, instance, whole
 from agtopt.semantics.concrete import trajectory
 
 Array = NDArray[np.float64]
@@ -216,6 +216,7 @@ def _random(problem: Problem, seed: int) -> Datasets:
 
 
 def _points(problem: Problem, X: ArrayLike) -> Array:
+    instance("problem", problem, Problem)
     points, shape = finite_array("X", X), problem.network.input_shape
     if points.shape[1:] != shape or not len(points):
         raise InvalidInputError(f"X: shape {points.shape} does not fit; it must be (m, {', '.join(map(str, shape))})")

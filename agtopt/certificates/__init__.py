@@ -10,7 +10,7 @@ from agtopt.certificates.prediction import certify
 from agtopt.certificates.privacy import CAUCHY, LAPLACE, PrivatePredictions, Release, private_predictions, smooth_sensitivity
 from agtopt.certificates.record import Record
 from agtopt.certificates.unlearning import Answers, Server, serve
-from agtopt.certificates.verify import Check, verify
+from agtopt.certificates.verify import Check, Checks, verify
 from agtopt.certificates.witness import Witness
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Account",
     "Answers",
     "Check",
+    "Checks",
     "CollectiveCertificate",
     "DatasetCertificate",
     "Ladder",

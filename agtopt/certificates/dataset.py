@@ -15,6 +15,7 @@ from agtopt.certificates.prediction import certificates_over, certify, final_dom
 from agtopt.certificates.queries import Eps, Queries
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
+from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import trajectory
 
 
@@ -106,6 +107,7 @@ def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0) 
         One row per step 0 … T: ``nominal``, ``certified`` and ``stable`` (fractions; classification), ``loss_lower``, ``loss`` and
         ``loss_upper`` (means over the points).
     """
+    instance("reach", reach, Reach)
     problem, rows = reach.problem, []
     queries = Queries.of(problem, X, y, eps)
     for t, (theta, box) in enumerate(zip(trajectory(problem), reach.steps, strict=True)):

@@ -24,6 +24,7 @@ from agtopt.drivers.stage import Answer
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED, TOLERANCE, choose
 
@@ -172,6 +173,7 @@ def certify_together(
 
 
 def _checked(reach: Reach, settings: Settings) -> Problem:
+    instance("reach", reach, Reach)
     problem = reach.problem
     if problem.classes is None:
         raise UnsupportedError(

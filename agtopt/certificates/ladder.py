@@ -12,7 +12,7 @@ from agtopt.drivers import Reach, bound
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import IBP
 from agtopt.problem import Problem
-from agtopt.problem.checks import finite_array, whole_numbers
+from agtopt.problem.checks import finite_array, instance, whole_numbers
 
 Array = NDArray[np.float64]
 Bounder = Callable[[Problem], Reach]
@@ -49,6 +49,7 @@ class Ladder:
     _known: dict[int, Reach] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        instance("problem", self.problem, Problem)
         if self.problem.perturbation.n is None:
             raise InvalidInputError("ladder: separate budgets of features and labels form no ladder; give the perturbation one budget n")
         rungs = whole_numbers("budgets", self.budgets)

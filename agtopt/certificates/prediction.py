@@ -16,6 +16,7 @@ from agtopt.domains import Interval, Polytope, intersect
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.problem import Network
+from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED, TOLERANCE
 
@@ -53,6 +54,9 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None, eps: Eps = 0
     SoundnessError
         If a run of the attack changes a prediction that is certified (S9).
     """
+    instance("reach", reach, Reach)
+    if attack is not None:
+        instance("attack", attack, Attack)
     problem = reach.problem
     found = certificates_over(reach, final_domain(reach), trajectory(problem)[-1], Queries.of(problem, X, y, eps))
     return found if attack is None or found.nominal is None else refuted_by(attack, found)

@@ -36,7 +36,7 @@ from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import IBP
 from agtopt.problem import Problem, Substitution
-from agtopt.problem.checks import finite_array, number
+from agtopt.problem.checks import finite_array, instance, number
 from agtopt.program import forward
 from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.interval import IntervalOperations
@@ -272,6 +272,7 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
         If the classifier is not binary, or a domain is by another method than IBP: its distances may differ by more than one between
         neighbouring datasets, and would give them away.
     """
+    instance("ladder", ladder, Ladder)
     problem = ladder.problem
     if not isinstance(problem.perturbation, Substitution):
         raise InvalidInputError(f"privacy: {problem.perturbation.describe()}: neighbours differ in one sample replaced; use Substitution")

@@ -11,7 +11,7 @@ from agtopt.certificates.prediction import certify
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.problem import Dataset, Problem, Removal, Training
-from agtopt.problem.checks import whole_numbers
+from agtopt.problem.checks import instance, whole_numbers
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
@@ -196,6 +196,7 @@ def serve(reach: Reach) -> Server:
     InvalidInputError
         If the perturbation model is another one (S8), or the loss predicts no class.
     """
+    instance("reach", reach, Reach)
     if not isinstance(reach.problem.perturbation, Removal):
         raise InvalidInputError(
             f"serve: a domain under {type(reach.problem.perturbation).__name__} says nothing of removals; bound the problem with Removal(n)"

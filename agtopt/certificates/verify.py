@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from agtopt.attacks import attack
 from agtopt.attacks.objectives import predicted
@@ -16,6 +17,7 @@ from agtopt.domains import contains
 from agtopt.drivers import Reach, Run, bound
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED
 
@@ -42,7 +44,17 @@ class Check:
     detail: str
 
 
-def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -> list[Check]:
+class Checks(tuple[Check, ...]):
+    """All that was looked at, in order."""
+
+    __slots__ = ()
+
+    def table(self) -> pd.DataFrame:
+        """One row per check."""
+        return pd.DataFrame([vars(check) for check in self], columns=["name", "verdict", "detail"])
+
+
+def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -> Checks:
     """Check a certificate again.
 
     The problem's hash; that the nominal run, and every attack, ends in the claimed box; every witness, by real training; the box
@@ -58,10 +70,12 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
 
     Returns
     -------
-    list of Check
-        The certificate is verified when all of them hold.
+    Checks
+        A tuple of `Check`, with a ``table()``. The certificate is verified when all of them hold.
     """
-    return list(_checks(record, problem, None if proofs is None else Path(proofs)))
+    instance("record", record, Record)
+    instance("problem", problem, Problem)
+    return Checks(_checks(record, problem, None if proofs is None else Path(proofs)))
 
 
 def _checks(record: Record, problem: Problem, proofs: Path | None) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """From a problem, a kind and a window to an optimisation model."""
 
 from agtopt.compiler.compile import CompiledModel, compile
-from agtopt.compiler.export_set import Exported, export, export_file
+from agtopt.compiler.export_set import Exported, ExportedSet, export, export_file
 from agtopt.compiler.query import Query, append_query, flips_of, inputs_of, outputs_of
 from agtopt.compiler.replay import Replay, replay
 from agtopt.compiler.size import Size, predicted_memory, predicted_size
@@ -10,6 +10,7 @@ from agtopt.compiler.target import Target, all_targets, direction_target, output
 __all__ = [
     "CompiledModel",
     "Exported",
+    "ExportedSet",
     "Query",
     "Replay",
     "Size",

@@ -22,6 +22,7 @@ from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Affine, Site
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Dataset, Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.choices import chosen_values
 from agtopt.semantics.concrete import state_trajectory
 from agtopt.semantics.propagation import initial_domain
@@ -163,6 +164,7 @@ class CompiledModel:
             If the perturbation model does not admit the dataset.
         """
         problem = self.problem
+        instance("dataset", dataset, Dataset)
         if not problem.perturbation.admits(problem, dataset):
             raise InvalidInputError("dataset: the perturbation model does not admit it as a change of the training data")
         for values, variables in self._operations.choices.assignments(dataset):
@@ -182,6 +184,7 @@ class CompiledModel:
 
     def assign(self, dataset: Dataset) -> None:
         """Give every variable the value that training on `dataset` gives it: a feasible point of every kind, and a start for a solver."""
+        instance("dataset", dataset, Dataset)
         at_start, choices = self._states[0], self._operations.choices
         begin = state_trajectory(self.problem, dataset)[self.start]
         for values, variables in (*chosen_values(at_start, begin), *choices.assignments(dataset)):
@@ -275,6 +278,7 @@ def compile(
     UnsupportedError
         If an interval is unbounded, so that no big-M exists.
     """
+    instance("problem", problem, Problem)
     formulation = kind_named(kind)
     if not isinstance(formulation, Formulation):
         raise InvalidInputError(f"kind: {formulation} has no model; compile takes LP, QCP, MILP, MIQCP or MINLP")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from agtopt.attacks import Attack, attack
 from agtopt.compiler.compile import CompiledModel, compile
 from agtopt.compiler.export import ENDINGS, WITH_FUNCTIONS, check_path, write_model
@@ -14,6 +16,7 @@ from agtopt.compiler.target import Target, all_targets
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance, listed
 from agtopt.semantics.concrete import trajectory
 
 
@@ -55,6 +58,28 @@ class Exported:
         return ends[0] + 0.0, ends[1] + 0.0
 
 
+class ExportedSet(tuple[Exported, ...]):
+    """Every file of an export, in order."""
+
+    __slots__ = ()
+
+    def table(self) -> pd.DataFrame:
+        """One row per file: its size, and between which numbers its optimum lies."""
+        return pd.DataFrame(
+            [
+                {
+                    "file": file.path.name,
+                    "kind": str(file.kind),
+                    "objective": f"{file.target.sense} {file.target.name}",
+                    **vars(file.size),
+                    "optimum, least": file.optimum[0],
+                    "optimum, most": file.optimum[1],
+                }
+                for file in self
+            ]
+        )
+
+
 def export(
     problem: Problem,
     folder: str | Path,
@@ -62,7 +87,7 @@ def export(
     targets: Sequence[str | Target] | None = None,
     endings: Sequence[str] = (".mps",),
     conditional: bool = True,
-) -> tuple[Exported, ...]:
+) -> ExportedSet:
     """Write every combination of kinds, objectives and formats, with names and one README, for any other solver.
 
     Parameters
@@ -82,8 +107,8 @@ def export(
 
     Returns
     -------
-    tuple of Exported
-        One per file.
+    ExportedSet
+        A tuple of one `Exported` per file, with a ``table()``.
 
     Raises
     ------
@@ -92,6 +117,11 @@ def export(
     UnsupportedError
         If a format cannot hold a kind (exponentials in ``.lp`` or ``.mps``).
     """
+    instance("problem", problem, Problem)
+    listed("kinds", kinds, '["LP", "MILP"]')
+    listed("endings", endings, '[".lp", ".mps"]')
+    if targets is not None:
+        listed("targets", targets, '["dense1_bias[0]"]')
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise InvalidInputError(f"folder: {str(path)!r} is a file")
@@ -110,7 +140,7 @@ def export(
             stem = f"{str(kind).replace(':', '-')}.{target.slug}.{target.sense}"
             exported += [_write(chosen, target, path / f"{stem}{ending}", inner) for ending in dict.fromkeys(endings)]
     (path / "README.md").write_text(readme(problem, exported, conditional), encoding="utf-8")
-    return tuple(exported)
+    return ExportedSet(exported)
 
 
 def export_file(problem: Problem, path: str | Path, target: Target, kind: str | Formulation = "MILP", conditional: bool = True) -> Exported:

@@ -11,6 +11,7 @@ from agtopt.compiler.compile import CompiledModel
 from agtopt.compiler.query import Query, append_query, outputs_of
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import outputs
 
 Array = NDArray[np.float64]
@@ -131,6 +132,7 @@ def direction_target(problem: Problem, direction: ArrayLike | Mapping[str, float
     InvalidInputError
         If a name is unknown, or the weights are not p finite numbers, not all zero.
     """
+    instance("problem", problem, Problem)
     names = problem.network.parameter_names
     if isinstance(direction, Mapping):
         weights = np.zeros(len(names))
@@ -165,6 +167,7 @@ def output_target(
     InvalidInputError
         If the point or the weights do not fit the network.
     """
+    instance("problem", problem, Problem)
     network, x = problem.network, np.asarray(point, dtype=np.float64)
     if x.shape != network.input_shape or not np.isfinite(x).all():
         raise InvalidInputError(f"point: shape {x.shape} does not fit; it must be {network.input_shape}, of finite numbers")

@@ -7,6 +7,8 @@ MPI: ``with MPIPoolExecutor() as pool:`` of mpi4py.futures, in a script that ``m
 eight workers; MPI ends the whole run if one of them dies.
 """
 
+import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from uuid import uuid4
 from warnings import warn
 from weakref import WeakKeyDictionary
 
-from agtopt.errors import AgtoptError
+from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.problem.checks import whole
 from agtopt.semantics.concrete import use_one_thread
 
@@ -173,9 +175,13 @@ def completed(
 
     Raises
     ------
+    InvalidInputError
+        If worker processes cannot import a layer, loss or perturbation model, because a notebook defines it.
     AgtoptError
         What a task raised itself.
     """
+    if isinstance(executor, Workers) and tasks:
+        _check_importable(tasks[0])
     failed: list[T] = []
     failures: list[_Failure] = []
     waiting: dict[Future[R], T] = {}
@@ -230,6 +236,17 @@ def _alone(executor: Executor, run: Callable[[T], R], task: T, patience: float |
         return _outcome(future, patience)
     finally:
         _give_up(executor, future)
+
+
+def _check_importable(task: object) -> None:
+    """Refuse what a fresh process cannot read: without this every worker would die of every task."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__") and b"__main__" in pickle.dumps(task):
+        own = sorted(name for name, value in vars(main).items() if isinstance(value, type) and value.__module__ == "__main__")
+        raise InvalidInputError(
+            f"executor: worker processes cannot import what is defined here ({', '.join(own)}); put it into a module and import it, "
+            "or leave the executor out"
+        )
 
 
 def _submitted(executor: Executor, run: Callable[[T], R], task: T) -> Future[R]:

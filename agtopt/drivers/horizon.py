@@ -6,15 +6,19 @@ from pathlib import Path
 from time import perf_counter
 
 from agtopt.domains import Polytope
-from agtopt.drivers.fit import check_fit, planned
+from agtopt.drivers.fit import allowed, check_fit, planned
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
 from agtopt.drivers.tighten import OBBT
+from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
+from agtopt.semantics.checkpoint import checkpointed_steps
+from agtopt.semantics.fragments import MEMORY
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.solvers import TOLERANCE
 
@@ -37,6 +41,7 @@ def bound(
     executor: Executor | None = None,
     progress: bool = False,
     memory: float | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Reach:
     """Bound the parameters that training can reach under the perturbation model.
 
@@ -75,7 +80,10 @@ def bound(
     progress : bool
         Whether a progress bar is shown.
     memory : float or None
-        GiB that one model may take; by default three quarters of what is free. It is estimated before anything is built.
+        GiB that one model may take; by default three quarters of what is free. It is estimated before anything is built. For IBP and
+        CROWN what a step may hold beside the problem and the parameters, 1 by default.
+    checkpoint : path or None
+        Folder that takes what is found after every step of IBP and CROWN, or every window; a run that was killed goes on from there.
 
     Returns
     -------
@@ -85,7 +93,7 @@ def bound(
     Raises
     ------
     InvalidInputError
-        If the method is unknown, the window does not fit, or another argument is not allowed.
+        If the method is unknown, the window does not fit, the checkpoint is of another run, or another argument is not allowed.
     UnsupportedError
         If an interval is unbounded, bounds of a kind with products are to be proved, or a model would not fit into memory.
     SolverUnavailableError
@@ -94,23 +102,53 @@ def bound(
         If bounds contradict each other or an attained run (S4, S6, S9).
     """
     began = perf_counter()
+    instance("problem", problem, Problem)
     plan = planned(problem, memory) if method == AUTO else None
     kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
     if isinstance(kind, Propagation):
-        states = (initial_domain(problem), *interval_steps(problem, linear=kind.linear))
-        return Reach(problem, kind, states, (), perf_counter() - began)
+        if plan is None:
+            _check_propagation(kind, {"window": window, "stride": stride, "domain": domain, "obbt": obbt, "proofs": proofs})
+        budget = MEMORY if memory is None else int(allowed(memory))
+        if checkpoint is None:
+            steps = interval_steps(problem, linear=kind.linear, memory=budget)
+        else:
+            steps = checkpointed_steps(problem, checkpoint, kind.linear, budget)
+        return Reach(problem, kind, (initial_domain(problem), *steps), (), perf_counter() - began)
     settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)
     if isinstance(plan, Settings):
         settings = replace(settings, first=plan.first)
     check_fit(problem, settings, memory)
-    run = Run(problem, settings, executor)
+    saved = None if checkpoint is None else Path(checkpoint) / "run.npz"
+    run = Run(problem, settings, executor) if saved is None or not saved.exists() else _begun(problem, settings, executor, saved)
     with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
         try:
             while not run.finished:
                 run.step(bar)
+                _save(run, saved)
         except KeyboardInterrupt:
-            pass
+            _save(run, saved)
         finally:
             forget_models()
     run.seconds = perf_counter() - began
     return run.finish()
+
+
+def _check_propagation(kind: Propagation, settings: dict[str, object]) -> None:
+    for name, value in settings.items():
+        if value is not None:
+            raise InvalidInputError(
+                f"{name}: {kind} is propagated step by step and takes none; leave it out, or take LP, QCP, MILP or MIQCP"
+            )
+
+
+def _save(run: Run, path: Path | None) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run.save(path)
+
+
+def _begun(problem: Problem, settings: Settings, executor: Executor | None, saved: Path) -> Run:
+    run = Run.resume(problem, saved, executor)
+    if not run.settings.agrees(settings):
+        raise InvalidInputError(f"checkpoint: {saved} is of a run with other settings; give an empty folder")
+    return run

@@ -21,7 +21,7 @@ from agtopt.drivers.stage import forget_models
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, Formulation, Propagation, kind_named
 from agtopt.problem import Problem
-from agtopt.problem.checks import whole
+from agtopt.problem.checks import instance, whole
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.solvers import PROVED, TOLERANCE
 
@@ -72,6 +72,7 @@ def bound_parts(
     InvalidInputError
         If the groups leave out a vulnerable sample, or the parts are too many.
     """
+    instance("problem", problem, Problem)
     how = _how(method)
     parts = [Part(replace(problem, perturbation=problem.perturbation.only(*chosen)), how) for chosen in _parts(problem, groups)]
     began, found = perf_counter(), dict[int, Reach]()

@@ -64,6 +64,11 @@ class Reach:
         """The domain of the final parameters: a polytope if a template was given."""
         return (self.polytopes[-1] if self.polytopes else None) or self.steps[-1]
 
+    @property
+    def stopped(self) -> int:
+        """How many bounds were stopped at their time limit: they hold, and longer limits may tighten them."""
+        return sum(row.status == "time limit" for row in self.rows)
+
     def table(self) -> pd.DataFrame:
         """One row per bound, with the gap: by how much it exceeds what is attained (two-sided result)."""
         names = [field.name for field in fields(Row)]

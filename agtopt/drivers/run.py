@@ -1,6 +1,7 @@
 """A run of a driver that can be stepped by hand, saved after each model and resumed."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, fields
@@ -28,6 +29,7 @@ from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.semantics.symbolic import BranchBounds
 
@@ -77,6 +79,10 @@ class Run:
         replay: bool = False,
         inner: Attack | None = None,
     ) -> None:
+        instance("problem", problem, Problem)
+        instance("settings", settings, Settings)
+        if executor is not None:
+            instance("executor", executor, Executor)
         if inner is not None and inner.problem.fingerprint != problem.fingerprint:
             raise InvalidInputError("run: the attack is one on another problem")
         self.problem, self.settings, self.executor, self.replay = problem, settings, executor, replay
@@ -145,9 +151,11 @@ class Run:
         if self.settings.domain is not None:
             arrays["directions"] = self.settings.domain.directions
         target = Path(path)
-        with target.open("wb") as file:
+        part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        with part.open("wb") as file:
             np.savez(file, about=np.array(json.dumps(about, default=str)), **arrays)  # type: ignore[arg-type]
-        return target
+        # A run that is killed while it writes leaves the file that was there.
+        return part.replace(target)
 
     @classmethod
     def resume(cls, problem: Problem, path: str | Path, executor: Executor | None = None, inner: Attack | None = None) -> "Run":
@@ -223,13 +231,13 @@ class Run:
         start, end = window.start, window.end
         if start == self._opened:
             return
+        if self.settings.conditional:
+            learned = learn_branches(self.problem, self.known, start, self.domain(start), end)
+            self._branches = learned.bounds
+            if learned.extreme and not self.attained.exact:
+                self._attack(extended_attack(self.attained, learned.extreme))
+        # Last, so that an interrupt here leaves it to be done again.
         self._opened, self._sharpened = start, start
-        if not self.settings.conditional:
-            return
-        learned = learn_branches(self.problem, self.known, start, self.domain(start), end)
-        self._branches = learned.bounds
-        if learned.extreme and not self.attained.exact:
-            self._attack(extended_attack(self.attained, learned.extreme))
 
     def _kind(self, window: Window) -> Formulation:
         return self.settings.kind if window.result else self.settings.between
@@ -281,7 +289,14 @@ class Run:
         stage = self._stage(window, self._kind(window))
         chosen = self.objectives if window.result else self.objectives[:size]
         lower, upper = self._ends(stop, len(chosen) > size)
-        tasks = [self._task(stage, k, sense, float(end[k])) for k in range(len(chosen)) for sense, end in ((-1, lower), (1, upper))]
+        # What an interrupted step has found is not asked again.
+        found = {(row.objective, row.sense) for row in self.rows if (row.start, row.stop) == (stage.start, stop)}
+        tasks = [
+            self._task(stage, k, sense, float(end[k]))
+            for k, objective in enumerate(chosen)
+            for sense, word, end in ((-1, "min", lower), (1, "max", upper))
+            if (objective.name, word) not in found
+        ]
         try:
             for task, row in self._solved(tasks):
                 (lower if task.sense < 0 else upper)[task.number] = row.bound
@@ -296,11 +311,14 @@ class Run:
                 self.supports[stop] = lower[size:], upper[size:]
 
     def _ends(self, t: int, template: bool) -> tuple[Array, Array]:
-        """What the box says of every objective."""
+        """What the box, and an interrupted step, say of every objective."""
         box, size = self.domain(t), self.problem.network.size
         theta = Interval(box.lower[:size], box.upper[:size])
         rows = self.settings.domain.directions if template and self.settings.domain is not None else np.empty((0, size))
-        return np.append(theta.lower, minima(theta, rows)), np.append(theta.upper, -minima(theta, -rows))
+        lower, upper = minima(theta, rows), -minima(theta, -rows)
+        if template and t in self.supports:
+            lower, upper = np.maximum(lower, self.supports[t][0]), np.minimum(upper, self.supports[t][1])
+        return np.append(theta.lower, lower), np.append(theta.upper, upper)
 
     def _task(self, stage: Stage, k: int, sense: int, known: float) -> Task:
         best, run = self.extremes.value(k, sense, stage.stop), self.extremes.run(k, sense, stage.stop)

@@ -130,7 +130,7 @@ class Samples:
             raise UnsupportedError(f"perturbation: {problem.perturbation.describe()}: this model has no sample-wise decomposition")
         self.problem, self.adversary = problem, adversary
         self.variants: list[tuple[bool, bool]] = []
-        if isinstance(adversary, TouchedSamples) and adversary.moved:
+        if isinstance(adversary, TouchedSamples) and any(adversary.moves):
             self.variants = adversary.variants
         size = problem.network.size
         most = max(1, min(MOST_RUNS, MOST_ENTRIES // (size * (problem.steps + 1))))
@@ -199,7 +199,8 @@ class Samples:
         """What may become of a sample; None if nothing."""
         model, adversary, data = self.problem.perturbation, self.adversary, self.problem.dataset
         assert isinstance(adversary, TouchedSamples)
-        boxes = [_part(values, rank, sample, variant) for values, rank in ((adversary.features, data.features.ndim), (adversary.labels, 2))]
+        rows = adversary.batch(np.array([sample]))
+        boxes = [_part(values, rank, variant) for values, rank in zip(rows, (data.features.ndim, 2), strict=True)]
         boxed = Boxed(1, None, *boxes)
         if isinstance(model, Bounded) and model.p != inf and boxed.moves_features:
             if boxed.moves_labels:
@@ -218,7 +219,7 @@ class Samples:
         pairs = (self.features, nominal.features), (self.labels, nominal.labels)
         changed = [(values != own).reshape(*values.shape[:2], -1).any(axis=-1) for values, own in pairs]
         seen = np.nonzero(changed[0] | changed[1])
-        boxes = [(low[-1].numpy(), high[-1].numpy()) for low, high in (adversary.features, adversary.labels)]
+        boxes = [(low[-1].numpy(), high[-1].numpy()) for low, high in adversary.ghost]
         problem = None
         if all(np.isfinite(end).all() for box in boxes for end in box):
             x, y = (0.5 * (low + high) for low, high in boxes)
@@ -227,8 +228,8 @@ class Samples:
         return Case((row,), problem, None, seen[0], self.features[seen], self.labels[seen], "a replaced sample")
 
 
-def _part(values: Range, rank: int, sample: int, variant: int) -> Ends:
-    low, high = ((end[variant] if end.dim() > rank else end)[sample].numpy() for end in values)
+def _part(values: Range, rank: int, variant: int) -> Ends:
+    low, high = ((end[variant] if end.dim() > rank else end)[0].numpy() for end in values)
     return low, high
 
 

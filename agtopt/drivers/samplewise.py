@@ -25,6 +25,7 @@ from agtopt.drivers.stage import Stage, Task, forget_models, lost_row, run_tasks
 from agtopt.errors import SoundnessError
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.program import train
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.propagation import CrownIntervals, flat_ranges, initial_domain, interval_steps, state_ranges
@@ -73,6 +74,7 @@ def bound_samplewise(
     SoundnessError
         If bounds contradict each other or what training attains (S4, S6, S9).
     """
+    instance("problem", problem, Problem)
     settings, began = Settings(method, window=1, solver=solver, time_limit=time_limit), perf_counter()
     choose(solver, False, settings.kind.binaries)
     run = _Decomposition(problem, settings, executor)

@@ -1,7 +1,7 @@
 """How a run of a driver goes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,13 @@ class Settings:
             raise InvalidInputError(f"solver: {self.solver!r} proves nothing by itself; leave it out, or take 'proof'")
         if self.proofs is not None and self.obbt is not None and self.obbt.rounds > 1:
             raise InvalidInputError("obbt: a folder of proofs holds those of one round; take rounds=1")
+
+    def agrees(self, other: "Settings") -> bool:
+        """Whether both lead to the same run."""
+        rest = all(str(getattr(self, field.name)) == str(getattr(other, field.name)) for field in fields(self) if field.name != "domain")
+        if self.domain is None or other.domain is None:
+            return rest and self.domain is other.domain
+        return rest and np.array_equal(self.domain.directions, other.domain.directions)
 
     @property
     def kind(self) -> Formulation:

@@ -1,11 +1,15 @@
 """Checks of single fields; every message names the field, what it was and what is allowed."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+
+CHUNK = 2**24
+"""Bytes of an array on disk that are read at once."""
 
 
 def whole(field: str, value: Any, least: int) -> int:
@@ -32,7 +36,16 @@ def number(field: str, value: Any, least: float = -np.inf, above: float = -np.in
 def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return a read-only float64 copy of `values`, all of whose entries are finite."""
     try:
-        array = np.array(values, dtype=np.float64)
+        found = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        # Ragged lists, and tensors that cannot simply be read.
+        raise InvalidInputError(f"{field}: not an array of numbers ({error}); a rectangular numeric array is needed") from None
+    words = found.dtype == object and any(isinstance(entry, (str, bytes)) for entry in found.flat)
+    if found.dtype.kind not in "biufO" or words:
+        what = "text" if words or found.dtype.kind in "USTa" else str(found.dtype)
+        raise InvalidInputError(f"{field}: {what} is not allowed; a rectangular array of numbers is needed (agtopt.Columns reads tables)")
+    try:
+        array = np.array(found, dtype=np.float64)
     except (TypeError, ValueError):
         raise InvalidInputError(f"{field}: not an array of numbers; a rectangular numeric array is needed") from None
     if not np.all(np.isfinite(array)):
@@ -40,6 +53,20 @@ def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
         raise InvalidInputError(f"{field}: entry {list(where)} is {array[where]}; every entry must be finite")
     array.setflags(write=False)
     return array
+
+
+def chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The rows of an array in parts of some megabytes."""
+    rows = max(1, CHUNK // max(1, array[:1].nbytes))
+    return (array[first : first + rows] for first in range(0, len(array), rows))
+
+
+def finite_map(field: str, values: NDArray[Any]) -> None:
+    """Check an array on disk, which is read in parts and not copied."""
+    if values.dtype != np.float64:
+        raise InvalidInputError(f"{field}: a mapped array of {values.dtype} is not allowed; store it as float64, or load it into memory")
+    if not all(np.isfinite(part).all() for part in chunks(values)):
+        raise InvalidInputError(f"{field}: every entry must be finite")
 
 
 def whole_numbers(field: str, values: Any) -> tuple[int, ...]:
@@ -63,3 +90,18 @@ def indices(field: str, values: Any, size: int) -> NDArray[np.int64]:
     if len(np.unique(array)) != len(array):
         raise InvalidInputError(f"{field}: a sample is named twice; each may occur once")
     return array
+
+
+def instance(field: str, value: Any, *kinds: type) -> None:
+    """Refuse what is no instance of these types."""
+    if not isinstance(value, kinds):
+        allowed = " or ".join(kind.__name__ for kind in kinds)
+        raise InvalidInputError(
+            f"{field}: {type(value).__name__} is not allowed; it must be {'an' if allowed[0] in 'AEIOU' else 'a'} {allowed}"
+        )
+
+
+def listed(field: str, values: Any, example: str) -> None:
+    """Refuse one value, or one word, where a list is needed."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidInputError(f"{field}: {values!r} is not allowed; it must be a list, as {example}")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import finite_array, whole
+from agtopt.problem.checks import finite_array, finite_map, whole
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -20,6 +20,8 @@ class Dataset:
     Parameters
     ----------
     features : array_like, shape (N, …)
+        An array that is mapped from disk (`numpy.load` with ``mmap_mode="r"``) stays there: IBP, CROWN and plain training read its
+        rows batch by batch.
     labels : array_like, shape (N,) or (N, outputs)
         Class labels as whole numbers, targets as floats for regression; the loss decides which.
     present : array_like of bool, shape (N,), or None
@@ -28,7 +30,7 @@ class Dataset:
     Raises
     ------
     InvalidInputError
-        If an entry is NaN or infinite, the data is empty, or the lengths differ.
+        If an entry is NaN or infinite, the data is empty, the lengths differ, or a mapped array is not of float64.
     """
 
     features: Array
@@ -36,7 +38,10 @@ class Dataset:
     present: Mask | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "features", finite_array("dataset.features", self.features))
+        if self.mapped:
+            finite_map("dataset.features", self.features)
+        else:
+            object.__setattr__(self, "features", finite_array("dataset.features", self.features))
         object.__setattr__(self, "labels", finite_array("dataset.labels", self.labels))
         if self.features.ndim < 2 or len(self.features) == 0:
             raise InvalidInputError(f"dataset.features: shape {self.features.shape} is not allowed; it must be (N, …), N >= 1")
@@ -52,6 +57,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the features are on disk."""
+        return isinstance(self.features, np.memmap)
 
     def changed(self, nominal: "Dataset") -> Mask:
         """Which samples differ from those of another dataset of the same shape; shape (N,)."""

@@ -110,6 +110,6 @@ def loss_named(name: "str | Loss") -> Loss:
     """Return the loss with this name; a `Loss` is returned as it is."""
     if isinstance(name, Loss):
         return name
-    if name not in LOSSES:
+    if not isinstance(name, str) or name not in LOSSES:
         raise InvalidInputError(f"training.loss: {name!r} is unknown; allowed are {', '.join(LOSSES)}")
     return LOSSES[name]

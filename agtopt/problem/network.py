@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError, UnsupportedError
-from agtopt.problem.checks import finite_array, whole
+from agtopt.problem.checks import finite_array, listed, whole
 from agtopt.problem.layers import Dense, Layer, ReLU, Shape
 
 INPUT = "input"
@@ -103,6 +103,7 @@ class Network:
         bias : bool
             Whether the layers have biases.
         """
+        listed("sizes", sizes, "[2, 8, 1]")
         if len(sizes) < 2:
             raise InvalidInputError(f"sizes: {list(sizes)!r} is too short; inputs and outputs at least are needed")
         generator = np.random.default_rng(whole("seed", seed, 0))

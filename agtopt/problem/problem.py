@@ -1,15 +1,17 @@
 """The whole problem: what is trained on what, how, and what an adversary may change."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import sha256
 from math import prod
 
+import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.problem.checks import chunks, instance
 from agtopt.problem.dataset import Dataset
 from agtopt.problem.network import INPUT, Network
 from agtopt.problem.perturbation import Perturbation
@@ -48,8 +50,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for field, kind in (("network", Network), ("dataset", Dataset), ("perturbation", Perturbation), ("training", Training)):
-            if not isinstance(getattr(self, field), kind):
-                raise InvalidInputError(f"problem.{field}: {getattr(self, field)!r} is not allowed; it must be a {kind.__name__}")
+            instance(f"problem.{field}", getattr(self, field), kind)
         sample_shape = self.dataset.features.shape[1:]
         if sample_shape != self.network.input_shape:
             raise InvalidInputError(
@@ -106,6 +107,15 @@ class Problem:
         return tuple(name for name in self.network.initial if name not in frozen)
 
     @cached_property
+    def head(self) -> str:
+        """The last node that all of what is trained, and the output, lies behind: what comes out of it does not change in training."""
+        network, graph = self.network, self.network.graph
+        owners = {node for node in network.nodes if set(network.tensors_of(node)) & set(self.trained)}
+        above = nx.immediate_dominators(graph, INPUT)
+        common = [set(_chain(above, node)) - {node} for node in owners]
+        return next(node for node in _chain(above, network.output) if all(node in chain for chain in common))
+
+    @cached_property
     def initial(self) -> Array:
         """θ₀, flattened, shape (p,)."""
         return self.network.flatten(self.network.initial)
@@ -150,7 +160,8 @@ class Problem:
         for name, value in (*parts.items(), *arrays.items()):
             digest.update(name.encode())
             for piece in value if isinstance(value, tuple) else (value,):
-                digest.update(piece.tobytes() if isinstance(piece, np.ndarray) else repr(piece).encode())
+                for part in chunks(piece) if isinstance(piece, np.memmap) else (piece,):
+                    digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
         return digest.hexdigest()
 
     def describe(self) -> str:
@@ -161,3 +172,11 @@ class Problem:
             f"{self.name}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters), "
             f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; {self.perturbation.describe()}"
         )
+
+
+def _chain(above: Mapping[str, str | None], node: str) -> Iterator[str]:
+    """A node and all that dominate it, nearest first."""
+    yield node
+    while node != INPUT:
+        node = above[node] or INPUT
+        yield node

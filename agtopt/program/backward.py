@@ -1,7 +1,7 @@
 """The backward pass: per-sample gradients of the parameter tensors that are trained."""
 
 from collections.abc import Collection
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from math import prod
 from typing import Any
 
@@ -95,9 +95,7 @@ def backward(
     ops: Maths, network: Network, parameters: Parameters, saved: dict[str, Any], delta: Any, wanted: Collection[str]
 ) -> Parameters:
     """Per-sample gradients (n, *shape) of the tensors `wanted`, from ∂L/∂output `delta` (n, outputs)."""
-    owners = {node for node in network.nodes if any(tensor in wanted for tensor in network.tensors_of(node))}
-    # What lies in front of everything that is trained needs no gradient.
-    needed = owners.union(*(nx.descendants(network.graph, node) for node in owners))
+    needed = _behind(network, tuple(wanted))
     deltas, found = {network.output: delta}, {}
     for node in reversed(network.nodes):
         if node not in needed:
@@ -111,3 +109,10 @@ def backward(
         for source in sources:
             deltas[source] = ops.add(deltas[source], error) if source in deltas else error
     return {name: found[name] for name in network.initial if name in wanted}
+
+
+@lru_cache(maxsize=64)
+def _behind(network: Network, wanted: tuple[str, ...]) -> frozenset[str]:
+    """The layers that gradients go through: what lies in front of everything that is wanted needs none."""
+    owners = {node for node in network.nodes if any(tensor in wanted for tensor in network.tensors_of(node))}
+    return frozenset(owners.union(*(nx.descendants(network.graph, node) for node in owners)))

@@ -1,9 +1,10 @@
 """The forward pass: one verb per kind of layer."""
 
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from math import prod
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from agtopt.errors import UnsupportedError
@@ -91,17 +92,27 @@ def matrix(layer: Conv2d, ops: Maths, place: Place, parameters: Parameters) -> A
     return ops.reshape(parameters[place.tensor("weight")], shape, (shape[0], prod(shape[1:])))
 
 
-def forward(ops: Maths, network: Network, parameters: Parameters, x: Any) -> tuple[Any, dict[str, Any]]:
-    """Run a batch x (n, *input_shape) through the network.
+def forward(
+    ops: Maths, network: Network, parameters: Parameters, x: Any, entry: str = INPUT, goal: str | None = None
+) -> tuple[Any, dict[str, Any]]:
+    """Run a batch through the network: x (n, *shape) is the output of the node `entry`, behind which lies all that leads to `goal`.
 
     Returns
     -------
     output : value (n, outputs)
+        The output of `goal`, by default the network's.
     saved : dict
         What each layer's backward pass needs, by node.
     """
-    values, saved = {INPUT: x}, {}
-    for node in network.nodes:
+    values, saved = {entry: x}, {}
+    for node in between(network, entry, network.output if goal is None else goal):
         inputs = [values[source] for source in network.inputs_of(node)]
         values[node], saved[node] = forward_layer(network.layer(node), ops, place_of(network, node), parameters, *inputs)
-    return values[network.output], saved
+    return values[network.output if goal is None else goal], saved
+
+
+@lru_cache(maxsize=64)
+def between(network: Network, entry: str, goal: str) -> tuple[str, ...]:
+    """The layers behind `entry` that lead to `goal`, in order."""
+    needed = {goal, *nx.ancestors(network.graph, goal)} - {entry, *nx.ancestors(network.graph, entry)}
+    return tuple(node for node in network.nodes if node in needed)

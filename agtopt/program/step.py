@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from agtopt.problem.network import INPUT
 from agtopt.problem.problem import VELOCITY, Problem
 from agtopt.program.backward import backward
 from agtopt.program.forward import Parameters, forward
@@ -10,10 +11,15 @@ from agtopt.program.loss import loss_gradient
 from agtopt.program.operations import Maths, Ops
 
 
-def gradients(ops: Maths, problem: Problem, parameters: Parameters, x: Any, y: Any, wanted: Collection[str]) -> Parameters:
-    """Per-sample gradients (n, *shape) of the tensors `wanted` on a batch: forward pass, loss, backward pass, clipping."""
+def gradients(
+    ops: Maths, problem: Problem, parameters: Parameters, x: Any, y: Any, wanted: Collection[str], entry: str = INPUT
+) -> Parameters:
+    """Per-sample gradients (n, *shape) of the tensors `wanted` on a batch: forward pass, loss, backward pass, clipping.
+
+    x is the output of the node `entry`.
+    """
     network, training = problem.network, problem.training
-    z, saved = forward(ops, network, parameters, x)
+    z, saved = forward(ops, network, parameters, x, entry)
     delta = loss_gradient(training.loss, ops, z, y, network.outputs)
     found = backward(ops, network, parameters, saved, delta, wanted)
     if training.clip is None:
@@ -21,14 +27,14 @@ def gradients(ops: Maths, problem: Problem, parameters: Parameters, x: Any, y: A
     return {name: ops.clip(gradient, training.clip, f"clip.{name}") for name, gradient in found.items()}
 
 
-def step(ops: Ops, problem: Problem, t: int, state: Parameters) -> Parameters:
+def step(ops: Ops, problem: Problem, t: int, state: Parameters, entry: str = INPUT) -> Parameters:
     """v_{t+1} = μ v_t + λ θ_t + Δ_t and θ_{t+1} = θ_t − α_t v_{t+1} = (1 − α_t λ) θ_t − α_t μ v_t − α_t Δ_t.
 
-    The second form lets each interval occur once.
+    The second form lets each interval occur once. What a batch begins with is the output of the node `entry`.
     """
     x, y = ops.begin(t)
     rate, momentum, decay = float(problem.learning_rates[t]), problem.training.momentum, problem.training.weight_decay
-    per_sample = gradients(ops, problem, state, x, y, problem.trained)
+    per_sample = gradients(ops, problem, state, x, y, problem.trained, entry)
     following = dict(state)
     for name in problem.trained:
         theta, direction, velocity = state[name], ops.aggregate(per_sample[name], name), VELOCITY + name

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -32,6 +33,7 @@ from agtopt.problem import (
     Substitution,
     Training,
 )
+from agtopt.problem.checks import instance
 from agtopt.problem.loss import LOSSES
 from agtopt.readers.draft import Draft
 from agtopt.readers.schema import NetworkSchema, ProblemSchema
@@ -70,6 +72,7 @@ def load(folder: str | Path) -> Problem:
     UnsupportedError
         If a layer takes one input twice.
     """
+    instance("folder", folder, str, PathLike)
     path = Path(folder)
     for needed in (path, path / PROBLEM, path / ARRAYS):
         if not needed.exists():
@@ -119,6 +122,7 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
     UnsupportedError
         If a layer, the loss or the perturbation model is not one of agtopt's own: a file cannot say what it does.
     """
+    instance("problem", problem, Problem)
     training, box = problem.training, _box(problem.perturbation)
     if training.loss not in LOSSES.values():
         raise UnsupportedError(f"training.loss: {training.loss!r} cannot be saved; allowed are {', '.join(LOSSES)}")

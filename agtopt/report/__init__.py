@@ -1,5 +1,6 @@
 """Tables and pictures."""
 
+from agtopt.report import html_results as _results  # noqa: F401  (gives `html` its meaning for certificates)
 from agtopt.report.bands import Band, band, plot_bands
 from agtopt.report.cells import Cell, Outcome
 from agtopt.report.compare import Comparison, Instance, compare

@@ -156,9 +156,10 @@ def _solved(work: Work, settings: Settings, bar: Progress | None) -> Outcome:
             if window in longest:
                 sizes.append(run.model().size)
             if work.checkpoint is not None and not run.finished:
-                # A file that is written half is no checkpoint.
-                run.save(work.checkpoint.with_suffix(".part")).replace(work.checkpoint)
+                run.save(work.checkpoint)
     except KeyboardInterrupt:
+        if work.checkpoint is not None:
+            run.save(work.checkpoint)
         return Outcome(run.finish(), _largest(sizes))
     reach = run.finish()
     for start, stop, *_ in [window for window in run.stages[:resumed] if window in longest]:

@@ -17,6 +17,7 @@ from agtopt.drivers.progress import Progress
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, KINDS, MINLP, MIQCP, Formulation, Propagation, kind_named
 from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem.checks import instance, listed
 from agtopt.report.cells import Cell, Outcome, Work, lost_work, run_work
 from agtopt.report.plots import plot_comparison
 from agtopt.report.store import Store
@@ -209,12 +210,22 @@ def compare(
     SoundnessError
         As in `agtopt.bound`; what was finished before stays in `resume`.
     """
+    if isinstance(problems, str):
+        instance("problems", problems, Problem)
+    if not isinstance(problems, Problem):
+        listed("problems", problems, "[first, second]")
+        for problem in problems:
+            instance("problem", problem, Problem)
+    for name, values, example in (
+        ("methods", methods, '["IBP", "LP"]'),
+        ("windows", windows, "[1, 3, None]"),
+        ("solvers", solvers, "[None]"),
+    ):
+        if values is not None:
+            listed(name, values, example)
     chosen = (problems,) if isinstance(problems, Problem) else tuple(problems)
     if len({problem.name for problem in chosen}) < len(chosen):
         raise InvalidInputError("compare: two problems have the same name; their names must differ")
-    for name, values in (("methods", methods), ("windows", windows), ("solvers", solvers)):
-        if isinstance(values, str):
-            raise InvalidInputError(f"compare: {name} is {values!r}; it must be a list")
     kinds = None if methods is None else [kind_named(method) for method in methods]
     limits = time_limit if isinstance(time_limit, Mapping) else dict.fromkeys(KINDS if kinds is None else map(str, kinds), time_limit)
     by_kind = {kind_named(name): limit for name, limit in limits.items()}

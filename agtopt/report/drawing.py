@@ -39,7 +39,7 @@ def network_svg(network: Network, trained: set[str]) -> str:
     total = wide + 40 * any(level[node] - level[source] > 1 for source, node in edges)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total:g}" height="{high}" viewBox="0 0 {total:g} {high}" '
-        f'role="img" font-family="sans-serif" font-size="12">'
+        f'role="img" style="display:block" font-family="sans-serif" font-size="12">'
         '<defs><marker id="agtopt-arrow" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
         f'<path d="M0,0 L8,4 L0,8 z" fill="currentColor"/></marker></defs>{"".join(parts)}</svg>'
     )

@@ -1,28 +1,32 @@
-"""Problems, models and results as HTML, for notebooks.
+"""Problems, models and domains as HTML, for notebooks; results in `html_results`.
 
-One function with a meaning per noun: nouns know nothing of HTML. ``%load_ext agtopt`` gives them all to IPython, which shows them
-wherever a cell ends in one; without it, `html` returns the text.
+One function with a meaning per noun: nouns know nothing of HTML. `agtopt.notebook` gives them all to IPython, which shows them
+wherever a cell ends in one; `html` returns the text.
 """
 
-from collections.abc import Iterable
 from functools import singledispatch
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from agtopt.certificates import PointCertificates
 from agtopt.compiler import CompiledModel
-from agtopt.drivers import Reach
+from agtopt.domains import Interval, Polytope
+from agtopt.drivers import Reach, Run
 from agtopt.errors import InvalidInputError
-from agtopt.problem import Problem
+from agtopt.problem import Dataset, Network, Problem
 from agtopt.report.compare import Comparison
 from agtopt.report.drawing import network_svg
+from agtopt.report.markup import facts, fold, section, table
 from agtopt.report.tree import block_tree
+from agtopt.solvers import SolveResult
 
-MOST_ROWS = 60
-"""Rows of a table that are shown; the rest is one call of `table()` away."""
+MOST_CLASSES = 12
+"""Different labels that are counted one by one."""
+
+MOST_COMPONENTS = 200_000
+"""Variables and rows of a model whose tree is drawn: 43 µs for each were measured, and a cell should not wait for its view."""
 
 
 @singledispatch
@@ -31,7 +35,9 @@ def html(noun: Any) -> str:
 
     Parameters
     ----------
-    noun : Problem, CompiledModel, Reach, Comparison or PointCertificates
+    noun : object
+        A problem or its network or dataset, a compiled model, a run, domain or comparison, any certificate, attack, exported file,
+        record or list of checks.
 
     Returns
     -------
@@ -58,7 +64,7 @@ def _(noun: Problem) -> str:
         if value
     ]
     extras += [] if training.clip is None else [f"gradients clipped to ±{training.clip:g}"]
-    facts = {
+    words = {
         "adversary": noun.perturbation.describe(),
         "may touch": f"{vulnerable} of {len(data)} samples",
         "admissible datasets": "infinitely many" if np.isinf(count) else f"{int(count):,}",
@@ -68,7 +74,7 @@ def _(noun: Problem) -> str:
         f"{training.learning_rate:g}{decay}" + "".join(f", {extra}" for extra in extras),
         "parameters": f"{network.size}" + (f", frozen: {', '.join(training.frozen)}" if training.frozen else ""),
     }
-    return _section(noun.name, _facts(facts), network_svg(network, set(noun.trained)))
+    return section(noun.name, facts(words), network_svg(network, set(noun.trained)))
 
 
 @html.register
@@ -79,7 +85,9 @@ def _(noun: CompiledModel) -> str:
         "variables": f"{size.binaries:,} binary, {size.continuous:,} continuous",
         "constraints": f"{size.linear:,} linear, {size.quadratic:,} quadratic or more",
     }
-    return _section(title, _facts(words), block_tree(noun.pyomo))
+    if size.binaries + size.continuous + size.linear + size.quadratic > MOST_COMPONENTS:
+        return section(title, facts(words | {"blocks": "too many to be drawn here; browse model.pyomo"}))
+    return section(title, facts(words), block_tree(noun.pyomo))
 
 
 @html.register
@@ -90,10 +98,12 @@ def _(noun: Reach) -> str:
         "domain": f"total width {box.width():.6g} of {network.size} parameters after {noun.problem.steps} steps",
         "time": f"{noun.seconds:.2f} s" + (", interrupted: what stands here holds all the same" if noun.interrupted else ""),
     }
+    if noun.stopped:
+        words["stopped"] = f"{noun.stopped} of {len(noun.rows)} bounds at their time limit: they hold, and a longer one may tighten them"
     frame = pd.DataFrame({"parameter": network.parameter_names, "lower": box.lower, "upper": box.upper, "width": box.upper - box.lower})
     solves = noun.table()
-    fold = _fold(f"{len(solves)} bounds", _table(solves)) if len(solves) else ""
-    return _section(f"Bounds by {noun.method}", _facts(words), _table(frame), fold)
+    behind = fold(f"{len(solves)} bounds", table(solves)) if len(solves) else ""
+    return section(f"Bounds by {noun.method}", facts(words), table(frame), behind)
 
 
 @html.register
@@ -102,59 +112,67 @@ def _(noun: Comparison) -> str:
     for found in noun.instances:
         exact = "the exact hull, enumerated" if found.inner.exact else "by attacks: a part of it"
         words[found.problem.name] = f"{found.problem.describe()}; attained: total width {found.inner.domain.width():.6g} ({exact})"
-    return _section("Comparison", _facts(words), _table(noun.table))
+    return section("Comparison", facts(words), table(noun.table))
 
 
 @html.register
-def _(noun: PointCertificates) -> str:
-    words = {"problem": noun.problem.describe(), "bounds": f"{noun.method}, {noun.rigour}"}
-    if noun.nominal is not None:
-        counts = pd.Series(noun.verdicts).value_counts()
-        words["predictions"] = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) + f" of {len(noun.verdicts)}"
-        if noun.labels is not None:
-            words["accuracy"] = (
-                f"certified {noun.certified_accuracy:.4f}, attacked {noun.attacked_accuracy:.4f}, nominal {noun.nominal_accuracy:.4f}"
-            )
-    return _section("Certificates of predictions", _facts(words), _table(noun.table()))
+def _(noun: Run) -> str:
+    words = {
+        "problem": noun.problem.describe(),
+        "method": str(noun.settings.kind),
+        "models": f"{noun.done} of {len(noun.stages)} solved"
+        + ("" if noun.finished else "; step() goes on, finish() takes what holds so far"),
+        "bounds": f"{len(noun.rows)} found in {noun.seconds:.2f} s",
+    }
+    return section("Run", facts(words))
 
 
-def load_ipython_extension(ipython: Any) -> None:
-    """Show agtopt's problems, models and results as HTML in this notebook: ``%load_ext agtopt``; loading twice is safe."""
-    formatter = ipython.display_formatter.formatters["text/html"]
-    for kind in _shown():
-        formatter.for_type(kind, html)
+@html.register
+def _(noun: Network) -> str:
+    return section(f"Network of {noun.size} parameters", network_svg(noun, set(noun.initial)))
 
 
-def unload_ipython_extension(ipython: Any) -> None:
-    """Undo `load_ipython_extension`: ``%unload_ext agtopt``."""
-    formatter = ipython.display_formatter.formatters["text/html"]
-    for kind in _shown():
-        formatter.pop(kind, None)
+@html.register
+def _(noun: Dataset) -> str:
+    words = {
+        "samples": f"{int(noun.presence().sum())} of shape {_shape(noun.features.shape[1:])}"
+        + ("" if noun.present is None else f"; {int((~noun.presence()).sum())} are left out"),
+        "features": f"{noun.features.min():.6g} … {noun.features.max():.6g}",
+        "labels": _labels(noun.labels),
+    }
+    return section("Dataset", facts(words))
 
 
-def _shown() -> Iterable[type]:
-    return [kind for kind in html.registry if kind is not object]
+@html.register
+def _(noun: Interval) -> str:
+    widths = pd.DataFrame({"parameter": range(len(noun)), "lower": noun.lower, "upper": noun.upper, "width": noun.upper - noun.lower})
+    return section(f"Box of {len(noun)} parameters, total width {noun.width():.6g}", fold("Bounds", table(widths)))
 
 
-def _section(title: str, *parts: str) -> str:
-    return f'<div class="agtopt"><b>{escape(title)}</b>{"".join(parts)}</div>'
+@html.register
+def _(noun: Polytope) -> str:
+    finite = int(np.isfinite(noun.lower).sum() + np.isfinite(noun.upper).sum())
+    inside = "" if noun.box is None else f" within a box of total width {noun.box.width():.6g}"
+    state = f"{finite} bounds" if finite else "a template without bounds"
+    return section(f"Polytope of {len(noun)} parameters: {len(noun.directions)} directions, {state}{inside}")
 
 
-def _facts(facts: dict[str, str]) -> str:
-    rows = "".join(
-        f'<tr><th style="text-align:left">{escape(k)}</th><td style="text-align:left">{escape(v)}</td></tr>' for k, v in facts.items()
-    )
-    return f"<table>{rows}</table>"
+@html.register
+def _(noun: SolveResult) -> str:
+    words = {
+        "status": noun.status,
+        "bound": "none" if noun.bound is None else f"{noun.bound:.9g} ({noun.rigour})",
+        "best point": "none" if noun.incumbent is None else f"{noun.incumbent:.9g}, which bounds nothing",
+        "time": f"{noun.seconds:.2f} s",
+    }
+    return section("Result of a solver", facts(words))
 
 
-def _table(frame: pd.DataFrame) -> str:
-    shown = frame.head(MOST_ROWS).to_html(index=False, escape=True, border=0, float_format=lambda value: f"{value:.6g}", na_rep="")
-    rest = len(frame) - MOST_ROWS
-    return shown + (f"<p>… and {rest} rows more</p>" if rest > 0 else "")
-
-
-def _fold(title: str, inner: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{inner}</details>"
+def _labels(labels: NDArray[np.float64]) -> str:
+    values, counts = np.unique(labels, return_counts=True)
+    if len(values) > MOST_CLASSES:
+        return f"{labels.min():.6g} … {labels.max():.6g}"
+    return ", ".join(f"{count} of {value:g}" for value, count in zip(values, counts, strict=True))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from agtopt.compiler import Replay, Target, compile, replay
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
+from agtopt.problem.checks import instance
 from agtopt.readers.solution import Solution, read_solution
 
 
@@ -75,5 +76,6 @@ def import_solution(
     InvalidInputError
         If the file cannot be read, holds no point, or is of another model.
     """
+    instance("problem", problem, Problem)
     solution = read_solution(path)
     return ImportedSolution(solution, replay(compile(problem, kind, conditional=conditional), target, solution.values))

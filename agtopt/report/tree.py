@@ -10,6 +10,8 @@ from agtopt.compiler.size import counted_size
 MOST_BLOCKS = 100
 """Blocks of one level that are shown."""
 
+LEFT = 'style="text-align:left; white-space:nowrap"'
+
 
 def block_tree(model: Any) -> str:
     """Nested ``<details>``: every block with its size, its indexed variables and constraints with their numbers of entries.
@@ -25,20 +27,21 @@ def block_tree(model: Any) -> str:
 
 
 def _block(block: Any) -> str:
-    size = counted_size(block)
-    counts = f"{size.binaries:,} binary, {size.continuous:,} continuous; {size.linear:,} linear, {size.quadratic:,} quadratic"
+    counts = ", ".join(f"{many:,} {word}" for word, many in vars(counted_size(block)).items() if many) or "empty"
     return f"<details><summary><code>{escape(block.local_name)}</code> {counts}</summary>{block_tree(block)}</details>"
+
+
+def _many(entries: int, word: str) -> str:
+    return f"{entries:,} {word}{'s' * (entries != 1)}"
 
 
 def _components(block: Any) -> str:
     rows = []
-    for kind, word in ((pyo.Var, "variables"), (pyo.Constraint, "constraints"), (pyo.Objective, "objective")):
+    for kind, word in ((pyo.Var, "variable"), (pyo.Constraint, "constraint"), (pyo.Objective, "objective")):
         for component in block.component_objects(kind, descend_into=False):
             entries = list(component.values())
             if entries:
                 example = entries[0].name if len(entries) == 1 else f"{entries[0].name} … {entries[-1].name}"
-                rows.append(
-                    f"<tr><td><code>{escape(component.local_name)}</code></td><td>{len(entries):,} {word}</td>"
-                    f"<td><code>{escape(example)}</code></td></tr>"
-                )
+                cells = f"<code>{escape(component.local_name)}</code>", _many(len(entries), word), f"<code>{escape(example)}</code>"
+                rows.append("<tr>" + "".join(f"<td {LEFT}>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table>{''.join(rows)}</table>" if rows else ""

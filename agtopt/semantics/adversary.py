@@ -1,6 +1,7 @@
 """How an adversary enters interval propagation: one batch at a time, the whole budget in every batch."""
 
-from functools import singledispatch
+from abc import ABC, abstractmethod
+from functools import cached_property, singledispatch
 from typing import Protocol
 
 import numpy as np
@@ -30,9 +31,12 @@ class IntervalAdversary(Protocol):
 
 
 def aggregate(adversary: IntervalAdversary, gradient: Range, samples: Batch, axis: int) -> Range:
-    """The descent direction from the intervals of the gradients of a whole batch, along the sample axis."""
-    tally = adversary.tally(samples)
-    tally.add(whole(gradient, axis), samples)
+    """The descent direction from the intervals of the gradients of a whole batch, along the sample axis; rows of ghosts stand last."""
+    tally, many = adversary.tally(samples), len(samples)
+    ghosts = gradient.lower.shape[axis] - many
+    if ghosts:
+        tally.add(whole(both(gradient, lambda end: end.narrow(axis, many, ghosts)), axis), samples[:0])
+    tally.add(whole(both(gradient, lambda end: end.narrow(axis, 0, many)), axis), samples)
     return tally.result()
 
 
@@ -59,7 +63,37 @@ def _(model: Substitution, problem: Problem) -> IntervalAdversary:
     return ReplacedSamples(problem)
 
 
-class TouchedSamples:
+class Rows(ABC):
+    """Features and encoded labels of samples: made once, or for every batch where the features are on disk.
+
+    Parameters
+    ----------
+    problem : Problem
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.vulnerable = problem, touchable_mask(problem)
+        self.axis = -1 - len(problem.network.input_shape)
+        self._made = None if problem.dataset.mapped else self.rows(np.arange(len(problem.dataset)))
+
+    @abstractmethod
+    def rows(self, samples: Batch) -> tuple[Range, Range]:
+        """Make those of some samples."""
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        """Features (…, n, *shape) and encoded labels (…, n, c) of these samples."""
+        if self._made is None:
+            return self.rows(samples)
+        where = torch.from_numpy(samples)
+        features, labels = self._made
+        return both(features, lambda end: end.index_select(self.axis, where)), both(labels, lambda end: end.index_select(-2, where))
+
+    def _arrays(self, samples: Batch) -> tuple[Array, Array]:
+        data = self.problem.dataset
+        return np.array(data.features[samples]), self.problem.encode(data.labels[samples])
+
+
+class TouchedSamples(Rows):
     """Samples that move within a box of their own (Theorem 9).
 
     A batch that the adversary may touch has a leading axis: index 0 holds every sample as it stands, each further index every
@@ -76,93 +110,105 @@ class TouchedSamples:
 
     def __init__(self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...]) -> None:
         self.variants, self.budgets = variants, budgets
-        touched = touchable_mask(problem)
-        labels = problem.encode(problem.dataset.labels)
-        boxes = touched_features(problem, problem.dataset.features, touched), touched_labels(problem, labels, touched)
-        self.features = _stacked(problem.dataset.features, boxes[0], [moves for moves, _ in variants])
-        self.labels = _stacked(labels, boxes[1], [moves for _, moves in variants])
-        self.axis = -1 - len(problem.network.input_shape)
+        super().__init__(problem)
 
-    @property
-    def moved(self) -> bool:
-        """Whether batches have the leading axis."""
-        return self.features.lower.dim() > -self.axis or self.labels.lower.dim() > 2
+    @cached_property
+    def moves(self) -> tuple[bool, bool]:
+        """Whether features and labels have the leading axis."""
+        model, touched = self.problem.perturbation, bool(self.vulnerable.any())
+        return touched and bool(model.moves_features), touched and bool(model.moves_labels)
 
-    def batch(self, samples: Batch) -> tuple[Range, Range]:
-        rows = torch.from_numpy(samples)
-        return (
-            both(self.features, lambda end: end.index_select(self.axis, rows)),
-            both(self.labels, lambda end: end.index_select(-2, rows)),
+    def rows(self, samples: Batch) -> tuple[Range, Range]:
+        features, labels = self._arrays(samples)
+        touched = self.vulnerable[samples]
+        boxes = touched_features(self.problem, features, touched), touched_labels(self.problem, labels, touched)
+        x, y = (
+            _stacked(clean, box, [moved[k] for moved in self.variants]) if self.moves[k] else _point(clean)
+            for k, (clean, box) in enumerate(zip((features, labels), boxes, strict=True))
         )
+        return x, y
 
     def tally(self, samples: Batch) -> Tally:
-        if not self.moved:
+        """Of Theorem 9."""
+        if not any(self.moves):
             return PlainMean(len(samples))
         if len(self.budgets) == 2:
             return SeparatelyTouchedMean(len(samples), (self.budgets[0], self.budgets[1]))
         return TouchedMean(len(samples), self.budgets[0])
 
 
-class AllTouched:
+class AllTouched(Rows):
     """`TouchedSamples` whose budget covers every batch: each vulnerable sample takes any admissible value; none counts as it stands."""
 
-    def __init__(self, problem: Problem) -> None:
-        touched = touchable_mask(problem)
-        self.features = touched_features(problem, problem.dataset.features, touched)
-        self.labels = touched_labels(problem, problem.encode(problem.dataset.labels), touched)
-
-    def batch(self, samples: Batch) -> tuple[Range, Range]:
-        rows = torch.from_numpy(samples)
-        return both(self.features, lambda end: end[rows]), both(self.labels, lambda end: end[rows])
+    def rows(self, samples: Batch) -> tuple[Range, Range]:
+        features, labels = self._arrays(samples)
+        touched = self.vulnerable[samples]
+        return touched_features(self.problem, features, touched), touched_labels(self.problem, labels, touched)
 
     def tally(self, samples: Batch) -> Tally:
+        """The mean."""
         return PlainMean(len(samples))
 
 
 def propagating_adversary(problem: Problem) -> IntervalAdversary:
     """The adversary of a problem where only the descent direction counts, and not what is known of single samples."""
+    if isinstance(problem.perturbation, Substitution):
+        return ReplacedApart(problem)
     adversary, touched = interval_adversary(problem.perturbation, problem), touchable_mask(problem)
     if isinstance(adversary, TouchedSamples) and min(adversary.budgets) >= max(int(touched[batch].sum()) for batch in problem.schedule):
         return AllTouched(problem)
     return adversary
 
 
-class RemovedSamples:
+class RemovedSamples(Rows):
     """Samples left out (Theorem 6)."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.vulnerable, self.budget = touchable_mask(problem), problem.perturbation.budget
-        self.features = torch.tensor(problem.dataset.features)
-        self.labels = torch.tensor(problem.encode(problem.dataset.labels))
-
-    def batch(self, samples: Batch) -> tuple[Range, Range]:
-        x, y = self.features[samples], self.labels[samples]
-        return Range(x, x), Range(y, y)
+    def rows(self, samples: Batch) -> tuple[Range, Range]:
+        features, labels = self._arrays(samples)
+        return _point(features), _point(labels)
 
     def tally(self, samples: Batch) -> Tally:
-        return RemainingMean(len(samples), min(self.budget, int(self.vulnerable[samples].sum())), self.vulnerable)
+        """Of Theorem 6."""
+        vulnerable = int(self.vulnerable[samples].sum())
+        return RemainingMean(len(samples), min(self.problem.perturbation.budget, vulnerable), self.vulnerable)
 
 
-class ReplacedSamples:
+class ReplacedSamples(Rows):
     """Samples replaced by points of one box (Theorem 8): a batch has `ghosts` rows more, which stand for such points.
 
     With clipped gradients those rows are never worse than the ±κ of the theorem.
     """
 
     def __init__(self, problem: Problem, ghosts: int = 1) -> None:
-        self.vulnerable, self.budget, self.ghosts = touchable_mask(problem), problem.perturbation.budget, ghosts
-        data, one = problem.dataset, np.ones(1, dtype=bool)
-        labels = problem.encode(data.labels)
-        self.features = _appended(data.features, touched_features(problem, data.features[:1], one))
-        self.labels = _appended(labels, touched_labels(problem, labels[:1], one))
+        super().__init__(problem)
+        self.ghosts, one = ghosts, np.ones(1, dtype=bool)
+        features, labels = self._arrays(np.zeros(1, dtype=np.int64))
+        self.ghost = touched_features(problem, features, one), touched_labels(problem, labels, one)
+
+    def rows(self, samples: Batch) -> tuple[Range, Range]:
+        features, labels = self._arrays(samples)
+        return _point(features), _point(labels)
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
-        ghost = [len(self.vulnerable)] * (self.ghosts if self.vulnerable[samples].any() else 0)
-        rows = torch.from_numpy(np.concatenate([samples, np.array(ghost, dtype=np.int64)]))
-        return both(self.features, lambda end: end[rows]), both(self.labels, lambda end: end[rows])
+        points = super().batch(samples)
+        if not self.vulnerable[samples].any():
+            return points
+        x, y = (
+            Range(*(torch.cat([own, *[end] * self.ghosts]) for own, end in zip(point, ghost, strict=True)))
+            for point, ghost in zip(points, self.ghost, strict=True)
+        )
+        return x, y
 
     def tally(self, samples: Batch) -> Tally:
-        return ReplacedMean(len(samples), self.budget, self.vulnerable)
+        """Of Theorem 8."""
+        return ReplacedMean(len(samples), self.problem.perturbation.budget, self.vulnerable)
+
+
+class ReplacedApart(ReplacedSamples):
+    """`ReplacedSamples` whose ghost is the batch without samples, so that the samples of all other batches are points."""
+
+    def batch(self, samples: Batch) -> tuple[Range, Range]:
+        return Rows.batch(self, samples) if len(samples) else self.ghost
 
 
 def touchable_mask(problem: Problem) -> Mask:
@@ -202,13 +248,6 @@ def _where(mask: Mask, box: Range, values: Array) -> Range:
 
 
 def _stacked(clean: Array, touched: Range, moves: list[bool]) -> Range:
-    """The leading axis: as it stands, and under every variant; a point where nothing moves."""
+    """The leading axis: as it stands, and under every variant."""
     point = torch.tensor(clean)
-    if touched.is_point and torch.equal(touched.lower, point):
-        return Range(point, point)
     return Range(*(torch.stack([point, *(end if moved else point for moved in moves)]) for end in touched))
-
-
-def _appended(values: Array, row: Range) -> Range:
-    point = torch.tensor(values)
-    return Range(torch.cat([point, row.lower]), torch.cat([point, row.upper]))

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.semantics.arithmetic import Range, largest, rounding_error
-from agtopt.semantics.blocks import Block, replaced
+from agtopt.semantics.blocks import Block
 
 Batch = NDArray[np.int64]
-
-HEAP = 8
-"""Selections up to this are faster with a heap. It changes no result."""
 
 
 class Tally(Protocol):
@@ -39,10 +36,9 @@ class Total:
         self.sums = [torch.zeros((), dtype=torch.float64)] * 2
         self.magnitude = self.sums[0]
 
-    def add(self, block: Block, samples: int) -> None:
-        """The first so many samples of a block, as they stand."""
-        self.sums = [total + end[..., :samples].sum(-1) for total, end in zip(self.sums, block.variants[0], strict=True)]
-        # Rows of samples that do not exist count too; they only widen.
+    def add(self, block: Block) -> None:
+        """The samples of a block, as they stand."""
+        self.sums = [total + part for total, part in zip(self.sums, block.sums(), strict=True)]
         self.magnitude = self.magnitude + block.magnitude
 
     def mean(self, size: int, terms: int, extra: list[Tensor] | None = None) -> Range:
@@ -62,15 +58,20 @@ class Least:
     def __init__(self, budget: int) -> None:
         self.budget, self.kept = budget, list[Tensor]()
 
-    def add(self, values: Tensor) -> None:
-        """Values of more samples, (…, n), which are overwritten; what is unknown counts as the smallest."""
-        self.kept.append(_smallest_entries(replaced(values, -torch.inf), self.budget))
+    def add(self, values: Tensor, known: bool) -> None:
+        """Values of more samples, (…, n), which are overwritten; unless all are `known`, NaN counts as the smallest."""
+        if not known:
+            values = values.nan_to_num_(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+        self.kept.append(_smallest_entries(values, self.budget))
         if len(self.kept) > 1:
             self.kept = [_smallest_entries(torch.cat(self.kept, -1), self.budget)]
 
-    def gained(self) -> Tensor:
-        """The sum of those that are negative, as a gain."""
-        return -self.kept[0].clamp(max=0.0).sum(-1) if self.kept else torch.zeros((), dtype=torch.float64)
+    def gained(self, less: Tensor | float = 0.0) -> Tensor:
+        """The sum of those that are smaller than a number of every entry, as a gain."""
+        if not self.kept:
+            return torch.zeros((), dtype=torch.float64)
+        gains = self.kept[0] if isinstance(less, float) else self.kept[0] - less.unsqueeze(-1)
+        return -gains.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf).clamp(max=0.0).sum(-1)
 
 
 class PlainMean:
@@ -80,7 +81,7 @@ class PlainMean:
         self.size, self.total = size, Total()
 
     def add(self, block: Block, samples: Batch) -> None:
-        self.total.add(block, len(samples))
+        self.total.add(block)
 
     def result(self) -> Range:
         return self.total.mean(self.size, 0)
@@ -94,10 +95,9 @@ class TouchedMean:
         self.gains = [Least(budget), Least(budget)]
 
     def add(self, block: Block, samples: Batch) -> None:
-        clean, touched = block.variants[0], block.variants[-1]
-        self.total.add(block, len(samples))
-        for gain, before, after in zip(self.gains, clean, touched, strict=True):
-            gain.add(before - after)
+        self.total.add(block)
+        for gain, values in zip(self.gains, block.gains(), strict=True):
+            gain.add(values, block.finite)
 
     def result(self) -> Range:
         return self.total.mean(self.size, self.budget + 6, [gain.gained() for gain in self.gains])
@@ -118,14 +118,14 @@ class SeparatelyTouchedMean:
         self.reach = Least(both)
 
     def add(self, block: Block, samples: Batch) -> None:
-        clean, *changed = block.variants
-        self.total.add(block, len(samples))
+        self.total.add(block)
+        clean, *changed = block.ends()
         for gains, before, *after in zip(self.gains, clean, *changed, strict=True):
             first, second, together = ((before - end).clamp_(max=0.0) for end in after)
             rests = torch.minimum(second, together - first), torch.minimum(first, together - second)
             for gain, values in zip(gains, (together, first, rests[0], second, rests[1]), strict=True):
-                gain.add(values)
-        self.reach.add(-torch.maximum(*changed[-1]) - torch.maximum(*clean))
+                gain.add(values, block.finite)
+        self.reach.add(-torch.maximum(*changed[-1]) - torch.maximum(*clean), block.finite)
 
     def result(self) -> Range:
         extra = []
@@ -136,8 +136,10 @@ class SeparatelyTouchedMean:
         return self.total.mean(self.size, min(sum(self.budgets), 2 * self.size) + 6, extra)
 
 
-class ReplacedMean(TouchedMean):
-    """Theorem 8: vulnerable samples become the point of a box whose row follows those of a fragment with such samples.
+class ReplacedMean:
+    """Theorem 8: vulnerable samples become points of one box, whose gradient is added first, as a block without samples.
+
+    A sample gains δ − ghost, so that the smallest δ_U and −δ_L decide.
 
     Parameters
     ----------
@@ -147,18 +149,20 @@ class ReplacedMean(TouchedMean):
     """
 
     def __init__(self, size: int, budget: int, vulnerable: NDArray[np.bool_]) -> None:
-        super().__init__(size, budget)
-        self.vulnerable = vulnerable
+        self.size, self.budget, self.vulnerable, self.total = size, min(budget, size), vulnerable, Total()
+        self.lost, self.ghost = [Least(budget), Least(budget)], list[Tensor]()
 
     def add(self, block: Block, samples: Batch) -> None:
-        mask, rows = self.vulnerable[samples], len(samples)
-        self.total.add(block, rows)
-        if not mask.any():
+        if not len(samples):
+            self.ghost = [end[..., 0] for end in block.ends()[0]]
             return
-        for gain, end in zip(self.gains, block.variants[0], strict=True):
-            if end.shape[-1] > rows:
-                values = end[..., :rows] - end[..., rows : rows + 1]
-                gain.add(values if mask.all() else values.masked_fill_(torch.from_numpy(~mask), 0.0))
+        self.total.add(block)
+        if self.ghost:
+            _add_some(self.lost, block, self.vulnerable[samples])
+
+    def result(self) -> Range:
+        gained = [lost.gained(ghost) for lost, ghost in zip(self.lost, self.ghost, strict=False)]
+        return self.total.mean(self.size, self.budget + 6, gained or None)
 
 
 class RemainingMean:
@@ -180,10 +184,8 @@ class RemainingMean:
         self.lost = [Least(most), Least(most)]
 
     def add(self, block: Block, samples: Batch) -> None:
-        self.total.add(block, len(samples))
-        mask = self.vulnerable[samples]
-        for lost, end in zip(self.lost, block.variants[0], strict=True):
-            lost.add(end.clone() if mask.all() else end[..., torch.from_numpy(np.flatnonzero(mask))])
+        self.total.add(block)
+        _add_some(self.lost, block, self.vulnerable[samples])
 
     def result(self) -> Range:
         error = rounding_error(self.total.magnitude, self.size + self.most + 8)
@@ -207,11 +209,19 @@ def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
     return Range((kept.lower.sum(axis) - error) / many, (kept.upper.sum(axis) + error) / many)
 
 
+def _add_some(lost: list[Least], block: Block, mask: NDArray[np.bool_]) -> None:
+    """The ends of those samples of a block that the adversary may touch."""
+    for least, end in zip(lost, block.ends()[0], strict=True):
+        least.add(end if mask.all() else end[..., torch.from_numpy(np.flatnonzero(mask))], block.finite)
+
+
 def _smallest_entries(values: Tensor, many: int) -> Tensor:
     """The smallest entries along the last axis, in any order; the values are overwritten."""
     if many >= values.shape[-1]:
         return values
-    if many <= HEAP or values.device.type != "cpu":
+    if many == 1:
+        return values.amin(-1, keepdim=True)
+    if values.device.type != "cpu":
         return values.topk(many, largest=False, sorted=False).values
     # NumPy selects with vector instructions, several times faster than torch; quickest where ties, of samples without gain, are large.
     values = values.contiguous()

@@ -1,6 +1,7 @@
 """Training with numbers: torch, float64, any number of datasets at once."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -24,14 +25,14 @@ class ConcreteOperations:
     Parameters
     ----------
     problem : Problem
-    features : Tensor, shape (…, N, *input_shape)
+    features : Tensor or MappedRows, shape (…, N, *input_shape)
     labels : Tensor, shape (…, N, outputs or classes)
         Encoded labels.
     present : Tensor of bool, shape (…, N), or None
         Which samples take part; all by default.
     """
 
-    def __init__(self, problem: Problem, features: Tensor, labels: Tensor, present: Tensor | None = None) -> None:
+    def __init__(self, problem: Problem, features: "Tensor | MappedRows", labels: Tensor, present: Tensor | None = None) -> None:
         self.problem, self.features, self.labels, self.present = problem, features, labels, present
         self.sample_axis = -1 - len(problem.network.input_shape)
 
@@ -97,6 +98,22 @@ class ConcreteOperations:
         for factor, value in terms[1:]:
             total = total + factor * value
         return total
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """Features on disk, of which only the rows of a batch are read.
+
+    Parameters
+    ----------
+    array : array, shape (N, *input_shape)
+    """
+
+    array: NDArray[np.float64]
+
+    def index_select(self, axis: int, rows: Tensor) -> Tensor:
+        """These rows; samples are the only axis."""
+        return torch.tensor(self.array[rows.numpy()])
 
 
 def number_tensor(value: Tensor | NDArray[np.float64] | float) -> Tensor:
@@ -167,7 +184,8 @@ def trajectories(
         labels = problem.encode(problem.dataset.labels if part.labels is None else part.labels)
         features = problem.dataset.features if part.features is None else part.features
         present = None if part.present is None else torch.from_numpy(part.present)
-        ops = operations(problem, torch.tensor(features), torch.tensor(labels), present)
+        rows = MappedRows(features) if isinstance(features, np.memmap) else torch.tensor(features)
+        ops = operations(problem, rows, torch.tensor(labels), present)
         start = {name: torch.tensor(value).expand(len(part), *value.shape) for name, value in problem.state.items()}
         states = [start, *train(ops, problem, start, 0, problem.steps)]
         flat = [problem.flatten({name: value.expand(len(part), *value.shape[1:]) for name, value in state.items()}) for state in states]

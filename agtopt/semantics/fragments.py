@@ -8,14 +8,16 @@ import torch
 
 from agtopt.problem import Problem
 from agtopt.problem.layers import Conv2d
-from agtopt.program import step
+from agtopt.problem.network import INPUT
+from agtopt.program import between, step
 from agtopt.program.forward import Parameters
 from agtopt.program.place import place_of
-from agtopt.semantics.adversary import propagating_adversary
+from agtopt.semantics.adversary import IntervalAdversary, ReplacedApart, propagating_adversary
 from agtopt.semantics.aggregation import Tally
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.blocks import Gradient, Outer, blocks
 from agtopt.semantics.crown import LinearIntervals
+from agtopt.semantics.head import BehindHead, head_pays
 from agtopt.semantics.interval import IntervalOperations
 
 MEMORY = 2**30
@@ -44,18 +46,26 @@ class FragmentIntervals(IntervalOperations):
     ----------
     problem : Problem
     memory : int
-        Bytes for the samples of a fragment; a fragment has one sample at least.
+        Bytes for the samples of a fragment, which has one sample at least; half of it for features behind layers that do not change.
     """
 
+    hoists = True
+    """Whether layers in front of everything that is trained are run once for all steps."""
+
     def __init__(self, problem: Problem, memory: int) -> None:
-        self.problem, self.adversary = problem, propagating_adversary(problem)
-        self.most = fragment_size(problem, memory, self._variants())
+        self.problem = problem
+        adversary = propagating_adversary(problem)
+        self.apart = isinstance(adversary, ReplacedApart)
+        x, y = adversary.batch(problem.schedule[0][:1])
+        variants = max(prod(x.lower.shape[: -1 - len(problem.network.input_shape)]), prod(y.lower.shape[:-2]))
+        self.entry = problem.head if self.hoists and head_pays(problem, variants, memory // 2) else INPUT
+        self.adversary: IntervalAdversary = adversary
+        if self.entry != INPUT:
+            memory //= 2
+            self.adversary = BehindHead(problem, adversary, fragment_size(problem, memory, variants, INPUT))
+        self.most = fragment_size(problem, memory, variants, self.entry)
         self.part = slice(0, self.most)
         self.tallies: dict[str, dict[tuple[int, ...], Tally]] = {}
-
-    def _variants(self) -> int:
-        x, y = self.adversary.batch(self.problem.schedule[0][:1])
-        return max(prod(x.lower.shape[: -1 - len(self.problem.network.input_shape)]), prod(y.lower.shape[:-2]))
 
     def begin(self, t: int) -> tuple[Range, Range]:
         """The fragment at hand of the batch of step t."""
@@ -94,7 +104,9 @@ class FragmentIntervals(IntervalOperations):
 
 
 class CrownFragments(LinearIntervals, FragmentIntervals):
-    """`FragmentIntervals` with linear bounds of the forward pass."""
+    """`FragmentIntervals` with linear bounds of the forward pass, from the inputs on in every step."""
+
+    hoists = False
 
     def begin(self, t: int) -> tuple[Range, Range]:
         return self.trace_batch(self.problem, *super().begin(t))
@@ -106,19 +118,24 @@ def fragmented(ops: FragmentIntervals, state: Parameters, start: int, stop: int)
     for t in range(start, stop):
         samples = len(ops.problem.schedule[t])
         size = -(-samples // -(-samples // ops.most))
+        parts = [slice(first, first + size) for first in range(0, samples, size)]
         following = state
-        for first in range(0, samples, size):
-            ops.part = slice(first, first + size)
-            following = step(ops, ops.problem, t, state)
+        # What replaces samples comes first, as the part without any.
+        for part in [slice(0, 0)] * ops.apart + parts:
+            ops.part = part
+            following = step(ops, ops.problem, t, state, ops.entry)
         state = following
         yield state
 
 
-def fragment_size(problem: Problem, memory: int, variants: int) -> int:
-    """Samples of a fragment: as many as caches hold, and several times the budget, unless memory for them is lacking."""
+def fragment_size(problem: Problem, memory: int, variants: int, entry: str) -> int:
+    """Samples of a fragment: as many as caches hold, and several times the budget, unless memory for them is lacking.
+
+    They begin with the output of the node `entry`.
+    """
     network = problem.network
-    places = {node: place_of(network, node) for node in network.nodes}
-    sizes = [prod(shape) for shape in network.shapes.values()]
+    places = {node: place_of(network, node) for node in between(network, entry, network.output)}
+    sizes = [prod(network.shapes[node]) for node in (entry, *places)]
     for node, place in places.items():
         layer = network.layer(node)
         if isinstance(layer, Conv2d):

@@ -91,12 +91,15 @@ class IntervalOperations:
         return both(value, lambda end: end.unsqueeze(-1 - rank))
 
     def update(self, terms: list[tuple[float, Range]], tensor: str = "") -> Range:
-        ends = [(f * value.lower, f * value.upper) if f >= 0 else (f * value.upper, f * value.lower) for f, value in terms]
-        low, high = (sum(column[1:], start=column[0]) for column in zip(*ends, strict=True))
+        low, high = (terms[0][0] * end for end in terms[0][1][:: 1 if terms[0][0] >= 0 else -1])
+        for factor, value in terms[1:]:
+            least, most = value[:: 1 if factor >= 0 else -1]
+            low, high = torch.add(low, least, alpha=factor), torch.add(high, most, alpha=factor)
+        sizes = [(abs(factor), largest(value)) for factor, value in terms]
         # The first factor, 1 − α λ, is itself the rounded difference of two numbers.
-        size = largest(terms[0][1])
-        for factor, value in terms:
-            size = size + abs(factor) * largest(value)
+        size = (1.0 + sizes[0][0]) * sizes[0][1]
+        for factor, magnitude in sizes[1:]:
+            size = torch.add(size, magnitude, alpha=factor)
         error = rounding_error(size, 2 * len(terms) + 2)
         # A diverged interval is the whole line, never NaN, so that it certifies nothing.
         return Range(

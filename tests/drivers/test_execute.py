@@ -1,6 +1,9 @@
 """A worker that dies or hangs costs its own task only, and the domain stays sound."""
 
 import os
+import re
+import subprocess
+import sys
 import time
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
@@ -15,6 +18,7 @@ from agtopt.drivers import processes
 from agtopt.drivers import run as driver_run
 from agtopt.drivers.execute import completed
 from agtopt.drivers.stage import run_task
+from tests.conftest import MODELS
 from tests.instances import random_problem
 
 LONG = 60
@@ -188,3 +192,27 @@ def test_a_domain_with_a_lost_bound_is_sound_and_says_so(pool, monkeypatch):
     inner = agtopt.attack(problem)
     for t, box in enumerate(reach.steps):
         assert box.contains(np.stack([inner.lower[t], inner.upper[t]]), 1e-7)
+
+
+INTERACTIVE = """
+import numpy as np, agtopt
+from dataclasses import dataclass
+exec(open({blocks!r}).read())
+layers = [agtopt.Dense(2, 2), Halve(), agtopt.Dense(2, 1)]
+weights = [np.ones(shape) for layer in layers for shape in layer.parameter_shapes().values()]
+problem = agtopt.Problem(
+    agtopt.Network.chain(layers, (2,), weights), agtopt.Dataset(np.eye(2), [1, -1]), agtopt.Bounded(1, eps=0.1), agtopt.Training("hinge")
+)
+with agtopt.processes(1) as pool:
+    agtopt.bound(problem, "LP", executor=pool, conditional=False)
+"""
+
+
+def test_what_a_notebook_defines_is_refused_before_workers_die_of_it(tmp_path):
+    """As in a notebook, the main module has no file."""
+    text = (MODELS.parent / "docs" / "extending.md").read_text(encoding="utf-8")
+    (tmp_path / "blocks.py").write_text(re.search(r"```python\n(.*?)```", text, flags=re.DOTALL)[1], encoding="utf-8")
+    code = INTERACTIVE.format(blocks=str(tmp_path / "blocks.py"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert "InvalidInputError: executor: worker processes cannot import what is defined here (Halve)" in done.stderr
+    assert "SpawnProcess" not in done.stderr

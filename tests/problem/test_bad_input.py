@@ -163,7 +163,7 @@ CASES = {
     "acyclic": lambda: Network(nx.DiGraph([("a", "a")]), (1,), {}),
     "features.*(2,).*(3,)": lambda: problem(network=Network.dense([3, 1])),
     "2 outputs.*hinge": lambda: problem(network=Network.dense([2, 2])),
-    "problem.network: 3": lambda: problem(network=3),
+    "problem.network: int": lambda: problem(network=3),
     "training.batch_size: 3": lambda: problem(training=Training("hinge", batch_size=3, drop_last=True), dataset=Dataset(X[:2], Y[:2])),
     "kind: 'XYZ'.*IBP, CROWN, LP": lambda: agtopt.bound(problem(), "XYZ"),
     "interval: entry 1": lambda: Interval([0.0, 2.0], [1.0, 1.0]),

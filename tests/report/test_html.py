@@ -1,15 +1,20 @@
 """Problems, models and results as HTML: well formed, escaped, with what a reader looks for, and shown by IPython."""
 
+import random
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import highspy
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import agtopt
+from agtopt.notebook import SHOWN
 from tests.conftest import MODELS
 
 VOID = {"rect", "path", "br"}
@@ -84,6 +89,13 @@ def test_a_model_is_a_tree_of_its_blocks(tiny_mlp, kind):
     assert "parameter[2].dense1_weight[0,0]" in words
 
 
+def test_the_tree_of_a_huge_model_is_left_out(tiny_mlp, monkeypatch):
+    monkeypatch.setattr(sys.modules["agtopt.report.html"], "MOST_COMPONENTS", 10)
+    text, words = checked(agtopt.compile(tiny_mlp, "LP"))
+    assert "<details>" not in text
+    assert "browse model.pyomo" in words
+
+
 def test_results_show_their_tables(half_moons, half_moons_reach, half_moons_hull):
     _, words = checked(half_moons_reach)
     assert "total width 14.32" in words
@@ -125,6 +137,118 @@ def test_text_is_escaped(evil):
 def test_other_things_are_refused():
     with pytest.raises(agtopt.InvalidInputError, match=r"int is not allowed.*CompiledModel.*Problem"):
         agtopt.html(3)
+
+
+@pytest.fixture(scope="module")
+def nouns(tmp_path_factory):
+    """One of everything that has a view, by the name of its type."""
+    folder = tmp_path_factory.mktemp("nouns")
+    problem = agtopt.load(MODELS / "removal-hinge")
+    X, y = problem.dataset.features, problem.dataset.labels
+    inner, reach, run = agtopt.attack(problem), agtopt.bound(problem, "LP"), agtopt.Run(problem, agtopt.Settings("LP", window=1))
+    run.step()
+    files = agtopt.export(problem, folder / "set", ["MILP"], ["dense1_bias[0]"])
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.readModel(str(files[0].path))
+    highs.run()
+    highs.writeSolution(str(folder / "s.sol"), 0)
+    points = agtopt.certify(reach, X, y, attack=inner)
+    record, model = agtopt.Record.of(reach, points), agtopt.compile(problem, "LP")
+    model.minimise(np.eye(problem.network.size)[0])
+    replaced = replace(problem, perturbation=agtopt.Substitution(1, features=(-3.0, 3.0), labels=(-1, 1)))
+    private = agtopt.private_predictions(agtopt.ladder(replaced, [1]), X)
+    found = [
+        problem,
+        problem.network,
+        problem.dataset,
+        inner,
+        reach,
+        run,
+        reach.domain,
+        agtopt.Polytope(np.eye(problem.network.size)),
+        model,
+        model.bound(),
+        agtopt.compare(problem, ["IBP"]),
+        files,
+        files[0],
+        agtopt.import_solution(problem, folder / "s.sol", files[0].target),
+        points,
+        next(witness for witness in points.witnesses if witness is not None),
+        agtopt.certify_dataset(reach, X, y),
+        agtopt.certify_together(reach, X, method="LP"),
+        record,
+        agtopt.verify(record, problem),
+        agtopt.prediction_attack(problem, X),
+        agtopt.loss_attack(problem, X, y),
+        agtopt.ladder(problem, [1, 2]),
+        agtopt.serve(reach),
+        private,
+        private.release(0.1, agtopt.Account(100.0), source=random.Random(0)),
+    ]
+    return {type(noun).__name__: noun for noun in found}
+
+
+def test_everything_that_has_a_view_is_shown(nouns):
+    listed = {(module, name) for module, names in SHOWN.items() for name in names}
+    assert {(kind.__module__, kind.__name__) for kind in agtopt.html.registry if kind is not object} == listed
+    assert set(nouns) == {name for _, name in listed}
+
+
+WORDS = {
+    "Attack": "every admissible dataset: the exact hull",
+    "Checks": "domain not proved",
+    "CollectiveCertificate": "predictions; ",
+    "Dataset": "samples 16 of shape 2",
+    "DatasetCertificate": "loss_upper",
+    "Degradation": "on the nominal data",
+    "Exported": "optimum of the file between",
+    "ExportedSet": "MILP.dense1_bias_0.max.mps",
+    "ImportedSolution": "training on that data attains",
+    "Interval": "Box of 3 parameters",
+    "Ladder": "budgets 1, 2",
+    "Polytope": "a template without bounds",
+    "PrivatePredictions": "private: only what release() returns",
+    "Record": "claims until it is verified",
+    "Refutations": "worst margin",
+    "Release": "a test, nothing to publish",
+    "Run": "1 of 4 solved",
+    "Server": "covered by the certificates",
+    "SolveResult": "which bounds nothing",
+    "Witness": "changes a prediction",
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_view_says_what_it_is(nouns, name):
+    _, words = checked(nouns[name])
+    assert WORDS[name] in words
+
+
+def test_private_predictions_show_nothing_private(nouns):
+    _, words = checked(nouns["PrivatePredictions"])
+    assert "distance" not in words
+    assert "array" not in words
+
+
+NOTEBOOK = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+import agtopt
+heavy = {"torch", "pyomo", "pandas"} & set(sys.modules)
+assert not heavy, heavy
+shown, _ = shell.display_formatter.format(agtopt.Network.dense([2, 1]))
+assert "<svg" in shown["text/html"]
+agtopt.unload_ipython_extension(shell)
+assert "text/html" not in shell.display_formatter.format(agtopt.Network.dense([2, 1]))[0]
+"""
+
+
+@pytest.mark.parametrize("code", [NOTEBOOK, "import agtopt, sys; assert 'IPython' not in sys.modules"], ids=["notebook", "script"])
+def test_a_notebook_shows_nouns_by_itself(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_ipython_shows_them_once_asked(tiny_mlp):

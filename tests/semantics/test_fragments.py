@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
+from agtopt.problem.network import INPUT
 from agtopt.program import train
 from agtopt.semantics import fragments
 from agtopt.semantics.aggregation import TouchedMean
-from agtopt.semantics.arithmetic import Range
+from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.blocks import Outer, blocks
 from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.fragments import fragment_size
@@ -108,16 +109,20 @@ def test_products_of_blocks_are_exact_but_for_one_rounding(delta, inputs, bound,
     for _ in range(50):
         factors = tensor_range(rng, (2, 3), delta, spread), tensor_range(rng, (2, 4), inputs, spread)
         ends = [np.empty((3, 4, 2)) for _ in range(2)]
-        sums = np.empty((3, 4))
+        sizes = np.empty((3, 4))
+        totals = [np.empty((3, 4)) for _ in range(2)]
         for index, block in blocks(Outer(*factors, bound), -3, int(rng.integers(1, 13))):
-            (found,) = block.variants
-            ends[0][index], ends[1][index], sums[index] = -found.negated, found.upper, block.magnitude
+            total, (found,) = block.sums(), block.ends()
+            ends[0][index], ends[1][index], sizes[index] = -found.negated, found.upper, block.magnitude
+            totals[0][index], totals[1][index] = -total.negated, total.upper
         exact_factors = [exact(value) for value in factors]
         for o, i, n in np.ndindex(3, 4, 2):
             for value, clipped in zip((end[o, i, n] for end in ends), corners(*exact_factors, o, i, n, bound), strict=True):
                 assert abs(Fraction(float(value)) - clipped) <= abs(clipped) * Fraction(2.0**-53) + Fraction(5e-324)
         largest = np.maximum(np.abs(ends[0]), np.abs(ends[1])).sum(-1)
-        assert np.all(sums * (1.0 + 1e-12) + 1e-300 >= largest)
+        assert np.all(sizes * (1.0 + 1e-12) + 1e-300 >= largest)
+        for end, total in zip(ends, totals, strict=True):
+            np.testing.assert_allclose(total, end.sum(-1), rtol=0.0, atol=1e-14 * sizes.max() + 1e-300)
 
 
 def corners(first, second, o, i, n, bound):
@@ -130,17 +135,20 @@ def corners(first, second, o, i, n, bound):
 @pytest.mark.parametrize("spread", [3, 145])
 @pytest.mark.parametrize("bound", [np.inf, 0.5])
 @pytest.mark.parametrize("forms", [("any", "point"), ("any", "nonnegative"), ("narrow", "narrow"), ("any", "any")], ids="x".join)
-def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(forms, bound, spread):
+@pytest.mark.parametrize("shared", [False, True], ids=["both moved", "labels moved"])
+def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(shared, forms, bound, spread):
     """S3, Theorem 9: products, selection and sums together; clean factors in one form, touched ones any that hold them."""
     rng, batch, budget = np.random.default_rng(spread), 5, 2
     for case in range(40):
         clean = [tensor_range(rng, (batch, 2), form, spread) for form in forms]
-        touched = [wider(rng, value, spread) for value in clean]
+        touched = [wider(rng, clean[0], spread), clean[1] if shared else wider(rng, clean[1], spread)]
         stacked = [Range(*(torch.stack(ends) for ends in zip(*pair, strict=True))) for pair in zip(clean, touched, strict=True)]
+        if shared:
+            stacked[1] = clean[1]
         tallies, found = {}, Range(torch.empty(2, 2, dtype=torch.float64), torch.empty(2, 2, dtype=torch.float64))
         cut = case % batch
         for rows in filter(len, (np.arange(cut), np.arange(cut, batch))):
-            part = Outer(*(Range(*(end[:, rows] for end in value)) for value in stacked), bound)
+            part = Outer(*(both(value, lambda end, rows=rows: end[..., rows, :]) for value in stacked), bound)
             for index, block in blocks(part, -3, case % 4 + 1):
                 tallies.setdefault(str(index), (index, TouchedMean(batch, budget)))[1].add(block, rows)
         for index, tally in tallies.values():
@@ -165,9 +173,9 @@ def test_a_diverged_factor_leaves_the_whole_line():
 
 def test_the_budget_of_memory_sets_the_fragments():
     problem = PROBLEMS["features"]
-    assert fragment_size(problem, 0, 2) == 1
-    assert fragment_size(problem, 2**30, 2) == 19
-    few, many = (fragment_size(problem, memory, 2) for memory in (10_000, 20_000))
+    assert fragment_size(problem, 0, 2, INPUT) == 1
+    assert fragment_size(problem, 2**30, 2, INPUT) == 19
+    few, many = (fragment_size(problem, memory, 2, INPUT) for memory in (10_000, 20_000))
     assert 1 < few < many < 19
 
 
