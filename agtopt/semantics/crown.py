@@ -77,17 +77,21 @@ class Traced(Range):
         Larger than that of all its sources.
     curved : bool
         Whether linear bounds can be tighter than intervals: a rectifier or a ball lies before it.
+    fixed : bool
+        Whether neither inputs nor parameters before it move: its width is rounding, and lines through what is before it would gain nothing.
     """
 
     origin: Origin
     rank: int
     order: int
     curved: bool
+    fixed: bool
 
     @classmethod
-    def of(cls, value: Range, origin: Origin, rank: int, curved: bool = False) -> "Traced":
-        """A range with its origin."""
+    def of(cls, value: Range, origin: Origin, rank: int, curved: bool = False, fixed: bool = True) -> "Traced":
+        """A range with its origin; `fixed` says whether what it was made with, apart from its sources, is."""
         made = cls(*value)
+        made.fixed = fixed and all(source.fixed for source in origin.sources)
         made.origin, made.rank = origin, rank
         made.order = 1 + max((source.order for source in origin.sources), default=0)
         made.curved = curved or any(source.curved for source in origin.sources)
@@ -101,8 +105,8 @@ class Traced(Range):
 class LinearIntervals(IntervalOperations):
     """Interval arithmetic that traces the forward pass and tightens it by linear bounds where a quantity is defined."""
 
-    def trace(self, value: Range, rank: int, ball: tuple[float, float] | None = None) -> Traced:
-        """Inputs (…, n, *shape) of `rank` axes; where they move, within a ball (radius, p) if one is given."""
+    def trace(self, value: Range, rank: int, ball: tuple[float, float] | None = None, fixed: bool = False) -> Traced:
+        """Inputs (…, n, *shape) of `rank` axes; where they move, within a ball (radius, p) if one is given, else by rounding if `fixed`."""
         middle = 0.5 * (value.lower + value.upper)
         radius = torch.maximum(value.upper - middle, middle - value.lower)
         error = rounding_error(largest(value), prod(value.lower.shape[value.lower.dim() - rank :]) + 8)
@@ -116,7 +120,7 @@ class LinearIntervals(IntervalOperations):
             centre = _dot(linear.values, _rows(middle, rank, rows), rank)
             return [], centre + spread + _dot(linear.magnitude, _rows(error, rank, rows), rank)
 
-        return Traced.of(value, Origin((), pull), rank, ball is not None)
+        return Traced.of(value, Origin((), pull), rank, ball is not None, fixed or (value.is_point and ball is None))
 
     def trace_batch(self, problem: Problem, x: Range, y: Range) -> tuple[Range, Range]:
         """A batch whose features are traced."""
@@ -145,7 +149,7 @@ class LinearIntervals(IntervalOperations):
                 back = torch.einsum(f"...nq{output[1:]},...{right}->...nq{left[1:]}", linear.values, middle)
             return [Linear(back)], _dot(linear.magnitude, _rows(slack, rank, rows), rank)
 
-        return Traced.of(found, Origin((first,), pull), rank)
+        return Traced.of(found, Origin((first,), pull), rank, fixed=second.is_point)
 
     def add(self, first: Range, second: Range) -> Range:
         found = super().add(first, second)
@@ -167,7 +171,7 @@ class LinearIntervals(IntervalOperations):
                 number = number + _dot(linear.values, _rows(middle.expand(size.shape), rank, rows), rank)
             return [linear] * len(traced), number
 
-        return Traced.of(found, Origin(tuple(traced), pull), rank)
+        return Traced.of(found, Origin(tuple(traced), pull), rank, fixed=shift is None or shift.is_point)
 
     def scale(self, factor: float, value: Range) -> Range:
         found = super().scale(factor, value)
@@ -184,6 +188,8 @@ class LinearIntervals(IntervalOperations):
         found, slope = super().rectify(value, at)
         if not isinstance(value, Traced):
             return found, slope
+        if value.fixed:
+            return self.trace(found, value.rank, fixed=True), slope
         low, high, rank = value.lower, value.upper, value.rank
         crossing = (low < 0) & (high > 0)
         steep = torch.where(crossing, high / (high - low), (high > 0).to(low.dtype))
@@ -231,7 +237,7 @@ class LinearIntervals(IntervalOperations):
 
     def tightened(self, value: Range, lower: Tensor, upper: Tensor, at: str) -> Range:
         found = super().tightened(value, lower, upper, at)
-        return Traced.of(found, value.origin, value.rank, value.curved) if isinstance(value, Traced) else found
+        return Traced.of(found, value.origin, value.rank, value.curved, value.fixed) if isinstance(value, Traced) else found
 
 
 def substituted(value: Traced) -> tuple[Tensor, Tensor]:

@@ -337,3 +337,27 @@ def test_bounds_of_a_template_hold_every_enumerated_run(name):
     assert np.all(found.reachable <= wider.reachable)
     assert np.all(wider.stable <= found.stable)
     assert (found.upper - found.lower).sum() < 0.999 * (wider.upper - wider.lower).sum()
+
+
+def test_frozen_layers_in_front_cost_no_tightness():
+    """What neither inputs nor parameters move is a box of its own: bounds are those of the other layers on its outputs."""
+    rng = np.random.default_rng(0)
+    network = Network.dense([3, 6, 5, 1], seed=1)
+    points = rng.normal(size=(7, 3))
+    moving = {name: 0.05 * rng.random(value.shape) * (name[:6] in ("dense2", "dense3")) for name, value in network.initial.items()}
+    low, high = (network.flatten({name: network.initial[name] + side * moving[name] for name in moving}) for side in (-1, 1))
+    lower, upper = score_bounds(network, Interval(low, high), points)
+    hidden = np.maximum(points @ network.initial["dense1_weight"].T + network.initial["dense1_bias"], 0.0)
+    tail = Network.chain(
+        [network.layer(node) for node in network.nodes[2:]], (6,), [network.initial[name] for name in list(network.initial)[2:]]
+    )
+    first = network.initial["dense1_weight"].size + 6
+    alone = score_bounds(tail, Interval(low[first:], high[first:]), hidden)
+    np.testing.assert_allclose([lower, upper], alone, rtol=1e-11)
+    for _ in range(200):
+        tensors = network.unflatten(rng.uniform(low, high))
+        z = points
+        for k in (1, 2, 3):
+            z = (z if k == 1 else np.maximum(z, 0.0)) @ tensors[f"dense{k}_weight"].T + tensors[f"dense{k}_bias"]
+        assert (lower <= z).all()
+        assert (z <= upper).all()

@@ -16,7 +16,22 @@ import agtopt
 DOCS = Path(__file__).parents[2] / "docs"
 FUNCTIONS = [name for name in agtopt.__all__ if inspect.isroutine(getattr(agtopt, name)) and "ipython" not in name]
 CLASSES = [name for name in agtopt.__all__ if inspect.isclass(getattr(agtopt, name)) and not name.endswith("Error")]
-MODULES = ("attacks", "certificates", "compiler", "domains", "drivers", "formulation", "problem", "program", "readers", "report", "solvers")
+MODULES = (
+    "attacks",
+    "baselines",
+    "cases",
+    "certificates",
+    "compiler",
+    "domains",
+    "drivers",
+    "formulation",
+    "problem",
+    "program",
+    "readers",
+    "readers.datasets",
+    "report",
+    "solvers",
+)
 
 
 def sections(described):

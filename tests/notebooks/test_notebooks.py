@@ -102,6 +102,32 @@ assert (attained <= by_rows + 1e-9).all() and (by_rows <= by_box + 1e-9).all() a
 assert reached <= answer.bound and len(within) > 5
 assert not model.dataset.changed(huber.dataset)[:4].any()
 """,
+    "09_case_studies.ipynb": """
+for tables in power.values():
+    ends = [frame["loss_upper"].iloc[-1] - frame["loss_lower"].iloc[-1] for frame in tables.values()]
+    assert 0 < ends[0] < ends[1] < ends[2]
+    assert all((frame["loss_lower"] <= frame["loss"]).all() and (frame["loss"] <= frame["loss_upper"]).all() for frame in tables.values())
+assert all(shapes.loc[(name, "CROWN"), "loss_upper"] <= shapes.loc[(name, "IBP"), "loss_upper"] for name in settings)
+for trained, curves in flips.values():
+    assert trained["certified"].iloc[0] == trained["nominal"].iloc[0] > 0.7
+    assert all(curve.is_monotonic_decreasing for _, curve in curves.items())
+    assert curves["partitions, k = 100"].loc[20] > curves["one model, intervals"].loc[20]
+assert (shared.xs("LP", level="kind")["certified"] >= shared.xs("IBP", level="kind")["certified"]).all()
+assert (shared.xs("LP", level="kind")["width of the domain"] < shared.xs("IBP", level="kind")["width of the domain"]).all()
+assert (one_seven.diff().iloc[1:] <= 0).all().all() and one_seven[10].iloc[0] > 0.9
+""",
+    "10_fine_tuning_and_privacy.ipynb": """
+for frame in (*retina.values(), trigger):
+    assert frame["certified"].is_monotonic_decreasing and (frame["certified"] <= frame["nominal"]).all()
+assert (retina["pixels and labels"]["certified"] <= retina["labels"]["certified"]).all()
+assert retina["labels"]["nominal"].iloc[0] > before
+lost = {kappa: frame["nominal"] - frame["certified"] for kappa, frame in unbounded.items()}
+assert (lost[0.1] <= lost[0.4]).all() and lost[0.4].iloc[-1] > 0
+for frame in errors.values():
+    assert (frame["loss_lower"] <= frame["loss"]).all() and (frame["loss"] <= frame["loss_upper"]).all()
+assert errors["nu = 0.01"]["loss_upper"].iloc[-1] < errors["nu = 0.05"]["loss_upper"].iloc[-1]
+assert accuracy["smooth sensitivity, Cauchy"][-10] > accuracy["global sensitivity, Laplace"][-10] + 0.05
+""",
 }
 """By notebook: a last cell that looks at what the others computed."""
 

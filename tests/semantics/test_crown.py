@@ -208,3 +208,21 @@ def test_the_deep_regression_is_an_order_of_magnitude_tighter_than_ibp():
     for dataset in corrupted(load.problem, 1):
         for box, theta in zip(tight, trajectory(load.problem, dataset)[1:], strict=True):
             assert box.contains(theta)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_substitution_ends_at_what_does_not_move(frozen):
+    """Behind frozen layers and inputs that stay, no line goes back to the inputs; otherwise all do."""
+    network = Network.dense([3, 6, 5, 1], seed=0)
+    ends = [
+        {name: value + side * 0.1 * (not frozen or "dense1" not in name) for name, value in network.initial.items()} for side in (-1, 1)
+    ]
+    ops = LinearIntervals()
+    points = torch.ones((4, 3), dtype=torch.float64)
+    output, _ = forward(ops, network, dict(tensor_ranges(*ends)), ops.trace(Range(points, points), 1))
+    pending, widths = [output], set()
+    while pending:
+        node = pending.pop()
+        widths.add(node.lower.shape[-1])
+        pending += node.origin.sources
+    assert widths == ({1, 5, 6} if frozen else {1, 3, 5, 6})
