@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from agtopt import cli
+from agtopt.cli import screen, telling
 from agtopt.solvers import SOLVERS
 from tests.conftest import MODELS
 
@@ -23,7 +24,7 @@ def agtopt(monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["agtopt", *map(str, arguments)])
-        monkeypatch.setattr(cli, "console", cli.Console(width=200))
+        monkeypatch.setattr(screen, "console", screen.Console(width=200))
         with pytest.raises(SystemExit) as done:
             cli.main()
         return done.value.code or 0, *capsys.readouterr()
@@ -221,7 +222,7 @@ def test_ctrl_c_is_130(agtopt, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load", stop)
+    monkeypatch.setattr(telling, "load", stop)
     assert agtopt("info", TINY)[0] == 130
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import agtopt as package
 from agtopt import cli
+from agtopt.cli import screen
 from tests.conftest import MODELS
 
 
@@ -17,7 +18,7 @@ def run(monkeypatch, capsys):
 
     def command(*arguments):
         monkeypatch.setattr(sys, "argv", ["agtopt", *map(str, arguments)])
-        monkeypatch.setattr(cli, "console", cli.Console(width=200))
+        monkeypatch.setattr(screen, "console", screen.Console(width=200))
         with pytest.raises(SystemExit) as done:
             cli.main()
         return done.value.code or 0, *capsys.readouterr()

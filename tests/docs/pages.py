@@ -10,6 +10,7 @@ import highspy
 import pytest
 
 from agtopt import cli
+from agtopt.cli import screen
 from tests.conftest import MODELS
 
 ROOT = MODELS.parent
@@ -29,7 +30,7 @@ def command(line, monkeypatch):
         return
     assert program == "agtopt"
     monkeypatch.setattr(sys, "argv", [program, *arguments])
-    monkeypatch.setattr(cli, "console", cli.Console(width=200))
+    monkeypatch.setattr(screen, "console", screen.Console(width=200))
     with pytest.raises(SystemExit) as done:
         cli.main()
     assert not done.value.code, line

@@ -1,0 +1,5 @@
+"""``python -m agtopt.cli``."""
+
+from agtopt.cli import main
+
+main()

@@ -1,0 +1,26 @@
+"""What the commands show, and where."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from agtopt.report import save_table
+
+console = Console(width=None if sys.stdout.isatty() else 110)
+
+
+def show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
+    """Print a table, and write it to a file as well if one is named."""
+    console.print(title, markup=False, highlight=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name in frame.columns:
+        table.add_column(name, justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", no_wrap=True)
+    for row in frame.itertuples(index=False):
+        table.add_row(*("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    console.print(table)
+    if output is not None:
+        save_table(frame, output)
