@@ -23,7 +23,7 @@ from agtopt.semantics.interval import IntervalOperations
 MEMORY = 2**30
 """Bytes that a step may hold by default beside the problem and the parameters."""
 
-FRAGMENT = 2**18
+FRAGMENT = 2**17
 """Entries of the widest layer of a fragment: what a processor's cache holds. It changes no domain beyond rounding."""
 
 BLOCK = 2**18
