@@ -52,7 +52,7 @@ def bound(
         IBP, CROWN, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run, and a MILP of the whole run or else an LP of
         the last steps that fit, whose other arguments hold.
     window : int or None
-        Steps per model (rolling horizon); the full horizon by default.
+        Steps per model (rolling horizon); the full horizon by default. IBP and CROWN go from box to box: every window gives the same.
     stride : int or None
         Steps from one window to the next, at most `window`, which is the default.
     solver : str or None
@@ -107,7 +107,7 @@ def bound(
     kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
     if isinstance(kind, Propagation):
         if plan is None:
-            _check_propagation(kind, {"window": window, "stride": stride, "domain": domain, "obbt": obbt, "proofs": proofs})
+            _check_propagation(kind, {"domain": domain, "obbt": obbt, "proofs": proofs})
         budget = MEMORY if memory is None else int(allowed(memory))
         if checkpoint is None:
             steps = interval_steps(problem, linear=kind.linear, memory=budget)

@@ -82,9 +82,7 @@ def test_an_interrupted_model_goes_on(problem, tmp_path, monkeypatch):
     assert found.domain.width() == pytest.approx(expected.domain.width(), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    "option", [{"window": 2}, {"stride": 1}, {"domain": agtopt.Polytope(np.eye(3))}, {"obbt": agtopt.OBBT()}, {"proofs": "x"}]
-)
+@pytest.mark.parametrize("option", [{"domain": agtopt.Polytope(np.eye(3))}, {"obbt": agtopt.OBBT()}, {"proofs": "x"}])
 def test_what_propagation_does_not_take_is_refused(problem, option):
     with pytest.raises(InvalidInputError, match=f"{next(iter(option))}: IBP is propagated"):
         agtopt.bound(problem, "IBP", **option)
