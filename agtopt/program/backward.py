@@ -111,7 +111,8 @@ def backward(
     return {name: found[name] for name in network.initial if name in wanted}
 
 
-@lru_cache(maxsize=64)
+# A cache keeps its networks, weights and all, so it is small.
+@lru_cache(maxsize=8)
 def _behind(network: Network, wanted: tuple[str, ...]) -> frozenset[str]:
     """The layers that gradients go through: what lies in front of everything that is wanted needs none."""
     owners = {node for node in network.nodes if any(tensor in wanted for tensor in network.tensors_of(node))}

@@ -111,7 +111,8 @@ def forward(
     return values[network.output if goal is None else goal], saved
 
 
-@lru_cache(maxsize=64)
+# A cache keeps its networks, weights and all, so it is small.
+@lru_cache(maxsize=8)
 def between(network: Network, entry: str, goal: str) -> tuple[str, ...]:
     """The layers behind `entry` that lead to `goal`, in order."""
     needed = {goal, *nx.ancestors(network.graph, goal)} - {entry, *nx.ancestors(network.graph, entry)}

@@ -1,7 +1,6 @@
 """Where a layer stands in a network."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from agtopt.problem.layers import Shape
 from agtopt.problem.network import Network
@@ -20,7 +19,6 @@ class Place:
         return f"{self.name}_{role}"
 
 
-@lru_cache(maxsize=1024)
 def place_of(network: Network, node: str) -> Place:
     """Where a node stands."""
     return Place(node, tuple(network.shapes[source] for source in network.inputs_of(node)), network.shapes[node])
