@@ -85,8 +85,7 @@ def sweep(
         certify_dataset(_bounded(problem, each, kind), X, y, 0.0 if eps is None else eps[value]).table()
         for value, each in adversaries.items()
     ]
-    # No attack was run, so that there is nothing to say of one.
-    return pd.concat(rows).drop(columns="attacked", errors="ignore").set_axis(pd.Index(list(adversaries), name=setting))
+    return pd.concat(rows).set_axis(pd.Index(list(adversaries), name=setting))
 
 
 def _bounded(problem: Problem, adversary: Perturbation, kind: Propagation) -> Reach:

@@ -30,14 +30,18 @@ class DatasetCertificate:
         Untargeted: the mean loss of every admissible model is within ``losses.mean``.
     safe : array of bool, shape (m,), or None
         Targeted: whether every reachable class of a point is in its safe set; None where none were given.
+    searched : bool
+        Whether an attack was given.
     """
 
     points: PointCertificates
     losses: LossBounds
     safe: NDArray[np.bool_] | None
+    searched: bool
 
     def table(self) -> pd.DataFrame:
-        """One row: accuracies (nominal ≥ attacked ≥ certified), the fraction that is safe, and the mean loss with its bounds.
+        """One row: accuracies (nominal ≥ certified, and in between attacked if there was an attack), the fraction that is safe, and the
+        mean loss with its bounds.
 
         Where inputs move, the certified accuracy is the backdoor accuracy.
         """
@@ -45,7 +49,7 @@ class DatasetCertificate:
         if self.points.nominal is not None:
             found |= {
                 "nominal": self.points.nominal_accuracy,
-                "attacked": self.points.attacked_accuracy,
+                **({"attacked": self.points.attacked_accuracy} if self.searched else {}),
                 "certified": self.points.certified_accuracy,
                 "stable": float(self.points.stable.mean()),
             }
@@ -90,7 +94,7 @@ def certify_dataset(
     """
     points = certify(reach, X, y, eps, attack)
     losses = loss_bounds(reach.problem, final_domain(reach), trajectory(reach.problem)[-1], points.queries)
-    return DatasetCertificate(points, losses, None if safe is None else _harmless(points, safe))
+    return DatasetCertificate(points, losses, None if safe is None else _harmless(points, safe), attack is not None)
 
 
 def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0) -> pd.DataFrame:

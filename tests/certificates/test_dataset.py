@@ -112,6 +112,11 @@ def test_the_table_is_ordered(half_moons, half_moons_reach, half_moons_hull):
     assert row["loss_lower"] <= row["loss"] <= row["loss_upper"]
 
 
+def test_what_no_attack_has_tried_is_not_called_attacked(half_moons, half_moons_reach):
+    found = certify_dataset(half_moons_reach, half_moons.dataset.features, half_moons.dataset.labels)
+    assert "attacked" not in found.table()
+
+
 def test_backdoors_certify_less_and_larger_triggers_less_still(half_moons, half_moons_reach):
     x, y = half_moons.dataset.features, half_moons.dataset.labels
     found = [certify_dataset(half_moons_reach, x, y, eps).points.certified_accuracy for eps in (0.0, 0.01, 0.1, 3.0)]
