@@ -1,20 +1,61 @@
 """Every number that loosens a bound or decides whether two bounds agree, each with its reason."""
 
+from math import inf
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-UNIT_ROUNDOFF = float(np.finfo(np.float64).eps)
-"""2**-52, twice the rounding error of one float64 operation: a bound with it covers our own evaluation *and* that of any
-framework that evaluates the same expression in another order (S3)."""
 
-SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
-"""Added per term so that underflow cannot make an interval too small (S3)."""
 
-EVALUATION = 16.0 * UNIT_ROUNDOFF
-"""Relative error of a sigmoid, ours or any framework's: an exponential, an addition and a division, each within a few units (S3)."""
+class Rounding(NamedTuple):
+    """What rounding outward takes in one floating-point format (S3).
 
-UNDERFLOW = 2.0**-1020
-"""Absolute error of a sigmoid near zero, where exponentials lose digits or are flushed (S3)."""
+    Attributes
+    ----------
+    unit : float
+        Twice the rounding error of one operation: a bound with it covers our own evaluation *and* that of any framework that evaluates
+        the same expression in this format or a wider one, in another order.
+    smallest : float
+        The smallest subnormal number, added per term so that underflow cannot make an interval too small.
+    normal : float
+        The smallest normal number: what is below it may have been flushed to zero.
+    largest : float
+        The largest finite number.
+    """
+
+    unit: float
+    smallest: float
+    normal: float
+    largest: float
+
+    @classmethod
+    def of(cls, dtype: type[np.floating[Any]]) -> "Rounding":
+        """That of a format of NumPy."""
+        info = np.finfo(dtype)
+        return cls(float(info.eps), float(info.smallest_subnormal), float(info.smallest_normal), float(info.max))
+
+    @property
+    def evaluation(self) -> float:
+        """Relative error of a sigmoid, ours or any framework's: an exponential, an addition and a division, each within a few units."""
+        return 16.0 * self.unit
+
+    @property
+    def underflow(self) -> float:
+        """Absolute error of a sigmoid near zero, where exponentials lose digits or are flushed."""
+        return 4.0 * self.normal
+
+    def accumulated(self, terms: float) -> float:
+        """γ = t u / (1 − t u) for t roundings, infinite where sums of so many terms have no bound.
+
+        Twice in it: u is twice the rounding error of one operation, and the denominator pays for the terms of second order, those of a
+        magnitude that is a rounded sum itself among them.
+        """
+        share = terms * self.unit
+        return share / (1.0 - share) if share < 1.0 else inf
+
+
+UNIT_ROUNDOFF, SMALLEST, *_ = Rounding.of(np.float64)
 
 CURVE_MARGIN = 1e-13
 """Relative margin of a line of a corridor: some hundred units in the last place of the few operations that it takes."""

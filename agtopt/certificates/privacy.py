@@ -296,7 +296,7 @@ def _stable_by_intervals(reach: Reach, points: Array) -> NDArray[np.bool_]:
             f"privacy: distances by {reach.method} need not give a smooth bound of the sensitivity; bound the ladder by IBP"
         )
     problem, ops, box = reach.problem, IntervalOperations(), reach.steps[-1]
-    parameters = tensor_ranges(*(problem.network.unflatten(end) for end in (box.lower, box.upper)))
+    parameters = tensor_ranges(problem.network.unflatten(box.lower), problem.network.unflatten(box.upper))
     found, _ = forward(ops, problem.network, parameters, ops.constant(np.array(points)))
     low, high = found.lower.numpy(), found.upper.numpy()
     if problem.network.outputs == 2:

@@ -25,21 +25,18 @@ def forward_layer(layer: Layer, ops: Maths, place: Place, parameters: Parameters
 @forward_layer.register
 def _(layer: Dense, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
     at = f"forward.{place.name}"
-    z = ops.contract("ni,oi->no", value, parameters[place.tensor("weight")], at)
-    if layer.bias:
-        z = ops.add(z, ops.per_sample(parameters[place.tensor("bias")]))
+    bias = ops.per_sample(parameters[place.tensor("bias")]) if layer.bias else None
+    z = ops.contract("ni,oi->no", value, parameters[place.tensor("weight")], at, bias)
     return ops.define(z, at), value
 
 
 @forward_layer.register
 def _(layer: Conv2d, ops: Maths, place: Place, parameters: Parameters, value: Any) -> tuple[Any, Any]:
-    at, patches = f"forward.{place.name}", layer.patches(*place.inputs)
-    windows = ops.unfold(value, patches)
-    z = ops.contract("nkl,ok->nol", windows, matrix(layer, ops, place, parameters), at)
-    channels = layer.out_channels
+    at, patches, channels = f"forward.{place.name}", layer.patches(*place.inputs), layer.out_channels
+    windows, bias = ops.unfold(value, patches), None
     if layer.bias:
-        bias = ops.reshape(parameters[place.tensor("bias")], (channels,), (channels, 1))
-        z = ops.add(z, ops.per_sample(bias, 2))
+        bias = ops.per_sample(ops.reshape(parameters[place.tensor("bias")], (channels,), (channels, 1)), 2)
+    z = ops.contract("nkl,ok->nol", windows, matrix(layer, ops, place, parameters), at, bias)
     return ops.reshape(ops.define(z, at), (channels, prod(patches.places)), place.output), windows
 
 

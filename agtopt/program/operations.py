@@ -31,8 +31,8 @@ class Arithmetic(Protocol[V]):
         """Product with a known number."""
         ...
 
-    def contract(self, subscripts: str, first: V, second: V, at: str) -> V:
-        """Sum of products in Einstein's notation, e.g. ``"ni,oi->no"``; the first factor belongs to samples."""
+    def contract(self, subscripts: str, first: V, second: V, at: str, shift: V | None = None) -> V:
+        """Sum of products in Einstein's notation, e.g. ``"ni,oi->no"``, plus a shift; the first factor belongs to samples."""
         ...
 
     def rectify(self, value: V, at: str) -> tuple[V, V]:

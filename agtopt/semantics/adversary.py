@@ -7,11 +7,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from agtopt.problem import Bounded, Perturbation, Problem, Removal, Substitution
 from agtopt.semantics.aggregation import PlainMean, RemainingMean, ReplacedMean, SeparatelyTouchedMean, Tally, TouchedMean
-from agtopt.semantics.arithmetic import Range, both, outward
+from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.blocks import whole
+from agtopt.semantics.numerics import FLOAT64, Numerics
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -41,26 +43,27 @@ def aggregate(adversary: IntervalAdversary, gradient: Range, samples: Batch, axi
 
 
 @singledispatch
-def interval_adversary(model: Perturbation, problem: Problem) -> IntervalAdversary:
+def interval_adversary(model: Perturbation, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
     """The adversary of a perturbation model; samples that are touched move within their boxes, unless another class is registered."""
-    return TouchedSamples(problem, [(True, True)], (model.budget,))
+    return TouchedSamples(problem, [(True, True)], (model.budget,), numerics)
 
 
 @interval_adversary.register
-def _(model: Bounded, problem: Problem) -> IntervalAdversary:
+def _(model: Bounded, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
     if not model.separate:
-        return TouchedSamples(problem, [(True, True)], (model.budget,))
-    return TouchedSamples(problem, [(True, False), (False, True), (True, True)], (model.n_features or 0, model.n_labels or 0))
+        return TouchedSamples(problem, [(True, True)], (model.budget,), numerics)
+    budgets = model.n_features or 0, model.n_labels or 0
+    return TouchedSamples(problem, [(True, False), (False, True), (True, True)], budgets, numerics)
 
 
 @interval_adversary.register
-def _(model: Removal, problem: Problem) -> IntervalAdversary:
-    return RemovedSamples(problem)
+def _(model: Removal, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
+    return RemovedSamples(problem, numerics)
 
 
 @interval_adversary.register
-def _(model: Substitution, problem: Problem) -> IntervalAdversary:
-    return ReplacedSamples(problem)
+def _(model: Substitution, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
+    return ReplacedSamples(problem, numerics=numerics)
 
 
 class Rows(ABC):
@@ -69,10 +72,11 @@ class Rows(ABC):
     Parameters
     ----------
     problem : Problem
+    numerics : Numerics, optional
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem, self.vulnerable = problem, touchable_mask(problem)
+    def __init__(self, problem: Problem, numerics: Numerics = FLOAT64) -> None:
+        self.problem, self.numerics, self.vulnerable = problem, numerics, touchable_mask(problem)
         self.axis = -1 - len(problem.network.input_shape)
         self._made = None if problem.dataset.mapped else self.rows(np.arange(len(problem.dataset)))
 
@@ -84,13 +88,24 @@ class Rows(ABC):
         """Features (…, n, *shape) and encoded labels (…, n, c) of these samples."""
         if self._made is None:
             return self.rows(samples)
-        where = torch.from_numpy(samples)
+        where = self.numerics.indices(samples)
         features, labels = self._made
         return both(features, lambda end: end.index_select(self.axis, where)), both(labels, lambda end: end.index_select(-2, where))
 
     def _arrays(self, samples: Batch) -> tuple[Array, Array]:
         data = self.problem.dataset
         return np.array(data.features[samples]), self.problem.encode(data.labels[samples])
+
+    def _points(self, samples: Batch) -> tuple[Range, Range]:
+        features, labels = map(self.numerics.enclose, self._arrays(samples))
+        return features, labels
+
+    def _touched(self, samples: Batch, touched: Mask) -> tuple[Range, Range]:
+        features, labels = self._arrays(samples)
+        return (
+            touched_features(self.problem, features, touched, numerics=self.numerics),
+            touched_labels(self.problem, labels, touched, numerics=self.numerics),
+        )
 
 
 class TouchedSamples(Rows):
@@ -108,9 +123,11 @@ class TouchedSamples(Rows):
         One, or one for features and one for labels.
     """
 
-    def __init__(self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...]) -> None:
+    def __init__(
+        self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...], numerics: Numerics = FLOAT64
+    ) -> None:
         self.variants, self.budgets = variants, budgets
-        super().__init__(problem)
+        super().__init__(problem, numerics)
 
     @cached_property
     def moves(self) -> tuple[bool, bool]:
@@ -119,12 +136,10 @@ class TouchedSamples(Rows):
         return touched and bool(model.moves_features), touched and bool(model.moves_labels)
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
-        features, labels = self._arrays(samples)
-        touched = self.vulnerable[samples]
-        boxes = touched_features(self.problem, features, touched), touched_labels(self.problem, labels, touched)
+        points, boxes = self._points(samples), self._touched(samples, self.vulnerable[samples])
         x, y = (
-            _stacked(clean, box, [moved[k] for moved in self.variants]) if self.moves[k] else _point(clean)
-            for k, (clean, box) in enumerate(zip((features, labels), boxes, strict=True))
+            _stacked(clean, box, [moved[k] for moved in self.variants]) if self.moves[k] else clean
+            for k, (clean, box) in enumerate(zip(points, boxes, strict=True))
         )
         return x, y
 
@@ -141,22 +156,20 @@ class AllTouched(Rows):
     """`TouchedSamples` whose budget covers every batch: each vulnerable sample takes any admissible value; none counts as it stands."""
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
-        features, labels = self._arrays(samples)
-        touched = self.vulnerable[samples]
-        return touched_features(self.problem, features, touched), touched_labels(self.problem, labels, touched)
+        return self._touched(samples, self.vulnerable[samples])
 
     def tally(self, samples: Batch) -> Tally:
         """The mean."""
         return PlainMean(len(samples))
 
 
-def propagating_adversary(problem: Problem) -> IntervalAdversary:
+def propagating_adversary(problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
     """The adversary of a problem where only the descent direction counts, and not what is known of single samples."""
     if isinstance(problem.perturbation, Substitution):
-        return ReplacedApart(problem)
-    adversary, touched = interval_adversary(problem.perturbation, problem), touchable_mask(problem)
+        return ReplacedApart(problem, numerics=numerics)
+    adversary, touched = interval_adversary(problem.perturbation, problem, numerics), touchable_mask(problem)
     if isinstance(adversary, TouchedSamples) and min(adversary.budgets) >= max(int(touched[batch].sum()) for batch in problem.schedule):
-        return AllTouched(problem)
+        return AllTouched(problem, numerics)
     return adversary
 
 
@@ -164,8 +177,7 @@ class RemovedSamples(Rows):
     """Samples left out (Theorem 6)."""
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
-        features, labels = self._arrays(samples)
-        return _point(features), _point(labels)
+        return self._points(samples)
 
     def tally(self, samples: Batch) -> Tally:
         """Of Theorem 6."""
@@ -179,15 +191,12 @@ class ReplacedSamples(Rows):
     With clipped gradients those rows are never worse than the ±κ of the theorem.
     """
 
-    def __init__(self, problem: Problem, ghosts: int = 1) -> None:
-        super().__init__(problem)
-        self.ghosts, one = ghosts, np.ones(1, dtype=bool)
-        features, labels = self._arrays(np.zeros(1, dtype=np.int64))
-        self.ghost = touched_features(problem, features, one), touched_labels(problem, labels, one)
+    def __init__(self, problem: Problem, ghosts: int = 1, numerics: Numerics = FLOAT64) -> None:
+        super().__init__(problem, numerics)
+        self.ghosts, self.ghost = ghosts, self._touched(np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool))
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
-        features, labels = self._arrays(samples)
-        return _point(features), _point(labels)
+        return self._points(samples)
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         points = super().batch(samples)
@@ -218,36 +227,30 @@ def touchable_mask(problem: Problem) -> Mask:
     return mask
 
 
-def touched_features(problem: Problem, features: Array, touched: Mask) -> Range:
+def touched_features(problem: Problem, features: Array, touched: Mask, numerics: Numerics = FLOAT64) -> Range:
     """Features (…, n, *shape) where the samples of the mask `touched` (…, n) take any admissible value."""
+    point = numerics.enclose(features)
     if not problem.perturbation.moves_features or not touched.any():
-        return _point(features)
-    low, high = problem.perturbation.feature_box(problem, features)
-    box = outward(torch.tensor(low), torch.tensor(high))
-    return _where(touched.reshape(*touched.shape, *(1,) * (features.ndim - 1)), box, features)
+        return point
+    box = numerics.box(*problem.perturbation.feature_box(problem, features))
+    return _where(numerics.mask(touched.reshape(*touched.shape, *(1,) * (features.ndim - 1))), box, point)
 
 
-def touched_labels(problem: Problem, labels: Array, touched: Mask, certain: bool = False) -> Range:
+def touched_labels(problem: Problem, labels: Array, touched: Mask, certain: bool = False, numerics: Numerics = FLOAT64) -> Range:
     """Encoded labels (…, n, c) where the samples of the mask `touched` (…, n) take any admissible value."""
+    point = numerics.enclose(labels)
     if not problem.perturbation.moves_labels or not touched.any():
-        return _point(labels)
-    low, high = (torch.tensor(end) for end in problem.perturbation.label_box(problem, labels, certain))
-    box = outward(low, high) if problem.classes is None else Range(low, high)
-    return _where(touched[..., np.newaxis], box, labels)
+        return point
+    enclose = numerics.box if problem.classes is None else numerics.enclose
+    box = enclose(*problem.perturbation.label_box(problem, labels, certain))
+    return _where(numerics.mask(touched[..., np.newaxis]), box, point)
 
 
-def _point(values: Array) -> Range:
-    point = torch.tensor(values)
-    return Range(point, point)
-
-
-def _where(mask: Mask, box: Range, values: Array) -> Range:
-    where, point = torch.from_numpy(mask), torch.tensor(values)
-    low, high = torch.where(where, box.lower, point), torch.where(where, box.upper, point)
+def _where(mask: Tensor, box: Range, point: Range) -> Range:
+    low, high = torch.where(mask, box.lower, point.lower), torch.where(mask, box.upper, point.upper)
     return Range(low, low) if torch.equal(low, high) else Range(low, high)
 
 
-def _stacked(clean: Array, touched: Range, moves: list[bool]) -> Range:
+def _stacked(clean: Range, touched: Range, moves: list[bool]) -> Range:
     """The leading axis: as it stands, and under every variant."""
-    point = torch.tensor(clean)
-    return Range(*(torch.stack([point, *(end if moved else point for moved in moves)]) for end in touched))
+    return Range(*(torch.stack([own, *(end if moved else own for moved in moves)]) for own, end in zip(clean, touched, strict=True)))

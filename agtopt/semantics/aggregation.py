@@ -33,11 +33,13 @@ class Total:
     """Sums of both ends and of the magnitudes over samples."""
 
     def __init__(self) -> None:
-        self.sums = [torch.zeros((), dtype=torch.float64)] * 2
-        self.magnitude = self.sums[0]
+        self.sums, self.magnitude = list[Tensor](), torch.empty(0)
 
     def add(self, block: Block) -> None:
         """The samples of a block, as they stand."""
+        if not self.sums:
+            self.sums, self.magnitude = list(block.sums()), block.magnitude
+            return
         self.sums = [total + part for total, part in zip(self.sums, block.sums(), strict=True)]
         self.magnitude = self.magnitude + block.magnitude
 
@@ -68,8 +70,6 @@ class Least:
 
     def gained(self, less: Tensor | float = 0.0) -> Tensor:
         """The sum of those that are smaller than a number of every entry, as a gain."""
-        if not self.kept:
-            return torch.zeros((), dtype=torch.float64)
         gains = self.kept[0] if isinstance(less, float) else self.kept[0] - less.unsqueeze(-1)
         return -gains.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf).clamp(max=0.0).sum(-1)
 
@@ -212,7 +212,7 @@ def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
 def _add_some(lost: list[Least], block: Block, mask: NDArray[np.bool_]) -> None:
     """The ends of those samples of a block that the adversary may touch."""
     for least, end in zip(lost, block.ends()[0], strict=True):
-        least.add(end if mask.all() else end[..., torch.from_numpy(np.flatnonzero(mask))], block.finite)
+        least.add(end if mask.all() else end[..., torch.tensor(np.flatnonzero(mask), device=end.device)], block.finite)
 
 
 def _smallest_entries(values: Tensor, many: int) -> Tensor:

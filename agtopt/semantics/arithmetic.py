@@ -4,15 +4,19 @@ from collections.abc import Callable
 from functools import reduce
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from agtopt.errors import UnsupportedError
 from agtopt.program.subscripts import Subscripts, parse
 from agtopt.semantics.concrete import einsum
-from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
+from agtopt.tolerances import Rounding
 
 Factors = tuple[list[Tensor], list[Tensor]]
+
+ROUNDING = {torch.float64: Rounding.of(np.float64), torch.float32: Rounding.of(np.float32)}
+"""The formats in which intervals are propagated."""
 
 
 class Range(NamedTuple):
@@ -28,28 +32,35 @@ class Range(NamedTuple):
 
 
 class Indicator(Range):
-    """A range whose ends are 0 or 1: a product with it rounds nothing."""
+    """1[z > 0], by the bounds of z, which hold no NaN: its products round nothing, and need no comparisons but those of a rectifier."""
 
-    @property
-    def is_point(self) -> bool:
-        return self.lower is self.upper
+    def numbers(self) -> Range:
+        """The bounds of the indicator itself, 0 or 1; both at z = 0 (S2)."""
+        return Range((self.lower > 0).to(self.lower.dtype), (self.upper >= 0).to(self.upper.dtype))
 
 
-def outward(low: Tensor, high: Tensor) -> Range:
-    """Move both ends outward, in place, by more than two units in the last place.
+def rounding_of(value: Tensor) -> Rounding:
+    """What rounding takes in the format of a tensor."""
+    return ROUNDING[value.dtype]
 
-    One unit covers our own rounding, another that of a framework which evaluates the same operation, the rest the move itself.
+
+def outward(low: Tensor, high: Tensor, units: int = 2) -> Range:
+    """Move both ends outward, in place, by more than some units in the last place.
+
+    Of two, one covers our own rounding, another that of a framework which evaluates the same operation, the rest the move itself.
     """
-    tiny = 4 * SMALLEST
-    return Range(low.sub_(low.abs(), alpha=2 * UNIT_ROUNDOFF).sub_(tiny), high.add_(high.abs(), alpha=2 * UNIT_ROUNDOFF).add_(tiny))
+    rounding = rounding_of(low)
+    share, tiny = units * rounding.unit, 2 * units * rounding.smallest
+    return Range(low.sub_(low.abs(), alpha=share).sub_(tiny), high.add_(high.abs(), alpha=share).add_(tiny))
 
 
 def rounding_error(magnitude: Tensor, terms: int) -> Tensor:
     """A bound on the rounding error of a sum of `terms` products, from the sum of their magnitudes.
 
-    γ_n ≤ n u / (1 − n u); four extra terms pay for the evaluation of the magnitude itself and for the final addition.
+    Four extra terms pay for the evaluation of the magnitude itself and for the final addition.
     """
-    return torch.add(magnitude.new_tensor((terms + 1) * SMALLEST), magnitude, alpha=(terms + 4) * UNIT_ROUNDOFF)
+    rounding = rounding_of(magnitude)
+    return torch.add(magnitude.new_tensor((terms + 1) * rounding.smallest), magnitude, alpha=rounding.accumulated(terms + 4))
 
 
 def both(value: Range, apply: Callable[[Tensor], Tensor]) -> Range:
@@ -65,8 +76,24 @@ def largest(value: Range) -> Tensor:
     return value.lower.abs() if value.is_point else torch.maximum(value.upper, -value.lower)
 
 
-def product(subscripts: str, first: Range, second: Range) -> Range:
-    """Contract two interval tensors; exact but for rounding.
+def nonnegative(value: Tensor) -> bool:
+    """Whether all entries are; not where one is NaN."""
+    return not value.numel() or bool(value.amin() >= 0)
+
+
+def norm(value: Range, axis: int) -> Tensor:
+    """At least the Euclidean norm of the largest magnitudes along an axis, by which the magnitude of a sum of products is bounded."""
+    total = torch.linalg.vecdot(value.lower, value.lower, dim=axis)
+    if not value.is_point:
+        total = total + torch.linalg.vecdot(value.upper, value.upper, dim=axis)
+    # Squares of numbers below the root of the smallest normal one may be lost.
+    terms, rounding = 2 * value.lower.shape[axis] + 8, rounding_of(value.lower)
+    found: Tensor = total.sqrt_().mul_(1.0 + rounding.accumulated(terms)).add_((2 * terms * rounding.normal) ** 0.5)
+    return found
+
+
+def product(subscripts: str, first: Range, second: Range, shift: Range | None = None) -> Range:
+    """Contract two interval tensors, and add the shift; exact but for rounding.
 
     Raises
     ------
@@ -75,13 +102,20 @@ def product(subscripts: str, first: Range, second: Range) -> Range:
     """
     axes = parse(subscripts)
     if axes.contracted:
-        return _contraction(axes, first, second)
+        return _contraction(axes, first, second, shift)
+    found = _entries(axes, first, second)
+    return found if shift is None else outward(found.lower + shift.lower, found.upper + shift.upper)
+
+
+def _entries(axes: Subscripts, first: Range, second: Range) -> Range:
     if isinstance(first, Indicator):
-        return _gated(axes, first, second)
+        if axes.left == axes.right == axes.output:
+            return _gated(first, second)
+        first = first.numbers()
     if axes.output not in (axes.left, axes.right) and not first.is_point and not second.is_point:
-        if bool((second.lower >= 0).all()):
+        if nonnegative(second.lower):
             return _outer_nonnegative(axes, first, second)
-        if bool((first.lower >= 0).all()):
+        if nonnegative(first.lower):
             return _outer_nonnegative(parse(axes.swapped()), second, first)
     left, right = (
         [_spread(end, axes, letters) for end in value[: 2 - value.is_point]]
@@ -91,65 +125,89 @@ def product(subscripts: str, first: Range, second: Range) -> Range:
     return outward(reduce(torch.minimum, corners), reduce(torch.maximum, corners[1:], corners[0].clone()))
 
 
-def _gated(axes: Subscripts, gate: Indicator, value: Range) -> Range:
-    least, most = (_spread(end, axes, axes.left) for end in gate)
-    low, high = (_spread(end, axes, axes.right) for end in value)
-    if gate.is_point:
-        return both(Range(low, low) if value.is_point else Range(low, high), lambda end: least * end)
-    ends = [(least * end, most * end) for end in (low, high)]
-    return Range(torch.minimum(*ends[0], out=ends[0][0]), torch.maximum(*ends[1], out=ends[1][0]))
+def _gated(gate: Indicator, value: Range) -> Range:
+    """The farther of what a gate that is surely open, and one that may be, lets through; z = 0 may be either (S2)."""
+    room = -rounding_of(gate.upper).normal
+    low, high = ([_where_above(end, gate.lower, 0.0), _where_above(end, gate.upper, room)] for end in value)
+    return Range(torch.minimum(*low, out=low[0]), torch.maximum(*high, out=high[0]))
 
 
-def _contraction(axes: Subscripts, first: Range, second: Range) -> Range:
+def _where_above(value: Tensor, z: Tensor, threshold: float) -> Tensor:
+    # The backward pass of torch's own rectifier: one pass without masks.
+    found: Tensor = torch.ops.aten.threshold_backward(value, z, threshold)
+    return found
+
+
+def _contraction(axes: Subscripts, first: Range, second: Range, shift: Range | None) -> Range:
+    """Ends Σ_k A_k B_k of a contraction with their rounding errors ± γ ‖A‖ ‖B‖ and, for products of matrices, the shift.
+
+    These are further columns of the factors, so that nothing is done with the result afterwards.
+    """
     if len(axes.contracted) != 1:
         raise UnsupportedError(f"contraction of {axes.left}, {axes.right} over more than one axis")
-    nonnegative = bool((first.lower >= 0).all()), bool((second.lower >= 0).all())
-    above, below = _by_sign(first, second, nonnegative)
-    left, right = (value.upper if known else largest(value) for value, known in zip((first, second), nonnegative, strict=True))
-    terms = second.upper.shape[axes.right.index(axes.contracted) - len(axes.right)]
-    high = _sum_of_products(axes, *above)
-    if below is above:
-        error = rounding_error(_sum_of_products(axes, [left], [right]), terms)
-        return Range(high - error, high.add_(error))
-    low = _sum_of_products(axes, *below)
-    crossing = [] if any(nonnegative) else _crossing(axes, first, second)
+    positive = nonnegative(first.lower)
+    above, below, signed = _by_sign(first, second, positive)
+    places = [letters.index(axes.contracted) - len(letters) for letters in (axes.left, axes.right)]
+    crossing = [] if signed else _crossing(places, first, second)
+    # Twice as many terms where both factors straddle zero, and as many again for the errors, the shift and what is taken back.
+    terms, rounding = 2 * second.lower.shape[places[1]] + 8, rounding_of(second.lower)
+    error = rounding.accumulated(terms if not crossing else 2 * terms + 2 * len(crossing))
+    largest = Range(first.upper, first.upper) if positive else first
+    sizes = [norm(value, place).unsqueeze(place) for value, place in zip((largest, second), places, strict=True)]
+    sizes[1].mul_(error)
+    joined = shift is not None and _is_matrix_product(axes) and places[0] == -1
+    columns = [[sizes[0]], [sizes[0]]]
+    rows = [[-sizes[1]], [sizes[1]]]
+    if shift is not None and joined:
+        one = torch.ones_like(sizes[0])
+        for side, (end, sense) in enumerate(zip(shift, (-1, 1), strict=True)):
+            moved = torch.add(end, end.abs(), alpha=sense * error).movedim(-2, -1)
+            columns[side].append(one)
+            rows[side].append(moved if places[1] == -1 else moved.mT)
+    low, high = (
+        _sum_of_products(axes, places, [*left, *columns[side]], [*right, *rows[side]]) for side, (left, right) in enumerate((below, above))
+    )
     if crossing:
         _correct(axes, first, second, crossing, low, high)
-        # Up to three terms instead of one where both factors straddle zero.
-        terms = 2 * (terms + len(crossing) + 1)
-    error = rounding_error(_sum_of_products(axes, [left], [right]), terms + 2)
-    return Range(low.sub_(error), high.add_(error))
+    if shift is None or joined:
+        return Range(low, high)
+    return outward(low.add_(shift.lower), high.add_(shift.upper))
 
 
-def _by_sign(first: Range, second: Range, nonnegative: tuple[bool, bool]) -> tuple[Factors, Factors]:
+def _is_matrix_product(axes: Subscripts) -> bool:
+    return len(axes.left) == 2 and len(axes.right) == 2 and axes.output[0] == axes.left[0]
+
+
+def _by_sign(first: Range, second: Range, positive: bool) -> tuple[Factors, Factors, bool]:
     """Factors A_k and B_k of the upper and of the lower ends, Σ_k A_k B_k, for factors that do not both straddle zero.
 
-    The sign of one factor decides which end of the other is extreme, so that every end is a sum of products of numbers.
+    The sign of one factor decides which end of the other is extreme, so that every end is a sum of products of numbers. The last item
+    tells whether a factor is known to have one sign, or to be numbers; the first has if `positive`.
     """
     (al, au), (bl, bu) = first, second
     if first.is_point and second.is_point:
         same = [au], [bu]
-        return same, same
-    if second.is_point or nonnegative[0]:
+        return same, same, True
+    if second.is_point or positive:
         ends = [au, al]
-        return (ends, [bu.clamp(min=0.0), bu.clamp(max=0.0)]), (ends, [bl.clamp(max=0.0), bl.clamp(min=0.0)])
+        return (ends, [bu.clamp(min=0.0), bu.clamp(max=0.0)]), (ends, [bl.clamp(max=0.0), bl.clamp(min=0.0)]), True
     if first.is_point:
         parts = [au.clamp(min=0.0), au.clamp(max=0.0)]
-        return (parts, [bu, bl]), (parts, [bl, bu])
-    if nonnegative[1]:
-        return ([au.clamp(min=0.0), au.clamp(max=0.0)], [bu, bl]), ([al.clamp(min=0.0), al.clamp(max=0.0)], [bl, bu])
+        return (parts, [bu, bl]), (parts, [bl, bu]), True
+    if nonnegative(bl):
+        above, below = [[end.clamp(min=0.0), end.clamp(max=0.0)] for end in (au, al)]
+        return (above, [bu, bl]), (below, [bl, bu]), True
     parts = [au.clamp(min=0.0), al.clamp(min=0.0), au.clamp(max=0.0), al.clamp(max=0.0)]
     b = bu.clamp(min=0.0), bu.clamp(max=0.0), bl.clamp(min=0.0), bl.clamp(max=0.0)
-    return (parts, list(b)), (parts, [b[3], b[2], b[1], b[0]])
+    return (parts, list(b)), (parts, [b[3], b[2], b[1], b[0]]), False
 
 
-def _sum_of_products(axes: Subscripts, left: list[Tensor], right: list[Tensor]) -> Tensor:
+def _sum_of_products(axes: Subscripts, places: list[int], left: list[Tensor], right: list[Tensor]) -> Tensor:
     """Σ_k of the contractions of A_k and B_k: one product of matrices with the A_k and the B_k side by side, unless these are large."""
-    places = [letters.index(axes.contracted) - len(letters) for letters in (axes.left, axes.right)]
-    if len(axes.left) == 2 and len(axes.right) == 2 and axes.output[0] == axes.left[0] and places[0] == -1:
+    if _is_matrix_product(axes) and places[0] == -1:
         # The sample axis last in memory, so that what follows, aggregation above all, runs along contiguous samples.
         first, second = [part.mT for part in left], [part if places[1] == -1 else part.mT for part in right]
-        if len(first) > 1 and first[0].shape[-2] > second[0].shape[-2]:
+        if first[0].shape[-2] > second[0].shape[-2]:
             total = torch.matmul(second[0], first[0])
             for a, b in zip(first[1:], second[1:], strict=True):
                 total += torch.matmul(b, a)
@@ -159,18 +217,19 @@ def _sum_of_products(axes: Subscripts, left: list[Tensor], right: list[Tensor]) 
 
 
 def _joined(parts: list[Tensor], axis: int) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts, axis)
+    if any(part.dim() != parts[0].dim() or part.shape[:axis] != parts[0].shape[:axis] for part in parts):
+        lead = np.broadcast_shapes(*(part.shape[:-2] for part in parts))
+        parts = [part.expand(*lead, *part.shape[-2:]) for part in parts]
+    return torch.cat(parts, axis)
 
 
-def _crossing(axes: Subscripts, first: Range, second: Range) -> list[int]:
+def _crossing(places: list[int], first: Range, second: Range) -> list[int]:
     """Where on the axis that is summed over both factors straddle zero."""
     where = None
     # The second factor is the smaller one: it belongs to no sample.
-    for value, letters in ((second, axes.right), (first, axes.left)):
-        if value.is_point:
-            return []
-        place = letters.index(axes.contracted) - len(letters)
-        straddling = ((value.lower < 0) & (value.upper > 0)).movedim(place, -1).reshape(-1, value.lower.shape[place]).any(dim=0)
+    for value, place in ((second, places[1]), (first, places[0])):
+        ends = torch.minimum(value.upper, -value.lower).movedim(place, -1).reshape(-1, value.lower.shape[place])
+        straddling = ends.amax(dim=0) > 0
         where = straddling if where is None else where & straddling
         if not bool(where.any()):
             return []
@@ -208,7 +267,7 @@ def _correct(axes: Subscripts, first: Range, second: Range, crossing: list[int],
 def _outer_nonnegative(axes: Subscripts, first: Range, second: Range) -> Range:
     # The factors are small and the product is large: they are widened instead of it. One of the two terms is always zero.
     least, most = (_spread(end, axes, axes.right) for end in second)
-    tiny = first.lower.new_tensor(4 * SMALLEST)
+    tiny = first.lower.new_tensor(4 * rounding_of(first.lower).smallest)
 
     def end(factor: Tensor, sense: int, with_positive: Tensor, with_negative: Tensor) -> Tensor:
         positive, negative = (_moved(factor.clamp(min=0.0), sense), -_moved((-factor).clamp(min=0.0), -sense))
@@ -220,7 +279,8 @@ def _outer_nonnegative(axes: Subscripts, first: Range, second: Range) -> Range:
 
 def _moved(value: Tensor, sense: int) -> Tensor:
     """A nonnegative factor, grown or shrunk for the error of a product with it; by an absolute part too, for subnormal numbers."""
-    moved = value * (1.0 + sense * 4 * UNIT_ROUNDOFF) + sense * 4 * SMALLEST
+    rounding = rounding_of(value)
+    moved = value * (1.0 + sense * 4 * rounding.unit) + sense * 4 * rounding.smallest
     return torch.where(value > 0.0, moved, value).clamp(min=0.0)
 
 

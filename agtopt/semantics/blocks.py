@@ -9,13 +9,13 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from agtopt.semantics.arithmetic import Range, both, largest
+from agtopt.semantics.arithmetic import Range, both, nonnegative, norm, rounding_of
 
 Index = tuple[slice, ...]
 Terms = list[tuple[Tensor, Tensor]]
 
-LARGEST = 1e300
-"""Products below this leave room for sums of some of them."""
+ROOM = 1e-8
+"""Products below this share of the largest number leave room for sums of some of them."""
 
 
 class Ends(NamedTuple):
@@ -173,7 +173,7 @@ class Factor:
     @cached_property
     def nonnegative(self) -> bool:
         """Whether all of it is."""
-        return bool((self.ends[0] >= 0).all())
+        return nonnegative(self.ends[0])
 
     @cached_property
     def parts(self) -> list[tuple[Tensor, Tensor]]:
@@ -184,12 +184,17 @@ class Factor:
     @cached_property
     def straddling(self) -> Tensor:
         """Samples of which an entry straddles zero, (n,)."""
-        return ((self.ends[0] < 0) & (self.ends[1] > 0)).any(dim=0)
+        return torch.minimum(-self.ends[0], self.ends[1]).amax(dim=0) > 0
+
+    @cached_property
+    def extent(self) -> Tensor:
+        """The largest magnitude of all."""
+        return torch.maximum(self.ends[1].amax(), -self.ends[0].amin())
 
     @cached_property
     def size(self) -> Tensor:
-        """The largest magnitudes."""
-        return largest(Range(*self.ends))
+        """At least the Euclidean norm of the largest magnitudes over the samples."""
+        return norm(Range(*self.ends), -1)
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,7 @@ class Form:
         """The form that fits what is known of the inputs' signs."""
         # Indices of the end that is farther out in this sense and of the other one; of the parts above and below zero as well.
         far, near = (1, 0)[::sense]
-        nowhere = torch.empty(0, dtype=torch.int64)
+        nowhere = delta.ends[0].new_empty(0, dtype=torch.int64)
         if inputs.nonnegative and inputs.is_point:
             return cls(sense, [(delta.ends[far], inputs.ends[1])], nowhere, [])
         if inputs.nonnegative:
@@ -230,7 +235,7 @@ class Form:
         where = torch.nonzero(delta.straddling & inputs.straddling)[:, 0]
         if 2 * len(where) > len(delta.straddling):
             # It takes longer to choose most of them.
-            where = torch.arange(len(delta.straddling))
+            where = torch.arange(len(delta.straddling), device=where.device)
         pairs = [[(delta.ends[far], end[1]), (delta.ends[near], end[0])] for end in (most, least)] if len(where) else []
         return cls(sense, terms, where, [[(left[:, where], right[:, where]) for left, right in pair] for pair in pairs])
 
@@ -311,15 +316,15 @@ class Product:
         factors = [Factor(d) for d in delta] * (many // len(delta)), [Factor(a) for a in inputs] * (many // len(inputs))
         self.pairs = list(zip(*factors, strict=True))
         self.forms = [(Form.of(1, *pair), Form.of(-1, *pair)) for pair in self.pairs]
-        # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
-        self.magnitude = self.pairs[0][0].size @ self.pairs[0][1].size.mT
+        self.magnitude = torch.outer(self.pairs[0][0].size, self.pairs[0][1].size)
         if bound < inf:
             self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(max=bound * delta[0].lower.shape[1])
 
     @cached_property
     def finite(self) -> bool:
-        """Whether sums of a few products of any ends are."""
-        return all(bool(d.size.amax() * a.size.amax() < LARGEST) for d, a in self.pairs)
+        """Whether sums of a few products of any ends are; the last variant contains all others."""
+        delta, inputs = self.pairs[-1]
+        return bool(delta.extent * inputs.extent < ROOM * rounding_of(self.magnitude).largest)
 
     @cached_property
     def sums(self) -> list[Tensor]:

@@ -49,8 +49,9 @@ class ConcreteOperations:
     def scale(self, factor: float, value: Tensor) -> Tensor:
         return factor * value
 
-    def contract(self, subscripts: str, first: Tensor, second: Tensor, at: str) -> Tensor:
-        return einsum(subscripts, first, second)
+    def contract(self, subscripts: str, first: Tensor, second: Tensor, at: str, shift: Tensor | None = None) -> Tensor:
+        found = einsum(subscripts, first, second)
+        return found if shift is None else found + shift
 
     def rectify(self, value: Tensor, at: str) -> tuple[Tensor, Tensor]:
         return value.clamp(min=0.0), (value > 0).to(value.dtype)

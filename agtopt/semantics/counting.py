@@ -71,7 +71,9 @@ class CountingOperations:
     def scale(self, factor: float, value: Shadow) -> Shadow:
         return Shadow(value.terms)
 
-    def contract(self, subscripts: str, first: Shadow, second: Shadow, at: str) -> Shadow:
+    def contract(self, subscripts: str, first: Shadow, second: Shadow, at: str, shift: Shadow | None = None) -> Shadow:
+        if shift is not None:
+            return self.add(self.contract(subscripts, first, second, at), shift)
         axes_of = parse(subscripts)
         a, b = axes_of.spread(first.terms, axes_of.left), axes_of.spread(second.terms, axes_of.right)
         both = np.asarray((a > 0) & (b > 0))

@@ -25,16 +25,15 @@ from torch import Tensor
 
 from agtopt.problem import Bounded, Problem
 from agtopt.problem.layers import Patches, Shape
-from agtopt.semantics.arithmetic import Range, largest, rounding_error
+from agtopt.semantics.arithmetic import Indicator, Range, largest, norm, rounding_error, rounding_of
 from agtopt.semantics.concrete import fold, reshape
 from agtopt.semantics.interval import IntervalOperations
-from agtopt.tolerances import SMALLEST, UNIT_ROUNDOFF
 
 CHUNK = 2**17
 """Entries of the coefficients held at once: what a processor's cache holds; it bounds memory and changes no result."""
 
-ROOM = 1.0 + 1e-9
-"""Pays for the rounding of a difference of two sums that replaces a sum of magnitudes."""
+ROOM = 2.0**22
+"""Units in the last place that pay for the rounding of a difference of two sums that replaces a sum of magnitudes."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,41 @@ class Origin:
 
     sources: "tuple[Traced, ...]"
     pull: Callable[[Linear, tuple[int, int]], tuple[list[Linear], Tensor]]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a step of the forward pass adds to a linear bound: a number per entry of its result, and noise.
+
+    Attributes
+    ----------
+    noise : Tensor, shape (…, n, *shape)
+    middle : Tensor or None
+        The middle of what is added.
+    rank : int
+        Axes behind the sample axis.
+    """
+
+    noise: Tensor
+    middle: Tensor | None
+    rank: int
+
+    @classmethod
+    def of(cls, found: Range, shift: Range | None, rank: int, noise: Tensor) -> "Moved":
+        """Of a result `found`, to which a shift was added, with other noise."""
+        if shift is None:
+            return cls(noise, None, rank)
+        middle = 0.5 * (shift.lower + shift.upper)
+        terms = prod(found.lower.shape[found.lower.dim() - rank :])
+        spread = torch.maximum(shift.upper - middle, middle - shift.lower) + rounding_error(largest(shift), terms)
+        return cls(noise + spread + 2 * rounding_of(middle).unit * largest(found), middle, rank)
+
+    def number(self, linear: Linear, rows: tuple[int, int]) -> Tensor:
+        """Its share of a linear bound, for some rows."""
+        number = _dot(linear.magnitude, _rows(self.noise, self.rank, rows), self.rank)
+        if self.middle is None:
+            return number
+        return number + _dot(linear.values, _rows(self.middle.expand(self.noise.shape), self.rank, rows), self.rank)
 
 
 class Traced(Range):
@@ -115,8 +149,9 @@ class LinearIntervals(IntervalOperations):
             spread = _dot(linear.magnitude, _rows(radius, rank, rows), rank)
             if ball is not None:
                 flat = linear.values.flatten(start_dim=-rank)
+                dual = norm(Range(flat, flat), -1) if ball[1] == 2 else flat.abs().amax(-1)
                 # A sample that does not move has no radius: the smaller of both.
-                spread = torch.minimum(spread, flat.norm(p=2 if ball[1] == 2 else torch.inf, dim=-1) * (ball[0] * (1.0 + 1e-12)))
+                spread = torch.minimum(spread, dual * (ball[0] * (1.0 + 4 * rounding_of(flat).unit)))
             centre = _dot(linear.values, _rows(middle, rank, rows), rank)
             return [], centre + spread + _dot(linear.magnitude, _rows(error, rank, rows), rank)
 
@@ -128,8 +163,8 @@ class LinearIntervals(IntervalOperations):
         ball = (model.eps, model.p) if isinstance(model, Bounded) and model.moves_features and model.p != torch.inf else None
         return self.trace(x, len(problem.network.input_shape), ball), y
 
-    def contract(self, subscripts: str, first: Range, second: Range, at: str = "") -> Range:
-        found = super().contract(subscripts, first, second, at)
+    def contract(self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None) -> Range:
+        found = super().contract(subscripts, first, second, at, shift)
         if not isinstance(first, Traced) or not at.startswith("forward"):
             return found
         (left, right), output = subscripts.split("->")[0].split(","), subscripts.split("->")[1]
@@ -141,15 +176,16 @@ class LinearIntervals(IntervalOperations):
             noise = noise + torch.maximum(second.upper - middle, middle - second.lower)
         slack = torch.einsum(f"...{left},...{right}->...{output}", largest(first), noise)
         rank = len(output) - 1
+        moved = Moved.of(found, shift, rank, slack)
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             if subscripts == "ni,oi->no" and middle.dim() == 2:
                 back = torch.matmul(linear.values, middle)
             else:
                 back = torch.einsum(f"...nq{output[1:]},...{right}->...nq{left[1:]}", linear.values, middle)
-            return [Linear(back)], _dot(linear.magnitude, _rows(slack, rank, rows), rank)
+            return [Linear(back)], moved.number(linear, rows)
 
-        return Traced.of(found, Origin((first,), pull), rank, fixed=second.is_point)
+        return Traced.of(found, Origin((first,), pull), rank, fixed=second.is_point and (shift is None or shift.is_point))
 
     def add(self, first: Range, second: Range) -> Range:
         found = super().add(first, second)
@@ -157,19 +193,11 @@ class LinearIntervals(IntervalOperations):
         if not traced:
             return found
         rank = traced[0].rank
-        size = 2 * UNIT_ROUNDOFF * largest(found)
-        fixed = [value for value in (first, second) if not isinstance(value, Traced)]
-        shift = fixed[0] if fixed else None
-        middle = None if shift is None else 0.5 * (shift.lower + shift.upper)
-        if shift is not None and middle is not None:
-            terms = prod(found.lower.shape[found.lower.dim() - rank :])
-            size = size + torch.maximum(shift.upper - middle, middle - shift.lower) + rounding_error(largest(shift), terms)
+        shift = next((value for value in (first, second) if not isinstance(value, Traced)), None)
+        moved = Moved.of(found, shift, rank, 2 * rounding_of(found.lower).unit * largest(found))
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
-            number = _dot(linear.magnitude, _rows(size, rank, rows), rank)
-            if middle is not None:
-                number = number + _dot(linear.values, _rows(middle.expand(size.shape), rank, rows), rank)
-            return [linear] * len(traced), number
+            return [linear] * len(traced), moved.number(linear, rows)
 
         return Traced.of(found, Origin(tuple(traced), pull), rank, fixed=shift is None or shift.is_point)
 
@@ -177,26 +205,28 @@ class LinearIntervals(IntervalOperations):
         found = super().scale(factor, value)
         if not isinstance(value, Traced):
             return found
-        error, rank = 2 * UNIT_ROUNDOFF * largest(found), value.rank
+        # The factor is rounded as well, here and where coefficients are taken through it.
+        error, rank = 4 * rounding_of(found.lower).unit * largest(found), value.rank
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             return [Linear(factor * linear.values)], _dot(linear.magnitude, _rows(error, rank, rows), rank)
 
         return Traced.of(found, Origin((value,), pull), rank)
 
-    def rectify(self, value: Range, at: str = "") -> tuple[Range, Range]:
+    def rectify(self, value: Range, at: str = "") -> tuple[Range, Indicator]:
         found, slope = super().rectify(value, at)
         if not isinstance(value, Traced):
             return found, slope
         if value.fixed:
             return self.trace(found, value.rank, fixed=True), slope
         low, high, rank = value.lower, value.upper, value.rank
+        unit, smallest, *_ = rounding_of(low)
         crossing = (low < 0) & (high > 0)
         steep = torch.where(crossing, high / (high - low), (high > 0).to(low.dtype))
         below = torch.where(crossing, (high > -low).to(low.dtype), steep)
         # The offset that makes the line valid for the slope as it was rounded, at both ends (trap 1).
-        offset = torch.where(crossing, torch.maximum(-steep * low, high - steep * high) * (1.0 + 4 * UNIT_ROUNDOFF) + SMALLEST, 0.0)
-        error = (4 * ROOM * UNIT_ROUNDOFF) * largest(value) + SMALLEST
+        offset = torch.where(crossing, torch.maximum(-steep * low, high - steep * high) * (1.0 + 4 * unit) + smallest, 0.0)
+        error = (4 * unit * (1.0 + ROOM * unit)) * largest(value) + smallest
         rise, above = steep - below, offset + 2.0 * error
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
@@ -257,7 +287,7 @@ def _upper_ends(value: Traced, rows: tuple[int, int]) -> Tensor:
     shape = value.lower.shape[value.lower.dim() - value.rank :]
     unit = torch.eye(prod(shape), dtype=value.lower.dtype, device=value.lower.device)
     pending: dict[int, tuple[Traced, Linear]] = {id(value): (value, Linear(torch.cat([unit, -unit]).reshape(1, -1, *shape)))}
-    total = magnitude = torch.zeros((), dtype=value.lower.dtype)
+    total = magnitude = value.lower.new_zeros(())
     terms = 16
     while pending:
         node, linear = pending.pop(max(pending, key=lambda key: pending[key][0].order))
@@ -299,4 +329,4 @@ def _dot(linear: Tensor, values: Tensor, rank: int) -> Tensor:
 
 
 def _nothing(linear: Tensor, rank: int) -> Tensor:
-    return torch.zeros((), dtype=linear.dtype).expand(linear.shape[: linear.dim() - rank])
+    return linear.new_zeros(()).expand(linear.shape[: linear.dim() - rank])

@@ -19,6 +19,7 @@ from agtopt.semantics.blocks import Gradient, Outer, blocks
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.head import BehindHead, head_pays
 from agtopt.semantics.interval import IntervalOperations
+from agtopt.semantics.numerics import Numerics
 
 MEMORY = 2**30
 """Bytes that a step may hold by default beside the problem and the parameters."""
@@ -47,14 +48,15 @@ class FragmentIntervals(IntervalOperations):
     problem : Problem
     memory : int
         Bytes for the samples of a fragment, which has one sample at least; half of it for features behind layers that do not change.
+    numerics : Numerics
     """
 
     hoists = True
     """Whether layers in front of everything that is trained are run once for all steps."""
 
-    def __init__(self, problem: Problem, memory: int) -> None:
-        self.problem = problem
-        adversary = propagating_adversary(problem)
+    def __init__(self, problem: Problem, memory: int, numerics: Numerics) -> None:
+        self.problem, self.numerics = problem, numerics
+        adversary = propagating_adversary(problem, numerics)
         self.apart = isinstance(adversary, ReplacedApart)
         x, y = adversary.batch(problem.schedule[0][:1])
         variants = max(prod(x.lower.shape[: -1 - len(problem.network.input_shape)]), prod(y.lower.shape[:-2]))
@@ -62,7 +64,7 @@ class FragmentIntervals(IntervalOperations):
         self.adversary: IntervalAdversary = adversary
         if self.entry != INPUT:
             memory //= 2
-            self.adversary = BehindHead(problem, adversary, fragment_size(problem, memory, variants, INPUT))
+            self.adversary = BehindHead(problem, adversary, fragment_size(problem, memory, variants, INPUT), numerics)
         self.most = fragment_size(problem, memory, variants, self.entry)
         self.part = slice(0, self.most)
         self.tallies: dict[str, dict[tuple[int, ...], Tally]] = {}
@@ -75,10 +77,12 @@ class FragmentIntervals(IntervalOperations):
         return self.adversary.batch(self.samples)
 
     # The program hands a gradient to `clip` and `aggregate` only, so that it need not be a range.
-    def contract(self, subscripts: str, first: Range, second: Range, at: str = "") -> Gradient:  # type: ignore[override]
+    def contract(  # type: ignore[override]
+        self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None
+    ) -> Gradient:
         if subscripts == "no,ni->noi" and at.startswith("gradient."):
             return Outer(first, second)
-        return super().contract(subscripts, first, second, at)
+        return super().contract(subscripts, first, second, at, shift)
 
     def clip(self, value: Gradient, bound: float, at: str = "") -> Gradient:  # type: ignore[override]
         return replace(value, bound=bound) if isinstance(value, Outer) else super().clip(value, bound, at)
@@ -87,7 +91,7 @@ class FragmentIntervals(IntervalOperations):
         """The descent direction, once the last fragment of the batch is seen; the gradient itself before."""
         shape = self.problem.network.initial[tensor].shape
         tallies = self.tallies.setdefault(tensor, {})
-        lower, upper = torch.empty(shape, dtype=torch.float64), torch.empty(shape, dtype=torch.float64)
+        lower, upper = (self.numerics.empty(shape if self.last else (0,)) for _ in range(2))
         for index, block in blocks(gradient, -1 - len(shape), BLOCK // self.most):
             place = tuple(part.start for part in index)
             tally = tallies.pop(place) if place in tallies else self.adversary.tally(self.batch)
@@ -114,7 +118,7 @@ class CrownFragments(LinearIntervals, FragmentIntervals):
 
 def fragmented(ops: FragmentIntervals, state: Parameters, start: int, stop: int) -> Iterator[Parameters]:
     """The state after each of the steps start … stop−1, from `state` at step `start`."""
-    torch.empty(KEPT, dtype=torch.uint8)
+    torch.empty(KEPT, dtype=torch.uint8, device="cpu")
     for t in range(start, stop):
         samples = len(ops.problem.schedule[t])
         size = -(-samples // -(-samples // ops.most))

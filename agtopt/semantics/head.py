@@ -13,6 +13,7 @@ from agtopt.semantics.adversary import IntervalAdversary
 from agtopt.semantics.aggregation import Tally
 from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.interval import IntervalOperations
+from agtopt.semantics.numerics import Numerics
 
 Batch = NDArray[np.int64]
 
@@ -35,24 +36,26 @@ class BehindHead:
     adversary : IntervalAdversary
     part : int
         Samples that go through the head at once.
+    numerics : Numerics
     """
 
-    def __init__(self, problem: Problem, adversary: IntervalAdversary, part: int) -> None:
-        self.adversary, self.problem = adversary, problem
+    def __init__(self, problem: Problem, adversary: IntervalAdversary, part: int, numerics: Numerics) -> None:
+        self.adversary, self.problem, self.ops = adversary, problem, IntervalOperations()
+        self.ops.numerics = numerics
         self.axis = -1 - len(problem.network.shapes[problem.head])
         everyone = np.arange(len(problem.dataset))
         parts = [self._behind(everyone[first : first + part]) for first in range(0, len(everyone), part)]
         self.features = Range(*(torch.cat(ends, self.axis) for ends in zip(*parts, strict=True)))
 
     def _behind(self, samples: Batch) -> Range:
-        network, ops = self.problem.network, IntervalOperations()
-        weights = {name: ops.constant(value) for name, value in network.initial.items()}
-        found: Range = forward(ops, network, weights, self.adversary.batch(samples)[0], goal=self.problem.head)[0]
+        network = self.problem.network
+        weights = {name: self.ops.constant(value) for name, value in network.initial.items()}
+        found: Range = forward(self.ops, network, weights, self.adversary.batch(samples)[0], goal=self.problem.head)[0]
         return found
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         """Features behind the head, and encoded labels."""
-        labels, where = self.adversary.batch(samples)[1], torch.from_numpy(samples)
+        labels, where = self.adversary.batch(samples)[1], self.ops.numerics.indices(samples)
         if not len(samples):
             return self._behind(samples), labels
         return both(self.features, lambda end: end.index_select(self.axis, where)), labels

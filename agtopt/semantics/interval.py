@@ -8,7 +8,8 @@ from torch import Tensor
 from agtopt.errors import SoundnessError
 from agtopt.problem.layers import Patches, Shape
 from agtopt.semantics.arithmetic import Indicator, Range, both, largest, outward, product, rounding_error
-from agtopt.semantics.concrete import fold, number_tensor, reshape, unfold
+from agtopt.semantics.concrete import fold, reshape, unfold
+from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.transcendental import sigmoid, softmax
 from agtopt.tolerances import AGREEMENT
 
@@ -18,28 +19,35 @@ EXACT_FACTORS = (1.0, 2.0)
 class IntervalOperations:
     """Interval arithmetic of the program; how a batch enters and how its gradients are aggregated is left to subclasses."""
 
-    def constant(self, value: Tensor | NDArray[np.float64] | float) -> Range:
-        point = number_tensor(value)
-        return Range(point, point)
+    numerics: Numerics = FLOAT64
+
+    def constant(self, value: NDArray[np.float64] | float) -> Range:
+        return self.numerics.enclose(value)
 
     def add(self, first: Range, second: Range) -> Range:
+        first, second = _numbers(first), _numbers(second)
         return outward(first.lower + second.lower, first.upper + second.upper)
 
     def scale(self, factor: float, value: Range) -> Range:
-        if value.is_point and abs(factor) in EXACT_FACTORS:
-            return self.constant(factor * value.lower)
-        low, high = (value.lower, value.upper) if factor >= 0 else (value.upper, value.lower)
+        value = _numbers(value)
         if abs(factor) in EXACT_FACTORS:
-            return Range(factor * low, factor * high)
-        return outward(factor * low, factor * high)
+            if value.is_point or factor >= 0:
+                return both(value, lambda end: factor * end)
+            return Range(factor * value.upper, factor * value.lower)
+        low, high = (value.lower, value.upper) if factor >= 0 else (value.upper, value.lower)
+        # The factor is rounded as well, to the format of the range.
+        return outward(factor * low, factor * high, units=4)
 
-    def contract(self, subscripts: str, first: Range, second: Range, at: str = "") -> Range:
-        return product(subscripts, first, second)
+    def contract(self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None) -> Range:
+        return product(subscripts, first, second, shift)
 
-    def rectify(self, value: Range, at: str = "") -> tuple[Range, Range]:
-        # S2 and trap 6: bounds are already outward; NaN must leave the derivative undecided.
-        slope = Indicator((value.lower > 0).to(value.lower.dtype), (~(value.upper < 0)).to(value.lower.dtype))
-        return Range(value.lower.clamp(min=0.0), value.upper.clamp(min=0.0)), slope
+    def rectify(self, value: Range, at: str = "") -> tuple[Range, Indicator]:
+        if not bool((value.lower.sum() + value.upper.sum()).isfinite()):
+            # Trap 3: a NaN must leave the derivative undecided.
+            value = Range(value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf), value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf))
+        found = Range(value.lower.clamp(min=0.0), value.upper.clamp(min=0.0))
+        # Trap 6: bounds are already outward, so that their signs decide.
+        return found, Indicator(found.lower, value.upper)
 
     def positive(self, value: Range, given: Range, at: str = "") -> Range:
         return Range((value.lower > 0) * given.lower, ~(value.upper < 0) * given.upper)
@@ -106,3 +114,7 @@ class IntervalOperations:
             torch.nan_to_num(low - error, nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf),
             torch.nan_to_num(high + error, nan=torch.inf, posinf=torch.inf, neginf=-torch.inf),
         )
+
+
+def _numbers(value: Range) -> Range:
+    return value.numbers() if isinstance(value, Indicator) else value

@@ -15,6 +15,7 @@ from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.fragments import MEMORY, CrownFragments, FragmentIntervals, fragmented
 from agtopt.semantics.interval import IntervalOperations
+from agtopt.semantics.numerics import FLOAT64, Numerics, array_of
 
 Array = NDArray[np.float64]
 
@@ -82,6 +83,7 @@ def interval_steps(
     stop: int | None = None,
     linear: bool = False,
     memory: int = MEMORY,
+    numerics: Numerics = FLOAT64,
 ) -> Iterator[Interval]:
     """IBP, or with `linear` the tighter of IBP and CROWN for every entry: the interval domains of the state at steps start+1 … stop.
 
@@ -96,15 +98,23 @@ def interval_steps(
         Whether linear bounds tighten every pre-activation.
     memory : int
         Bytes that a step may hold beside the problem and the parameters; it changes no domain beyond rounding (`FragmentIntervals`).
+    numerics : Numerics
+        Device and format.
 
     Yields
     ------
     Interval
         After each step; entries that diverged are infinite.
+
+    Raises
+    ------
+    UnsupportedError
+        If torch rounds factors of products to a shorter format than that of `numerics`.
     """
+    numerics.check()
     begin = initial_domain(problem) if domain is None else domain
-    ops = (CrownFragments if linear else FragmentIntervals)(problem, memory)
-    for state in fragmented(ops, state_ranges(problem, begin), start, problem.steps if stop is None else stop):
+    ops = (CrownFragments if linear else FragmentIntervals)(problem, memory, numerics)
+    for state in fragmented(ops, state_ranges(problem, begin, numerics), start, problem.steps if stop is None else stop):
         yield Interval(*flat_ranges(problem, state))
 
 
@@ -124,18 +134,14 @@ def initial_domain(problem: Problem) -> Interval:
     return Interval.point(problem.flatten(problem.state))
 
 
-def tensor_ranges(lower: dict[str, Array], upper: dict[str, Array]) -> dict[str, Range]:
+def tensor_ranges(lower: dict[str, Array], upper: dict[str, Array], numerics: Numerics = FLOAT64) -> dict[str, Range]:
     """Bounds of tensors as ranges; a tensor that does not move is a point."""
-    found = {}
-    for name, low in lower.items():
-        least, most = torch.tensor(low), torch.tensor(upper[name])
-        found[name] = Range(least, least) if torch.equal(least, most) else Range(least, most)
-    return found
+    return {name: numerics.enclose(low, upper[name]) for name, low in lower.items()}
 
 
-def state_ranges(problem: Problem, domain: Interval) -> dict[str, Range]:
+def state_ranges(problem: Problem, domain: Interval, numerics: Numerics = FLOAT64) -> dict[str, Range]:
     """A domain of the state as one range per tensor."""
-    return tensor_ranges(problem.unflatten(domain.lower), problem.unflatten(domain.upper))
+    return tensor_ranges(problem.unflatten(domain.lower), problem.unflatten(domain.upper), numerics)
 
 
 def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array]:
@@ -143,6 +149,6 @@ def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array
     lead = max((value.lower.shape[: value.lower.dim() - problem.state[name].ndim] for name, value in state.items()), key=len)
     wide = {name: both(value, lambda end, n=name: end.expand(*lead, *problem.state[n].shape)) for name, value in state.items()}  # type: ignore[misc]
     return (
-        problem.flatten({name: value.lower.numpy() for name, value in wide.items()}),
-        problem.flatten({name: value.upper.numpy() for name, value in wide.items()}),
+        problem.flatten({name: array_of(value.lower) for name, value in wide.items()}),
+        problem.flatten({name: array_of(value.upper) for name, value in wide.items()}),
     )

@@ -155,7 +155,9 @@ class SymbolicOperations:
     def scale(self, factor: float, value: Quantity) -> Quantity:
         return Quantity(value.affine * factor, self.intervals.scale(factor, value.range))
 
-    def contract(self, subscripts: str, first: Quantity, second: Quantity, at: str) -> Quantity:
+    def contract(self, subscripts: str, first: Quantity, second: Quantity, at: str, shift: Quantity | None = None) -> Quantity:
+        if shift is not None:
+            return self.add(self.contract(subscripts, first, second, at), shift)
         axes = parse(subscripts)
         enclosure = self.intervals.contract(subscripts, first.range, second.range, at)
         if not (first.affine.varies.any() or second.affine.varies.any()):
@@ -197,7 +199,7 @@ class SymbolicOperations:
         low, high = self._checked(value, at).ends()
         output, active = relu(self.site(at), value.affine, low, high, self.kind.binaries)
         enclosures = self.intervals.rectify(value.range)
-        return Quantity(output, enclosures[0]), Quantity(active, enclosures[1], binary=True)
+        return Quantity(output, enclosures[0]), Quantity(active, enclosures[1].numbers(), binary=True)
 
     def positive(self, value: Quantity, given: Quantity, at: str) -> Quantity:
         low, high = self._checked(value, at).ends()

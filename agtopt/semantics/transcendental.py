@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from agtopt.semantics.arithmetic import Range
-from agtopt.tolerances import EVALUATION, UNDERFLOW, UNIT_ROUNDOFF
+from agtopt.semantics.arithmetic import Range, rounding_of
 
 
 def sigmoid(value: Range) -> Range:
@@ -16,7 +15,8 @@ def _sigmoid(z: Tensor, sense: int) -> Tensor:
     """σ(z) rounded up (`sense` 1) or down (−1), within [0, 1]; an unknown z gives the worst value."""
     decay = torch.exp(-z.abs())
     value = torch.where(z >= 0, 1.0 / (1.0 + decay), decay / (1.0 + decay))
-    moved = (value + sense * (EVALUATION * value + UNDERFLOW)).clamp(0.0, 1.0)
+    rounding = rounding_of(z)
+    moved = torch.add(value, value, alpha=sense * rounding.evaluation).add_(sense * rounding.underflow).clamp_(0.0, 1.0)
     return torch.nan_to_num(moved, nan=0.0 if sense < 0 else 1.0)
 
 
@@ -34,4 +34,4 @@ def _probability(own: Tensor, others: Tensor, sense: int) -> Tensor:
     rivals = torch.logsumexp(others.unsqueeze(-2).masked_fill(apart, -torch.inf), dim=-1)
     # The error of logsumexp and of the difference is absolute: some units of the largest magnitude, and of the logarithm of the sum.
     size = own.abs() + others.abs().amax(dim=-1, keepdim=True) + classes
-    return _sigmoid(own - rivals + sense * (classes + 8) * UNIT_ROUNDOFF * size, sense)
+    return _sigmoid(own - rivals + sense * (classes + 8) * rounding_of(own).unit * size, sense)

@@ -89,8 +89,8 @@ def test_mean_and_weighted_mean(form, spread):
 
 def test_a_sample_that_is_left_out_may_have_any_gradient():
     """What is unknown of it does not reach the mean."""
-    value = Range(torch.tensor([[1.0], [np.nan], [-np.inf]]), torch.tensor([[2.0], [np.nan], [np.inf]]))
-    found = weighted_mean(value, torch.tensor([1.0, 0.0, 0.0]), -2)
+    value = Range(torch.tensor([[1.0], [np.nan], [-np.inf]]).double(), torch.tensor([[2.0], [np.nan], [np.inf]]).double())
+    found = weighted_mean(value, torch.tensor([1.0, 0.0, 0.0]).double(), -2)
     assert (found.lower.item(), found.upper.item()) == pytest.approx((1.0, 2.0), rel=1e-12)
 
 
