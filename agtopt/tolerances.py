@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-
 class Rounding(NamedTuple):
     """What rounding outward takes in one floating-point format (S3).
 

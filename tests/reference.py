@@ -76,10 +76,10 @@ def set_gradients(model, losses, clip):
         tensor.grad = gradient
 
 
-def torch_states(problem, dataset=None):
+def torch_states(problem, dataset=None, dtype=torch.float64):
     """The parameters, then with momentum the velocities of those that are trained, at steps 0 … T; shape (T+1, s)."""
     data, training = problem.dataset if dataset is None else dataset, problem.training
-    model = torch_model(problem.network)
+    model = torch_model(problem.network).to(dtype)
     tensors = model.tensors()
     trained = []
     for name in problem.network.initial:
@@ -101,8 +101,8 @@ def torch_states(problem, dataset=None):
     per_epoch = len(problem.schedule) // training.epochs
     for t, batch in enumerate(problem.schedule):
         left = [i for i in batch.tolist() if present[i]]
-        z = model(torch.tensor(data.features[left]))
-        losses = torch_losses(training.loss.name, z, torch.tensor(data.labels[left]))
+        z = model(torch.tensor(data.features[left], dtype=dtype))
+        losses = torch_losses(training.loss.name, z, torch.tensor(data.labels[left], dtype=dtype))
         optimiser.param_groups[0]["lr"] = max(training.learning_rate / (1.0 + training.decay * (t // per_epoch)), training.floor)
         set_gradients(model, losses, training.clip)
         optimiser.step()

@@ -44,6 +44,8 @@ def bound(
     proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
     memory: Memory = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Folder for what is found; a run that was killed goes on from there.")] = None,
+    device: Annotated[str, typer.Option(help="Where IBP and CROWN are propagated: cpu, cuda or a GPU, as cuda:1.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="In which format: float64, or float32, which covers training in float32 too.")] = "float64",
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
@@ -65,6 +67,8 @@ def bound(
             progress=True,
             memory=memory,
             checkpoint=checkpoint,
+            device=device,
+            dtype=dtype,
         )
     box = reach.steps[-1]
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})

@@ -19,6 +19,7 @@ from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.semantics.checkpoint import checkpointed_steps
 from agtopt.semantics.fragments import MEMORY
+from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.propagation import initial_domain, interval_steps
 from agtopt.solvers import TOLERANCE
 
@@ -42,6 +43,8 @@ def bound(
     progress: bool = False,
     memory: float | None = None,
     checkpoint: str | Path | None = None,
+    device: str = "cpu",
+    dtype: str = "float64",
 ) -> Reach:
     """Bound the parameters that training can reach under the perturbation model.
 
@@ -84,6 +87,11 @@ def bound(
         CROWN what a step may hold beside the problem and the parameters, 1 by default.
     checkpoint : path or None
         Folder that takes what is found after every step of IBP and CROWN, or every window; a run that was killed goes on from there.
+    device : str
+        Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which holds the features too unless they are on
+        disk. Models are built on the CPU.
+    dtype : str
+        In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as well and are wider by its rounding.
 
     Returns
     -------
@@ -93,9 +101,11 @@ def bound(
     Raises
     ------
     InvalidInputError
-        If the method is unknown, the window does not fit, the checkpoint is of another run, or another argument is not allowed.
+        If the method is unknown, the window does not fit, the checkpoint is of another run, the device is not here, or another argument is
+        not allowed.
     UnsupportedError
-        If an interval is unbounded, bounds of a kind with products are to be proved, or a model would not fit into memory.
+        If an interval is unbounded, bounds of a kind with products are to be proved, a model would not fit into memory, or torch is set to
+        round the factors of float32 products to a shorter format.
     SolverUnavailableError
         If the solver is not installed or cannot prove bounds of this kind.
     SoundnessError
@@ -105,15 +115,18 @@ def bound(
     instance("problem", problem, Problem)
     plan = planned(problem, memory) if method == AUTO else None
     kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
+    numerics = Numerics.named(dtype, device)
     if isinstance(kind, Propagation):
         if plan is None:
             _check_propagation(kind, {"domain": domain, "obbt": obbt, "proofs": proofs})
         budget = MEMORY if memory is None else int(allowed(memory))
         if checkpoint is None:
-            steps = interval_steps(problem, linear=kind.linear, memory=budget)
+            steps = interval_steps(problem, linear=kind.linear, memory=budget, numerics=numerics)
         else:
-            steps = checkpointed_steps(problem, checkpoint, kind.linear, budget)
+            steps = checkpointed_steps(problem, checkpoint, kind.linear, budget, numerics)
         return Reach(problem, kind, (initial_domain(problem), *steps), (), perf_counter() - began)
+    if numerics != FLOAT64:
+        raise InvalidInputError(f"device, dtype: models of {kind} are built on the CPU in float64; leave both out, or take IBP or CROWN")
     settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)
     if isinstance(plan, Settings):
         settings = replace(settings, first=plan.first)

@@ -123,9 +123,7 @@ class TouchedSamples(Rows):
         One, or one for features and one for labels.
     """
 
-    def __init__(
-        self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...], numerics: Numerics = FLOAT64
-    ) -> None:
+    def __init__(self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...], numerics: Numerics = FLOAT64) -> None:
         self.variants, self.budgets = variants, budgets
         super().__init__(problem, numerics)
 

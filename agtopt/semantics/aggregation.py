@@ -1,7 +1,7 @@
 """From intervals of per-sample gradients to an interval of the descent direction (section 6.4 of Sosnin et al. 2025).
 
 A tally is given the gradients of a batch in fragments of samples, at a cost that is linear in the number of entries. Lower ends are
-treated as upper ends of the negatives.
+treated as upper ends of the negatives, the second of two on a leading axis (`blocks`).
 """
 
 from typing import Protocol
@@ -30,28 +30,29 @@ class Tally(Protocol):
 
 
 class Total:
-    """Sums of both ends and of the magnitudes over samples."""
+    """Sums of both ends, (2, entries), and of the magnitudes over samples."""
 
     def __init__(self) -> None:
-        self.sums, self.magnitude = list[Tensor](), torch.empty(0)
+        self.sums = self.magnitude = torch.empty(0)
 
     def add(self, block: Block) -> None:
         """The samples of a block, as they stand."""
-        if not self.sums:
-            self.sums, self.magnitude = list(block.sums()), block.magnitude
-            return
-        self.sums = [total + part for total, part in zip(self.sums, block.sums(), strict=True)]
-        self.magnitude = self.magnitude + block.magnitude
+        if self.sums.numel():
+            self.sums, self.magnitude = self.sums + block.sums(), self.magnitude + block.magnitude
+        else:
+            self.sums, self.magnitude = block.sums(), block.magnitude
 
-    def mean(self, size: int, terms: int, extra: list[Tensor] | None = None) -> Range:
-        """(Σ gradient ± extra) / b for nonnegative extra sums of `terms` further roundings."""
+    def mean(self, size: int, terms: int, extra: Tensor | None = None) -> Range:
+        """(Σ gradient ± extra) / b for nonnegative extra sums (2, entries) of `terms` further roundings."""
         sums, magnitude = self.sums, self.magnitude
         if extra is not None:
-            sums = [total + more for total, more in zip(sums, extra, strict=True)]
-            magnitude = magnitude + torch.maximum(*extra)
+            sums, magnitude = sums + extra, magnitude + extra.amax(0)
         # Every product is rounded, by us and by a framework, and so is every sum of b of them.
-        error = rounding_error(magnitude, size + terms + 2)
-        return Range(-(sums[1] + error) / size, (sums[0] + error) / size)
+        return _ends((sums + rounding_error(magnitude, size + terms + 2)) / size)
+
+
+def _ends(values: Tensor) -> Range:
+    return Range(-values[1], values[0])
 
 
 class Least:
@@ -91,16 +92,14 @@ class TouchedMean:
     """Theorem 9: ΔU = (1/b)(SEMax_n{δ̃_U − δ_U} + Σ δ_U), ΔL = (1/b)(SEMin_n{δ̃_L − δ_L} + Σ δ_L), for δ̃ ⊇ δ."""
 
     def __init__(self, size: int, budget: int) -> None:
-        self.size, self.budget, self.total = size, min(budget, size), Total()
-        self.gains = [Least(budget), Least(budget)]
+        self.size, self.budget, self.total, self.gains = size, min(budget, size), Total(), Least(budget)
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
-        for gain, values in zip(self.gains, block.gains(), strict=True):
-            gain.add(values, block.finite)
+        self.gains.add(block.gains(), block.finite)
 
     def result(self) -> Range:
-        return self.total.mean(self.size, self.budget + 6, [gain.gained() for gain in self.gains])
+        return self.total.mean(self.size, self.budget + 6, self.gains.gained())
 
 
 class SeparatelyTouchedMean:
@@ -113,26 +112,22 @@ class SeparatelyTouchedMean:
     def __init__(self, size: int, budgets: tuple[int, int]) -> None:
         self.size, self.budgets, self.total = size, budgets, Total()
         both, (first, second) = sum(budgets), budgets
-        self.gains = [[Least(many) for many in (both, first, second, second, first)] for _ in range(2)]
+        self.gains = [Least(many) for many in (both, first, second, second, first)]
         # Three roundings more than in Theorem 9, each of terms that are part of the sums.
         self.reach = Least(both)
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
         clean, *changed = block.ends()
-        for gains, before, *after in zip(self.gains, clean, *changed, strict=True):
-            first, second, together = ((before - end).clamp_(max=0.0) for end in after)
-            rests = torch.minimum(second, together - first), torch.minimum(first, together - second)
-            for gain, values in zip(gains, (together, first, rests[0], second, rests[1]), strict=True):
-                gain.add(values, block.finite)
-        self.reach.add(-torch.maximum(*changed[-1]) - torch.maximum(*clean), block.finite)
+        first, second, together = ((clean - ends).clamp_(max=0.0) for ends in changed)
+        rests = torch.minimum(second, together - first), torch.minimum(first, together - second)
+        for gain, values in zip(self.gains, (together.clone(), first, rests[0], second, rests[1]), strict=True):
+            gain.add(values, block.finite)
+        self.reach.add(-changed[-1].amax(0) - clean.amax(0), block.finite)
 
     def result(self) -> Range:
-        extra = []
-        slack = rounding_error(self.reach.gained(), 8)
-        for gains in self.gains:
-            both, first, second_too, second, first_too = (gain.gained() for gain in gains)
-            extra.append(torch.minimum(both, torch.minimum(first + second_too, second + first_too)) + slack)
+        both, first, second_too, second, first_too = (gain.gained() for gain in self.gains)
+        extra = torch.minimum(both, torch.minimum(first + second_too, second + first_too)) + rounding_error(self.reach.gained(), 8)
         return self.total.mean(self.size, min(sum(self.budgets), 2 * self.size) + 6, extra)
 
 
@@ -150,19 +145,18 @@ class ReplacedMean:
 
     def __init__(self, size: int, budget: int, vulnerable: NDArray[np.bool_]) -> None:
         self.size, self.budget, self.vulnerable, self.total = size, min(budget, size), vulnerable, Total()
-        self.lost, self.ghost = [Least(budget), Least(budget)], list[Tensor]()
+        self.lost, self.ghost = Least(budget), list[Tensor]()
 
     def add(self, block: Block, samples: Batch) -> None:
         if not len(samples):
-            self.ghost = [end[..., 0] for end in block.ends()[0]]
+            self.ghost = [block.ends()[0][..., 0]]
             return
         self.total.add(block)
         if self.ghost:
             _add_some(self.lost, block, self.vulnerable[samples])
 
     def result(self) -> Range:
-        gained = [lost.gained(ghost) for lost, ghost in zip(self.lost, self.ghost, strict=False)]
-        return self.total.mean(self.size, self.budget + 6, gained or None)
+        return self.total.mean(self.size, self.budget + 6, self.lost.gained(self.ghost[0]) if self.ghost else None)
 
 
 class RemainingMean:
@@ -180,24 +174,20 @@ class RemainingMean:
     """
 
     def __init__(self, size: int, most: int, vulnerable: NDArray[np.bool_]) -> None:
-        self.size, self.most, self.vulnerable, self.total = size, most, vulnerable, Total()
-        self.lost = [Least(most), Least(most)]
+        self.size, self.most, self.vulnerable, self.total, self.lost = size, most, vulnerable, Total(), Least(most)
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
         _add_some(self.lost, block, self.vulnerable[samples])
 
     def result(self) -> Range:
-        error = rounding_error(self.total.magnitude, self.size + self.most + 8)
-        extremes = []
-        for total, lost in zip(self.total.sums, self.lost, strict=True):
-            extreme = (total + error) / self.size
-            if self.most:
-                left_out = lost.kept[0].sort(dim=-1).values.cumsum(-1)
-                for r in range(1, self.most + 1):
-                    extreme = torch.maximum(extreme, (total - left_out[..., r - 1] + error) / (self.size - r))
-            extremes.append(extreme)
-        return Range(-extremes[1], extremes[0])
+        total = self.total.sums + rounding_error(self.total.magnitude, self.size + self.most + 8)
+        extreme = total / self.size
+        if self.most:
+            left_out = self.lost.kept[0].sort(dim=-1).values.cumsum(-1)
+            for r in range(1, self.most + 1):
+                extreme = torch.maximum(extreme, (total - left_out[..., r - 1]) / (self.size - r))
+        return _ends(extreme)
 
 
 def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
@@ -209,10 +199,10 @@ def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
     return Range((kept.lower.sum(axis) - error) / many, (kept.upper.sum(axis) + error) / many)
 
 
-def _add_some(lost: list[Least], block: Block, mask: NDArray[np.bool_]) -> None:
+def _add_some(lost: Least, block: Block, mask: NDArray[np.bool_]) -> None:
     """The ends of those samples of a block that the adversary may touch."""
-    for least, end in zip(lost, block.ends()[0], strict=True):
-        least.add(end if mask.all() else end[..., torch.tensor(np.flatnonzero(mask), device=end.device)], block.finite)
+    ends = block.ends()[0]
+    lost.add(ends if mask.all() else ends[..., torch.tensor(np.flatnonzero(mask), device=ends.device)], block.finite)
 
 
 def _smallest_entries(values: Tensor, many: int) -> Tensor:

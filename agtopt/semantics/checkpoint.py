@@ -11,10 +11,13 @@ from agtopt.domains import Interval
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
 from agtopt.semantics.fragments import MEMORY
+from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.propagation import interval_steps
 
 
-def checkpointed_steps(problem: Problem, folder: str | Path, linear: bool = False, memory: int = MEMORY) -> Iterator[Interval]:
+def checkpointed_steps(
+    problem: Problem, folder: str | Path, linear: bool = False, memory: int = MEMORY, numerics: Numerics = FLOAT64
+) -> Iterator[Interval]:
     """`interval_steps` of the whole run, one file per step; steps that a folder has are read instead.
 
     Parameters
@@ -22,8 +25,8 @@ def checkpointed_steps(problem: Problem, folder: str | Path, linear: bool = Fals
     problem : Problem
     folder : path
         Receives ``step_000001.npz``, …; made if it does not exist.
-    linear, memory
-        As of `interval_steps`.
+    linear, memory, numerics
+        As of `interval_steps`; a run may go on on another device.
 
     Yields
     ------
@@ -37,13 +40,13 @@ def checkpointed_steps(problem: Problem, folder: str | Path, linear: bool = Fals
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}"
+    run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}" + " float32" * (numerics.dtype != FLOAT64.dtype)
     done, domain = 0, None
     while done < problem.steps and (path := _path(place, done + 1)).exists():
         domain = _read(path, run)
         done += 1
         yield domain
-    for box in interval_steps(problem, done, domain, linear=linear, memory=memory):
+    for box in interval_steps(problem, done, domain, linear=linear, memory=memory, numerics=numerics):
         done += 1
         _write(_path(place, done), run, box)
         yield box

@@ -15,7 +15,7 @@ from agtopt.program.place import place_of
 from agtopt.semantics.adversary import IntervalAdversary, ReplacedApart, propagating_adversary
 from agtopt.semantics.aggregation import Tally
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.blocks import Gradient, Outer, blocks
+from agtopt.semantics.blocks import Gradient, Mirror, Outer, blocks
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.head import BehindHead, head_pays
 from agtopt.semantics.interval import IntervalOperations
@@ -24,10 +24,10 @@ from agtopt.semantics.numerics import Numerics
 MEMORY = 2**30
 """Bytes that a step may hold by default beside the problem and the parameters."""
 
-FRAGMENT = 2**17
+FRAGMENT = 2**18
 """Entries of the widest layer of a fragment: what a processor's cache holds. It changes no domain beyond rounding."""
 
-BLOCK = 2**18
+BLOCK = 2**17
 """Entries of a block of per-sample gradients, likewise."""
 
 KEPT = 24 * 2**20
@@ -68,6 +68,7 @@ class FragmentIntervals(IntervalOperations):
         self.most = fragment_size(problem, memory, variants, self.entry)
         self.part = slice(0, self.most)
         self.tallies: dict[str, dict[tuple[int, ...], Tally]] = {}
+        self.mirror = Mirror()
 
     def begin(self, t: int) -> tuple[Range, Range]:
         """The fragment at hand of the batch of step t."""
@@ -92,7 +93,7 @@ class FragmentIntervals(IntervalOperations):
         shape = self.problem.network.initial[tensor].shape
         tallies = self.tallies.setdefault(tensor, {})
         lower, upper = (self.numerics.empty(shape if self.last else (0,)) for _ in range(2))
-        for index, block in blocks(gradient, -1 - len(shape), BLOCK // self.most):
+        for index, block in blocks(gradient, -1 - len(shape), BLOCK // self.most, self.mirror):
             place = tuple(part.start for part in index)
             tally = tallies.pop(place) if place in tallies else self.adversary.tally(self.batch)
             tally.add(block, self.samples)

@@ -44,7 +44,9 @@ class IntervalOperations:
     def rectify(self, value: Range, at: str = "") -> tuple[Range, Indicator]:
         if not bool((value.lower.sum() + value.upper.sum()).isfinite()):
             # Trap 3: a NaN must leave the derivative undecided.
-            value = Range(value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf), value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf))
+            value = Range(
+                value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf), value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf)
+            )
         found = Range(value.lower.clamp(min=0.0), value.upper.clamp(min=0.0))
         # Trap 6: bounds are already outward, so that their signs decide.
         return found, Indicator(found.lower, value.upper)

@@ -74,11 +74,12 @@ class Numerics:
 
     def enclose(self, low: Array | float, high: Array | float | None = None) -> Range:
         """The smallest interval in this format that holds [low, high], by default the point `low`; a point if it can be one."""
-        least = self._nearest(low)
-        lower = self._towards(least, low, -torch.inf)
-        if high is None or np.array_equal(low, high):
-            return Range(least, least) if lower is least else Range(lower, self._towards(least, low, torch.inf))
-        return Range(lower, self._towards(self._nearest(high), high, torch.inf))
+        near = self._nearest(low)
+        lower = self._towards(near, low, -torch.inf)
+        if high is not None and not np.array_equal(low, high):
+            return Range(lower, self._towards(self._nearest(high), high, torch.inf))
+        upper = self._towards(near, low, torch.inf)
+        return Range(near, near) if lower is upper else Range(lower, upper)
 
     def box(self, low: Array, high: Array) -> Range:
         """[low, high], whose ends were rounded when they were found, and may be in a framework."""

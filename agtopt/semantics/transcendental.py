@@ -30,8 +30,11 @@ def softmax(value: Range) -> Range:
 
 def _probability(own: Tensor, others: Tensor, sense: int) -> Tensor:
     classes = own.shape[-1]
-    apart = torch.eye(classes, dtype=torch.bool, device=own.device)
-    rivals = torch.logsumexp(others.unsqueeze(-2).masked_fill(apart, -torch.inf), dim=-1)
+    if classes == 2:
+        rivals = others.flip(-1)
+    else:
+        apart = torch.eye(classes, dtype=torch.bool, device=own.device)
+        rivals = torch.logsumexp(others.unsqueeze(-2).masked_fill(apart, -torch.inf), dim=-1)
     # The error of logsumexp and of the difference is absolute: some units of the largest magnitude, and of the logarithm of the sum.
     size = own.abs() + others.abs().amax(dim=-1, keepdim=True) + classes
     return _sigmoid(own - rivals + sense * (classes + 8) * rounding_of(own).unit * size, sense)

@@ -42,6 +42,12 @@ def wider(rng, value, spread):
     )
 
 
+def in_float32(value):
+    """A random range between two float32 numbers."""
+    low, high = value.lower.float().clamp(-1e18, 1e18), value.upper.float().clamp(-1e18, 1e18)
+    return type(value)(low, low) if value.is_point else type(value)(low, high)
+
+
 def exact(range_):
     """Both ends as Fractions by index."""
     return [{index: Fraction(float(end[index])) for index in np.ndindex(end.shape)} for end in range_]

@@ -15,13 +15,13 @@ from agtopt.program import train
 from agtopt.semantics import fragments
 from agtopt.semantics.aggregation import TouchedMean
 from agtopt.semantics.arithmetic import Range, both
-from agtopt.semantics.blocks import Outer, blocks
+from agtopt.semantics.blocks import Mirror, Outer, blocks
 from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.fragments import fragment_size
 from agtopt.semantics.propagation import BudgetedIntervals, CrownIntervals, flat_ranges, initial_domain, interval_steps, state_ranges
 from tests.instances import corrupted
 from tests.matrix import CELLS, cell_problem
-from tests.semantics.exact import assert_encloses, exact, tensor_range, wider
+from tests.semantics.exact import assert_encloses, exact, in_float32, tensor_range, wider
 
 
 def problem_of(model, seed=0, loss="squared", clip=None, momentum=0.0, samples=23):
@@ -111,10 +111,10 @@ def test_products_of_blocks_are_exact_but_for_one_rounding(delta, inputs, bound,
         ends = [np.empty((3, 4, 2)) for _ in range(2)]
         sizes = np.empty((3, 4))
         totals = [np.empty((3, 4)) for _ in range(2)]
-        for index, block in blocks(Outer(*factors, bound), -3, int(rng.integers(1, 13))):
+        for index, block in blocks(Outer(*factors, bound), -3, int(rng.integers(1, 13)), Mirror()):
             total, (found,) = block.sums(), block.ends()
-            ends[0][index], ends[1][index], sizes[index] = -found.negated, found.upper, block.magnitude
-            totals[0][index], totals[1][index] = -total.negated, total.upper
+            ends[0][index], ends[1][index], sizes[index] = -found[1], found[0], block.magnitude
+            totals[0][index], totals[1][index] = -total[1], total[0]
         exact_factors = [exact(value) for value in factors]
         for o, i, n in np.ndindex(3, 4, 2):
             for value, clipped in zip((end[o, i, n] for end in ends), corners(*exact_factors, o, i, n, bound), strict=True):
@@ -136,20 +136,26 @@ def corners(first, second, o, i, n, bound):
 @pytest.mark.parametrize("bound", [np.inf, 0.5])
 @pytest.mark.parametrize("forms", [("any", "point"), ("any", "nonnegative"), ("narrow", "narrow"), ("any", "any")], ids="x".join)
 @pytest.mark.parametrize("shared", [False, True], ids=["both moved", "labels moved"])
-def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(shared, forms, bound, spread):
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(dtype, shared, forms, bound, spread):
     """S3, Theorem 9: products, selection and sums together; clean factors in one form, touched ones any that hold them."""
-    rng, batch, budget = np.random.default_rng(spread), 5, 2
+    rng, batch, budget, shorten = (
+        np.random.default_rng(spread),
+        5,
+        2,
+        {torch.float64: lambda value: value, torch.float32: in_float32}[dtype],
+    )
     for case in range(40):
-        clean = [tensor_range(rng, (batch, 2), form, spread) for form in forms]
-        touched = [wider(rng, clean[0], spread), clean[1] if shared else wider(rng, clean[1], spread)]
+        clean = [shorten(tensor_range(rng, (batch, 2), form, spread)) for form in forms]
+        touched = [shorten(wider(rng, clean[0], spread)), clean[1] if shared else shorten(wider(rng, clean[1], spread))]
         stacked = [Range(*(torch.stack(ends) for ends in zip(*pair, strict=True))) for pair in zip(clean, touched, strict=True)]
         if shared:
             stacked[1] = clean[1]
-        tallies, found = {}, Range(torch.empty(2, 2, dtype=torch.float64), torch.empty(2, 2, dtype=torch.float64))
+        tallies, found = {}, Range(torch.empty(2, 2, dtype=dtype), torch.empty(2, 2, dtype=dtype))
         cut = case % batch
         for rows in filter(len, (np.arange(cut), np.arange(cut, batch))):
             part = Outer(*(both(value, lambda end, rows=rows: end[..., rows, :]) for value in stacked), bound)
-            for index, block in blocks(part, -3, case % 4 + 1):
+            for index, block in blocks(part, -3, case % 4 + 1, Mirror()):
                 tallies.setdefault(str(index), (index, TouchedMean(batch, budget)))[1].add(block, rows)
         for index, tally in tallies.values():
             found.lower[index], found.upper[index] = tally.result()
