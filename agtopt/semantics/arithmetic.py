@@ -60,7 +60,7 @@ def rounding_error(magnitude: Tensor, terms: int) -> Tensor:
     Four extra terms pay for the evaluation of the magnitude itself and for the final addition.
     """
     rounding = rounding_of(magnitude)
-    return torch.add(magnitude.new_tensor((terms + 1) * rounding.smallest), magnitude, alpha=rounding.accumulated(terms + 4))
+    return (magnitude * rounding.accumulated(terms + 4)).add_((terms + 1) * rounding.smallest)
 
 
 def both(value: Range, apply: Callable[[Tensor], Tensor]) -> Range:

@@ -58,14 +58,16 @@ class FragmentIntervals(IntervalOperations):
         self.problem, self.numerics = problem, numerics
         adversary = propagating_adversary(problem, numerics)
         self.apart = isinstance(adversary, ReplacedApart)
+        self.block = BLOCK if numerics.cached else memory // (8 * ALIVE)
         x, y = adversary.batch(problem.schedule[0][:1])
         variants = max(prod(x.lower.shape[: -1 - len(problem.network.input_shape)]), prod(y.lower.shape[:-2]))
         self.entry = problem.head if self.hoists and head_pays(problem, variants, memory // 2) else INPUT
         self.adversary: IntervalAdversary = adversary
         if self.entry != INPUT:
             memory //= 2
-            self.adversary = BehindHead(problem, adversary, fragment_size(problem, memory, variants, INPUT), numerics)
-        self.most = fragment_size(problem, memory, variants, self.entry)
+            part = fragment_size(problem, memory, variants, INPUT, numerics.cached)
+            self.adversary = BehindHead(problem, adversary, part, numerics)
+        self.most = fragment_size(problem, memory, variants, self.entry, numerics.cached)
         self.part = slice(0, self.most)
         self.tallies: dict[str, dict[tuple[int, ...], Tally]] = {}
         self.mirror = Mirror()
@@ -93,7 +95,7 @@ class FragmentIntervals(IntervalOperations):
         shape = self.problem.network.initial[tensor].shape
         tallies = self.tallies.setdefault(tensor, {})
         lower, upper = (self.numerics.empty(shape if self.last else (0,)) for _ in range(2))
-        for index, block in blocks(gradient, -1 - len(shape), BLOCK // self.most, self.mirror):
+        for index, block in blocks(gradient, -1 - len(shape), self.block // self.most, self.mirror):
             place = tuple(part.start for part in index)
             tally = tallies.pop(place) if place in tallies else self.adversary.tally(self.batch)
             tally.add(block, self.samples)
@@ -133,8 +135,8 @@ def fragmented(ops: FragmentIntervals, state: Parameters, start: int, stop: int)
         yield state
 
 
-def fragment_size(problem: Problem, memory: int, variants: int, entry: str) -> int:
-    """Samples of a fragment: as many as caches hold, and several times the budget, unless memory for them is lacking.
+def fragment_size(problem: Problem, memory: int, variants: int, entry: str, cached: bool = True) -> int:
+    """Samples of a fragment: as many as caches hold if it is `cached`, and several times the budget, unless memory for them is lacking.
 
     They begin with the output of the node `entry`.
     """
@@ -146,5 +148,6 @@ def fragment_size(problem: Problem, memory: int, variants: int, entry: str) -> i
         if isinstance(layer, Conv2d):
             patches = layer.patches(*place.inputs)
             sizes += [patches.entries * prod(patches.places), layer.out_channels * patches.entries]
-    most = max(FRAGMENT // (variants * max(sizes)), 4 * problem.perturbation.budget)
-    return max(1, min(most, memory // (8 * ALIVE * variants * sum(sizes)), max(map(len, problem.schedule))))
+    longest = max(map(len, problem.schedule))
+    most = max(FRAGMENT // (variants * max(sizes)), 4 * problem.perturbation.budget) if cached else longest
+    return max(1, min(most, memory // (8 * ALIVE * variants * sum(sizes)), longest))

@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 DEVICES = ("cpu", "cuda")
 """Devices whose arithmetic is that of IEEE 754: rounding outward (S3) relies on it."""
 
+CPU = torch.device("cpu")
+
 DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in ROUNDING}
 
 
@@ -32,7 +34,7 @@ class Numerics:
     """
 
     dtype: torch.dtype = torch.float64
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     @classmethod
     def named(cls, dtype: str, device: str) -> "Numerics":
@@ -54,6 +56,11 @@ class Numerics:
         if where.type == "cuda" and (where.index or 0) >= torch.cuda.device_count():
             raise InvalidInputError(f"device: {device!r} is not here; torch finds {torch.cuda.device_count()} CUDA devices; use 'cpu'")
         return cls(DTYPES[dtype], where)
+
+    @property
+    def cached(self) -> bool:
+        """Whether it is faster to work in pieces that fit a processor's cache; what a GPU does wants to be large instead."""
+        return self.device.type == "cpu"
 
     def check(self) -> None:
         """Refuse products of matrices that round their factors to a shorter format.
@@ -99,7 +106,7 @@ class Numerics:
         return torch.tensor(values, dtype=torch.bool, device=self.device)
 
     def _nearest(self, values: Array | float) -> Tensor:
-        # A view of an array may begin anywhere, and kernels of matrix products round by the alignment: a copy gives the same bits in any process.
+        # A view of an array may begin anywhere, and kernels of matrix products round by the alignment: a copy has the same bits anywhere.
         return torch.tensor(values, dtype=self.dtype, device=self.device)
 
     def _towards(self, near: Tensor, values: Array | float, limit: float) -> Tensor:

@@ -125,7 +125,7 @@ def test_training_in_float32_leaves_the_point_of_float64():
 @pytest.mark.parametrize("linear", [False, True], ids=["IBP", "CROWN"])
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_no_tensor_is_made_on_the_default_device(cell, linear, monkeypatch):
-    """What would be left behind on the CPU of a machine with a GPU lands on the device without numbers here, where nothing can be computed."""
+    """What would be left behind on the CPU of a machine with a GPU lands on the device without numbers here: nothing comes of it."""
     problem = cell_problem(cell)
     expected = [box.lower for box in interval_steps(problem, linear=linear)]
     monkeypatch.setattr(torch, "from_numpy", torch.tensor)
@@ -148,6 +148,16 @@ def test_devices_agree_to_rounding(device, dtype, kind):
         np.testing.assert_allclose(
             there.upper, here.upper, rtol=1e-3 if dtype == "float32" else 1e-9, atol=1e-4 if dtype == "float32" else 1e-12
         )
+
+
+@pytest.mark.parametrize("cell", CELLS[::4], ids=str)
+def test_whole_batches_as_a_gpu_takes_them_change_nothing_but_rounding(cell, monkeypatch):
+    problem = cell_problem(cell)
+    expected = list(interval_steps(problem))
+    monkeypatch.setattr(Numerics, "cached", False)
+    for pieces, whole in zip(expected, interval_steps(problem), strict=True):
+        np.testing.assert_allclose(whole.lower, pieces.lower, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(whole.upper, pieces.upper, rtol=1e-12, atol=1e-13)
 
 
 def test_a_float32_run_goes_on_to_the_identical_domain(flips, tmp_path):
