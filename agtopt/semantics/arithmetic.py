@@ -152,8 +152,8 @@ def _contraction(axes: Subscripts, first: Range, second: Range, shift: Range | N
     # Twice as many terms where both factors straddle zero, and as many again for the errors, the shift and what is taken back.
     terms, rounding = 2 * second.lower.shape[places[1]] + 8, rounding_of(second.lower)
     error = rounding.accumulated(terms if not crossing else 2 * terms + 2 * len(crossing))
-    largest = Range(first.upper, first.upper) if positive else first
-    sizes = [norm(value, place).unsqueeze(place) for value, place in zip((largest, second), places, strict=True)]
+    farther = Range(first.upper, first.upper) if positive else first
+    sizes = [norm(value, place).unsqueeze(place) for value, place in zip((farther, second), places, strict=True)]
     sizes[1].mul_(error)
     joined = shift is not None and _is_matrix_product(axes) and places[0] == -1
     columns = [[sizes[0]], [sizes[0]]]
@@ -171,7 +171,7 @@ def _contraction(axes: Subscripts, first: Range, second: Range, shift: Range | N
         _correct(axes, first, second, crossing, low, high)
     if shift is None or joined:
         return Range(low, high)
-    return outward(low.add_(shift.lower), high.add_(shift.upper))
+    return outward(low + shift.lower, high + shift.upper)
 
 
 def _is_matrix_product(axes: Subscripts) -> bool:

@@ -15,11 +15,12 @@ from agtopt.program.place import place_of
 from agtopt.semantics.adversary import IntervalAdversary, ReplacedApart, propagating_adversary
 from agtopt.semantics.aggregation import Tally
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.blocks import Gradient, Mirror, Outer, blocks
+from agtopt.semantics.blocks import Gradient, Outer, blocks
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.head import BehindHead, head_pays
 from agtopt.semantics.interval import IntervalOperations
 from agtopt.semantics.numerics import Numerics
+from agtopt.semantics.products import Mirror
 
 MEMORY = 2**30
 """Bytes that a step may hold by default beside the problem and the parameters."""

@@ -15,9 +15,10 @@ from agtopt.program import train
 from agtopt.semantics import fragments
 from agtopt.semantics.aggregation import TouchedMean
 from agtopt.semantics.arithmetic import Range, both
-from agtopt.semantics.blocks import Mirror, Outer, blocks
+from agtopt.semantics.blocks import Outer, blocks
 from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.fragments import fragment_size
+from agtopt.semantics.products import Mirror
 from agtopt.semantics.propagation import BudgetedIntervals, CrownIntervals, flat_ranges, initial_domain, interval_steps, state_ranges
 from tests.instances import corrupted
 from tests.matrix import CELLS, cell_problem

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import agtopt
 from agtopt import Bounded, Dataset, InvalidInputError, Network, Problem, Training, UnsupportedError
+from agtopt.semantics.arithmetic import both
 from agtopt.semantics.checkpoint import checkpointed_steps
 from agtopt.semantics.interval import IntervalOperations
 from agtopt.semantics.numerics import FLOAT64, Numerics
@@ -45,34 +46,45 @@ def test_what_float32_holds_stays_a_point():
     assert FLOAT64.enclose(np.array([0.1])).is_point
 
 
-@pytest.fixture
-def single():
+SHORTEN = {FLOAT32: in_float32, FLOAT64: lambda value: value}
+"""How a random range is put into a format."""
+
+
+def operations(numerics):
     ops = IntervalOperations()
-    ops.numerics = FLOAT32
+    ops.numerics = numerics
     return ops
 
 
 @pytest.mark.parametrize("forms", [("any", "any"), ("point", "point"), ("nonnegative", "any"), ("any", "point"), ("narrow", "narrow")])
-@pytest.mark.parametrize("spread", [2, 18])
-def test_products_in_float32_hold_the_exact_ones(single, forms, spread):
-    """S3, in rational arithmetic."""
-    rng = np.random.default_rng(spread)
-    for _ in range(60):
+@pytest.mark.parametrize("outputs", [2, 5], ids=["few", "many"])
+@pytest.mark.parametrize("windows", [1, 3], ids=["dense", "convolution"])
+@pytest.mark.parametrize("numerics", SHORTEN, ids=["float32", "float64"])
+def test_products_with_their_shift_hold_the_exact_ones(numerics, windows, outputs, forms):
+    """S3, in rational arithmetic: whether the shift is a column of the factors or added to the result."""
+    ops, shorten, rng = operations(numerics), SHORTEN[numerics], np.random.default_rng(outputs)
+    for case in range(40):
+        spread = (2, 18)[case % 2]
         x, w, b = (
-            in_float32(tensor_range(rng, shape, form, spread)) for shape, form in (((3, 4), forms[0]), ((2, 4), forms[1]), ((1, 2), "any"))
+            shorten(tensor_range(rng, shape, form, spread))
+            for shape, form in (((3, 4, windows), forms[0]), ((outputs, 4), forms[1]), ((1, outputs, 1), "any"))
         )
-        found = single.contract("ni,oi->no", x, w, "", b)
+        if windows == 1:
+            found = ops.contract("ni,oi->no", both(x, lambda end: end[..., 0]), w, "", both(b, lambda end: end[..., 0]))
+            found = both(found, lambda end: end.unsqueeze(-1))
+        else:
+            found = ops.contract("nkl,ok->nol", x, w, "", b)
         (xl, xu), (wl, wu), (bl, bu) = exact(x), exact(w), exact(b)
         ends = {}
-        for n, o in np.ndindex(3, 2):
-            corners = [[p[n, i] * q[o, i] for p in (xl, xu) for q in (wl, wu)] for i in range(4)]
-            ends[n, o] = sum(map(min, corners)) + bl[0, o], sum(map(max, corners)) + bu[0, o]
+        for n, o, place in np.ndindex(3, outputs, windows):
+            corners = [[p[n, i, place] * q[o, i] for p in (xl, xu) for q in (wl, wu)] for i in range(4)]
+            ends[n, o, place] = sum(map(min, corners)) + bl[0, o, 0], sum(map(max, corners)) + bu[0, o, 0]
         assert_encloses(found, {k: end[0] for k, end in ends.items()}, {k: end[1] for k, end in ends.items()})
 
 
-def test_sums_scales_and_updates_in_float32_hold_the_exact_ones(single):
+def test_sums_scales_and_updates_in_float32_hold_the_exact_ones():
     """Factors are rounded to float32 as well."""
-    rng = np.random.default_rng(0)
+    single, rng = operations(FLOAT32), np.random.default_rng(0)
     for _ in range(300):
         first, second = (in_float32(tensor_range(rng, (4,), "any", 18)) for _ in range(2))
         (a, b), (c, d) = exact(first), exact(second)
