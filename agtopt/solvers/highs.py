@@ -107,10 +107,13 @@ class Arrays:
         return lp
 
 
-PRIMAL, CHOOSE = 4, 0
+PRIMAL = {"solver": "simplex", "simplex_strategy": 4}
 """Where only the objective changes, a feasible basis stays feasible: the primal simplex method goes on from there."""
-PRIMAL_ITERATIONS = 10
-"""Of the primal method, per row, as it was seen to cycle for ever. HiGHS' own choice then starts from nothing; no clock decides."""
+CHOOSE = {"solver": "simplex", "simplex_strategy": 0}
+INTERIOR = {"solver": "ipm", "run_crossover": "off"}
+"""Interior points have duals too, which is all that a bound needs (S5)."""
+ITERATIONS = 10
+"""Of a simplex method, per row: both were seen to cycle for ever. The next method then starts from nothing; no clock decides."""
 
 
 class HighsSession:
@@ -142,11 +145,10 @@ class HighsSession:
             solution.col_value = [variable.value for variable in self.arrays.columns]
             self.highs.setSolution(solution)
         began = perf_counter()
-        self.highs.solve()
-        if self.highs.getModelStatus() == highspy.HighsModelStatus.kIterationLimit:
-            self.highs.clearSolver()
-            self._simplex(CHOOSE, highspy.kHighsIInf)
+        if self.arrays.integer.any():
             self.highs.solve()
+        else:
+            self._solve_by(*[PRIMAL] * (self.basis is not None and self.basis.valid), CHOOSE, PRIMAL, INTERIOR)
         seconds = perf_counter() - began
         status = self._status()
         if status == "interrupted":
@@ -182,16 +184,23 @@ class HighsSession:
             columns = len(self.arrays.columns)
             self.highs.changeColsCost(columns, np.arange(columns, dtype=np.int32), np.zeros(columns))
             self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else self.highs.getRunTime() + time_limit)
-            self.highs.solve()
+            self._solve_by(CHOOSE, PRIMAL)
             self.basis = self.highs.getBasis()
             self.highs.clearSolver()
         if self.basis.valid:
-            self._simplex(PRIMAL, PRIMAL_ITERATIONS * self.arrays.matrix.shape[0])
             self.highs.setBasis(self.basis)
 
-    def _simplex(self, strategy: int, iterations: int) -> None:
-        self.highs.setOptionValue("simplex_strategy", strategy)
-        self.highs.setOptionValue("simplex_iteration_limit", iterations)
+    def _solve_by(self, *methods: dict[str, Any]) -> None:
+        """Solve a linear program by the first of the methods that ends."""
+        self.highs.setOptionValue("simplex_iteration_limit", ITERATIONS * self.arrays.matrix.shape[0])
+        for which, method in enumerate(methods):
+            if which:
+                self.highs.clearSolver()
+            for name, value in method.items():
+                self.highs.setOptionValue(name, value)
+            self.highs.solve()
+            if self.highs.getModelStatus() != highspy.HighsModelStatus.kIterationLimit:
+                return
 
     def _status(self) -> str:
         states = highspy.HighsModelStatus

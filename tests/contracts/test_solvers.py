@@ -1,6 +1,7 @@
 """What every solver must do, and what no solver may do."""
 
 from dataclasses import replace
+from functools import partialmethod
 
 import numpy as np
 import pytest
@@ -189,10 +190,25 @@ def test_scip_regression_exponentials_where_a_cut_leaves_no_room():
     assert -result.bound >= max(attained, -0.009526)
 
 
-def test_highs_leaves_the_primal_simplex_method_where_it_cycles(small, monkeypatch):
-    """Seen on half-moons, windows of three steps: it never ended. Only a count of iterations, no clock, hands over to HiGHS' own choice."""
-    before = [result.bound for result in bounds(small, LP, "highs")]
-    monkeypatch.setattr(highs, "PRIMAL_ITERATIONS", 0)
+def test_highs_leaves_simplex_methods_that_cycle(small, monkeypatch):
+    """Seen on half-moons: the primal method in windows of three steps, the dual one where predictions are bounded together, never ended.
+
+    Only a count of iterations, no clock, hands over to the next method, and in the end to interior points.
+    """
+    before = np.array([result.bound for result in bounds(small, LP, "highs")])
+    monkeypatch.setattr(highs, "ITERATIONS", 0)
     after = bounds(small, LP, "highs")
     assert {result.status for result in after} == {"optimal"}
-    np.testing.assert_allclose([result.bound for result in after], before, rtol=1e-7, atol=1e-9)
+    assert {result.rigour for result in after} == {PROVED}
+    np.testing.assert_allclose([result.bound for result in after], before, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [highs.PRIMAL, highs.CHOOSE, highs.INTERIOR], ids=["primal", "chosen", "interior"])
+def test_every_method_of_highs_gives_the_bound(small, monkeypatch, method):
+    before = [result.bound for result in bounds(small, LP, "highs")]
+    monkeypatch.setattr(highs.HighsSession, "_solve_by", partialmethod(solved_by, highs.HighsSession._solve_by, method))
+    np.testing.assert_allclose([result.bound for result in bounds(small, LP, "highs")], before, rtol=1e-6, atol=1e-6)
+
+
+def solved_by(session, plain, method, *_):
+    plain(session, method)
