@@ -86,9 +86,12 @@ def norm(value: Range, axis: int) -> Tensor:
     total = torch.linalg.vecdot(value.lower, value.lower, dim=axis)
     if not value.is_point:
         total = total + torch.linalg.vecdot(value.upper, value.upper, dim=axis)
-    # Squares of numbers below the root of the smallest normal one may be lost.
-    terms, rounding = 2 * value.lower.shape[axis] + 8, rounding_of(value.lower)
-    found: Tensor = total.sqrt_().mul_(1.0 + rounding.accumulated(terms)).add_((2 * terms * rounding.normal) ** 0.5)
+    length, rounding = value.lower.shape[axis], rounding_of(value.lower)
+    # Squares overflow long before the norm does.
+    root = total.sqrt_() if bool(total.sum().isfinite()) else largest(value).amax(axis) * length**0.5
+    # Those of numbers below the root of the smallest normal one may be lost.
+    terms = 2 * length + 8
+    found: Tensor = root.mul_(1.0 + rounding.accumulated(terms)).add_((2 * terms * rounding.normal) ** 0.5)
     return found
 
 

@@ -82,6 +82,15 @@ def test_products_with_their_shift_hold_the_exact_ones(numerics, windows, output
         assert_encloses(found, {k: end[0] for k, end in ends.items()}, {k: end[1] for k, end in ends.items()})
 
 
+@pytest.mark.parametrize(("numerics", "size"), [(FLOAT32, 1e30), (FLOAT64, 1e200)], ids=["float32", "float64"])
+def test_products_are_finite_where_only_squares_overflow(numerics, size):
+    ops = operations(numerics)
+    x, w = ops.constant(np.array([[size, -size]])), ops.constant(np.array([[2.0, 0.5]]))
+    found = ops.contract("ni,oi->no", x, w)
+    assert 1.499 * size < float(found.lower) < 1.5 * size * (1 + 1e-4)
+    assert 1.5 * size * (1 - 1e-4) < float(found.upper) < 1.501 * size
+
+
 def test_sums_scales_and_updates_in_float32_hold_the_exact_ones():
     """Factors are rounded to float32 as well."""
     single, rng = operations(FLOAT32), np.random.default_rng(0)
