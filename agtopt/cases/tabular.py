@@ -1,4 +1,4 @@
-"""Networks of dense layers, trained from scratch: household power, digits under label flips, FullCert's ones and sevens, reviews."""
+"""Networks of dense layers, trained from scratch: household power, digits under label flips, reviews."""
 
 from collections.abc import Sequence
 
@@ -65,34 +65,6 @@ def digits_problem(
         seed=None if batch_size is None else seed,
     )
     return Problem(network, split.train, Bounded(0), training, name="digits")
-
-
-def one_seven_problem(
-    split: Split, network: Network, eps: float, epochs: int = 100, learning_rate: float = 0.0005, seed: int = 0
-) -> Problem:
-    """FullCert's MNIST 1/7: every training input moves by up to eps in every pixel (Lorenz et al., 2024, section 5 and appendix B).
-
-    Inference is attacked as well: certify with ``agtopt.certify(reach, X, y, eps=eps)``. FullCert's own loader keeps the digits 0 and 6;
-    here they are ones and sevens. It also divides gradients by the batch size twice, so its learning rate of 0.05 is 0.0005 here.
-
-    Parameters
-    ----------
-    split : Split
-        Of `read_mnist`: ``read_mnist(folder).between(1, 7).flat()``.
-    network : Network
-        One output and two hidden layers in the paper, which does not give their units; pre-trained on clean samples or not (its Figure 3).
-    eps : float
-        Radius of the ℓ∞ ball, in pixels scaled to [0, 1]; the paper: 0.0001.
-    epochs, learning_rate, seed
-        As in `Training`; batches of 100, as in the paper.
-
-    Returns
-    -------
-    Problem
-    """
-    samples = len(split.train)
-    training = Training("binary-cross-entropy", epochs=epochs, batch_size=min(100, samples), learning_rate=learning_rate, seed=seed)
-    return Problem(network, split.train, Bounded(samples, eps=eps), training, name="1/7")
 
 
 def reviews_problem(

@@ -1,6 +1,6 @@
 """Certificates of a whole test set (section 8.2 of Sosnin et al. 2025)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from agtopt.certificates.prediction import certificates_over, certify, final_dom
 from agtopt.certificates.queries import Eps, Queries
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import instance
+from agtopt.problem.checks import instance, whole_numbers
 from agtopt.semantics.concrete import trajectory
 
 
@@ -97,25 +97,35 @@ def certify_dataset(
     return DatasetCertificate(points, losses, None if safe is None else _harmless(points, safe), attack is not None)
 
 
-def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0) -> pd.DataFrame:
+def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, steps: Iterable[int] | None = None) -> pd.DataFrame:
     """What is certified of a labelled test set after each step of training, of a model that stops there.
 
     Parameters
     ----------
     reach, X, y, eps
         As in `certify_dataset`.
+    steps : iterable of int, optional
+        After which steps, within 0 … T; after every one by default.
 
     Returns
     -------
     pandas.DataFrame
-        One row per step 0 … T: ``nominal``, ``certified`` and ``stable`` (fractions; classification), ``loss_lower``, ``loss`` and
+        One row per step: ``step``, ``nominal``, ``certified`` and ``stable`` (fractions; classification), ``loss_lower``, ``loss`` and
         ``loss_upper`` (means over the points).
+
+    Raises
+    ------
+    InvalidInputError
+        As by `certify_dataset`, or if the steps are none of the run.
     """
     instance("reach", reach, Reach)
     problem, rows = reach.problem, []
-    queries = Queries.of(problem, X, y, eps)
-    for t, (theta, box) in enumerate(zip(trajectory(problem), reach.steps, strict=True)):
-        domain = final_domain(reach) if t == problem.steps else box
+    queries, thetas = Queries.of(problem, X, y, eps), trajectory(problem)
+    chosen = range(problem.steps + 1) if steps is None else whole_numbers("steps", steps)
+    if chosen and max(chosen) > problem.steps:
+        raise InvalidInputError(f"steps: {max(chosen)} is not allowed; the run has {problem.steps} steps")
+    for t in chosen:
+        theta, domain = thetas[t], final_domain(reach) if t == problem.steps else reach.steps[t]
         found: dict[str, Any] = {"step": t}
         if problem.classes is not None:
             points = certificates_over(reach, domain, theta, queries)

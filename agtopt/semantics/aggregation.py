@@ -48,11 +48,12 @@ class Total:
         if extra is not None:
             sums, magnitude = sums + extra, magnitude + extra.amax(0)
         # Every product is rounded, by us and by a framework, and so is every sum of b of them.
-        return _ends((sums + rounding_error(magnitude, size + terms + 2)) / size)
+        return _ends((sums + rounding_error(magnitude, size + terms + 2)).div_(size))
 
 
 def _ends(values: Tensor) -> Range:
-    return Range(-values[1], values[0])
+    upper, negated = values.unbind()
+    return Range(-negated, upper)
 
 
 class Least:

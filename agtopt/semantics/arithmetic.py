@@ -1,7 +1,8 @@
 """Outward-rounded arithmetic on interval tensors (S3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,12 @@ from agtopt.program.subscripts import Subscripts, parse
 from agtopt.semantics.concrete import einsum
 from agtopt.tolerances import Rounding
 
-Factors = tuple[list[Tensor], list[Tensor]]
-
 ROUNDING = {torch.float64: Rounding.of(np.float64), torch.float32: Rounding.of(np.float32)}
 """The formats in which intervals are propagated."""
+
+
+COPIED = 2**14
+"""Entries of a factor that are copied to save products of matrices with few columns."""
 
 
 class Range(NamedTuple):
@@ -37,6 +40,9 @@ class Indicator(Range):
     def numbers(self) -> Range:
         """The bounds of the indicator itself, 0 or 1; both at z = 0 (S2)."""
         return Range((self.lower > 0).to(self.lower.dtype), (self.upper >= 0).to(self.upper.dtype))
+
+
+Pairs = list[tuple[Tensor, Tensor]]
 
 
 def rounding_of(value: Tensor) -> Rounding:
@@ -78,21 +84,21 @@ def largest(value: Range) -> Tensor:
 
 def nonnegative(value: Tensor) -> bool:
     """Whether all entries are; not where one is NaN."""
-    return not value.numel() or bool(value.amin() >= 0)
+    return not value.numel() or value.amin().item() >= 0
 
 
 def norm(value: Range, axis: int) -> Tensor:
     """At least the Euclidean norm of the largest magnitudes along an axis, by which the magnitude of a sum of products is bounded."""
-    total = torch.linalg.vecdot(value.lower, value.lower, dim=axis)
-    if not value.is_point:
-        total = total + torch.linalg.vecdot(value.upper, value.upper, dim=axis)
-    length, rounding = value.lower.shape[axis], rounding_of(value.lower)
-    # Squares overflow long before the norm does.
-    root = total.sqrt_() if bool(total.sum().isfinite()) else largest(value).amax(axis) * length**0.5
+    sizes = value.lower if value.is_point else largest(value)
+    length, rounding = sizes.shape[axis], rounding_of(sizes)
+    # Faster than torch's norm where the axis is not the last one in memory.
+    found: Tensor = torch.linalg.vecdot(sizes, sizes, dim=axis).sqrt_()
+    if not isfinite(found.sum().item()):
+        # Squares overflow long before the norm does.
+        found = sizes.abs().amax(axis) * length**0.5
     # Those of numbers below the root of the smallest normal one may be lost.
     terms = 2 * length + 8
-    found: Tensor = root.mul_(1.0 + rounding.accumulated(terms)).add_((2 * terms * rounding.normal) ** 0.5)
-    return found
+    return found.mul_(1.0 + rounding.accumulated(terms)).add_((2 * terms * rounding.normal) ** 0.5)
 
 
 def product(subscripts: str, first: Range, second: Range, shift: Range | None = None) -> Range:
@@ -142,37 +148,35 @@ def _where_above(value: Tensor, z: Tensor, threshold: float) -> Tensor:
 
 
 def _contraction(axes: Subscripts, first: Range, second: Range, shift: Range | None) -> Range:
-    """Ends Σ_k A_k B_k of a contraction with their rounding errors ± γ ‖A‖ ‖B‖ and, for products of matrices, the shift.
+    """Ends Σ_k A_k B_k of a contraction with their rounding errors ± γ ‖A‖₁ ‖B‖_∞ and, for products of matrices, the shift.
 
     These are further columns of the factors, so that nothing is done with the result afterwards.
     """
     if len(axes.contracted) != 1:
         raise UnsupportedError(f"contraction of {axes.left}, {axes.right} over more than one axis")
     positive = nonnegative(first.lower)
-    above, below, signed = _by_sign(first, second, positive)
+    left, right = _by_sign(first, second, positive)
     places = [letters.index(axes.contracted) - len(letters) for letters in (axes.left, axes.right)]
-    crossing = [] if signed else _crossing(places, first, second)
+    crossing = [] if positive or first.is_point or second.is_point else _crossing(places, first, second)
     # Twice as many terms where both factors straddle zero, and as many again for the errors, the shift and what is taken back.
     terms, rounding = 2 * second.lower.shape[places[1]] + 8, rounding_of(second.lower)
     error = rounding.accumulated(terms if not crossing else 2 * terms + 2 * len(crossing))
-    farther = Range(first.upper, first.upper) if positive else first
-    sizes = [norm(value, place).unsqueeze(place) for value, place in zip((farther, second), places, strict=True)]
-    sizes[1].mul_(error)
-    joined = shift is not None and _is_matrix_product(axes) and places[0] == -1
-    columns = [[sizes[0]], [sizes[0]]]
-    rows = [[-sizes[1]], [sizes[1]]]
-    if shift is not None and joined:
-        one = torch.ones_like(sizes[0])
-        for side, (end, sense) in enumerate(zip(shift, (-1, 1), strict=True)):
-            moved = torch.add(end, end.abs(), alpha=sense * error).movedim(-2, -1)
-            columns[side].append(one)
-            rows[side].append(moved if places[1] == -1 else moved.mT)
-    low, high = (
-        _sum_of_products(axes, places, [*left, *columns[side]], [*right, *rows[side]]) for side, (left, right) in enumerate((below, above))
-    )
+    # Σ |A| max |B|; both grow so that their product covers what underflows.
+    lost = (terms * rounding.smallest) ** 0.5
+    size = (first.upper if positive else largest(first)).sum(places[0], keepdim=True).add_(lost)
+    row = largest(second).amax(places[1], keepdim=True).mul_(error).add_(lost)
+    left.append(size)
+    right.append((-row, row))
+    matrices = places[0] == -1 and _is_matrix_product(axes)
+    if shift is not None and matrices:
+        left.append(torch.ones_like(size))
+        turned = both(shift, lambda end: end.movedim(-2, -1) if places[1] == -1 else end)
+        low, high = (torch.add(end, end.abs(), alpha=sense * error) for end, sense in zip(turned, (-1, 1), strict=True))
+        right.append((low, high))
+    low, high = _products_of_matrices(left, right, places[1]) if matrices else _products(axes, left, right, places)
     if crossing:
         _correct(axes, first, second, crossing, low, high)
-    if shift is None or joined:
+    if shift is None or matrices:
         return Range(low, high)
     return outward(low + shift.lower, high + shift.upper)
 
@@ -181,49 +185,55 @@ def _is_matrix_product(axes: Subscripts) -> bool:
     return len(axes.left) == 2 and len(axes.right) == 2 and axes.output[0] == axes.left[0]
 
 
-def _by_sign(first: Range, second: Range, positive: bool) -> tuple[Factors, Factors, bool]:
-    """Factors A_k and B_k of the upper and of the lower ends, Σ_k A_k B_k, for factors that do not both straddle zero.
+def _by_sign(first: Range, second: Range, positive: bool) -> tuple[list[Tensor], Pairs]:
+    """Factors A_k, and B_k of the lower and of the upper ends, Σ_k A_k B_k, for factors that do not both straddle zero.
 
-    The sign of one factor decides which end of the other is extreme, so that every end is a sum of products of numbers. The last item
-    tells whether a factor is known to have one sign, or to be numbers; the first has if `positive`.
+    The sign of one factor decides which end of the other is extreme, so that every end is a sum of products of numbers. All of the first
+    factor is known to be nonnegative if `positive`.
     """
     (al, au), (bl, bu) = first, second
     if first.is_point and second.is_point:
-        same = [au], [bu]
-        return same, same, True
-    if second.is_point or positive:
-        ends = [au, al]
-        return (ends, [bu.clamp(min=0.0), bu.clamp(max=0.0)]), (ends, [bl.clamp(max=0.0), bl.clamp(min=0.0)]), True
+        return [au], [second]
     if first.is_point:
-        parts = [au.clamp(min=0.0), au.clamp(max=0.0)]
-        return (parts, [bu, bl]), (parts, [bl, bu]), True
-    if nonnegative(bl):
-        above, below = [[end.clamp(min=0.0), end.clamp(max=0.0)] for end in (au, al)]
-        return (above, [bu, bl]), (below, [bl, bu]), True
-    parts = [au.clamp(min=0.0), al.clamp(min=0.0), au.clamp(max=0.0), al.clamp(max=0.0)]
-    b = bu.clamp(min=0.0), bu.clamp(max=0.0), bl.clamp(min=0.0), bl.clamp(max=0.0)
-    return (parts, list(b)), (parts, [b[3], b[2], b[1], b[0]]), False
+        return [au.relu(), au.clamp_max(0.0)], [second, (bu, bl)]
+    lower = bl.relu(), bl.clamp_max(0.0)
+    upper = lower if second.is_point else (bu.relu(), bu.clamp_max(0.0))
+    outer = [(lower[1], upper[0]), (lower[0], upper[1])]
+    if positive or second.is_point:
+        return [au, al], outer
+    inner = [(upper[0], lower[1]), (upper[1], lower[0])]
+    return [au.relu(), al.relu(), al.clamp_max(0.0), au.clamp_max(0.0)], [*outer, *inner]
 
 
-def _sum_of_products(axes: Subscripts, places: list[int], left: list[Tensor], right: list[Tensor]) -> Tensor:
-    """Σ_k of the contractions of A_k and B_k: one product of matrices with the A_k and the B_k side by side, unless these are large."""
-    if _is_matrix_product(axes) and places[0] == -1:
-        # The sample axis last in memory, so that what follows, aggregation above all, runs along contiguous samples.
-        first, second = [part.mT for part in left], [part if places[1] == -1 else part.mT for part in right]
-        if first[0].shape[-2] > second[0].shape[-2]:
-            total = torch.matmul(second[0], first[0])
-            for a, b in zip(first[1:], second[1:], strict=True):
-                total += torch.matmul(b, a)
-            return total.mT
-        return torch.matmul(_joined(second, -1), _joined(first, -2)).mT
-    return einsum(f"{axes.left},{axes.right}->{axes.output}", _joined(left, places[0]), _joined(right, places[1]))
+def _products(axes: Subscripts, left: list[Tensor], right: Pairs, places: list[int]) -> tuple[Tensor, Tensor]:
+    """Σ_k of the contractions of A_k and B_k, both ends."""
+    joined, low, high = _joined(left, places[0]), *(_joined(end, places[1]) for end in zip(*right, strict=True))
+    low, high = (einsum(f"{axes.left},{axes.right}->{axes.output}", joined, end) for end in (low, high))
+    return low, high
 
 
-def _joined(parts: list[Tensor], axis: int) -> Tensor:
-    if any(part.dim() != parts[0].dim() or part.shape[:axis] != parts[0].shape[:axis] for part in parts):
-        lead = np.broadcast_shapes(*(part.shape[:-2] for part in parts))
+def _products_of_matrices(left: list[Tensor], right: Pairs, place: int) -> tuple[Tensor, Tensor]:
+    """`_products` of A_k (…, n, k) and B_k, with the axis k at the place: the rows of both ends below each other."""
+    ends = [_joined(end, place) for end in zip(*right, strict=True)]
+    rows = torch.cat(ends if place == -1 else [end.mT for end in ends], -2)
+    # The sample axis last in memory, so that what follows, aggregation above all, runs along contiguous samples.
+    if left[0].shape[-1] > rows.shape[-2] and left[0].numel() > COPIED:
+        first, *others = zip(rows.split([part.shape[-1] for part in left], -1), left, strict=True)
+        total = torch.matmul(first[0], first[1].mT)
+        for row, part in others:
+            total += torch.matmul(row, part.mT)
+    else:
+        total = torch.matmul(rows, _joined(left, -1).mT)
+    low, high = total.mT.chunk(2, -1)
+    return low, high
+
+
+def _joined(parts: Sequence[Tensor], axis: int) -> Tensor:
+    leads = {part.shape[:-2] for part in parts}
+    if len(leads) > 1:
+        lead = np.broadcast_shapes(*leads)
         parts = [part.expand(*lead, *part.shape[-2:]) for part in parts]
-    return torch.cat(parts, axis)
+    return torch.cat(parts, axis)  # type: ignore[arg-type]
 
 
 def _crossing(places: list[int], first: Range, second: Range) -> list[int]:
@@ -234,7 +244,7 @@ def _crossing(places: list[int], first: Range, second: Range) -> list[int]:
         ends = torch.minimum(value.upper, -value.lower).movedim(place, -1).reshape(-1, value.lower.shape[place])
         straddling = ends.amax(dim=0) > 0
         where = straddling if where is None else where & straddling
-        if not bool(where.any()):
+        if not where.any().item():
             return []
     return [] if where is None else [int(index) for index in torch.nonzero(where)[:, 0]]
 

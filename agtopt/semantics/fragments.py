@@ -15,7 +15,7 @@ from agtopt.program.place import place_of
 from agtopt.semantics.adversary import IntervalAdversary, ReplacedApart, propagating_adversary
 from agtopt.semantics.aggregation import Tally
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.blocks import Gradient, Outer, blocks
+from agtopt.semantics.blocks import Gradient, Index, Outer, blocks
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.head import BehindHead, head_pays
 from agtopt.semantics.interval import IntervalOperations
@@ -94,17 +94,24 @@ class FragmentIntervals(IntervalOperations):
     def aggregate(self, gradient: Gradient, tensor: str) -> Gradient:
         """The descent direction, once the last fragment of the batch is seen; the gradient itself before."""
         shape = self.problem.network.initial[tensor].shape
-        tallies = self.tallies.setdefault(tensor, {})
-        lower, upper = (self.numerics.empty(shape if self.last else (0,)) for _ in range(2))
+        tallies, found = self.tallies.setdefault(tensor, {}), list[tuple[Index, Range]]()
         for index, block in blocks(gradient, -1 - len(shape), self.block // self.most, self.mirror):
             place = tuple(part.start for part in index)
             tally = tallies.pop(place) if place in tallies else self.adversary.tally(self.batch)
             tally.add(block, self.samples)
             if self.last:
-                lower[index], upper[index] = tally.result()
+                found.append((index, tally.result()))
             else:
                 tallies[place] = tally
-        return Range(lower, upper) if self.last else gradient
+        return self._joined(found, shape) if self.last else gradient
+
+    def _joined(self, found: list[tuple[Index, Range]], shape: tuple[int, ...]) -> Range:
+        if len(found) == 1:
+            return found[0][1]
+        lower, upper = self.numerics.empty(shape), self.numerics.empty(shape)
+        for index, value in found:
+            lower[index], upper[index] = value
+        return Range(lower, upper)
 
     def update(self, terms: list[tuple[float, Range]], tensor: str = "") -> Range:
         """The state after the step, once the last fragment of the batch is seen; as it was before."""
@@ -129,9 +136,11 @@ def fragmented(ops: FragmentIntervals, state: Parameters, start: int, stop: int)
         parts = [slice(first, first + size) for first in range(0, samples, size)]
         following = state
         # What replaces samples comes first, as the part without any.
-        for part in [slice(0, 0)] * ops.apart + parts:
-            ops.part = part
-            following = step(ops, ops.problem, t, state, ops.entry)
+        # Without what torch keeps for derivatives: a seventh of a small step.
+        with torch.inference_mode():
+            for part in [slice(0, 0)] * ops.apart + parts:
+                ops.part = part
+                following = step(ops, ops.problem, t, state, ops.entry)
         state = following
         yield state
 

@@ -1,5 +1,7 @@
 """The interval meaning of the program's operations, rounded outward (S3)."""
 
+from math import isfinite
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -42,12 +44,12 @@ class IntervalOperations:
         return product(subscripts, first, second, shift)
 
     def rectify(self, value: Range, at: str = "") -> tuple[Range, Indicator]:
-        if not bool((value.lower.sum() + value.upper.sum()).isfinite()):
+        if not isfinite(value.lower.sum().item() + value.upper.sum().item()):
             # Trap 3: a NaN must leave the derivative undecided.
             value = Range(
                 value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf), value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf)
             )
-        found = Range(value.lower.clamp(min=0.0), value.upper.clamp(min=0.0))
+        found = Range(value.lower.relu(), value.upper.relu())
         # Trap 6: bounds are already outward, so that their signs decide.
         return found, Indicator(found.lower, value.upper)
 
@@ -101,15 +103,14 @@ class IntervalOperations:
         return both(value, lambda end: end.unsqueeze(-1 - rank))
 
     def update(self, terms: list[tuple[float, Range]], tensor: str = "") -> Range:
-        low, high = (terms[0][0] * end for end in terms[0][1][:: 1 if terms[0][0] >= 0 else -1])
-        for factor, value in terms[1:]:
+        (first, past), *others = terms
+        low, high = past if first == 1.0 else (first * end for end in past[:: 1 if first >= 0 else -1])
+        # The first factor, 1 − α λ, is itself the rounded difference of two numbers.
+        size = (1.0 + abs(first)) * largest(past)
+        for factor, value in others:
             least, most = value[:: 1 if factor >= 0 else -1]
             low, high = torch.add(low, least, alpha=factor), torch.add(high, most, alpha=factor)
-        sizes = [(abs(factor), largest(value)) for factor, value in terms]
-        # The first factor, 1 − α λ, is itself the rounded difference of two numbers.
-        size = (1.0 + sizes[0][0]) * sizes[0][1]
-        for factor, magnitude in sizes[1:]:
-            size = torch.add(size, magnitude, alpha=factor)
+            size = size.add_(largest(value), alpha=abs(factor))
         error = rounding_error(size, 2 * len(terms) + 2)
         # A diverged interval is the whole line, never NaN, so that it certifies nothing.
         return Range(

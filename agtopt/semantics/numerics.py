@@ -123,5 +123,5 @@ FLOAT64 = Numerics()
 
 def array_of(value: Tensor) -> Array:
     """A tensor as an array, from wherever it is."""
-    found: Array = value.detach().cpu().numpy().astype(np.float64, copy=False)
+    found: Array = value.numpy(force=True).astype(np.float64, copy=False)
     return found

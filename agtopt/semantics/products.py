@@ -10,7 +10,7 @@ from math import inf
 import torch
 from torch import Tensor
 
-from agtopt.semantics.arithmetic import Range, both, largest, nonnegative, rounding_of
+from agtopt.semantics.arithmetic import COPIED, Range, both, largest, nonnegative, rounding_of
 
 Terms = list[tuple[Tensor, Tensor]]
 
@@ -44,8 +44,8 @@ class Factor:
     @cached_property
     def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What of the lower end lies below and above zero, and of the upper end."""
-        upper = self.upper.clamp(max=0.0), self.upper.clamp(min=0.0)
-        return (*upper, *upper) if self.is_point else (self.lower.clamp(max=0.0), self.lower.clamp(min=0.0), *upper)
+        upper = self.upper.clamp_max(0.0), self.upper.relu()
+        return (*upper, *upper) if self.is_point else (self.lower.clamp_max(0.0), self.lower.relu(), *upper)
 
     @cached_property
     def straddling(self) -> Tensor:
@@ -71,7 +71,7 @@ class Mirrored:
     @cached_property
     def far_parts(self) -> tuple[Tensor, Tensor]:
         """What lies below and above zero."""
-        return self.far.clamp(max=0.0), self.far.clamp(min=0.0)
+        return self.far.clamp_max(0.0), self.far.relu()
 
     @cached_property
     def size(self) -> Tensor:
@@ -129,7 +129,7 @@ class Form:
         if inputs.is_point:
             return cls([(far, above_most), (delta.near, below_most)], nowhere, [])
         (below, above), near = delta.far_parts, delta.near
-        terms = [(above, above_most), (below, above_least), (near.clamp(max=0.0), below_least), (near.clamp(min=0.0), below_most)]
+        terms = [(above, above_most), (below, above_least), (near.clamp_max(0.0), below_least), (near.relu(), below_most)]
         where = torch.nonzero(delta.straddling & inputs.straddling)[:, 0]
         if 2 * len(where) > far.shape[-1]:
             # It takes longer to choose most of them.
@@ -146,13 +146,17 @@ class Form:
 
     def sums(self) -> Tensor:
         """Sums over the samples that are left to `terms`, (2, o, i): products of matrices."""
-        products = []
-        for left, right in self.terms:
-            if len(self.where) and left.numel() < right.numel():
-                left = left.index_fill(-1, self.where, 0.0)
-            elif len(self.where):
-                right = right.index_fill(-1, self.where, 0.0)
-            products.append(left @ right.mT)
+        terms = self.terms
+        if len(self.where):
+            terms = [
+                (left.index_fill(-1, self.where, 0.0), right)
+                if left.numel() < right.numel()
+                else (left, right.index_fill(-1, self.where, 0.0))
+                for left, right in terms
+            ]
+        if len(terms) > 1 and sum(factor.numel() for factor in terms[0]) <= COPIED:
+            terms = [(torch.cat(lefts, -1), torch.cat(rights, -1)) for lefts, rights in [zip(*terms, strict=True)]]
+        products = [left @ right.mT for left, right in terms]
         return sum(products[1:], start=products[0])
 
     def straddling(self, rows: slice, columns: slice) -> Tensor:
@@ -224,7 +228,7 @@ class Product:
     def finite(self) -> bool:
         """Whether sums of a few products of any ends are; the last variant contains all others."""
         delta, inputs = self.widest
-        return bool(delta.far.amax() * inputs.size.amax() < ROOM * rounding_of(self.magnitude).largest)
+        return delta.far.amax().item() * inputs.size.amax().item() < ROOM * rounding_of(self.magnitude).largest
 
     @cached_property
     def sums(self) -> Tensor:

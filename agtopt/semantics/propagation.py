@@ -147,8 +147,9 @@ def state_ranges(problem: Problem, domain: Interval, numerics: Numerics = FLOAT6
 def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array]:
     """One range per tensor of the state as flattened lower and upper ends, each (…, s)."""
     lead = max((value.lower.shape[: value.lower.dim() - problem.state[name].ndim] for name, value in state.items()), key=len)
-    wide = {name: both(value, lambda end, n=name: end.expand(*lead, *problem.state[n].shape)) for name, value in state.items()}  # type: ignore[misc]
+    if lead:
+        state = {name: both(value, lambda end, n=name: end.expand(*lead, *problem.state[n].shape)) for name, value in state.items()}  # type: ignore[misc]
     return (
-        problem.flatten({name: array_of(value.lower) for name, value in wide.items()}),
-        problem.flatten({name: array_of(value.upper) for name, value in wide.items()}),
+        problem.flatten({name: array_of(value.lower) for name, value in state.items()}),
+        problem.flatten({name: array_of(value.upper) for name, value in state.items()}),
     )

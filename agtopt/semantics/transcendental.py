@@ -7,17 +7,14 @@ from agtopt.semantics.arithmetic import Range, rounding_of
 
 
 def sigmoid(value: Range) -> Range:
-    """σ is increasing: both ends apart."""
-    return Range(_sigmoid(value.lower, -1), _sigmoid(value.upper, 1))
-
-
-def _sigmoid(z: Tensor, sense: int) -> Tensor:
-    """σ(z) rounded up (`sense` 1) or down (−1), within [0, 1]; an unknown z gives the worst value."""
+    """σ is increasing: both ends apart, rounded outward within [0, 1]; an unknown end gives the worst value."""
+    z = torch.stack(value)
     decay = torch.exp(-z.abs())
-    value = torch.where(z >= 0, 1.0 / (1.0 + decay), decay / (1.0 + decay))
+    found = torch.where(z >= 0, 1.0, decay) / (1.0 + decay)
     rounding = rounding_of(z)
-    moved = torch.add(value, value, alpha=sense * rounding.evaluation).add_(sense * rounding.underflow).clamp_(0.0, 1.0)
-    return torch.nan_to_num(moved, nan=0.0 if sense < 0 else 1.0)
+    errors = torch.mul(found, rounding.evaluation).add_(rounding.underflow)
+    low, high = (found[0] - errors[0]).clamp_(0.0, 1.0), (found[1] + errors[1]).clamp_(0.0, 1.0)
+    return Range(torch.nan_to_num(low, nan=0.0), torch.nan_to_num(high, nan=1.0))
 
 
 def softmax(value: Range) -> Range:
@@ -25,10 +22,11 @@ def softmax(value: Range) -> Range:
 
     p_c = σ(l_c − log Σ_{j≠c} exp u_j) at its smallest, and with the ends exchanged at its largest; along the last axis.
     """
-    return Range(_probability(value.lower, value.upper, -1), _probability(value.upper, value.lower, 1))
+    low, high = value
+    return sigmoid(Range(_log_odds(low, high, -1), _log_odds(high, low, 1)))
 
 
-def _probability(own: Tensor, others: Tensor, sense: int) -> Tensor:
+def _log_odds(own: Tensor, others: Tensor, sense: int) -> Tensor:
     classes = own.shape[-1]
     if classes == 2:
         rivals = others.flip(-1)
@@ -37,4 +35,4 @@ def _probability(own: Tensor, others: Tensor, sense: int) -> Tensor:
         rivals = torch.logsumexp(others.unsqueeze(-2).masked_fill(apart, -torch.inf), dim=-1)
     # The error of logsumexp and of the difference is absolute: some units of the largest magnitude, and of the logarithm of the sum.
     size = own.abs() + others.abs().amax(dim=-1, keepdim=True) + classes
-    return _sigmoid(own - rivals + sense * (classes + 8) * rounding_of(own).unit * size, sense)
+    return own - rivals + sense * (classes + 8) * rounding_of(own).unit * size
