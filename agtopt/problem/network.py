@@ -158,7 +158,11 @@ class Network:
 
     def inputs_of(self, node: str) -> tuple[str, ...]:
         """Nodes whose outputs this node takes."""
-        return tuple(self.graph.predecessors(node))
+        return self._sources[node]
+
+    @cached_property
+    def _sources(self) -> dict[str, tuple[str, ...]]:
+        return {node: tuple(self.graph.predecessors(node)) for node in self.graph}
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:

@@ -218,7 +218,7 @@ def _products_of_matrices(left: list[Tensor], right: Pairs, place: int) -> tuple
     rows = torch.cat(ends if place == -1 else [end.mT for end in ends], -2)
     # The sample axis last in memory, so that what follows, aggregation above all, runs along contiguous samples.
     if left[0].shape[-1] > rows.shape[-2] and left[0].numel() > COPIED:
-        first, *others = zip(rows.split([part.shape[-1] for part in left], -1), left, strict=True)
+        first, *others = zip(torch.split(rows, [part.shape[-1] for part in left], -1), left, strict=True)
         total = torch.matmul(first[0], first[1].mT)
         for row, part in others:
             total += torch.matmul(row, part.mT)
@@ -241,11 +241,12 @@ def _crossing(places: list[int], first: Range, second: Range) -> list[int]:
     where = None
     # The second factor is the smaller one: it belongs to no sample.
     for value, place in ((second, places[1]), (first, places[0])):
-        ends = torch.minimum(value.upper, -value.lower).movedim(place, -1).reshape(-1, value.lower.shape[place])
-        straddling = ends.amax(dim=0) > 0
-        where = straddling if where is None else where & straddling
-        if not where.any().item():
+        ends = torch.minimum(value.upper, -value.lower)
+        # Most often nothing does.
+        if ends.amax().item() <= 0.0:
             return []
+        straddling = ends.movedim(place, -1).reshape(-1, ends.shape[place]).amax(dim=0) > 0
+        where = straddling if where is None else where & straddling
     return [] if where is None else [int(index) for index in torch.nonzero(where)[:, 0]]
 
 

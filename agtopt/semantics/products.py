@@ -79,9 +79,19 @@ class Mirrored:
         return self.far.amax(dim=0)
 
     @cached_property
+    def reach(self) -> Tensor:
+        """How far every number lies from zero on its nearer side, which is positive where its ends have two signs."""
+        return self.far.amin(dim=0)
+
+    @cached_property
+    def straddles(self) -> bool:
+        """Whether anything straddles zero, or is unknown."""
+        return not self.reach.amax().item() <= 0.0
+
+    @property
     def straddling(self) -> Tensor:
         """As of a factor."""
-        return self.far.amin(dim=0).amax(dim=0) > 0
+        return self.reach.amax(dim=0) > 0
 
 
 class Mirror:
@@ -130,7 +140,8 @@ class Form:
             return cls([(far, above_most), (delta.near, below_most)], nowhere, [])
         (below, above), near = delta.far_parts, delta.near
         terms = [(above, above_most), (below, above_least), (near.clamp_max(0.0), below_least), (near.relu(), below_most)]
-        where = torch.nonzero(delta.straddling & inputs.straddling)[:, 0]
+        # Most often the δ of no sample does.
+        where = torch.nonzero(delta.straddling & inputs.straddling)[:, 0] if delta.straddles else nowhere
         if 2 * len(where) > far.shape[-1]:
             # It takes longer to choose most of them.
             where = torch.arange(far.shape[-1], device=far.device)

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from agtopt import Bounded, Dataset, Dense, Flatten, Network, Problem, ReLU, Training
+from agtopt import Bounded, Dataset, Dense, Flatten, ReLU
+from agtopt.cases import moons_problem
 from agtopt.semantics.concrete import use_one_thread
 from agtopt.semantics.propagation import interval_steps
 from tests.peers.workloads import WIDTH_ROOM, workloads
@@ -132,10 +133,7 @@ def test_the_cost_is_linear_in_the_batch_and_in_the_parameters(benchmark, sample
 
 def test_a_small_step_against_plain_training(benchmark):
     """FullCert's two moons, everything poisoned: 100 samples, 81 parameters, where the overhead of every operation counts."""
-    rng = np.random.default_rng(0)
-    data = Dataset(rng.normal(size=(1000, 2)), np.arange(1000) % 2.0)
-    training = Training("binary-cross-entropy", epochs=40 if benchmark.enabled else 1, batch_size=100, learning_rate=0.001)
-    problem = Problem(Network.dense([2, 20, 1], seed=0), data, Bounded(1000, eps=0.01), training)
+    problem = moons_problem(0.01, epochs=5 if benchmark.enabled else 1).problem
     use_one_thread()
-    step, plain, _ = benchmark.pedantic(timed_steps, (problem, False), rounds=1)
+    step, plain, _ = benchmark.pedantic(timed_steps, (problem, False, RUNS if benchmark.enabled else 1), rounds=1)
     print(f"\n{benchmark.name}: step_ms = {1e3 * step:.3g}, torch_ms = {1e3 * plain:.3g}, ratio = {step / plain:.3g}")

@@ -3,22 +3,27 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 import agtopt
 from agtopt import Bounded, Dataset, InvalidInputError, Network, Training
 from agtopt.attacks.objectives import predicted
 from agtopt.cases import (
+    MOONS_SEEDS,
     digits_problem,
     flip_baselines,
     histories,
     household_problem,
     mixed_batches,
+    moons_problem,
     one_seven_problem,
     pretrained,
     retina_problem,
     reviews_problem,
     steering_problem,
+    stopping_step,
     sweep,
     without_drusen,
 )
@@ -72,6 +77,44 @@ def test_digits_under_flips_beside_the_baselines(classes):
     assert list(others.index) == [0, 1, 3]
     assert all(column.is_monotonic_decreasing for _, column in others.items())
     assert others.iloc[0].min() > 0.4
+
+
+def test_moons_are_those_of_fullcert():
+    """The epochs that its own arithmetic keeps on what its script draws, and what is certified then."""
+    for seed, epoch, certified in ((MOONS_SEEDS[1], 6, 0.865), (MOONS_SEEDS[9], 4, 0.875)):
+        found = moons_problem(1e-3, seed, epochs=16)
+        reach = agtopt.bound(found.problem, agtopt.IBP)
+        steps = range(10, found.problem.steps + 1, 10)
+        history = agtopt.certified_history(reach, found.validation.features, found.validation.labels, 1e-3, steps)
+        assert stopping_step(history) == 10 * epoch
+        kept = agtopt.certified_history(reach, found.test.features, found.test.labels, 1e-3, [10 * epoch])
+        assert kept["certified"].iloc[0] == certified
+    problem = replace(found.problem, training=replace(found.problem.training, batches=found.problem.training.batches[:10]))
+    assert problem.perturbation == Bounded(1000, eps=1e-3)
+    for data in problem.perturbation.sample(problem, 5, np.random.default_rng(0)):
+        assert reach.steps[10].contains(trajectory(problem, data)[-1])
+
+
+def test_moons_leave_the_generators_of_others_alone():
+    before, drawn = torch.get_rng_state(), np.random.get_state()[1].copy()
+    first, again = moons_problem(0.01, 3, epochs=1), moons_problem(0.01, 3, epochs=1)
+    assert first.problem.fingerprint == again.problem.fingerprint != moons_problem(0.01, 4, epochs=1).problem.fingerprint
+    assert torch.equal(before, torch.get_rng_state())
+    assert np.array_equal(drawn, np.random.get_state()[1])
+    with pytest.raises(InvalidInputError, match="seed"):
+        moons_problem(0.01, 2**32)
+
+
+def test_training_stops_before_the_certified_accuracy_has_fallen():
+    table = pd.DataFrame({"step": range(0, 60, 10), "certified": [0.2, 0.5, 0.5, 0.46, 0.3, 0.9]})
+    assert stopping_step(table) == 10
+    assert stopping_step(table, drop=0.5) == 50
+    assert stopping_step(table[:1]) == 0
+    with pytest.raises(InvalidInputError, match="drop"):
+        stopping_step(table, drop=-0.1)
+    for empty in (table[:0], table.drop(columns="certified")):
+        with pytest.raises(InvalidInputError, match="certified"):
+            stopping_step(empty)
 
 
 def test_one_seven_moves_everything():

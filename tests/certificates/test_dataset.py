@@ -1,6 +1,7 @@
 """Certificates of whole test sets hold every admissible model, step by step."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -83,6 +84,11 @@ def test_the_history_holds_every_attacked_run_at_every_step(name):
     if problem.classes is not None:
         assert history["certified"].iloc[-1] == last.points.certified_accuracy
         assert np.all(history["certified"] <= history["nominal"])
+    some = certified_history(reach, x, y, steps=[problem.steps, 1])
+    pd.testing.assert_frame_equal(some, history.iloc[[-1, 1]].reset_index(drop=True))
+    for steps in ([problem.steps + 1], [-1], 1):
+        with pytest.raises(InvalidInputError, match="steps"):
+            certified_history(reach, x, y, steps=steps)
     for _, states in trajectories(problem, agtopt.attack(problem).datasets):
         for t, row in history.iterrows():
             seen = torch_losses(problem, states[:, t, : problem.network.size], x, y).mean(axis=1)
