@@ -81,7 +81,7 @@ def moons_problem(eps: float, seed: int = MOONS_SEEDS[0], epochs: int = 200, lea
         for _ in range(whole("epochs", epochs, 1)):
             batches += [batch.tolist() for batch in training]
             # Its validation draws an order, too.
-            iter(held_out)
+            list(held_out)
     recipe = Training("binary-cross-entropy", batches=batches, learning_rate=learning_rate)
     return Moons(Problem(network, train, Bounded(len(train), eps=eps), recipe, name="two moons"), validation, test)
 
