@@ -106,9 +106,9 @@ def stopping_step(history: pd.DataFrame, drop: float = 0.05) -> int:
     Raises
     ------
     InvalidInputError
-        If there is no column of certified accuracies, no row, or `drop` is negative.
+        If there is no column of certified accuracies or of steps, no row, or `drop` is negative.
     """
-    if "certified" not in history or not len(history):
+    if not {"step", "certified"} <= set(history) or not len(history):
         raise InvalidInputError("history: has no certified accuracies; take that of certified_history for a classifier")
     fallen = history["certified"] < history["certified"].cummax() - number("drop", drop, 0.0)
     seen = history[~fallen.cummax()]
@@ -137,6 +137,11 @@ def one_seven_problem(
     Returns
     -------
     Problem
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is not allowed, or the network does not fit the samples.
     """
     samples = len(split.train)
     training = Training("binary-cross-entropy", epochs=epochs, batch_size=min(BATCH, samples), learning_rate=learning_rate, seed=seed)

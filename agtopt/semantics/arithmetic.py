@@ -233,7 +233,7 @@ def _joined(parts: Sequence[Tensor], axis: int) -> Tensor:
     if len(leads) > 1:
         lead = np.broadcast_shapes(*leads)
         parts = [part.expand(*lead, *part.shape[-2:]) for part in parts]
-    return torch.cat(parts, axis)  # type: ignore[arg-type]
+    return torch.cat(list(parts), axis)
 
 
 def _crossing(places: list[int], first: Range, second: Range) -> list[int]:

@@ -112,7 +112,7 @@ def test_training_stops_before_the_certified_accuracy_has_fallen():
     assert stopping_step(table[:1]) == 0
     with pytest.raises(InvalidInputError, match="drop"):
         stopping_step(table, drop=-0.1)
-    for empty in (table[:0], table.drop(columns="certified")):
+    for empty in (table[:0], table.drop(columns="certified"), table.drop(columns="step")):
         with pytest.raises(InvalidInputError, match="certified"):
             stopping_step(empty)
 
