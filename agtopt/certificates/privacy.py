@@ -40,7 +40,7 @@ from agtopt.problem.checks import finite_array, instance, number
 from agtopt.program import forward
 from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.interval import IntervalOperations
-from agtopt.semantics.propagation import tensor_ranges
+from agtopt.semantics.states import tensor_ranges
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

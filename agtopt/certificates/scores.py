@@ -24,7 +24,7 @@ from agtopt.program.forward import Parameters
 from agtopt.semantics.arithmetic import Range, largest, rounding_error
 from agtopt.semantics.crown import LinearIntervals, Traced, substituted
 from agtopt.semantics.interval import IntervalOperations
-from agtopt.semantics.propagation import tensor_ranges
+from agtopt.semantics.states import tensor_ranges
 
 Array = NDArray[np.float64]
 

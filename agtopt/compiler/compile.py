@@ -25,8 +25,8 @@ from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
 from agtopt.semantics.choices import chosen_values
 from agtopt.semantics.concrete import state_trajectory
-from agtopt.semantics.propagation import initial_domain
 from agtopt.semantics.quantity import Quantity
+from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
 from agtopt.solvers import SolveResult, choose
 from agtopt.tolerances import outward

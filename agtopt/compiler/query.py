@@ -23,8 +23,8 @@ from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Site
 from agtopt.program import forward
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.propagation import tensor_ranges
 from agtopt.semantics.quantity import Quantity
+from agtopt.semantics.states import tensor_ranges
 from agtopt.tolerances import KINK_ROOM
 
 Array = NDArray[np.float64]

@@ -20,7 +20,8 @@ from agtopt.problem.checks import instance
 from agtopt.semantics.checkpoint import checkpointed_steps
 from agtopt.semantics.fragments import MEMORY
 from agtopt.semantics.numerics import FLOAT64, Numerics
-from agtopt.semantics.propagation import initial_domain, interval_steps
+from agtopt.semantics.propagation import interval_steps
+from agtopt.semantics.states import initial_domain
 from agtopt.solvers import TOLERANCE
 
 AUTO = "auto"

@@ -22,7 +22,8 @@ from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance, whole
-from agtopt.semantics.propagation import initial_domain, interval_steps
+from agtopt.semantics.propagation import interval_steps
+from agtopt.semantics.states import initial_domain
 from agtopt.solvers import PROVED, TOLERANCE
 
 MOST_PARTS = 10_000

@@ -30,7 +30,8 @@ from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
-from agtopt.semantics.propagation import initial_domain, interval_steps
+from agtopt.semantics.propagation import interval_steps
+from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds
 
 Array = NDArray[np.float64]

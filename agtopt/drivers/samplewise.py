@@ -28,7 +28,8 @@ from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.program import train
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.propagation import CrownIntervals, flat_ranges, initial_domain, interval_steps, state_ranges
+from agtopt.semantics.propagation import CrownIntervals, interval_steps
+from agtopt.semantics.states import flat_ranges, initial_domain, state_ranges
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, TOLERANCE, choose
 from agtopt.tolerances import AGREEMENT, BOUND_MARGIN

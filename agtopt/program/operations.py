@@ -79,6 +79,10 @@ class Arithmetic(Protocol[V]):
         """A parameter of `rank` axes with a sample axis of length 1 in front, so that it adds to a batch."""
         ...
 
+    def update(self, terms: list[tuple[float, V]], tensor: str) -> V:
+        """The linear combination of θ, v and Δ that is a tensor of the state after the step that is open; θ or v first."""
+        ...
+
 
 class Operations(Arithmetic[V], Protocol[V]):
     """One meaning of training: arithmetic, how a batch enters, and how its gradients move the parameters."""
@@ -89,10 +93,6 @@ class Operations(Arithmetic[V], Protocol[V]):
 
     def aggregate(self, gradient: V, tensor: str) -> V:
         """The descent direction Δ of one parameter tensor from its per-sample gradients (n, *shape)."""
-        ...
-
-    def update(self, terms: list[tuple[float, V]], tensor: str) -> V:
-        """The linear combination of θ, v and Δ that is a tensor of the state after the step that is open; θ or v first."""
         ...
 
 

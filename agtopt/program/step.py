@@ -27,22 +27,35 @@ def gradients(
     return {name: ops.clip(gradient, training.clip, f"clip.{name}") for name, gradient in found.items()}
 
 
-def step(ops: Ops, problem: Problem, t: int, state: Parameters, entry: str = INPUT) -> Parameters:
-    """v_{t+1} = μ v_t + λ θ_t + Δ_t and θ_{t+1} = θ_t − α_t v_{t+1} = (1 − α_t λ) θ_t − α_t μ v_t − α_t Δ_t.
+def moved(ops: Maths, problem: Problem, t: int, theta: Any, velocity: Any | None, direction: Any, name: str = "") -> tuple[Any, Any | None]:
+    """v_{t+1} = μ v_t + λ θ_t + Δ_t and θ_{t+1} = θ_t − α_t v_{t+1} = (1 − α_t λ) θ_t − α_t μ v_t − α_t Δ_t of one tensor.
 
-    The second form lets each interval occur once. What a batch begins with is the output of the node `entry`.
+    The second form lets each interval occur once. Without momentum there is no velocity.
+
+    Returns
+    -------
+    theta, velocity : value
+        After the step.
     """
-    x, y = ops.begin(t)
     rate, momentum, decay = float(problem.learning_rates[t]), problem.training.momentum, problem.training.weight_decay
-    per_sample = gradients(ops, problem, state, x, y, problem.trained, entry)
+    past = [] if velocity is None else [(-rate * momentum, velocity)]
+    following = ops.update([(1.0 - rate * decay, theta), *past, (-rate, direction)], name)
+    if velocity is None:
+        return following, None
+    shrinking = [(decay, theta)] if decay > 0 else []
+    return following, ops.update([(momentum, velocity), *shrinking, (1.0, direction)], VELOCITY + name)
+
+
+def step(ops: Ops, problem: Problem, t: int, state: Parameters) -> Parameters:
+    """The state after step t: every tensor that is trained, and its velocity, `moved` in the descent direction of the batch."""
+    x, y = ops.begin(t)
+    per_sample = gradients(ops, problem, state, x, y, problem.trained)
     following = dict(state)
     for name in problem.trained:
-        theta, direction, velocity = state[name], ops.aggregate(per_sample[name], name), VELOCITY + name
-        past = [(-rate * momentum, state[velocity])] if momentum > 0 else []
-        following[name] = ops.update([(1.0 - rate * decay, theta), *past, (-rate, direction)], name)
-        if momentum > 0:
-            shrinking = [(decay, theta)] if decay > 0 else []
-            following[velocity] = ops.update([(momentum, state[velocity]), *shrinking, (1.0, direction)], velocity)
+        velocity, direction = VELOCITY + name, ops.aggregate(per_sample[name], name)
+        following[name], speed = moved(ops, problem, t, state[name], state.get(velocity), direction, name)
+        if speed is not None:
+            following[velocity] = speed
     return following
 
 

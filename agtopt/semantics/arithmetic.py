@@ -84,7 +84,7 @@ def largest(value: Range) -> Tensor:
 
 def nonnegative(value: Tensor) -> bool:
     """Whether all entries are; not where one is NaN."""
-    return not value.numel() or value.amin().item() >= 0
+    return not value.numel() or value.min().item() >= 0
 
 
 def norm(value: Range, axis: int) -> Tensor:
@@ -143,7 +143,7 @@ def _gated(gate: Indicator, value: Range) -> Range:
 
 def _where_above(value: Tensor, z: Tensor, threshold: float) -> Tensor:
     # The backward pass of torch's own rectifier: one pass without masks.
-    found: Tensor = torch.ops.aten.threshold_backward(value, z, threshold)
+    found: Tensor = torch.ops.aten.threshold_backward.default(value, z, threshold)
     return found
 
 
@@ -229,9 +229,8 @@ def _products_of_matrices(left: list[Tensor], right: Pairs, place: int) -> tuple
 
 
 def _joined(parts: Sequence[Tensor], axis: int) -> Tensor:
-    leads = {part.shape[:-2] for part in parts}
-    if len(leads) > 1:
-        lead = np.broadcast_shapes(*leads)
+    if any(part.dim() > 2 for part in parts):
+        lead = np.broadcast_shapes(*(part.shape[:-2] for part in parts))
         parts = [part.expand(*lead, *part.shape[-2:]) for part in parts]
     return torch.cat(list(parts), axis)
 
@@ -243,7 +242,7 @@ def _crossing(places: list[int], first: Range, second: Range) -> list[int]:
     for value, place in ((second, places[1]), (first, places[0])):
         ends = torch.minimum(value.upper, -value.lower)
         # Most often nothing does.
-        if ends.amax().item() <= 0.0:
+        if ends.max().item() <= 0.0:
             return []
         straddling = ends.movedim(place, -1).reshape(-1, ends.shape[place]).amax(dim=0) > 0
         where = straddling if where is None else where & straddling

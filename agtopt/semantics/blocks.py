@@ -3,7 +3,7 @@
 Ends of gradients have a leading axis of length 2, the upper ends and the upper ends of the negatives, so that both are treated alike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, prod
@@ -72,6 +72,31 @@ class Entries:
 
     def gains(self) -> Tensor:
         return self.variants[0] - self.variants[-1]
+
+
+class Together:
+    """Small blocks of all tensors as one, (entries,) behind each other."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        self.blocks = blocks
+        self.magnitude = torch.cat([block.magnitude.reshape(-1) for block in blocks])
+
+    @property
+    def finite(self) -> bool:
+        return all(block.finite for block in self.blocks)
+
+    def sums(self) -> Tensor:
+        return torch.cat([block.sums().reshape(2, -1) for block in self.blocks], 1)
+
+    def ends(self) -> list[Tensor]:
+        return [_entries(ends) for ends in zip(*(block.ends() for block in self.blocks), strict=True)]
+
+    def gains(self) -> Tensor:
+        return _entries([block.gains() for block in self.blocks])
+
+
+def _entries(ends: Sequence[Tensor]) -> Tensor:
+    return torch.cat([end.reshape(2, -1, end.shape[-1]) for end in ends], 1)
 
 
 @dataclass(frozen=True)

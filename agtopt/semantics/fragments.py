@@ -6,21 +6,23 @@ from math import prod
 
 import torch
 
+from agtopt.domains import Interval
 from agtopt.problem import Problem
 from agtopt.problem.layers import Conv2d
 from agtopt.problem.network import INPUT
-from agtopt.program import between, step
+from agtopt.program import between, gradients, moved
 from agtopt.program.forward import Parameters
 from agtopt.program.place import place_of
 from agtopt.semantics.adversary import IntervalAdversary, ReplacedApart, propagating_adversary
-from agtopt.semantics.aggregation import Tally
+from agtopt.semantics.aggregation import Batch, Tally
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.blocks import Gradient, Index, Outer, blocks
+from agtopt.semantics.blocks import Block, Gradient, Index, Outer, Together, blocks
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.head import BehindHead, head_pays
 from agtopt.semantics.interval import IntervalOperations
 from agtopt.semantics.numerics import Numerics
 from agtopt.semantics.products import Mirror
+from agtopt.semantics.states import Layout, StateVector
 
 MEMORY = 2**30
 """Bytes that a step may hold by default beside the problem and the parameters."""
@@ -69,18 +71,13 @@ class FragmentIntervals(IntervalOperations):
             part = fragment_size(problem, memory, variants, INPUT, numerics.cached)
             self.adversary = BehindHead(problem, adversary, part, numerics)
         self.most = fragment_size(problem, memory, variants, self.entry, numerics.cached)
-        self.part = slice(0, self.most)
-        self.tallies: dict[str, dict[tuple[int, ...], Tally]] = {}
-        self.mirror = Mirror()
+        self.mirror, self.layout = Mirror(), Layout(problem)
 
-    def begin(self, t: int) -> tuple[Range, Range]:
-        """The fragment at hand of the batch of step t."""
-        self.batch = self.problem.schedule[t]
-        self.samples = self.batch[self.part]
-        self.last = self.part.stop >= len(self.batch)
-        return self.adversary.batch(self.samples)
+    def enter(self, samples: Batch) -> tuple[Range, Range]:
+        """Features and encoded labels of a fragment."""
+        return self.adversary.batch(samples)
 
-    # The program hands a gradient to `clip` and `aggregate` only, so that it need not be a range.
+    # The program hands a gradient to `clip` only, so that it need not be a range.
     def contract(  # type: ignore[override]
         self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None
     ) -> Gradient:
@@ -91,31 +88,39 @@ class FragmentIntervals(IntervalOperations):
     def clip(self, value: Gradient, bound: float, at: str = "") -> Gradient:  # type: ignore[override]
         return replace(value, bound=bound) if isinstance(value, Outer) else super().clip(value, bound, at)
 
-    def aggregate(self, gradient: Gradient, tensor: str) -> Gradient:
-        """The descent direction, once the last fragment of the batch is seen; the gradient itself before."""
-        shape = self.problem.network.initial[tensor].shape
-        tallies, found = self.tallies.setdefault(tensor, {}), list[tuple[Index, Range]]()
-        for index, block in blocks(gradient, -1 - len(shape), self.block // self.most, self.mirror):
-            place = tuple(part.start for part in index)
-            tally = tallies.pop(place) if place in tallies else self.adversary.tally(self.batch)
-            tally.add(block, self.samples)
-            if self.last:
-                found.append((index, tally.result()))
-            else:
-                tallies[place] = tally
-        return self._joined(found, shape) if self.last else gradient
+    def direction(self, t: int, parameters: Parameters) -> Range:
+        """The descent direction of step t, (q,): of everything that is trained, one tensor behind the other."""
+        batch = self.problem.schedule[t]
+        size = -(-len(batch) // -(-len(batch) // self.most))
+        # What replaces samples comes first, as the part without any.
+        parts = [batch[:0]] * self.apart + [batch[first : first + size] for first in range(0, len(batch), size)]
+        tallies: dict[tuple[str | int, ...], Tally] = {}
+        found = Range(self.numerics.empty((self.layout.size,)), self.numerics.empty((self.layout.size,)))
+        for part in parts:
+            for name, index, block in self._blocks(parameters, part):
+                place = (name, *(along.start for along in index))
+                tally = tallies.pop(place, None) or self.adversary.tally(batch)
+                tally.add(block, part)
+                if part is not parts[-1]:
+                    tallies[place] = tally
+                elif not name:
+                    found = tally.result()
+                else:
+                    for end, value in zip(self.layout.tensors(found)[name], tally.result(), strict=True):
+                        end[index] = value
+        return found
 
-    def _joined(self, found: list[tuple[Index, Range]], shape: tuple[int, ...]) -> Range:
-        if len(found) == 1:
-            return found[0][1]
-        lower, upper = self.numerics.empty(shape), self.numerics.empty(shape)
-        for index, value in found:
-            lower[index], upper[index] = value
-        return Range(lower, upper)
-
-    def update(self, terms: list[tuple[float, Range]], tensor: str = "") -> Range:
-        """The state after the step, once the last fragment of the batch is seen; as it was before."""
-        return super().update(terms, tensor) if self.last else terms[0][1]
+    def _blocks(self, parameters: Parameters, samples: Batch) -> Iterator[tuple[str, Index, Block]]:
+        """The per-sample gradients of a fragment: which tensor, which of its entries; without a name if one block is as large as all."""
+        problem, entries = self.problem, self.block // self.most
+        found = gradients(self, problem, parameters, *self.enter(samples), problem.trained, self.entry)
+        parts = {name: blocks(gradient, -1 - problem.network.initial[name].ndim, entries, self.mirror) for name, gradient in found.items()}
+        if self.layout.size <= entries:
+            yield "", (), Together([block for part in parts.values() for _, block in part])
+        else:
+            for name, part in parts.items():
+                for index, block in part:
+                    yield name, index, block
 
 
 class CrownFragments(LinearIntervals, FragmentIntervals):
@@ -123,26 +128,20 @@ class CrownFragments(LinearIntervals, FragmentIntervals):
 
     hoists = False
 
-    def begin(self, t: int) -> tuple[Range, Range]:
-        return self.trace_batch(self.problem, *super().begin(t))
+    def enter(self, samples: Batch) -> tuple[Range, Range]:
+        return self.trace_batch(self.problem, *super().enter(samples))
 
 
-def fragmented(ops: FragmentIntervals, state: Parameters, start: int, stop: int) -> Iterator[Parameters]:
-    """The state after each of the steps start … stop−1, from `state` at step `start`."""
+def fragmented(ops: FragmentIntervals, domain: Interval, start: int, stop: int) -> Iterator[Interval]:
+    """The domain of the state after each of the steps start … stop−1, from `domain` at step `start`."""
     torch.empty(KEPT, dtype=torch.uint8, device="cpu")
+    state = StateVector(ops.problem, domain, ops.numerics)
     for t in range(start, stop):
-        samples = len(ops.problem.schedule[t])
-        size = -(-samples // -(-samples // ops.most))
-        parts = [slice(first, first + size) for first in range(0, samples, size)]
-        following = state
-        # What replaces samples comes first, as the part without any.
         # Without what torch keeps for derivatives: a seventh of a small step.
         with torch.inference_mode():
-            for part in [slice(0, 0)] * ops.apart + parts:
-                ops.part = part
-                following = step(ops, ops.problem, t, state, ops.entry)
-        state = following
-        yield state
+            direction = ops.direction(t, state.parameters)
+            state.move(*moved(ops, ops.problem, t, state.theta, state.velocity, direction))
+        yield state.domain()
 
 
 def fragment_size(problem: Problem, memory: int, variants: int, entry: str, cached: bool = True) -> int:

@@ -31,28 +31,21 @@ def by_variant(value: Range) -> list[Range]:
 
 
 class Factor:
-    """One factor of many products, (i, n), and what they need to know of it, found once."""
+    """One factor of many products, (i, n)."""
 
     def __init__(self, value: Range) -> None:
         self.lower, self.upper, self.is_point = *value, value.is_point
+        self.nonnegative = nonnegative(self.lower)
 
-    @cached_property
-    def nonnegative(self) -> bool:
-        """Whether all of it is."""
-        return nonnegative(self.lower)
-
-    @cached_property
     def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What of the lower end lies below and above zero, and of the upper end."""
         upper = self.upper.clamp_max(0.0), self.upper.relu()
         return (*upper, *upper) if self.is_point else (self.lower.clamp_max(0.0), self.lower.relu(), *upper)
 
-    @cached_property
     def straddling(self) -> Tensor:
         """Samples of which an entry straddles zero, (n,)."""
         return torch.minimum(-self.lower, self.upper).amax(dim=0) > 0
 
-    @cached_property
     def size(self) -> Tensor:
         """The largest magnitudes."""
         return self.upper if self.nonnegative else largest(Range(self.lower, self.upper))
@@ -64,34 +57,22 @@ class Mirrored:
     def __init__(self, value: Range) -> None:
         self.value, self.far = value, torch.stack([value.upper, -value.lower])
 
-    @cached_property
     def near(self) -> Tensor:
         return self.far if self.value.is_point else torch.stack([self.value.lower, -self.value.upper])
 
-    @cached_property
     def far_parts(self) -> tuple[Tensor, Tensor]:
         """What lies below and above zero."""
         return self.far.clamp_max(0.0), self.far.relu()
 
-    @cached_property
     def size(self) -> Tensor:
         """As of a factor."""
         return self.far.amax(dim=0)
 
-    @cached_property
-    def reach(self) -> Tensor:
-        """How far every number lies from zero on its nearer side, which is positive where its ends have two signs."""
-        return self.far.amin(dim=0)
-
-    @cached_property
-    def straddles(self) -> bool:
-        """Whether anything straddles zero, or is unknown."""
-        return not self.reach.amax().item() <= 0.0
-
-    @property
-    def straddling(self) -> Tensor:
-        """As of a factor."""
-        return self.reach.amax(dim=0) > 0
+    def straddling(self) -> Tensor | None:
+        """As of a factor; none if no sample does."""
+        # How far a number lies from zero on its nearer side is positive where its ends have two signs.
+        reach = self.far.amin(dim=0)
+        return None if reach.max().item() <= 0.0 else reach.amax(dim=0) > 0
 
 
 class Mirror:
@@ -133,15 +114,16 @@ class Form:
         if inputs.nonnegative and inputs.is_point:
             return cls([(far, inputs.upper)], nowhere, [])
         if inputs.nonnegative:
-            below, above = delta.far_parts
+            below, above = delta.far_parts()
             return cls([(above, inputs.upper), (below, inputs.lower)], nowhere, [])
-        below_least, above_least, below_most, above_most = inputs.parts
+        below_least, above_least, below_most, above_most = inputs.parts()
         if inputs.is_point:
-            return cls([(far, above_most), (delta.near, below_most)], nowhere, [])
-        (below, above), near = delta.far_parts, delta.near
+            return cls([(far, above_most), (delta.near(), below_most)], nowhere, [])
+        (below, above), near = delta.far_parts(), delta.near()
         terms = [(above, above_most), (below, above_least), (near.clamp_max(0.0), below_least), (near.relu(), below_most)]
         # Most often the δ of no sample does.
-        where = torch.nonzero(delta.straddling & inputs.straddling)[:, 0] if delta.straddles else nowhere
+        straddling = delta.straddling()
+        where = nowhere if straddling is None else torch.nonzero(straddling & inputs.straddling())[:, 0]
         if 2 * len(where) > far.shape[-1]:
             # It takes longer to choose most of them.
             where = torch.arange(far.shape[-1], device=far.device)
@@ -231,7 +213,7 @@ class Product:
         self.widest = factors[0][-1], factors[1][-1]
         self.forms = [Form.of(*pair) for pair in zip(*factors, strict=True)]
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
-        self.magnitude = factors[0][0].size @ factors[1][0].size.mT
+        self.magnitude = factors[0][0].size() @ factors[1][0].size().mT
         if bound < inf:
             self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(max=bound * inputs[0].lower.shape[1])
 
@@ -239,7 +221,7 @@ class Product:
     def finite(self) -> bool:
         """Whether sums of a few products of any ends are; the last variant contains all others."""
         delta, inputs = self.widest
-        return delta.far.amax().item() * inputs.size.amax().item() < ROOM * rounding_of(self.magnitude).largest
+        return delta.far.max().item() * inputs.size().max().item() < ROOM * rounding_of(self.magnitude).largest
 
     @cached_property
     def sums(self) -> Tensor:

@@ -15,7 +15,8 @@ from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.fragments import MEMORY, CrownFragments, FragmentIntervals, fragmented
 from agtopt.semantics.interval import IntervalOperations
-from agtopt.semantics.numerics import FLOAT64, Numerics, array_of
+from agtopt.semantics.numerics import FLOAT64, Numerics
+from agtopt.semantics.states import flat_ranges, initial_domain, state_ranges
 
 Array = NDArray[np.float64]
 
@@ -114,8 +115,7 @@ def interval_steps(
     numerics.check()
     begin = initial_domain(problem) if domain is None else domain
     ops = (CrownFragments if linear else FragmentIntervals)(problem, memory, numerics)
-    for state in fragmented(ops, state_ranges(problem, begin, numerics), start, problem.steps if stop is None else stop):
-        yield Interval(*flat_ranges(problem, state))
+    yield from fragmented(ops, begin, start, problem.steps if stop is None else stop)
 
 
 def branch_steps(
@@ -127,29 +127,3 @@ def branch_steps(
     state = {name: both(value, lambda end: end.expand(lead, *end.shape)) for name, value in state_ranges(problem, begin).items()}
     for following in train(CrownBranches(problem, touched), problem, state, start, problem.steps if stop is None else stop):
         yield flat_ranges(problem, following)
-
-
-def initial_domain(problem: Problem) -> Interval:
-    """The point domain of the state before the first step."""
-    return Interval.point(problem.flatten(problem.state))
-
-
-def tensor_ranges(lower: dict[str, Array], upper: dict[str, Array], numerics: Numerics = FLOAT64) -> dict[str, Range]:
-    """Bounds of tensors as ranges; a tensor that does not move is a point."""
-    return {name: numerics.enclose(low, upper[name]) for name, low in lower.items()}
-
-
-def state_ranges(problem: Problem, domain: Interval, numerics: Numerics = FLOAT64) -> dict[str, Range]:
-    """A domain of the state as one range per tensor."""
-    return tensor_ranges(problem.unflatten(domain.lower), problem.unflatten(domain.upper), numerics)
-
-
-def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array]:
-    """One range per tensor of the state as flattened lower and upper ends, each (…, s)."""
-    lead = max((value.lower.shape[: value.lower.dim() - problem.state[name].ndim] for name, value in state.items()), key=len)
-    if lead:
-        state = {name: both(value, lambda end, n=name: end.expand(*lead, *problem.state[n].shape)) for name, value in state.items()}  # type: ignore[misc]
-    return (
-        problem.flatten({name: array_of(value.lower) for name, value in state.items()}),
-        problem.flatten({name: array_of(value.upper) for name, value in state.items()}),
-    )

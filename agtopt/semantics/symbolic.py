@@ -37,8 +37,9 @@ from agtopt.program import train
 from agtopt.program.subscripts import parse
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.choices import write_choices
-from agtopt.semantics.propagation import CrownIntervals, flat_ranges, state_ranges
+from agtopt.semantics.propagation import CrownIntervals
 from agtopt.semantics.quantity import Quantity, joined, linear_part, spread, spread_ends, taken
+from agtopt.semantics.states import flat_ranges, state_ranges
 from agtopt.tolerances import LARGEST_BIG_M, LOGARITHM_MARGIN, outward
 
 SUBSTITUTED = 16

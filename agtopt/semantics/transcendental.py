@@ -8,13 +8,10 @@ from agtopt.semantics.arithmetic import Range, rounding_of
 
 def sigmoid(value: Range) -> Range:
     """σ is increasing: both ends apart, rounded outward within [0, 1]; an unknown end gives the worst value."""
-    z = torch.stack(value)
-    decay = torch.exp(-z.abs())
-    found = torch.where(z >= 0, 1.0, decay) / (1.0 + decay)
-    rounding = rounding_of(z)
-    errors = torch.mul(found, rounding.evaluation).add_(rounding.underflow)
-    low, high = (found[0] - errors[0]).clamp_(0.0, 1.0), (found[1] + errors[1]).clamp_(0.0, 1.0)
-    return Range(torch.nan_to_num(low, nan=0.0), torch.nan_to_num(high, nan=1.0))
+    found = torch.stack(value).sigmoid_()
+    rounding = rounding_of(found)
+    (low, high), (below, above) = found, torch.mul(found, rounding.evaluation).add_(rounding.underflow)
+    return Range(low.sub_(below).nan_to_num_(nan=0.0).clamp_(min=0.0), high.add_(above).nan_to_num_(nan=1.0).clamp_(max=1.0))
 
 
 def softmax(value: Range) -> Range:

@@ -15,7 +15,8 @@ from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.concrete import ConcreteOperations, trajectory
 from agtopt.semantics.crown import LinearIntervals
 from agtopt.semantics.interval import IntervalOperations
-from agtopt.semantics.propagation import interval_steps, tensor_ranges
+from agtopt.semantics.propagation import interval_steps
+from agtopt.semantics.states import tensor_ranges
 from tests.instances import corrupted
 from tests.peers.workloads import workloads
 

@@ -19,7 +19,8 @@ from agtopt.semantics.blocks import Outer, blocks
 from agtopt.semantics.concrete import trajectory
 from agtopt.semantics.fragments import fragment_size
 from agtopt.semantics.products import Mirror
-from agtopt.semantics.propagation import BudgetedIntervals, CrownIntervals, flat_ranges, initial_domain, interval_steps, state_ranges
+from agtopt.semantics.propagation import BudgetedIntervals, CrownIntervals, interval_steps
+from agtopt.semantics.states import flat_ranges, initial_domain, state_ranges
 from tests.instances import corrupted
 from tests.matrix import CELLS, cell_problem
 from tests.semantics.exact import assert_encloses, exact, in_float32, tensor_range, wider
