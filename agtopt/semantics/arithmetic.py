@@ -42,6 +42,10 @@ class Indicator(Range):
         return Range((self.lower > 0).to(self.lower.dtype), (self.upper >= 0).to(self.upper.dtype))
 
 
+class Nonnegative(Range):
+    """Bounds of numbers that are known not to be negative, and hold no NaN."""
+
+
 Pairs = list[tuple[Tensor, Tensor]]
 
 
@@ -82,9 +86,9 @@ def largest(value: Range) -> Tensor:
     return value.lower.abs() if value.is_point else torch.maximum(value.upper, -value.lower)
 
 
-def nonnegative(value: Tensor) -> bool:
+def nonnegative(value: Range) -> bool:
     """Whether all entries are; not where one is NaN."""
-    return not value.numel() or value.min().item() >= 0
+    return isinstance(value, Nonnegative) or not value.lower.numel() or value.lower.min().item() >= 0
 
 
 def norm(value: Range, axis: int) -> Tensor:
@@ -122,9 +126,9 @@ def _entries(axes: Subscripts, first: Range, second: Range) -> Range:
             return _gated(first, second)
         first = first.numbers()
     if axes.output not in (axes.left, axes.right) and not first.is_point and not second.is_point:
-        if nonnegative(second.lower):
+        if nonnegative(second):
             return _outer_nonnegative(axes, first, second)
-        if nonnegative(first.lower):
+        if nonnegative(first):
             return _outer_nonnegative(parse(axes.swapped()), second, first)
     left, right = (
         [_spread(end, axes, letters) for end in value[: 2 - value.is_point]]
@@ -154,7 +158,7 @@ def _contraction(axes: Subscripts, first: Range, second: Range, shift: Range | N
     """
     if len(axes.contracted) != 1:
         raise UnsupportedError(f"contraction of {axes.left}, {axes.right} over more than one axis")
-    positive = nonnegative(first.lower)
+    positive = nonnegative(first)
     left, right = _by_sign(first, second, positive)
     places = [letters.index(axes.contracted) - len(letters) for letters in (axes.left, axes.right)]
     crossing = [] if positive or first.is_point or second.is_point else _crossing(places, first, second)

@@ -322,10 +322,10 @@ def _rows(values: Tensor, rank: int, rows: tuple[int, int]) -> Tensor:
 
 def _dot(linear: Tensor, values: Tensor, rank: int) -> Tensor:
     """Σ Λ · values over the axes behind n and q: (…, n, q)."""
-    if linear.shape[-2 - rank] == 1:
-        return torch.matmul(values.flatten(start_dim=-rank), linear.flatten(start_dim=-rank).squeeze(-3).mT)
-    # A product and a sum are faster than many small products of matrices.
-    return (linear * values.unsqueeze(-1 - rank)).flatten(start_dim=-rank).sum(-1)
+    flat, vectors = linear.flatten(start_dim=-rank), values.flatten(start_dim=-rank)
+    if flat.shape[-3] == 1:
+        return torch.matmul(vectors, flat.squeeze(-3).mT)
+    return torch.matmul(flat, vectors.unsqueeze(-1)).squeeze(-1)
 
 
 def _nothing(linear: Tensor, rank: int) -> Tensor:

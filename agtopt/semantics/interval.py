@@ -9,7 +9,7 @@ from torch import Tensor
 
 from agtopt.errors import SoundnessError
 from agtopt.problem.layers import Patches, Shape
-from agtopt.semantics.arithmetic import Indicator, Range, both, largest, outward, product, rounding_error
+from agtopt.semantics.arithmetic import Indicator, Nonnegative, Range, both, largest, outward, product, rounding_error
 from agtopt.semantics.concrete import fold, reshape, unfold
 from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.transcendental import sigmoid, softmax
@@ -49,7 +49,7 @@ class IntervalOperations:
             value = Range(
                 value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf), value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf)
             )
-        found = Range(value.lower.relu(), value.upper.relu())
+        found = Nonnegative(value.lower.relu(), value.upper.relu())
         # Trap 6: bounds are already outward, so that their signs decide.
         return found, Indicator(found.lower, value.upper)
 

@@ -10,7 +10,7 @@ from math import inf
 import torch
 from torch import Tensor
 
-from agtopt.semantics.arithmetic import COPIED, Range, both, largest, nonnegative, rounding_of
+from agtopt.semantics.arithmetic import COPIED, Nonnegative, Range, both, largest, nonnegative, rounding_of
 
 Terms = list[tuple[Tensor, Tensor]]
 
@@ -20,13 +20,13 @@ ROOM = 1e-8
 
 def by_variant(value: Range) -> list[Range]:
     """The factors of every variant, with the sample axis last in memory."""
-    last = both(value, lambda end: end.mT.contiguous())
+    last, kind = both(value, lambda end: end.mT.contiguous()), Nonnegative if isinstance(value, Nonnegative) else Range
     if last.lower.dim() == 2:
-        return [last]
+        return [kind(*last)]
     found = []
     for low, high in zip(*last, strict=True):
         # A sample as it stands has the features that it has.
-        found.append(Range(low, low) if last.is_point or torch.equal(low, high) else Range(low, high))
+        found.append(kind(low, low) if last.is_point or torch.equal(low, high) else kind(low, high))
     return found
 
 
@@ -35,12 +35,12 @@ class Factor:
 
     def __init__(self, value: Range) -> None:
         self.lower, self.upper, self.is_point = *value, value.is_point
-        self.nonnegative = nonnegative(self.lower)
+        self.nonnegative = nonnegative(value)
 
     def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What of the lower end lies below and above zero, and of the upper end."""
-        upper = self.upper.clamp_max(0.0), self.upper.relu()
-        return (*upper, *upper) if self.is_point else (self.lower.clamp_max(0.0), self.lower.relu(), *upper)
+        """How far the lower end lies below and above zero, and the upper end."""
+        upper = self.upper.neg().relu_(), self.upper.relu()
+        return (*upper, *upper) if self.is_point else (self.lower.neg().relu_(), self.lower.relu(), *upper)
 
     def straddling(self) -> Tensor:
         """Samples of which an entry straddles zero, (n,)."""
@@ -52,17 +52,15 @@ class Factor:
 
 
 class Mirrored:
-    """The other factor with its negative, (2, o, n): `far` are upper ends, `near` lower ones."""
+    """The other factor: [u, −l, u], (3, o, n), so that its upper end and that of its negative stand in both orders without a copy."""
 
     def __init__(self, value: Range) -> None:
-        self.value, self.far = value, torch.stack([value.upper, -value.lower])
+        self.slabs = torch.stack([value.upper, -value.lower, value.upper])
 
-    def near(self) -> Tensor:
-        return self.far if self.value.is_point else torch.stack([self.value.lower, -self.value.upper])
-
-    def far_parts(self) -> tuple[Tensor, Tensor]:
-        """What lies below and above zero."""
-        return self.far.clamp_max(0.0), self.far.relu()
+    @property
+    def far(self) -> Tensor:
+        """[u, −l], (2, o, n)."""
+        return self.slabs[:2]
 
     def size(self) -> Tensor:
         """As of a factor."""
@@ -109,18 +107,18 @@ class Form:
     @classmethod
     def of(cls, delta: Mirrored, inputs: Factor) -> "Form":
         """The form that fits what is known of the inputs' signs."""
-        far = delta.far
-        nowhere = far.new_empty(0, dtype=torch.int64)
-        if inputs.nonnegative and inputs.is_point:
-            return cls([(far, inputs.upper)], nowhere, [])
+        far, nowhere = delta.far, delta.far.new_empty(0, dtype=torch.int64)
         if inputs.nonnegative:
-            below, above = delta.far_parts()
-            return cls([(above, inputs.upper), (below, inputs.lower)], nowhere, [])
-        below_least, above_least, below_most, above_most = inputs.parts()
+            if inputs.is_point:
+                return cls([(far, inputs.upper)], nowhere, [])
+            return cls([(far.relu(), inputs.upper), (far.clamp_max(0.0), inputs.lower)], nowhere, [])
+        least_below, least_above, most_below, most_above = inputs.parts()
+        # The negatives of the nearer ends, [−l, u].
+        turned = delta.slabs[1:]
         if inputs.is_point:
-            return cls([(far, above_most), (delta.near(), below_most)], nowhere, [])
-        (below, above), near = delta.far_parts(), delta.near()
-        terms = [(above, above_most), (below, above_least), (near.clamp_max(0.0), below_least), (near.relu(), below_most)]
+            return cls([(far, most_above), (turned, most_below)], nowhere, [])
+        above, below = delta.slabs.relu(), delta.slabs.clamp_max(0.0)
+        terms = [(above[:2], most_above), (below[:2], least_above), (above[1:], least_below), (below[1:], most_below)]
         # Most often the δ of no sample does.
         straddling = delta.straddling()
         where = nowhere if straddling is None else torch.nonzero(straddling & inputs.straddling())[:, 0]
@@ -129,7 +127,7 @@ class Form:
             where = torch.arange(far.shape[-1], device=far.device)
         if not len(where):
             return cls(terms, where, [])
-        pairs = [[(far, above_most), (near, below_most)], [(far, above_least), (near, below_least)]]
+        pairs = [[(far, most_above), (turned, most_below)], [(far, least_above), (turned, least_below)]]
         return cls(terms, where, [[(left[..., where], right[:, where]) for left, right in pair] for pair in pairs])
 
     @property
