@@ -7,14 +7,14 @@ import pytest
 
 from agtopt import Dataset, Dense, Network, Problem, UnsupportedError
 from agtopt.problem import Bounded, Layer, Loss, Training
-from agtopt.program import Operations, forward, train
+from agtopt.program import Arithmetic, Operations, forward, train
 from agtopt.semantics.concrete import ConcreteOperations, trajectory
 from agtopt.semantics.counting import CountingOperations
 from agtopt.semantics.propagation import BranchIntervals, BudgetedIntervals, CrownBranches, CrownIntervals
 from agtopt.semantics.symbolic import SymbolicOperations
 from tests.instances import random_problem
 
-VERBS = [name for name in vars(Operations) if not name.startswith("_")]
+VERBS = [name for protocol in (Arithmetic, Operations) for name in vars(protocol) if not name.startswith("_")]
 
 
 @pytest.mark.parametrize(
