@@ -30,7 +30,15 @@ def gradients(
 def moved(ops: Maths, problem: Problem, t: int, theta: Any, velocity: Any | None, direction: Any, name: str = "") -> tuple[Any, Any | None]:
     """v_{t+1} = μ v_t + λ θ_t + Δ_t and θ_{t+1} = θ_t − α_t v_{t+1} = (1 − α_t λ) θ_t − α_t μ v_t − α_t Δ_t of one tensor.
 
-    The second form lets each interval occur once. Without momentum there is no velocity.
+    The second form lets each interval occur once.
+
+    Parameters
+    ----------
+    theta, direction : value (*shape)
+        θ_t and Δ_t; one tensor, or several in one vector.
+    velocity : value (*shape), or None without momentum
+    name : str
+        What is moved, for a semantics that names it.
 
     Returns
     -------
