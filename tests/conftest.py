@@ -1,13 +1,21 @@
 """Fixtures that several rooms share."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 import agtopt
+from agtopt.semantics.concrete import use_one_thread
 from tests.instances import random_problem
 
 MODELS = Path(__file__).parent.parent / "models"
+
+
+def pytest_configure():
+    """Workers side by side, and the processes that they start, would wait for each other's threads: ten times as long."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    use_one_thread()
 
 
 @pytest.fixture(scope="session")
