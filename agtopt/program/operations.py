@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class Arithmetic(Protocol[V]):
-    """One meaning of what layers and losses are written in.
+    """One meaning of what layers, losses and updates are written in.
 
     V is what a quantity is: a tensor, an interval of tensors, an array of affine expressions.
 
@@ -80,12 +80,12 @@ class Arithmetic(Protocol[V]):
         ...
 
     def update(self, terms: list[tuple[float, V]], tensor: str) -> V:
-        """The linear combination of θ, v and Δ that is a tensor of the state after the step that is open; θ or v first."""
+        """The linear combination of θ, v and Δ that is a tensor of the state, or several in a vector, after a step; θ or v first."""
         ...
 
 
 class Operations(Arithmetic[V], Protocol[V]):
-    """One meaning of training: arithmetic, how a batch enters, and how its gradients move the parameters."""
+    """One meaning of training: arithmetic, how a batch enters, and how its gradients are aggregated."""
 
     def begin(self, t: int) -> tuple[V, V]:
         """Open step t and return its batch: features (n, …) and encoded labels (n, outputs or classes)."""

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from agtopt.domains import Interval
 from agtopt.problem import Problem
-from agtopt.semantics.arithmetic import Range, both
+from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.numerics import FLOAT64, Numerics, array_of
 
 Array = NDArray[np.float64]
@@ -31,7 +31,7 @@ def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array
     """One range per tensor of the state as flattened lower and upper ends, each (…, s)."""
     lead = max((value.lower.shape[: value.lower.dim() - problem.state[name].ndim] for name, value in state.items()), key=len)
     if lead:
-        state = {name: both(value, lambda end, n=name: end.expand(*lead, *problem.state[n].shape)) for name, value in state.items()}  # type: ignore[misc]
+        state = {name: Range(*(end.expand(*lead, *problem.state[name].shape) for end in value)) for name, value in state.items()}
     return (
         problem.flatten({name: array_of(value.lower) for name, value in state.items()}),
         problem.flatten({name: array_of(value.upper) for name, value in state.items()}),

@@ -36,10 +36,7 @@ def result(bound, status="optimal", incumbent=None):
     return SolveResult(status, bound, incumbent, TOLERANCE, 0.0)
 
 
-@pytest.fixture(autouse=True)
-def closed_sessions():
-    yield
-    stage.forget_models()
+pytestmark = pytest.mark.usefixtures("closed_sessions")
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import pytest
 
-from agtopt.drivers import stage
 from tests.instances import random_problem
 
 
 @pytest.fixture(autouse=True)
-def closed_sessions():
-    yield
-    stage.forget_models()
+def forgotten(closed_sessions):
+    """Sessions are closed after every test."""
 
 
 @pytest.fixture
