@@ -57,10 +57,17 @@ def _ends(values: Tensor) -> Range:
 
 
 class Least:
-    """SEMin: the smallest `budget` values of every entry over all samples; n > b means n = b. Gains enter as negative numbers."""
+    """SEMin: the smallest `budget` values of every entry over all samples; n > b means n = b. Gains enter as negative numbers.
 
-    def __init__(self, budget: int) -> None:
-        self.budget, self.kept = budget, list[Tensor]()
+    Parameters
+    ----------
+    budget : int
+    ceiling : float
+        Values from here on need not be kept: 0 where only what is below counts.
+    """
+
+    def __init__(self, budget: int, ceiling: float = torch.inf) -> None:
+        self.budget, self.ceiling, self.kept = budget, ceiling, list[Tensor]()
 
     def add(self, values: Tensor, known: bool) -> None:
         """Values of more samples, (…, n), which are overwritten; unless all are `known`, NaN counts as the smallest."""
@@ -69,6 +76,17 @@ class Least:
         self.kept.append(_smallest_entries(values, self.budget))
         if len(self.kept) > 1:
             self.kept = [_smallest_entries(torch.cat(self.kept, -1), self.budget)]
+
+    def add_block(self, block: Block, gains: bool = False, samples: Tensor | None = None) -> None:
+        """The ends of more samples as they stand, or their gains; of those named, all by default."""
+        full = bool(self.kept) and self.kept[0].shape[-1] == self.budget > 0
+        limit = self.kept[0].amax(-1) if full else block.magnitude.new_full((2, *block.magnitude.shape), self.ceiling)
+        below = block.below(limit, 0 if full else self.budget, gains, samples)
+        if below is not None:
+            self.add(below, True)
+            return
+        values = block.gains() if gains else block.ends()[0]
+        self.add(values if samples is None else values[..., samples], block.finite)
 
     def gained(self, less: Tensor | float = 0.0) -> Tensor:
         """The sum of those that are smaller than a number of every entry, as a gain."""
@@ -93,11 +111,11 @@ class TouchedMean:
     """Theorem 9: ΔU = (1/b)(SEMax_n{δ̃_U − δ_U} + Σ δ_U), ΔL = (1/b)(SEMin_n{δ̃_L − δ_L} + Σ δ_L), for δ̃ ⊇ δ."""
 
     def __init__(self, size: int, budget: int) -> None:
-        self.size, self.budget, self.total, self.gains = size, min(budget, size), Total(), Least(budget)
+        self.size, self.budget, self.total, self.gains = size, min(budget, size), Total(), Least(budget, 0.0)
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
-        self.gains.add(block.gains(), block.finite)
+        self.gains.add_block(block, gains=True)
 
     def result(self) -> Range:
         return self.total.mean(self.size, self.budget + 6, self.gains.gained())
@@ -154,7 +172,7 @@ class ReplacedMean:
             return
         self.total.add(block)
         if self.ghost:
-            _add_some(self.lost, block, self.vulnerable[samples])
+            self.lost.add_block(block, samples=_chosen(block, self.vulnerable[samples]))
 
     def result(self) -> Range:
         return self.total.mean(self.size, self.budget + 6, self.lost.gained(self.ghost[0]) if self.ghost else None)
@@ -179,7 +197,7 @@ class RemainingMean:
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
-        _add_some(self.lost, block, self.vulnerable[samples])
+        self.lost.add_block(block, samples=_chosen(block, self.vulnerable[samples]))
 
     def result(self) -> Range:
         total = self.total.sums + rounding_error(self.total.magnitude, self.size + self.most + 8)
@@ -200,21 +218,20 @@ def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
     return Range((kept.lower.sum(axis) - error) / many, (kept.upper.sum(axis) + error) / many)
 
 
-def _add_some(lost: Least, block: Block, mask: NDArray[np.bool_]) -> None:
-    """The ends of those samples of a block that the adversary may touch."""
-    ends = block.ends()[0]
-    lost.add(ends if mask.all() else ends[..., torch.tensor(np.flatnonzero(mask), device=ends.device)], block.finite)
+def _chosen(block: Block, mask: NDArray[np.bool_]) -> Tensor | None:
+    """Those samples that the adversary may touch; none named if it may touch all."""
+    return None if mask.all() else torch.tensor(np.flatnonzero(mask), device=block.magnitude.device)
 
 
 def _smallest_entries(values: Tensor, many: int) -> Tensor:
     """The smallest entries along the last axis, in any order; the values are overwritten."""
     if many >= values.shape[-1]:
-        return values
+        # They may be a view of a far larger block.
+        return values.clone()
     if many == 1:
         return values.amin(-1, keepdim=True)
     if values.device.type != "cpu":
         return values.topk(many, largest=False, sorted=False).values
     # NumPy selects with vector instructions, several times faster than torch; quickest where ties, of samples without gain, are large.
-    values = values.contiguous()
     values.numpy().partition(many - 1, axis=-1)
     return values[..., :many].clone()

@@ -5,17 +5,20 @@ Ends of gradients have a leading axis of length 2, the upper ends and the upper 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import inf, isfinite, prod
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from agtopt.semantics import kernels
 from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.products import Mirror, Part, Product, by_variant
+from agtopt.semantics.kernels import Factors
+from agtopt.semantics.products import Ends, Mirror, Part, Product, by_variant
 
 Index = tuple[slice, ...]
+
+ALL = slice(None)
 
 
 class Block(Protocol):
@@ -47,32 +50,53 @@ class Block(Protocol):
         """The ends as they stand less those under the last variant, (2, entries, n); the caller may overwrite them."""
         ...
 
+    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
+        """The ends as they stand, or the gains, of these samples that count below a limit, (2, entries), as in `kernels.values_below`.
+
+        None if compiled loops do not suit it.
+        """
+        ...
+
 
 class Entries:
     """A block of gradients that are there as numbers.
 
     Parameters
     ----------
-    variants : list of Tensor, shape (2, entries, n)
+    variants : list of Ends, shape (entries, n)
         The last contains all others.
+    rows : slice
+        Which entries, along their first axis.
     """
 
-    def __init__(self, variants: list[Tensor]) -> None:
-        self.variants = variants
-        self.magnitude = variants[0].amax(0).sum(-1)
+    def __init__(self, variants: list[Ends], rows: slice = ALL) -> None:
+        self.variants, self.rows = variants, rows
+        self.magnitude = variants[0].size[rows].sum(-1)
 
-    @cached_property
+    @property
     def finite(self) -> bool:
-        return isfinite(self.variants[-1].max().item())
+        return isfinite(self.variants[-1].reach)
 
     def sums(self) -> Tensor:
-        return self.variants[0].sum(-1)
+        return self.variants[0].far[:, self.rows].sum(-1)
 
     def ends(self) -> list[Tensor]:
-        return [ends.clone(memory_format=torch.contiguous_format) for ends in self.variants]
+        return [ends.far[:, self.rows].clone(memory_format=torch.contiguous_format) for ends in self.variants]
 
     def gains(self) -> Tensor:
-        return self.variants[0] - self.variants[-1]
+        return self.variants[0].far[:, self.rows] - self.variants[-1].far[:, self.rows]
+
+    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
+        if not kernels.suits(self.finite, limit):
+            return None
+        stands, touched = (self._factors(k) for k in (0, -1))
+        found = kernels.values_below(limit.reshape(2, -1, 1), wanted, stands, touched if gains else None, samples=samples)
+        return found.reshape(*limit.shape, -1)
+
+    def _factors(self, variant: int) -> Factors:
+        low, high = (end[self.rows].reshape(-1, end.shape[-1]) for end in self.variants[variant].value)
+        one = low.new_ones((1, low.shape[-1]))
+        return low, high, one, one
 
 
 class Together:
@@ -94,6 +118,9 @@ class Together:
 
     def gains(self) -> Tensor:
         return _entries([block.gains() for block in self.blocks])
+
+    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
+        return None
 
 
 def _entries(ends: Sequence[Tensor]) -> Tensor:
@@ -123,12 +150,7 @@ Gradient = Range | Outer
 
 def whole(gradient: Range, axis: int) -> Block:
     """All entries at once; variants are a leading axis before the sample axis."""
-    return Entries(_variants(gradient, axis))
-
-
-def _variants(gradient: Range, axis: int) -> list[Tensor]:
-    ends = torch.stack([gradient.upper.movedim(axis, -1), -gradient.lower.movedim(axis, -1)])
-    return [ends] if gradient.lower.dim() == -axis else list(ends.unbind(1))
+    return Entries([Ends(variant) for variant in by_variant(gradient, axis)])
 
 
 def blocks(gradient: Gradient, axis: int, entries: int, mirror: Mirror) -> Iterator[tuple[Index, Block]]:
@@ -154,11 +176,10 @@ def blocks(gradient: Gradient, axis: int, entries: int, mirror: Mirror) -> Itera
         yield from _products(gradient, entries, mirror)
         return
     shape = gradient.lower.shape[gradient.lower.dim() + axis + 1 :]
-    variants = [delta.far for delta in mirror.of(gradient)] if axis == -2 else _variants(gradient, axis)
     step = max(1, entries // prod(shape[1:]))
     for first in range(0, shape[0], step):
         rows = slice(first, first + step)
-        yield (rows,), Entries([ends[:, rows] for ends in variants])
+        yield (rows,), Entries(mirror.of(gradient, axis), rows)
 
 
 def _products(outer: Outer, entries: int, mirror: Mirror) -> Iterator[tuple[Index, Block]]:

@@ -3,14 +3,15 @@
 As in `blocks`, both ends stand on a leading axis, the second as the upper ends of the negatives.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from math import inf
 
 import torch
 from torch import Tensor
 
+from agtopt.semantics import kernels
 from agtopt.semantics.arithmetic import COPIED, Nonnegative, Range, both, largest, nonnegative, rounding_of
+from agtopt.semantics.kernels import Factors
 
 Terms = list[tuple[Tensor, Tensor]]
 
@@ -18,10 +19,10 @@ ROOM = 1e-8
 """Products below this share of the largest number leave room for sums of some of them."""
 
 
-def by_variant(value: Range) -> list[Range]:
-    """The factors of every variant, with the sample axis last in memory."""
-    last, kind = both(value, lambda end: end.mT.contiguous()), Nonnegative if isinstance(value, Nonnegative) else Range
-    if last.lower.dim() == 2:
+def by_variant(value: Range, axis: int = -2) -> list[Range]:
+    """The ends under every variant, a leading axis before the sample axis if there are several, with the sample axis last in memory."""
+    last, kind = both(value, lambda end: end.movedim(axis, -1).contiguous()), Nonnegative if isinstance(value, Nonnegative) else Range
+    if last.lower.dim() == -axis:
         return [kind(*last)]
     found = []
     for low, high in zip(*last, strict=True):
@@ -37,154 +38,72 @@ class Factor:
         self.lower, self.upper, self.is_point = *value, value.is_point
         self.nonnegative = nonnegative(value)
 
-    def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """How far the lower end lies below and above zero, and the upper end."""
-        upper = self.upper.neg().relu_(), self.upper.relu()
-        return (*upper, *upper) if self.is_point else (self.lower.neg().relu_(), self.lower.relu(), *upper)
-
-    def straddling(self) -> Tensor:
-        """Samples of which an entry straddles zero, (n,)."""
-        return torch.minimum(-self.lower, self.upper).amax(dim=0) > 0
-
     def size(self) -> Tensor:
         """The largest magnitudes."""
         return self.upper if self.nonnegative else largest(Range(self.lower, self.upper))
 
 
-class Mirrored:
-    """The other factor: [u, −l, u], (3, o, n), so that its upper end and that of its negative stand in both orders without a copy."""
+class Ends:
+    """The other factor, or gradients that are there as numbers: the ends [l, u] under one variant, (…, n)."""
 
     def __init__(self, value: Range) -> None:
-        self.slabs = torch.stack([value.upper, -value.lower, value.upper])
+        self.value = value
+
+    @cached_property
+    def slabs(self) -> Tensor:
+        """[u, −l, u], (3, …, n): the upper end and that of the negative stand in both orders without a copy."""
+        return torch.stack([self.value.upper, -self.value.lower, self.value.upper])
 
     @property
     def far(self) -> Tensor:
-        """[u, −l], (2, o, n)."""
+        """[u, −l], (2, …, n)."""
         return self.slabs[:2]
 
+    @cached_property
     def size(self) -> Tensor:
-        """As of a factor."""
+        """The largest magnitudes."""
         return self.far.amax(dim=0)
 
-    def straddling(self) -> Tensor | None:
-        """As of a factor; none if no sample does."""
-        # How far a number lies from zero on its nearer side is positive where its ends have two signs.
-        reach = self.far.amin(dim=0)
-        return None if reach.max().item() <= 0.0 else reach.amax(dim=0) > 0
+    @cached_property
+    def reach(self) -> float:
+        """No magnitude is larger; NaN if one is."""
+        return abs(self.value.upper.max().item()) + abs(self.value.lower.min().item())
 
 
 class Mirror:
-    """What was mirrored last: weights and biases of a layer have the same δ."""
+    """What was seen last: weights and biases of a layer have the same δ."""
 
     def __init__(self) -> None:
         self.value: Range | None = None
-        self.found: list[Mirrored] = []
+        self.found: list[Ends] = []
 
-    def of(self, value: Range) -> list[Mirrored]:
-        """One of (…, n, o) for every variant."""
+    def of(self, value: Range, axis: int = -2) -> list[Ends]:
+        """The ends under every variant."""
         if value is not self.value:
-            self.value, self.found = value, [Mirrored(variant) for variant in by_variant(value)]
+            self.value, self.found = value, [Ends(variant) for variant in by_variant(value, axis)]
         return self.found
 
 
-@dataclass(frozen=True)
-class Form:
-    """Ends of products of δ (2, o, n) and inputs (i, n), each a sum of products of which one is not zero, so that it is rounded once.
-
-    Attributes
-    ----------
-    terms : list of (Tensor, Tensor)
-    where : Tensor of int
-        Samples for which both factors may straddle zero: their end is the farther of two such sums; all samples if those are many.
-    pairs : list of list
-        The factors of those two, for these samples only.
-    """
-
-    terms: Terms
-    where: Tensor
-    pairs: list[Terms]
-
-    @classmethod
-    def of(cls, delta: Mirrored, inputs: Factor) -> "Form":
-        """The form that fits what is known of the inputs' signs."""
-        far, nowhere = delta.far, delta.far.new_empty(0, dtype=torch.int64)
-        if inputs.nonnegative:
-            if inputs.is_point:
-                return cls([(far, inputs.upper)], nowhere, [])
-            return cls([(far.relu(), inputs.upper), (far.clamp_max(0.0), inputs.lower)], nowhere, [])
-        least_below, least_above, most_below, most_above = inputs.parts()
-        # The negatives of the nearer ends, [−l, u].
-        turned = delta.slabs[1:]
-        if inputs.is_point:
-            return cls([(far, most_above), (turned, most_below)], nowhere, [])
-        above, below = delta.slabs.relu(), delta.slabs.clamp_max(0.0)
-        terms = [(above[:2], most_above), (below[:2], least_above), (above[1:], least_below), (below[1:], most_below)]
-        # Most often the δ of no sample does.
-        straddling = delta.straddling()
-        where = nowhere if straddling is None else torch.nonzero(straddling & inputs.straddling())[:, 0]
-        if 2 * len(where) > far.shape[-1]:
-            # It takes longer to choose most of them.
-            where = torch.arange(far.shape[-1], device=far.device)
-        if not len(where):
-            return cls(terms, where, [])
-        pairs = [[(far, most_above), (turned, most_below)], [(far, least_above), (turned, least_below)]]
-        return cls(terms, where, [[(left[..., where], right[:, where]) for left, right in pair] for pair in pairs])
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether no sample is left to `terms`."""
-        return len(self.where) == self.terms[0][1].shape[-1]
-
-    def sums(self) -> Tensor:
-        """Sums over the samples that are left to `terms`, (2, o, i): products of matrices."""
-        terms = self.terms
-        if len(self.where):
-            terms = [
-                (left.index_fill(-1, self.where, 0.0), right)
-                if left.numel() < right.numel()
-                else (left, right.index_fill(-1, self.where, 0.0))
-                for left, right in terms
-            ]
-        if len(terms) > 1 and sum(factor.numel() for factor in terms[0]) <= COPIED:
-            terms = [(torch.cat(lefts, -1), torch.cat(rights, -1)) for lefts, rights in [zip(*terms, strict=True)]]
-        products = [left @ right.mT for left, right in terms]
-        return sum(products[1:], start=products[0])
-
-    def straddling(self, rows: slice, columns: slice) -> Tensor:
-        """The ends for the samples `where`, (2, o, i, w)."""
-        first, second = (_sum(terms, rows, columns) for terms in self.pairs)
-        return torch.maximum(first, second, out=first)
-
-    def ends(self, rows: slice, columns: slice) -> Tensor:
-        """(2, o, i, n)."""
-        if self.everywhere:
-            return self.straddling(rows, columns)
-        total = _sum(self.terms, rows, columns)
-        if len(self.where):
-            total[..., self.where] = self.straddling(rows, columns)
-        return total
-
-    def gains(self, touched: "Form", rows: slice, columns: slice) -> Tensor:
-        """These ends less those of a form that holds this one, (2, o, i, n)."""
-        if len(self.where) or touched.everywhere:
-            return self.ends(rows, columns).sub_(touched.ends(rows, columns))
-        total = _sum(self.terms, rows, columns)
-        for left, right in touched.terms:
-            total.addcmul_(left[:, rows].unsqueeze(2), right[columns], value=-1.0)
-        if len(touched.where):
-            clean = [(left[..., touched.where], right[:, touched.where]) for left, right in self.terms]
-            total[..., touched.where] = _sum(clean, rows, columns).sub_(touched.straddling(rows, columns))
-        return total
-
-    def less(self, touched: "Form") -> "Form | None":
-        """The gains as a form of its own, for the same inputs; none where something straddles."""
-        if len(touched.where):
-            return None
-        pairs = zip(self.terms, touched.terms, strict=True)
-        return Form([(first - second, inputs) for (first, inputs), (second, _) in pairs], self.where, [])
+def _forms(delta: Ends, inputs: Factor) -> list[Terms]:
+    """Sums of products of δ and inputs, of which one is not zero, so that each is rounded once: the ends are the largest of them."""
+    far, ends = delta.far, [inputs.upper] if inputs.is_point else [inputs.upper, inputs.lower]
+    if not inputs.nonnegative:
+        # Of δ, the farther end counts where an input is positive, and the negative of the nearer one, [−l, u], where it is negative.
+        return [[(far, end.relu()), (delta.slabs[1:], end.neg().relu_())] for end in ends]
+    if inputs.is_point:
+        return [[(far, inputs.upper)]]
+    return [[(far.relu(), inputs.upper), (far.clamp_max(0.0), inputs.lower)]]
 
 
-def _sum(terms: Terms, rows: slice, columns: slice) -> Tensor:
+def _matrices(terms: Terms) -> Tensor:
+    """Their sums over the samples, (2, o, i)."""
+    if len(terms) > 1 and sum(factor.numel() for factor in terms[0]) <= COPIED:
+        terms = [(torch.cat(lefts, -1), torch.cat(rights, -1)) for lefts, rights in [zip(*terms, strict=True)]]
+    products = [left @ right.mT for left, right in terms]
+    return sum(products[1:], start=products[0])
+
+
+def _multiplied(terms: Terms, rows: slice, columns: slice) -> Tensor:
     (left, right), *others = ((left[:, rows].unsqueeze(2), right[columns]) for left, right in terms)
     total = left * right
     for factors in others:
@@ -197,39 +116,48 @@ class Product:
 
     Parameters
     ----------
-    delta : list of Mirrored, shape (o, n)
+    delta : list of Ends, shape (o, n)
     inputs : list of Range, shape (i, n)
         One of each, or one for every variant.
     bound : float
         Every entry is clipped to ± this.
     """
 
-    def __init__(self, delta: list[Mirrored], inputs: list[Range], bound: float) -> None:
-        self.shape, self.bound = (delta[0].far.shape[1], inputs[0].lower.shape[0]), bound
-        self.shared, many = len(inputs) == 1, max(len(delta), len(inputs))
-        factors = delta * (many // len(delta)), [Factor(a) for a in inputs] * (many // len(inputs))
-        self.widest = factors[0][-1], factors[1][-1]
-        self.forms = [Form.of(*pair) for pair in zip(*factors, strict=True)]
+    def __init__(self, delta: list[Ends], inputs: list[Range], bound: float) -> None:
+        self.shape, self.bound = (delta[0].value.lower.shape[0], inputs[0].lower.shape[0]), bound
+        self.variants = many = max(len(delta), len(inputs))
+        self.delta, self.inputs = delta * (many // len(delta)), [Factor(a) for a in inputs] * (many // len(inputs))
+        self._forms = dict[int, list[Terms]]()
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
-        self.magnitude = factors[0][0].size() @ factors[1][0].size().mT
+        self.magnitude = self.delta[0].size @ self.inputs[0].size().mT
         if bound < inf:
             self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(max=bound * inputs[0].lower.shape[1])
 
     @cached_property
     def finite(self) -> bool:
         """Whether sums of a few products of any ends are; the last variant contains all others."""
-        delta, inputs = self.widest
-        return delta.far.max().item() * inputs.size().max().item() < ROOM * rounding_of(self.magnitude).largest
+        return self.delta[-1].reach * self.inputs[-1].size().max().item() < ROOM * rounding_of(self.magnitude).largest
+
+    @property
+    def linear(self) -> bool:
+        """Whether the sign of every input is known, and nothing is clipped, so that sums are products of matrices."""
+        return self.bound == inf and (self.inputs[0].nonnegative or self.inputs[0].is_point)
+
+    def forms(self, variant: int) -> list[Terms]:
+        """Made when they are first asked for."""
+        if variant not in self._forms:
+            self._forms[variant] = _forms(self.delta[variant], self.inputs[variant])
+        return self._forms[variant]
 
     @cached_property
     def sums(self) -> Tensor:
-        """Sums over the samples as they stand, but for those where both factors straddle zero."""
-        return self.forms[0].sums()
+        """Sums over the samples as they stand, if it is `linear`."""
+        return _matrices(self.forms(0)[0])
 
-    @cached_property
-    def gains(self) -> Form | None:
-        """What the last variant gains, as a form where it can be."""
-        return self.forms[0].less(self.forms[-1]) if self.shared else None
+    def factors(self, variant: int, rows: slice, columns: slice) -> Factors:
+        """For the compiled loops."""
+        (low, high), inputs = self.delta[variant].value, self.inputs[variant]
+        return low[rows], high[rows], inputs.lower[columns], inputs.upper[columns]
 
 
 class Part:
@@ -238,36 +166,35 @@ class Part:
     def __init__(self, product: Product, rows: slice, columns: slice) -> None:
         self.product, self.rows, self.columns = product, rows, columns
         self.magnitude = product.magnitude[rows, columns]
-        self._clean: Tensor | None = None
 
     @property
     def finite(self) -> bool:
         return self.product.finite
 
     def sums(self) -> Tensor:
-        if self.product.bound < inf:
-            self._clean = self._variant(0)
-            return self._clean.sum(-1)
-        form, found = self.product.forms[0], self.product.sums[:, self.rows, self.columns]
-        return found + form.straddling(self.rows, self.columns).sum(-1) if len(form.where) else found
+        product = self.product
+        if product.linear:
+            return product.sums[:, self.rows, self.columns]
+        if kernels.suits(self.finite, self.magnitude):
+            return kernels.sums(product.factors(0, self.rows, self.columns), product.bound)
+        return self._variant(0).sum(-1)
 
     def ends(self) -> list[Tensor]:
-        return [self._variant(k) for k in range(len(self.product.forms))]
+        return [self._variant(k) for k in range(self.product.variants)]
 
     def gains(self) -> Tensor:
-        if self.product.bound < inf:
-            return self._variant(0).sub_(self._variant(-1))
-        if self.product.gains is not None:
-            return self.product.gains.ends(self.rows, self.columns)
-        return self.product.forms[0].gains(self.product.forms[-1], self.rows, self.columns)
+        return self._variant(0).sub_(self._variant(self.product.variants - 1))
+
+    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
+        product = self.product
+        if not kernels.suits(self.finite, limit):
+            return None
+        stands, touched = (product.factors(k, self.rows, self.columns) for k in (0, -1))
+        return kernels.values_below(limit, wanted, stands, touched if gains else None, product.bound, samples)
 
     def _variant(self, variant: int) -> Tensor:
         bound = self.product.bound
-        if variant == 0 and self._clean is not None:
-            # Handed out once, as it may be overwritten.
-            clean, self._clean = self._clean, None
-            return clean
-        ends = self.product.forms[variant].ends(self.rows, self.columns)
+        ends = reduce(torch.maximum, (_multiplied(terms, self.rows, self.columns) for terms in self.product.forms(variant)))
         if bound < inf:
             # Whatever an unknown gradient was, it is within the bounds once it is clipped.
             (ends if self.finite else ends.nan_to_num_(nan=bound)).clamp_(-bound, bound)

@@ -12,7 +12,7 @@ import torch
 from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
 from agtopt.problem.network import INPUT
 from agtopt.program import train
-from agtopt.semantics import fragments
+from agtopt.semantics import fragments, kernels
 from agtopt.semantics.aggregation import TouchedMean
 from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.blocks import Outer, blocks
@@ -47,6 +47,13 @@ PROBLEMS = {
 }
 
 
+@pytest.fixture(params=["compiled", "torch"])
+def loops(request, monkeypatch):
+    """On a processor, and as on another device or where ends are not finite."""
+    if request.param == "torch":
+        monkeypatch.setattr(kernels, "suits", lambda *_: False)
+
+
 def eager_steps(problem, linear):
     """Whole batches, with the gradient of every sample multiplied out."""
     ops = (CrownIntervals if linear else BudgetedIntervals)(problem)
@@ -54,6 +61,7 @@ def eager_steps(problem, linear):
         yield flat_ranges(problem, state)
 
 
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("size", [1, 2, 7, 19])
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -66,6 +74,7 @@ def test_fragments_of_any_size_give_the_same_domains(monkeypatch, name, size, li
         np.testing.assert_allclose(box.upper, upper, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("size", [1, 5])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_training_runs_stay_inside(monkeypatch, name, size):
@@ -101,6 +110,7 @@ def test_convolutions_come_in_fragments_too(monkeypatch, size):
         np.testing.assert_allclose(box.upper, upper, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("spread", [3, 145])
 @pytest.mark.parametrize("bound", [np.inf, 0.5])
 @pytest.mark.parametrize("inputs", ["point", "any", "nonnegative", "narrow"])
@@ -134,6 +144,7 @@ def corners(first, second, o, i, n, bound):
     return [extreme if bound == np.inf else min(max(extreme, -Fraction(bound)), Fraction(bound)) for extreme in (min(found), max(found))]
 
 
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("spread", [3, 145])
 @pytest.mark.parametrize("bound", [np.inf, 0.5])
 @pytest.mark.parametrize("forms", [("any", "point"), ("any", "nonnegative"), ("narrow", "narrow"), ("any", "any")], ids="x".join)
