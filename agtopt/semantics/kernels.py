@@ -4,14 +4,14 @@ Their ends are those of products δ a of two intervals, δ in [l, u] and a in [p
 stand second on a leading axis, −min{l p, l q, u p, u q}; each is rounded once.
 """
 
-from collections.abc import Callable
 from math import inf
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
+
+from agtopt.semantics.compiled import compiled, first_calls_uninterrupted
 
 Factors = tuple[Tensor, Tensor, Tensor, Tensor]
 """l and u, (o, n) each, then p and q, (i, n) each; all products of them are finite."""
@@ -21,15 +21,6 @@ LANES = 32
 
 FEW = 4
 """With fewer samples for each that is wanted, a limit of a row's own leaves out too little."""
-
-
-def _compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        found: Callable[..., Any] = njit(loop, cache=True)
-    except RuntimeError:
-        # Nothing can be written, neither beside the package nor among the user's files.
-        found = njit(loop)
-    return found
 
 
 def suits(finite: bool, numbers: Tensor) -> bool:
@@ -77,7 +68,8 @@ def _array(factor: Tensor, samples: Tensor | None = None) -> NDArray[Any]:
     return (factor.contiguous() if samples is None else factor.index_select(-1, samples)).numpy()
 
 
-@_compiled
+@first_calls_uninterrupted
+@compiled
 def _below(limit, wanted, stands, touched, bound, found):  # type: ignore[no-untyped-def]
     low, high, least, most = stands
     ends = np.empty((2, found.shape[-1]), found.dtype)
@@ -101,7 +93,7 @@ def _below(limit, wanted, stands, touched, bound, found):  # type: ignore[no-unt
     return width
 
 
-@_compiled
+@compiled
 def _multiply(low, high, least, most, bound, upper, negated):  # type: ignore[no-untyped-def]
     for j in range(len(upper)):
         a, b, c, d = low[j] * least[j], low[j] * most[j], high[j] * least[j], high[j] * most[j]
@@ -109,7 +101,7 @@ def _multiply(low, high, least, most, bound, upper, negated):  # type: ignore[no
         negated[j] = max(min(-min(min(a, b), min(c, d)), bound), -bound)
 
 
-@_compiled
+@compiled
 def _reached(values, lowest):  # type: ignore[no-untyped-def]
     # So many groups of values have a smallest one each: the largest of these is not below as many of all values.
     groups = len(lowest)
@@ -120,7 +112,7 @@ def _reached(values, lowest):  # type: ignore[no-untyped-def]
     return lowest.max()
 
 
-@_compiled
+@compiled
 def _pick(values, limit, found):  # type: ignore[no-untyped-def]
     # Without a branch, which would be guessed wrong, and with an index that has no sign to be asked for.
     size = np.uintp(0)
@@ -130,7 +122,8 @@ def _pick(values, limit, found):  # type: ignore[no-untyped-def]
     return np.intp(size)
 
 
-@_compiled
+@first_calls_uninterrupted
+@compiled
 def _sums(factors, bound, found):  # type: ignore[no-untyped-def]
     low, high, least, most = factors
     ends = np.empty((2, low.shape[-1]), found.dtype)
@@ -141,7 +134,7 @@ def _sums(factors, bound, found):  # type: ignore[no-untyped-def]
                 found[k, r, c] = _sum(ends[k])
 
 
-@_compiled
+@compiled
 def _sum(values):  # type: ignore[no-untyped-def]
     lanes = np.zeros(LANES, values.dtype)
     whole = len(values) - len(values) % LANES

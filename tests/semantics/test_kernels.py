@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from agtopt.semantics import kernels
 from agtopt.semantics.kernels import FEW, LANES, suits, sums, values_below
 
 ROWS, COLUMNS = 3, 2
@@ -96,17 +95,3 @@ def test_only_finite_numbers_on_a_processor_suit():
     assert suits(True, torch.empty(1))
     assert not suits(False, torch.empty(1))
     assert not suits(True, torch.empty(1, device="meta"))
-
-
-def test_loops_are_compiled_anew_where_nothing_can_be_kept(monkeypatch):
-    asked = []
-
-    def njit(loop, cache=False):
-        asked.append(cache)
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return loop
-
-    monkeypatch.setattr(kernels, "njit", njit)
-    assert kernels._compiled(len) is len
-    assert asked == [True, False]
