@@ -14,7 +14,7 @@ from torch import Tensor
 from agtopt.semantics import kernels
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.kernels import Factors
-from agtopt.semantics.products import Ends, Mirror, Part, Product, by_variant
+from agtopt.semantics.products import Ends, Mirror, Part, Product, by_variant, ends_of
 
 Index = tuple[slice, ...]
 
@@ -51,10 +51,7 @@ class Block(Protocol):
         ...
 
     def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
-        """The ends as they stand, or the gains, of these samples that count below a limit, (2, entries), as in `kernels.values_below`.
-
-        None if compiled loops do not suit it.
-        """
+        """Ends as they stand, or gains, of all samples or of some: `kernels.values_below` a limit (2, entries); None if not suited."""
         ...
 
 
@@ -75,7 +72,7 @@ class Entries:
 
     @property
     def finite(self) -> bool:
-        return isfinite(self.variants[-1].reach)
+        return isfinite(self.variants[-1].reach) and isfinite(self.magnitude.max().item())
 
     def sums(self) -> Tensor:
         return self.variants[0].far[:, self.rows].sum(-1)
@@ -150,7 +147,7 @@ Gradient = Range | Outer
 
 def whole(gradient: Range, axis: int) -> Block:
     """All entries at once; variants are a leading axis before the sample axis."""
-    return Entries([Ends(variant) for variant in by_variant(gradient, axis)])
+    return Entries(ends_of(gradient, axis))
 
 
 def blocks(gradient: Gradient, axis: int, entries: int, mirror: Mirror) -> Iterator[tuple[Index, Block]]:
@@ -178,12 +175,15 @@ def blocks(gradient: Gradient, axis: int, entries: int, mirror: Mirror) -> Itera
     shape = gradient.lower.shape[gradient.lower.dim() + axis + 1 :]
     step = max(1, entries // prod(shape[1:]))
     for first in range(0, shape[0], step):
-        rows = slice(first, first + step)
-        yield (rows,), Entries(mirror.of(gradient, axis), rows)
+        rows = slice(first, min(first + step, shape[0]))
+        if axis == -2:
+            yield (rows,), Entries(mirror.of(gradient), rows)
+        else:
+            yield (rows,), whole(Range(*(end.narrow(axis + 1, first, rows.stop - first) for end in gradient)), axis)
 
 
 def _products(outer: Outer, entries: int, mirror: Mirror) -> Iterator[tuple[Index, Block]]:
-    product = Product(mirror.of(outer.delta), by_variant(outer.inputs), outer.bound)
+    product = Product(mirror.of(outer.delta), by_variant(outer.inputs, -2), outer.bound)
     columns = min(product.shape[1], max(1, entries))
     rows = max(1, entries // columns)
     for first in range(0, product.shape[0], rows):

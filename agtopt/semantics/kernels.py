@@ -13,6 +13,9 @@ from torch import Tensor
 
 from agtopt.semantics.compiled import compiled, first_calls_uninterrupted
 
+Array = NDArray[Any]
+Arrays = tuple[Array, Array, Array, Array]
+
 Factors = tuple[Tensor, Tensor, Tensor, Tensor]
 """l and u, (o, n) each, then p and q, (i, n) each; all products of them are finite."""
 
@@ -64,13 +67,13 @@ def sums(factors: Factors, bound: float = inf) -> Tensor:
     return found
 
 
-def _array(factor: Tensor, samples: Tensor | None = None) -> NDArray[Any]:
+def _array(factor: Tensor, samples: Tensor | None = None) -> Array:
     return (factor.contiguous() if samples is None else factor.index_select(-1, samples)).numpy()
 
 
 @first_calls_uninterrupted
 @compiled
-def _below(limit, wanted, stands, touched, bound, found):  # type: ignore[no-untyped-def]
+def _below(limit: Array, wanted: int, stands: Arrays, touched: Arrays | None, bound: float, found: Array) -> Any:
     low, high, least, most = stands
     ends = np.empty((2, found.shape[-1]), found.dtype)
     others, lowest = np.empty_like(ends), np.empty(max(wanted, LANES), found.dtype)
@@ -94,7 +97,7 @@ def _below(limit, wanted, stands, touched, bound, found):  # type: ignore[no-unt
 
 
 @compiled
-def _multiply(low, high, least, most, bound, upper, negated):  # type: ignore[no-untyped-def]
+def _multiply(low: Array, high: Array, least: Array, most: Array, bound: float, upper: Array, negated: Array) -> None:
     for j in range(len(upper)):
         a, b, c, d = low[j] * least[j], low[j] * most[j], high[j] * least[j], high[j] * most[j]
         upper[j] = max(min(max(max(a, b), max(c, d)), bound), -bound)
@@ -102,7 +105,7 @@ def _multiply(low, high, least, most, bound, upper, negated):  # type: ignore[no
 
 
 @compiled
-def _reached(values, lowest):  # type: ignore[no-untyped-def]
+def _reached(values: Array, lowest: Array) -> Any:
     # So many groups of values have a smallest one each: the largest of these is not below as many of all values.
     groups = len(lowest)
     lowest[:] = values[:groups]
@@ -113,7 +116,7 @@ def _reached(values, lowest):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _pick(values, limit, found):  # type: ignore[no-untyped-def]
+def _pick(values: Array, limit: float, found: Array) -> np.intp:
     # Without a branch, which would be guessed wrong, and with an index that has no sign to be asked for.
     size = np.uintp(0)
     for j in range(len(values)):
@@ -124,7 +127,7 @@ def _pick(values, limit, found):  # type: ignore[no-untyped-def]
 
 @first_calls_uninterrupted
 @compiled
-def _sums(factors, bound, found):  # type: ignore[no-untyped-def]
+def _sums(factors: Arrays, bound: float, found: Array) -> None:
     low, high, least, most = factors
     ends = np.empty((2, low.shape[-1]), found.dtype)
     for r in range(len(low)):
@@ -135,7 +138,7 @@ def _sums(factors, bound, found):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _sum(values):  # type: ignore[no-untyped-def]
+def _sum(values: Array) -> Any:
     lanes = np.zeros(LANES, values.dtype)
     whole = len(values) - len(values) % LANES
     for first in range(0, whole, LANES):

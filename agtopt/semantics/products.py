@@ -4,7 +4,7 @@ As in `blocks`, both ends stand on a leading axis, the second as the upper ends 
 """
 
 from functools import cached_property, reduce
-from math import inf
+from math import inf, isfinite
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ ROOM = 1e-8
 """Products below this share of the largest number leave room for sums of some of them."""
 
 
-def by_variant(value: Range, axis: int = -2) -> list[Range]:
+def by_variant(value: Range, axis: int) -> list[Range]:
     """The ends under every variant, a leading axis before the sample axis if there are several, with the sample axis last in memory."""
     last, kind = both(value, lambda end: end.movedim(axis, -1).contiguous()), Nonnegative if isinstance(value, Nonnegative) else Range
     if last.lower.dim() == -axis:
@@ -70,6 +70,11 @@ class Ends:
         return abs(self.value.upper.max().item()) + abs(self.value.lower.min().item())
 
 
+def ends_of(value: Range, axis: int = -2) -> list[Ends]:
+    """Those under every variant; the sample axis is named."""
+    return [Ends(variant) for variant in by_variant(value, axis)]
+
+
 class Mirror:
     """What was seen last: weights and biases of a layer have the same δ."""
 
@@ -77,10 +82,10 @@ class Mirror:
         self.value: Range | None = None
         self.found: list[Ends] = []
 
-    def of(self, value: Range, axis: int = -2) -> list[Ends]:
+    def of(self, value: Range) -> list[Ends]:
         """The ends under every variant."""
         if value is not self.value:
-            self.value, self.found = value, [Ends(variant) for variant in by_variant(value, axis)]
+            self.value, self.found = value, ends_of(value)
         return self.found
 
 
@@ -129,14 +134,15 @@ class Product:
         self.delta, self.inputs = delta * (many // len(delta)), [Factor(a) for a in inputs] * (many // len(inputs))
         self._forms = dict[int, list[Terms]]()
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
-        self.magnitude = self.delta[0].size @ self.inputs[0].size().mT
+        self.unclipped = self.magnitude = self.delta[0].size @ self.inputs[0].size().mT
         if bound < inf:
             self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(max=bound * inputs[0].lower.shape[1])
 
     @cached_property
     def finite(self) -> bool:
-        """Whether sums of a few products of any ends are; the last variant contains all others."""
-        return self.delta[-1].reach * self.inputs[-1].size().max().item() < ROOM * rounding_of(self.magnitude).largest
+        """Whether sums of a few products of any ends are; the last variant contains all others, unless these are unknown."""
+        reach = self.delta[-1].reach * self.inputs[-1].size().max().item()
+        return reach < ROOM * rounding_of(self.magnitude).largest and isfinite(self.unclipped.max().item())
 
     @property
     def linear(self) -> bool:

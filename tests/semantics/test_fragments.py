@@ -182,6 +182,22 @@ def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(dtype, shared
         assert_encloses(found, low, high, case)
 
 
+@pytest.mark.parametrize("bound", [np.inf, 0.5])
+@pytest.mark.parametrize("inputs", [-1.0, 0.5], ids=["any", "nonnegative"])
+@pytest.mark.parametrize("place", range(4))
+def test_what_is_unknown_of_a_sample_as_it_stands_is_not_multiplied_by_loops(place, inputs, bound):
+    """Trap 3: also where all ends of touched samples are known."""
+    ends = [torch.full((2, 3, 1), value, dtype=torch.float64) for value in (-1.0, 1.0, inputs, 2.0)]
+    ends[place][0, 1] = np.nan
+    tally = TouchedMean(3, 1)
+    for _, block in blocks(Outer(Range(*ends[:2]), Range(*ends[2:]), bound), -3, 1, Mirror()):
+        assert not block.finite
+        tally.add(block, np.arange(3))
+    found = tally.result()
+    assert not found.lower.item() > -bound
+    assert not found.upper.item() < bound
+
+
 def test_a_diverged_factor_leaves_the_whole_line():
     """Trap 3."""
     problem = replace(PROBLEMS["features"], training=Training("squared", epochs=6, batch_size=19, learning_rate=1e150))
