@@ -29,7 +29,7 @@ from agtopt.semantics.quantity import Quantity
 from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
 from agtopt.solvers import SolveResult, choose
-from agtopt.tolerances import outward
+from agtopt.tolerances import size_of, unit_of
 
 
 @dataclass(eq=False)
@@ -202,14 +202,15 @@ class CompiledModel:
         -------
         float
             The largest of the differences of any parameter at any step from plain SGD, and of the violations of any bound or
-            constraint, each relative to (1 + its size).
+            constraint, each relative to its unit (1 for ordinary sizes) + its size.
         """
         data = self.problem.dataset if dataset is None else dataset
         self.assign(data)
         trained = state_trajectory(self.problem, data)
         worst = 0.0
-        for t, state in zip(range(self.start, self.stop + 1), self._states, strict=True):
-            worst = max(worst, float(np.max(np.abs(state.values() - trained[t]) / (1.0 + np.abs(trained[t])))))
+        for t, state, box in zip(range(self.start, self.stop + 1), self._states, self.steps, strict=True):
+            unit = unit_of(size_of(box.lower, box.upper))
+            worst = max(worst, float(np.max(np.abs(state.values() - trained[t]) / (unit + np.abs(trained[t])))))
         return max(worst, self.violation())
 
     def violation(self) -> float:
@@ -317,8 +318,8 @@ def _excess(value: float, lower: float | None, upper: float | None) -> float:
 def _constrain(site: Site, state: Affine, polytope: Polytope) -> None:
     """The rows of a start domain, with room for a solver (S9)."""
     body = (state * polytope.directions).total(1)
-    for suffix, side, ends, sense in (("_above", "lower", polytope.lower, -1), ("_below", "upper", polytope.upper, 1)):
-        site.rows(suffix, body, body.varies & np.isfinite(ends), **{side: outward(ends, sense)})
+    for suffix, side, ends in (("_above", "lower", polytope.lower), ("_below", "upper", polytope.upper)):
+        site.rows(suffix, body, body.varies & np.isfinite(ends), **{side: ends}, margin=True)
 
 
 def _prioritise(model: Any, ops: SymbolicOperations) -> None:

@@ -10,7 +10,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from pyomo.repn import generate_standard_repn
 
 from agtopt.errors import InvalidInputError
-from agtopt.solvers import Solver, SolveResult, open_session
+from agtopt.solvers import Solver, SolveResult, objective_unit, open_session
 from agtopt.tolerances import outward
 
 OWN = "objective"
@@ -31,7 +31,8 @@ def bound_objective(model: Any, solver: Solver, time_limit: float | None = None)
         session = open_session(solver, model)
         result = session.solve(time_limit)
         session.load()
-    bound = None if result.bound is None else float(outward(sign * result.bound, int(-sign)))
+        unit = objective_unit(model)
+    bound = None if result.bound is None else float(outward(sign * result.bound, int(-sign), unit))
     return replace(result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent)
 
 

@@ -23,6 +23,7 @@ from agtopt.drivers.stage import RELAXATION, Answer, Stage, Task, forget_models,
 from agtopt.problem import LeakyReLU, Problem, ReLU
 from agtopt.semantics.concrete import outputs
 from agtopt.semantics.symbolic import BranchBounds
+from agtopt.tolerances import size_of, unit_of
 
 Array = NDArray[np.float64]
 
@@ -93,7 +94,9 @@ def ask(
                 f"margin[{question.point},{question.rival}]", entries, question.weights[question.weights != 0.0], _at(problem, "query")
             )
             run = int(values.argmin())
-            task = Task(stage, len(tasks), objective, -1, question.known, float(values[run]), attack.dataset(run))
+            best = float(values[run])
+            unit = float(unit_of(size_of(question.known, best)))
+            task = Task(stage, len(tasks), objective, -1, question.known, best, attack.dataset(run), unit)
             tasks.append((question, place, task))
     with Progress(progress, len(tasks), f"{settings.kind} {problem.name}") as bar:
         try:
@@ -121,7 +124,7 @@ def count_flips(
     many, total = len(query.lowest), flipped.sum(axis=1)
     run = int(total.argmax())
     objective = Objective("flipped", np.arange(many), np.ones(many), _at(reach.problem, "query.flipped"))
-    task = Task(_stage(reach, settings)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run))
+    task = Task(_stage(reach, settings)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run), 1.0)
     try:
         ((_, answer),) = _answered([task], settings, executor)
     finally:

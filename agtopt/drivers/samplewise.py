@@ -32,7 +32,7 @@ from agtopt.semantics.propagation import CrownIntervals, interval_steps
 from agtopt.semantics.states import flat_ranges, initial_domain, state_ranges
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, TOLERANCE, choose
-from agtopt.tolerances import AGREEMENT, BOUND_MARGIN
+from agtopt.tolerances import AGREEMENT, BOUND_MARGIN, size_of, unit_of
 
 Array = NDArray[np.float64]
 
@@ -179,8 +179,9 @@ class _Decomposition:
 
     def _advance(self, t: int, box: Interval) -> None:
         size = self.problem.network.size
+        unit = unit_of(size_of(box.lower, box.upper)[:size])
         for sense, ends, best in ((-1, box.lower, self.inner.lower[t + 1]), (1, box.upper, self.inner.upper[t + 1])):
-            if np.any(sense * (best - ends[:size]) > AGREEMENT * (1.0 + np.abs(best))):
+            if np.any(sense * (best - ends[:size]) > AGREEMENT * (unit + np.abs(best))):
                 raise SoundnessError(f"S9: the box after step {t + 1} excludes parameters that a training run attains")
         self.states.append(box)
         self.ends = {}
@@ -210,21 +211,25 @@ class _Decomposition:
         first = 0
         for name, value in self.problem.network.initial.items():
             if name in attained:
-                pairs = zip((-1, 1), self.ends[name], attained[name], strict=True)
-                for sense, known, best in pairs:
-                    tasks += self._tasks(stage, f"{case.words} in step {t}", name, first, sense, known[case.place].ravel(), best.ravel())
+                ends = [end[case.place].ravel() for end in self.ends[name]]
+                units, words = unit_of(size_of(*ends)), f"{case.words} in step {t}"
+                for sense, known, best in zip((-1, 1), ends, attained[name], strict=True):
+                    tasks += self._tasks(stage, words, name, first, sense, known, best.ravel(), units)
             first += value.size
         return Part(case.place, tuple(tasks))
 
-    def _tasks(self, stage: Stage, words: str, tensor: str, first: int, sense: int, known: Array, attained: Array) -> Iterator[Task]:
+    def _tasks(
+        self, stage: Stage, words: str, tensor: str, first: int, sense: int, known: Array, attained: Array, units: Array
+    ) -> Iterator[Task]:
         # Bounds of solvers are moved outward by the margin: within it of a run nothing can be gained.
         clip = self.problem.training.clip
         reached = attained if clip is None else attained.clip(-clip, clip)
-        closed = sense * (known - reached) <= BOUND_MARGIN * (1.0 + np.abs(reached))
+        closed = sense * (known - reached) <= BOUND_MARGIN * (units + np.abs(reached))
         for k in np.flatnonzero(~closed):
             name = f"{self.problem.network.parameter_names[first + k]} of {words}"
             objective = Objective(name, np.array([k]), np.ones(1), (0, f"descent.{tensor}"))
-            yield Task(stage, first + int(k), objective, sense, float(known[k]), float(attained[k]), stage.problem.dataset)
+            values = float(known[k]), float(attained[k])
+            yield Task(stage, first + int(k), objective, sense, *values, stage.problem.dataset, float(units[k]))
 
     def _solved(self, parts: list[Part]) -> Iterator[tuple[Part, list[Row]]]:
         if self.executor is None:

@@ -22,7 +22,7 @@ from agtopt.errors import InfeasibleError, InvalidInputError, SoundnessError
 from agtopt.kinds import LP, Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.symbolic import BranchBounds
-from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
+from agtopt.solvers import PROVED, Session, SolveResult, choose, objective_unit, open_session
 from agtopt.solvers.proof import proof_of
 from agtopt.solvers.tree import Tree
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, outward
@@ -88,6 +88,8 @@ class Task:
         The best value of any training run; NaN where none is known.
     dataset : Dataset
         The data of that run: the solver's start.
+    unit : float
+        That of what is bounded (`tolerances.unit_of`): gaps are relative to it.
     """
 
     stage: Stage
@@ -97,6 +99,7 @@ class Task:
     known: float
     attained: float
     dataset: Dataset
+    unit: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +218,9 @@ def _run(task: Task) -> Row:
             status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
         if result.bound is None or np.isnan(result.bound):
             continue
-        found = float(outward(-task.sense * result.bound, task.sense))
-        _check_attained(task, kind, found)
+        unit = objective_unit(_model(stage, kind).pyomo)
+        found = float(outward(-task.sense * result.bound, task.sense, unit))
+        _check_attained(task, kind, found, unit)
         if task.sense * (best - found) > 0:
             best, source, rigour = found, str(kind), result.rigour
     return _row(task, status, incumbent, best, source, rigour, seconds, building)
@@ -249,7 +253,7 @@ def _row(
 
 def closed(task: Task, bound: float) -> bool:
     """Whether a training run attains the bound, so that no solver can improve it."""
-    return task.sense * (bound - task.attained) <= RELATIVE_GAP * (1.0 + abs(task.attained))
+    return task.sense * (bound - task.attained) <= RELATIVE_GAP * (task.unit + abs(task.attained))
 
 
 def _prepare(stage: Stage, kind: Formulation) -> None:
@@ -318,8 +322,8 @@ def _proof(task: Task, kind: Formulation) -> Path:
     return stage.proofs / f"{stage.start}-{stage.stop}-{kind}-{task.objective.name.replace('/', '_')}-{side}.npz"
 
 
-def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
-    if task.sense * (task.attained - bound) > AGREEMENT * (1.0 + abs(task.attained)):
+def _check_attained(task: Task, kind: Formulation, bound: float, unit: float) -> None:
+    if task.sense * (task.attained - bound) > AGREEMENT * (unit + abs(task.attained)):
         after = f" after step {task.stage.stop}" if task.objective.address is None else ""
         raise SoundnessError(
             f"S9: the {kind} bound {bound} on {task.objective.name}{after} excludes {task.attained}, "

@@ -156,7 +156,7 @@ def curve_itself(site: Site, curve: Curve, value: Affine, results: tuple[Array, 
     """p = f(value) as an equation of the function (MINLP)."""
     where = value.varies
     known = np.where(where, 0.0, curve.values(np.where(where, 0.0, value.constant)))
-    result = site.variables("", *results, where, otherwise=known)
+    result = site.variables("", *results, where, otherwise=known, natural=True)
     site.assign(result, where, lambda: curve.values(value.values()))
     if where.any():
         pairs = zip(result[where].expressions(), value[where].expressions(), strict=True)

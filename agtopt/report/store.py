@@ -14,7 +14,7 @@ from agtopt.drivers import Reach
 from agtopt.drivers.row import Row
 from agtopt.errors import InvalidInputError, MissingFileError, SoundnessError
 from agtopt.report.cells import Cell, Outcome
-from agtopt.tolerances import AGREEMENT
+from agtopt.tolerances import AGREEMENT, size_of, unit_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class Store:
         except (KeyError, ValueError, OSError, TypeError, EOFError, BadZipFile) as error:
             raise InvalidInputError(f"resume: {path} is no finished cell: {error}; remove it, and it is solved again") from None
         for t, box in enumerate(reach.steps):
-            room = AGREEMENT * (1.0 + np.maximum(np.abs(inner.lower[t]), np.abs(inner.upper[t])))
+            unit = unit_of(size_of(box.lower, box.upper))
+            room = AGREEMENT * (unit + size_of(inner.lower[t], inner.upper[t]))
             if np.any(box.lower > inner.lower[t] + room) or np.any(box.upper < inner.upper[t] - room):
                 raise SoundnessError(f"S9: the domain in {path} excludes what a training run attains after step {t}; remove the file")
         return Outcome(reach, size)

@@ -7,6 +7,7 @@ from pyomo.contrib.solver.common.factory import SolverFactory
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from agtopt.errors import SolverUnavailableError
+from agtopt.solvers.objective import divided, objective_unit
 from agtopt.solvers.registry import Solver
 from agtopt.solvers.result import TOLERANCE, SolveResult
 from agtopt.tolerances import RELATIVE_GAP
@@ -36,7 +37,10 @@ class PyomoSession:
             options["rel_gap"] = RELATIVE_GAP
         if time_limit is not None:
             options["time_limit"] = time_limit
+        objective, unit = self.model.objective, objective_unit(self.model)
+        natural = objective.expr
         try:
+            objective.set_value(divided(natural, unit))
             results = self.interface.solve(self.model, **options)
         except Exception as error:  # a foreign program: whatever it raises, the user learns which solver failed and why
             if "size-limited" in str(error):
@@ -44,15 +48,17 @@ class PyomoSession:
             else:
                 reason = f"{self.solver.name!r} failed: {error}"
             raise SolverUnavailableError(f"solver: {reason}") from error
+        finally:
+            objective.set_value(natural)
         self.results = results
         status = STATUS.get(results.termination_condition, results.termination_condition.name)
         if status == "interrupted":
             raise KeyboardInterrupt
-        bound = results.objective_bound
+        bound, incumbent = results.objective_bound, results.incumbent_objective
         return SolveResult(
             status,
-            bound if bound is not None and isfinite(bound) else None,
-            results.incumbent_objective,
+            bound * unit if bound is not None and isfinite(bound) else None,
+            None if incumbent is None else incumbent * unit,
             TOLERANCE,
             float(results.timing_info.wall_time),
         )

@@ -12,6 +12,7 @@ from pyomo.core.expr.visitor import StreamBasedExpressionVisitor
 from pyomo.repn import generate_standard_repn
 from pyscipopt.scip import PY_SCIP_PARAMSETTING as SCIP_PARAMSETTING
 
+from agtopt.solvers.objective import divided, objective_unit
 from agtopt.solvers.result import TOLERANCE, SolveResult
 from agtopt.tolerances import FEASIBILITY, RELATIVE_GAP
 
@@ -118,7 +119,8 @@ class ScipSession:
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         self.scip.freeTransform()
-        self.scip.setObjective(self._expression(self.model.objective.expr)[0], "minimize")
+        unit = objective_unit(self.model)
+        self.scip.setObjective(self._expression(divided(self.model.objective.expr, unit))[0], "minimize")
         self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
         if start:
             solution = self.scip.createSol()
@@ -134,8 +136,8 @@ class ScipSession:
         status = {"optimal": "optimal", "gaplimit": "optimal", "timelimit": "time limit", "infeasible": "infeasible"}.get(state, state)
         bound = self.scip.getDualbound()
         known = isfinite(bound) and abs(bound) < self.scip.infinity()
-        incumbent = self.scip.getObjVal() if self.scip.getNSols() else None
-        return SolveResult(status, bound if known else None, incumbent, TOLERANCE, seconds)
+        incumbent = self.scip.getObjVal() * unit if self.scip.getNSols() else None
+        return SolveResult(status, bound * unit if known else None, incumbent, TOLERANCE, seconds)
 
     def load(self) -> bool:
         if not self.scip.getNSols():
