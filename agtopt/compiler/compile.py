@@ -14,7 +14,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 
 from agtopt.compiler.branches import learn_branches
 from agtopt.compiler.custom import bound_objective
-from agtopt.compiler.export import write_model
+from agtopt.compiler.export import units_of, write_model
 from agtopt.compiler.size import Size, counted_size
 from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
 from agtopt.domains.known import Address
@@ -70,6 +70,11 @@ class CompiledModel:
     def quantities(self) -> Mapping[Address, Quantity]:
         """Pre-activations, errors and descent directions by (step, name), e.g. ``(3, "forward.dense1")``, each with its interval."""
         return self._operations.named
+
+    @property
+    def units(self) -> Mapping[str, float]:
+        """The variables that solvers see in a unit of their own, by name: their value times it is what they stand for."""
+        return units_of(self.pyomo)
 
     @property
     def decisive(self) -> bool:
@@ -214,7 +219,7 @@ class CompiledModel:
         return max(worst, self.violation())
 
     def violation(self) -> float:
-        """The largest violation of a bound or constraint at the current values, relative to (1 + the bound)."""
+        """The largest violation of a bound or constraint at the current values, in its unit, relative to (1 + the bound)."""
         worst = 0.0
         for variable in self.pyomo.component_data_objects(pyo.Var):
             worst = max(worst, _excess(variable.value, variable.lb, variable.ub))

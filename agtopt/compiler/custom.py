@@ -27,11 +27,11 @@ def bound_objective(model: Any, solver: Solver, time_limit: float | None = None)
     """
     objective = _the_objective(model)
     linear, sign = _linear(objective), -1.0 if objective.sense == pyo.maximize else 1.0
-    with _minimising(model, objective, linear, sign):
+    with _minimising(model, objective, linear, sign) as own:
         session = open_session(solver, model)
         result = session.solve(time_limit)
         session.load()
-        unit = objective_unit(model)
+        unit = objective_unit(own.expr)
     bound = None if result.bound is None else float(outward(sign * result.bound, int(-sign), unit))
     return replace(result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent)
 
@@ -57,7 +57,7 @@ def _linear(objective: Any) -> LinearExpression:
 
 
 @contextmanager
-def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: float) -> Iterator[None]:
+def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: float) -> Iterator[Any]:
     # To minimise always: dual bounds of maximisations were wrong in past solvers (docs/decisions.md).
     own = model.component(OWN)
     if own is not None and own.ctype is not pyo.Objective:
@@ -75,7 +75,7 @@ def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: floa
         )
     )
     try:
-        yield
+        yield own
     finally:
         own.set_value(before[0])
         own.sense = before[1]

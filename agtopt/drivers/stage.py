@@ -218,7 +218,7 @@ def _run(task: Task) -> Row:
             status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
         if result.bound is None or np.isnan(result.bound):
             continue
-        unit = objective_unit(_model(stage, kind).pyomo)
+        unit = objective_unit(_model(stage, kind).pyomo.objective.expr)
         found = float(outward(-task.sense * result.bound, task.sense, unit))
         _check_attained(task, kind, found, unit)
         if task.sense * (best - found) > 0:

@@ -20,6 +20,9 @@ Mask = NDArray[np.bool_]
 IN_UNITS = "_in_units"
 """Ends the name of a Var that has units: the name without it is an Expression, the same quantity in its natural scale."""
 
+UNITS = "unit"
+"""The suffix of a model that holds the units of its variables, where they have any."""
+
 
 @dataclass(frozen=True, eq=False)
 class Affine:
@@ -262,6 +265,10 @@ class Site:
             objects[where] = list(component.values())
             if scaled:
                 component.doc = f"{self.name}{suffix} in units of {_powers(unit)}"
+                model = self.block.model()
+                if model.component(UNITS) is None:
+                    model.add_component(UNITS, pyo.Suffix(direction=pyo.Suffix.LOCAL))
+                model.component(UNITS).update(zip(component.values(), unit.tolist(), strict=True))
                 self.named(self.name + suffix).name_expressions(Affine.single(objects, units, sizes, where), where)
         return Affine.single(objects, units, sizes, where, otherwise)
 

@@ -5,4 +5,15 @@ from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.registry import SOLVERS, Solver, choose, describe_solvers
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
 
-__all__ = ["PROVED", "SOLVERS", "TOLERANCE", "Session", "SolveResult", "Solver", "choose", "describe_solvers", "objective_unit", "open_session"]
+__all__ = [
+    "PROVED",
+    "SOLVERS",
+    "TOLERANCE",
+    "Session",
+    "SolveResult",
+    "Solver",
+    "choose",
+    "describe_solvers",
+    "objective_unit",
+    "open_session",
+]

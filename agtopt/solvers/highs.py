@@ -136,7 +136,7 @@ class HighsSession:
         if self.refused:
             return SolveResult("refused", None, None, TOLERANCE, 0.0)
         cost, constant = self.arrays.objective(self.model)
-        unit = objective_unit(self.model)
+        unit = objective_unit(self.model.objective.expr)
         self._restart(time_limit)
         self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost / unit)
         # For linear programs HiGHS counts the time of all runs of one object, for mixed-integer ones that of the last.

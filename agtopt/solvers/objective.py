@@ -8,13 +8,13 @@ from pyomo.repn import generate_standard_repn
 from agtopt.tolerances import unit_of
 
 
-def objective_unit(model: Any) -> float:
-    """The unit of a model's present linear objective: that of its largest term (`unit_of`).
+def objective_unit(expression: Any) -> float:
+    """The unit of a linear objective: that of its largest term (`unit_of`).
 
     Every session minimises the objective divided by it, so that tolerances mean the same of small and large ones, and multiplies what it
     finds: margins of a bound are relative to this unit (S9).
     """
-    terms = generate_standard_repn(model.objective.expr, compute_values=True)
+    terms = generate_standard_repn(expression, compute_values=True)
     sizes = [
         abs(coefficient) * max(abs(end) for end in _ends(variable))
         for coefficient, variable in zip(terms.linear_coefs, terms.linear_vars, strict=True)

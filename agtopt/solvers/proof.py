@@ -229,7 +229,7 @@ class ProofSession:
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         began = perf_counter()
         cost, constant = self.arrays.objective(self.model)
-        unit = objective_unit(self.model)
+        unit = objective_unit(self.model.objective.expr)
         self.adviser.minimise(cost, unit)
         best = float(cost @ np.array([variable.value for variable in self.arrays.columns])) if start else inf
         # The start itself is not cut off: where no leaf holds a point, the model does not hold the start either.

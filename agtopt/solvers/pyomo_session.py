@@ -37,8 +37,8 @@ class PyomoSession:
             options["rel_gap"] = RELATIVE_GAP
         if time_limit is not None:
             options["time_limit"] = time_limit
-        objective, unit = self.model.objective, objective_unit(self.model)
-        natural = objective.expr
+        objective, natural = self.model.objective, self.model.objective.expr
+        unit = objective_unit(natural)
         try:
             objective.set_value(divided(natural, unit))
             results = self.interface.solve(self.model, **options)

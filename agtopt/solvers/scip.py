@@ -119,7 +119,7 @@ class ScipSession:
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         self.scip.freeTransform()
-        unit = objective_unit(self.model)
+        unit = objective_unit(self.model.objective.expr)
         self.scip.setObjective(self._expression(divided(self.model.objective.expr, unit))[0], "minimize")
         self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
         if start:

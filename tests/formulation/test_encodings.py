@@ -24,13 +24,14 @@ class Bench:
 
     def variable(self, name, low, high, binary=False):
         affine = Site(self.model.block, name).variables("", low, high, ONE, binary)
-        self.inputs.append(affine.variables[0, 0])
+        self.inputs.append(affine)
         return affine
 
     def output(self, affine, *values, solver=None):
         """Smallest and largest output for these inputs; None if infeasible."""
-        for variable, value in zip(self.inputs, values, strict=True):
-            variable.fix(value)
+        for given, value in zip(self.inputs, values, strict=True):
+            for variable, share in zip(*given.shares(array(value)), strict=True):
+                variable.fix(share)
         ends = []
         for sign in (1.0, -1.0):
             self.model.del_component("objective")
