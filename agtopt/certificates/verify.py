@@ -82,7 +82,7 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
 
 
 def _checks(record: Record, problem: Problem, proofs: Path | None) -> Iterator[Check]:
-    reason = mismatch(record.problem, problem)
+    reason = mismatch(record.problem, problem.fingerprint)
     yield _check("problem", reason is None, reason or problem.fingerprint)
     if reason is not None:
         return

@@ -176,7 +176,7 @@ class Run:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 arrays = {name: file[name] for name in file.files if name != "about"}
-            if reason := mismatch(str(about["problem"]), problem):
+            if reason := mismatch(str(about["problem"]), problem.fingerprint):
                 raise InvalidInputError(f"run: {path} cannot be continued: {reason}")
             template = Polytope(arrays.pop("directions")) if "directions" in arrays else None
             obbt = None if about["obbt"] is None else OBBT(**about["obbt"])

@@ -152,7 +152,9 @@ class Problem:
     @cached_property
     def fingerprint(self) -> str:
         """The version of the encoding and the SHA-256 of everything that defines the problem but its name."""
-        return fingerprint(self)
+        network, data = self.network, self.dataset
+        layers = [(node, network.layer(node), network.inputs_of(node)) for node in network.nodes]
+        return fingerprint((layers, network.input_shape, network.initial, data.features, data.labels, self.perturbation, self.training))
 
     def describe(self) -> str:
         """One line in words."""

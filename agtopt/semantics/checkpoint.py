@@ -64,7 +64,7 @@ def _read(path: Path, run: str, problem: Problem) -> Interval:
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InvalidInputError(f"checkpoint: {path} is broken ({error}); remove it") from None
     if found != run:
-        reason = mismatch(found.partition(" ")[0], problem) or "it is of a run with other settings"
+        reason = mismatch(found.partition(" ")[0], problem.fingerprint) or "it is of a run with other settings"
         raise InvalidInputError(f"checkpoint: {path} cannot be continued: {reason}; give an empty folder")
     return Interval(lower, upper)
 

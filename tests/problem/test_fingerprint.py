@@ -171,11 +171,11 @@ def test_another_adversarys_checkpoint_is_refused(kind, tmp_path):
 
 def test_what_an_earlier_version_wrote_is_refused_with_the_reason():
     assert (
-        mismatch("0" * 64, VARIANTS[0])
+        mismatch("0" * 64, VARIANTS[0].fingerprint)
         == "an earlier version of agtopt wrote it, whose fingerprints do not tell all problems apart; make it again"
     )
-    assert mismatch(VARIANTS[1].fingerprint, VARIANTS[0]) == "it is of another problem"
-    assert mismatch(VARIANTS[0].fingerprint, VARIANTS[0]) is None
+    assert mismatch(VARIANTS[1].fingerprint, VARIANTS[0].fingerprint) == "it is of another problem"
+    assert mismatch(VARIANTS[0].fingerprint, VARIANTS[0].fingerprint) is None
 
 
 def test_descriptions_name_the_vulnerable_samples():
