@@ -129,9 +129,8 @@ def outward(bound: ArrayLike, sense: int, unit: ArrayLike) -> NDArray[np.float64
     """
     values = np.asarray(bound, dtype=np.float64)
     finite = np.isfinite(values)
-    return np.where(
-        finite, values + sense * BOUND_MARGIN * (np.asarray(unit, dtype=np.float64) + np.abs(np.where(finite, values, 0.0))), values
-    )
+    size = np.asarray(unit, dtype=np.float64) + np.abs(np.where(finite, values, 0.0))
+    return np.where(finite, values + sense * BOUND_MARGIN * size, values)
 
 
 def crossed(lower: ArrayLike, upper: ArrayLike) -> NDArray[np.bool_]:

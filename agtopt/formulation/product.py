@@ -92,6 +92,9 @@ def _ignored(first: Affine, second: Affine, both: Mask) -> Array:
         )
         for factor in (first, second)
     )
+    least = [np.min(factor, where=factor != 0.0, initial=np.inf) for factor in (a, b)]
+    if least[0] * least[1] > SMALLEST_COEFFICIENT:
+        return np.zeros(both.shape[:-1])
     coefficients = a[..., :, np.newaxis] * b[..., np.newaxis, :]
     sizes = np.where(coefficients != 0.0, x[..., :, np.newaxis] * y[..., np.newaxis, :], 0.0)
     small = both[..., np.newaxis, np.newaxis] & (coefficients <= SMALLEST_COEFFICIENT)

@@ -141,9 +141,10 @@ class SymbolicOperations:
 
     def _checked(self, quantity: Quantity, at: str) -> Quantity:
         if not all(bool((end.abs() < LARGEST_BIG_M).all()) for end in quantity.range):
+            size = max(float(end.abs().max()) for end in quantity.range)
             raise UnsupportedError(
-                f"the interval of {at} at step {self.t} is too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the window or start "
-                "from a tighter domain"
+                f"the interval of {at} at step {self.t} reaches ±{size:.3g}, too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the "
+                "window, start from a tighter domain, or give the features smaller units"
             )
         return quantity
 
