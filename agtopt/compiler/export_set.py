@@ -203,7 +203,7 @@ def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> E
         rows = csv.writer(file)
         rows.writerow(("file", "pyomo", "unit"))
         units = {**model.units, "objective": written.unit}
-        rows.writerows((symbol, name, f"{units.get(name, 1.0):g}") for symbol, name in written.names.items())
+        rows.writerows((symbol, name, repr(units.get(name, 1.0))) for symbol, name in written.names.items())
     problem = model.problem
     values = target.values(problem, inner.theta)
     lower, upper = target.ends(model)

@@ -91,7 +91,7 @@ def _units(exported: "Sequence[Exported]") -> list[str]:
     ]
     scaled = [each for each in exported if each.unit != 1.0]
     if scaled:
-        words = ", ".join(f"`{each.path.name}` {each.unit:g}" for each in scaled)
+        words = ", ".join(f"`{each.path.name}` {each.unit!r}" for each in scaled)
         lines.append(f"Objectives have units too, and the optima above are in them, as the files state them: {words}.")
     return lines
 
