@@ -10,7 +10,8 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from pyomo.repn import generate_standard_repn
 
 from agtopt.errors import InvalidInputError
-from agtopt.solvers import Solver, SolveResult, objective_unit, open_session
+from agtopt.solvers import Solver, SolveResult, open_session
+from agtopt.solvers.objective import objective_unit
 from agtopt.tolerances import outward
 
 OWN = "objective"

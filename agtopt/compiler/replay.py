@@ -16,7 +16,7 @@ from agtopt.compiler.target import Target
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset
 from agtopt.semantics.concrete import trajectory
-from agtopt.solvers import objective_unit
+from agtopt.solvers.objective import objective_unit
 
 CONSTANT = "ONE_VAR_CONSTANT"
 """The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a constant."""

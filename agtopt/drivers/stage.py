@@ -22,7 +22,8 @@ from agtopt.errors import InfeasibleError, InvalidInputError, SoundnessError
 from agtopt.kinds import LP, Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.symbolic import BranchBounds
-from agtopt.solvers import PROVED, Session, SolveResult, choose, objective_unit, open_session
+from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
+from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.proof import proof_of
 from agtopt.solvers.tree import Tree
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, outward

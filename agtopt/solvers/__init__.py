@@ -1,19 +1,7 @@
 """Solvers behind one face: one model, many objectives, and a dual bound for each."""
 
 from agtopt.solvers.backend import Session, open_session
-from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.registry import SOLVERS, Solver, choose, describe_solvers
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
 
-__all__ = [
-    "PROVED",
-    "SOLVERS",
-    "TOLERANCE",
-    "Session",
-    "SolveResult",
-    "Solver",
-    "choose",
-    "describe_solvers",
-    "objective_unit",
-    "open_session",
-]
+__all__ = ["PROVED", "SOLVERS", "TOLERANCE", "Session", "SolveResult", "Solver", "choose", "describe_solvers", "open_session"]

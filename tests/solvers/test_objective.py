@@ -5,7 +5,8 @@ import pyomo.environ as pyo
 import pytest
 
 from agtopt.formulation import Site
-from agtopt.solvers import SOLVERS, Solver, objective_unit, open_session
+from agtopt.solvers import SOLVERS, Solver, open_session
+from agtopt.solvers.objective import objective_unit
 
 EVERY = [SOLVERS["highs"], SOLVERS["scip"], SOLVERS["proof"], Solver("other", "highs", "highspy", quadratic=False)]
 
