@@ -112,6 +112,8 @@ def unit_of(size: ArrayLike) -> NDArray[np.float64]:
     sizes = np.asarray(size, dtype=np.float64)
     least, most = ORDINARY
     plain = ~np.isfinite(sizes) | (sizes == 0.0) | ((least <= sizes) & (sizes <= most))
+    if plain.all():
+        return np.ones(sizes.shape)
     _, exponents = np.frexp(np.where(plain, 1.0, sizes))
     return np.where(plain, 1.0, np.ldexp(1.0, np.clip(exponents, -FARTHEST, FARTHEST)))
 

@@ -307,7 +307,8 @@ class Site:
             # The constant goes to the right-hand side: writers and readers agree on it there.
             side = (moved - wide.constant) / unit
             # S3: a constant of the size of a big-M has absorbed the digits of smaller ones.
-            room = slack if equation else slack + 8.0 * UNIT_ROUNDOFF * (np.abs(moved) + np.abs(wide.constant)) / unit
+            rounding = 8.0 * UNIT_ROUNDOFF * (np.abs(moved) + np.abs(wide.constant)) / unit
+            room = np.where(slack > 0.0, slack + rounding, 0.0) if equation else slack + rounding
             sides.append((side + sense * room).tolist())
         bodies = chosen.expressions()
         if not equation:
