@@ -89,6 +89,10 @@ SMALLEST_COEFFICIENT = 1e-9
 AGREEMENT = 1e-6
 """Relative to ``1 + |value|``: bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
 
+READING = 1e-9
+"""Relative to the largest entry: what outputs and gradients of a network may differ by, in float64, from those of the module it was read
+from. Rounding in another order takes some 1e-14 of it; what is another function differs by far more somewhere."""
+
 
 def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:
     """Move bounds outward by the margin (S9); `sense` is -1 for lower and +1 for upper bounds.

@@ -90,7 +90,7 @@ def bound(
         Folder that takes what is found after every step of IBP and CROWN, or every window; a run that was killed goes on from there.
     device : str
         Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which holds the features too unless they are on
-        disk. Models are built on the CPU.
+        disk. Written for CUDA, tested on the CPU: no run on a GPU exists yet. Models are built on the CPU.
     dtype : str
         In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as well and are wider by its rounding.
 
