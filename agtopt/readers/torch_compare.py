@@ -120,7 +120,7 @@ def _outputs(module: nn.Module, x: Tensor) -> Tensor:
     except Exception as error:  # forward is foreign code: it may fail in any way
         raise UnsupportedError(f"module: forward fails on float64 samples of shape {tuple(x.shape)}: {error!r}") from error
     after = _state(module)
-    for what in before.keys() | after.keys():
+    for what in (*before, *after):
         if before.get(what) != after.get(what):
             raise UnsupportedError(f"module: forward changes {what}; only a forward that leaves everything as it was can be read")
     if not isinstance(z, Tensor):
