@@ -39,7 +39,8 @@ class _Spawning(SpawnContext):
     process: SpawnProcess | None = None
 
     def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802  (Python's name)
-        self.process = SpawnProcess(*args, name=WORKER, **kwargs)
+        self.process = SpawnProcess(*args, **kwargs)
+        self.process.name = WORKER
         return self.process
 
 
