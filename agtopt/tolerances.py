@@ -87,7 +87,12 @@ SMALLEST_COEFFICIENT = 1e-9
 """Coefficients of cuts below this are left out: solvers ignore them silently (HiGHS: small_matrix_value)."""
 
 AGREEMENT = 1e-6
-"""Relative to ``1 + |value|``: bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
+"""Relative to ``1 + |value|``: bounds that contradict each other by more raise a SoundnessError (S6), and so do bounds with the word of a
+solver in them that exclude an attained run by more (S9)."""
+
+ROUNDING = 1e-12
+"""Relative to ``1 + |value|``: proved bounds that exclude an attained run by more raise a SoundnessError (S9). They cover the rounding of
+every run (S3); what this forgives is that of our own evaluation of an attained value, as of a sum over a direction."""
 
 
 def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:

@@ -13,14 +13,14 @@ from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
 from agtopt.attacks.objectives import predicted, predictions
 from agtopt.certificates.points import PointCertificates
-from agtopt.certificates.prediction import certify, final_domain, rigour_of
+from agtopt.certificates.prediction import certify, final_domain
 from agtopt.certificates.queries import Eps
 from agtopt.certificates.scores import score_bounds
 from agtopt.certificates.witness import Witness
 from agtopt.compiler import Query, predicted_size
 from agtopt.drivers import Reach, Settings
 from agtopt.drivers.questions import Question, ask, count_flips
-from agtopt.drivers.stage import Answer
+from agtopt.drivers.task import Answer
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
@@ -158,7 +158,7 @@ def certify_together(
     found = certify(reach, X, None, eps, runs)
     open_ = np.flatnonzero(~found.stable)
     if not len(open_):
-        return CollectiveCertificate(problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, rigour_of(reach))
+        return CollectiveCertificate(problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, reach.rigour)
     changed = predictions(problem, runs.theta, found.queries.points[open_]) != found.nominal[open_]  # type: ignore[index]
     part = found.queries.part(open_)
     answer = count_flips(reach, settings, Query(part.lowest, part.highest, found.winners[open_]), runs, changed, executor)
@@ -168,7 +168,7 @@ def certify_together(
         seen = int((predicted(problem, theta, answer.inputs) != found.nominal[open_]).sum())  # type: ignore[index]
         if seen > attained:
             attained, dataset = seen, answer.dataset
-    proved = PROVED if {answer.row.rigour, rigour_of(reach)} == {PROVED} else TOLERANCE
+    proved = PROVED if {answer.row.rigour, reach.rigour} == {PROVED} else TOLERANCE
     return CollectiveCertificate(problem, str(settings.kind), len(found.queries), floor(answer.row.bound), attained, dataset, proved)
 
 

@@ -18,7 +18,6 @@ from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.problem import Network
 from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import trajectory
-from agtopt.solvers import PROVED, TOLERANCE
 
 Array = NDArray[np.float64]
 
@@ -71,7 +70,7 @@ def certificates_over(reach: Reach, domain: Interval | Polytope, theta: Array, q
         nominal = predicted(problem, theta, queries.points)
         reachable = _by_margins(network, domain, queries, _reachable(lower, upper))
     unseen = (None,) * len(queries)
-    return PointCertificates(problem, str(reach.method), queries, lower, upper, nominal, reachable, unseen, rigour_of(reach))
+    return PointCertificates(problem, str(reach.method), queries, lower, upper, nominal, reachable, unseen, reach.rigour)
 
 
 def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
@@ -98,11 +97,6 @@ def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
 def final_domain(reach: Reach) -> Interval | Polytope:
     """The domain of the final parameters, within their box (S6)."""
     return intersect(reach.domain, reach.steps[-1]) if isinstance(reach.domain, Polytope) else reach.steps[-1]
-
-
-def rigour_of(reach: Reach) -> str:
-    """Whether every bound that a domain rests on is proved."""
-    return PROVED if all(row.rigour == PROVED for row in reach.rows) else TOLERANCE
 
 
 def _reachable(lower: Array, upper: Array) -> NDArray[np.bool_]:
