@@ -83,6 +83,9 @@ rounding decides there is covered by proofs too, which know no tolerance (S2, S3
 LARGEST_BIG_M = 1e9
 """Intervals beyond this get no model: rows with such numbers lose what `BOUND_MARGIN` protects, and solvers refuse or misread them."""
 
+LARGEST_EXPONENT = 40.0
+"""Exponents beyond this get no exponential in a model: SCIP takes 1e20, which is e^46, for infinite, and bounds were wrong by factors."""
+
 SMALLEST_COEFFICIENT = 1e-9
 """Coefficients of cuts below this are left out: solvers ignore them silently (HiGHS: small_matrix_value)."""
 

@@ -42,6 +42,8 @@ class Curve:
         For slopes, the points where f' takes them (any number where there is none).
     equation : callable
         p = f(z) as a Pyomo relation, for solvers that take it.
+    sign : float
+        The exponential in that relation is of sign · z.
     """
 
     name: str
@@ -49,6 +51,11 @@ class Curve:
     curvature: Callable[[Array], Array]
     critical: Callable[[Array], list[Array]]
     equation: Callable[[Any, Any], Any]
+    sign: float = 1.0
+
+    def largest_exponent(self, low: Array, high: Array) -> Array:
+        """The largest exponent in the equation for z in [low, high]."""
+        return self.sign * (high if self.sign > 0 else low)
 
 
 def _logistic(z: Array) -> Array:
@@ -73,6 +80,7 @@ SIGMOID = Curve(
     lambda z: _bell(z) * (1.0 - 2.0 * _logistic(z)),
     _where_bell_is,
     lambda p, z: p * (1.0 + pyo.exp(-z)) == 1.0,
+    -1.0,
 )
 
 SOFTPLUS = Curve(
