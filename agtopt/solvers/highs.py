@@ -170,8 +170,6 @@ class HighsSession:
             status = self._optimised()
             return SolveResult(Status.UNBOUNDED if status == Status.OPTIMAL else status, None, None, TOLERANCE, seconds)
         info = self.highs.getInfo()
-        if status == Status.OPTIMAL and info.mip_dual_bound == np.inf and self.arrays.integer.any():
-            status = Status.INFEASIBLE  # seen: no point left but the start, which presolve had cut off
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         incumbent = info.objective_function_value + constant if feasible else None
         if self.arrays.integer.any():
@@ -219,6 +217,16 @@ class HighsSession:
                 return
 
     def _optimised(self) -> Status:
+        status = self._ended()
+        if status == Status.INFEASIBLE:
+            # Presolve called models infeasible that a training run satisfies to the last bit (docs/decisions.md).
+            self.highs.setOptionValue("presolve", "off")
+            self.highs.clearSolver()
+            status = self._ended()
+            self.highs.setOptionValue("presolve", "choose")
+        return status
+
+    def _ended(self) -> Status:
         if self.arrays.integer.any():
             self.highs.solve()
         else:
@@ -226,4 +234,6 @@ class HighsSession:
         status = translated(STATUS, self.highs.getModelStatus(), "highs")
         if status == Status.INTERRUPTED:
             raise KeyboardInterrupt
-        return status
+        # Seen: no point left but the start, which presolve had cut off.
+        cut_off = self.arrays.integer.any() and self.highs.getInfo().mip_dual_bound == np.inf
+        return Status.INFEASIBLE if status == Status.OPTIMAL and cut_off else status
