@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
 from agtopt.attacks.objectives import predicted, predictions
+from agtopt.certificates.attained import check_outputs
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.prediction import certify, final_domain
 from agtopt.certificates.queries import Eps
@@ -21,7 +22,7 @@ from agtopt.compiler import Query, predicted_size
 from agtopt.drivers import Reach, Settings
 from agtopt.drivers.questions import Question, ask, count_flips
 from agtopt.drivers.task import Answer
-from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
@@ -87,14 +88,16 @@ def certify_end_to_end(
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, y, eps, runs)
-    answers = ask(reach, settings, *_boxes(found), list(_questions(reach, found)), runs, executor, progress)
-    return _with_answers(found, settings, answers)
+    questions = list(_questions(reach, found))
+    answers = ask(reach, settings, *_boxes(found), questions, runs, executor, progress)
+    return _with_answers(found, settings, answers, len(questions), runs)
 
 
 def certify_again(reach: Reach, found: PointCertificates, settings: Settings, attack: Attack) -> PointCertificates:
     """What the kept proofs of `certify_end_to_end` add to the certificates of a domain, each checked; no solver has a part in it."""
-    answers = ask(reach, settings, *_boxes(found), list(_questions(reach, found)), attack, replay=True)
-    return _with_answers(found, settings, answers)
+    questions = list(_questions(reach, found))
+    answers = ask(reach, settings, *_boxes(found), questions, attack, replay=True)
+    return _with_answers(found, settings, answers, len(questions), attack)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +171,8 @@ def certify_together(
         seen = int((predicted(problem, theta, answer.inputs) != found.nominal[open_]).sum())  # type: ignore[index]
         if seen > attained:
             attained, dataset = seen, answer.dataset
+    if attained > answer.row.bound:
+        raise SoundnessError(f"S9: {answer.row.bound} predictions are said to change at most, and a training run changes {attained}")
     proved = PROVED if {answer.row.rigour, reach.rigour} == {PROVED} else TOLERANCE
     return CollectiveCertificate(problem, str(settings.kind), len(found.queries), floor(answer.row.bound), attained, dataset, proved)
 
@@ -210,7 +215,9 @@ def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, Array]]:
     yield from ((rival, unit[winner] - unit[rival]) for rival in range(outputs) if rival != winner)
 
 
-def _with_answers(found: PointCertificates, settings: Settings, answers: Iterator[tuple[Question, int, Answer]]) -> PointCertificates:
+def _with_answers(
+    found: PointCertificates, settings: Settings, answers: Iterator[tuple[Question, int, Answer]], asked: int, attack: Attack
+) -> PointCertificates:
     problem, nominal = found.problem, found.nominal
     assert found.reachable is not None
     assert nominal is not None
@@ -228,8 +235,11 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
             x = answer.inputs[place]
             seen = int(predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[0])
             witnesses[k] = Witness(answer.dataset, x, seen) if seen != nominal[k] else None
+    for point, witness in enumerate(witnesses):
+        if witness is not None and not reachable[point, np.searchsorted(np.array(problem.classes), witness.predicted)]:
+            raise SoundnessError(f"S9: the class that a training run predicts for point {point} is said to be out of reach")
     rigour = PROVED if words == {PROVED} else TOLERANCE
-    return replace(
+    told = replace(
         found,
         method=f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on",
         settings=settings,
@@ -239,4 +249,7 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
         witnesses=tuple(witnesses),
         rows=tuple(rows),
         rigour=rigour,
+        interrupted=found.interrupted or len(rows) < asked,
     )
+    check_outputs(told, attack.theta)
+    return told

@@ -6,11 +6,10 @@ from functools import cached_property
 import pandas as pd
 
 from agtopt.domains import Interval, KnownBounds, Polytope
-from agtopt.drivers.row import Row, rigour_of
+from agtopt.drivers.row import Row, rigour_of, stopped
 from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
-from agtopt.solvers import Status
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ class Reach:
     @property
     def stopped(self) -> int:
         """How many bounds were stopped at their time limit: they hold, and longer limits may tighten them."""
-        return sum(row.status == Status.TIME_LIMIT for row in self.rows)
+        return stopped(self.rows)
 
     def table(self) -> pd.DataFrame:
         """One row per bound, with the gap: by how much it exceeds what is attained (two-sided result)."""

@@ -12,6 +12,11 @@ def rigour_of(rows: Iterable["Row"]) -> str:
     return PROVED if all(row.rigour == PROVED for row in rows) else TOLERANCE
 
 
+def stopped(rows: Iterable["Row"]) -> int:
+    """How many bounds were stopped at their time limit."""
+    return sum(row.status == Status.TIME_LIMIT for row in rows)
+
+
 @dataclass(frozen=True)
 class Row:
     """One bound that was asked of a solver.
