@@ -1,16 +1,20 @@
 """Propagated domains beside training runs: none leaves one out (S9)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agtopt.attacks import Attack, attained_states, probes
+from agtopt.attacks import Attack, Extremes, attained_states, probes
 from agtopt.attacks.changes import rows
 from agtopt.domains import Interval, refuse_excluded
 from agtopt.problem import Problem
 from agtopt.semantics.concrete import trajectories
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.tolerances import ROUNDING
+
+Array = NDArray[np.float64]
 
 MOST_RUNS = 64
 """Training runs that branches are compared with."""
@@ -30,6 +34,28 @@ def compared(problem: Problem, boxes: Iterable[Interval], room: float = ROUNDING
     for t, (box, states) in enumerate(zip(boxes, attained_states(problem, probes(problem)), strict=True), start=1):
         refuse_excluded(f"the box after step {t}", box.lower, box.upper, states, room)
         yield box
+
+
+def check_steps(
+    extremes: Extremes,
+    states: Iterable[Interval],
+    problem: Problem,
+    supports: Mapping[int, tuple[Array, Array]] = MappingProxyType({}),
+    room: float = ROUNDING,
+) -> None:
+    """Compare the boxes at steps 0 … T, and the support values at some, with the extremes of parameters and directions.
+
+    Raises
+    ------
+    SoundnessError
+        If one excludes what is attained.
+    """
+    size = problem.network.size
+    for t, box in enumerate(states):
+        reached = np.stack([extremes.lower[t], extremes.upper[t]])
+        refuse_excluded(f"the box after step {t}", box.lower[:size], box.upper[:size], reached[:, :size], room)
+        if t in supports:
+            refuse_excluded(f"the directions after step {t}", *supports[t], reached[:, size:], room)
 
 
 def check_branches(problem: Problem, branches: BranchBounds, attack: Attack, start: int, room: float = ROUNDING) -> None:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantities, extended_attack
 from agtopt.compiler import CompiledModel
 from agtopt.compiler.branches import learn_branches
-from agtopt.domains import Interval, KnownBounds, Polytope, minima, refuse_excluded
-from agtopt.drivers.attained import check_branches
+from agtopt.domains import Interval, KnownBounds, Polytope, minima
+from agtopt.drivers.attained import check_branches, check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import objectives
@@ -223,12 +223,7 @@ class Run:
         SoundnessError
             If one excludes it (S9).
         """
-        size, room = self.problem.network.size, room_of(self.rigour)
-        for t in range(self.problem.steps + 1):
-            box, ends = self.domain(t), (self.extremes.lower[t], self.extremes.upper[t])
-            refuse_excluded(f"the box after step {t}", box.lower[:size], box.upper[:size], [end[:size] for end in ends], room)
-            if t in self.supports:
-                refuse_excluded(f"the directions after step {t}", *self.supports[t], [end[size:] for end in ends], room)
+        check_steps(self.extremes, map(self.domain, range(self.problem.steps + 1)), self.problem, self.supports, room_of(self.rigour))
 
     def _domains(self) -> Iterator[Interval]:
         """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agtopt.attacks import ENUMERATION_LIMIT, attack
 from agtopt.attacks.first_order import run_entries
 from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
+from agtopt.drivers.attained import check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import Objective
@@ -142,9 +143,7 @@ class _Decomposition:
         self.intervals = SampleIntervals(problem)
         self.samples = Samples(problem, self.intervals.adversary, self.inner)
         self.crown = [initial_domain(problem), *interval_steps(problem, linear=True)]
-        for t, box in enumerate(self.crown):
-            lower, upper = (end[: problem.network.size] for end in (box.lower, box.upper))
-            refuse_excluded(f"the box after step {t}", lower, upper, [self.inner.lower[t], self.inner.upper[t]])
+        check_steps(self.inner.extremes, self.crown, problem)
         self.states, self.rows, self.rigour = self.crown[:1], list[Row](), PROVED
         self.ends: dict[str, tuple[Array, Array]] = {}
         self.count = sum(self.samples.count(t) for t in range(problem.steps))

@@ -117,7 +117,8 @@ ITERATIONS = 10
 """Of a simplex method, per row: both were seen to cycle for ever. The next method then starts from nothing; no clock decides."""
 
 
-ENDS = highspy.HighsModelStatus
+# Its type stub lacks one of its members.
+ENDS: Any = highspy.HighsModelStatus
 STATUS = {
     ENDS.kOptimal: Status.OPTIMAL,
     ENDS.kModelEmpty: Status.OPTIMAL,
@@ -127,7 +128,7 @@ STATUS = {
     ENDS.kInfeasible: Status.INFEASIBLE,
     ENDS.kUnbounded: Status.UNBOUNDED,
     ENDS.kUnboundedOrInfeasible: Status.INFEASIBLE_OR_UNBOUNDED,
-    ENDS.kInterrupt: Status.INTERRUPTED,
+    **dict.fromkeys((ENDS.kInterrupt, ENDS.kHighsInterrupt), Status.INTERRUPTED),
     **dict.fromkeys((ENDS.kNotset, ENDS.kUnknown, ENDS.kModelError, ENDS.kLoadError), Status.FAILED),
     **dict.fromkeys((ENDS.kPresolveError, ENDS.kSolveError, ENDS.kPostsolveError), Status.FAILED),
 }
