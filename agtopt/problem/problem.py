@@ -64,6 +64,7 @@ class Problem:
         if not self.trained:
             raise InvalidInputError(f"training.frozen: {list(self.training.frozen)!r} leaves nothing to train")
         self.perturbation.check(self)
+        self.perturbation.check_boxes(self)
 
     @cached_property
     def classes(self) -> tuple[int, ...] | None:

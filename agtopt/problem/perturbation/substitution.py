@@ -56,6 +56,14 @@ class Substitution(Perturbation):
             object.__setattr__(self, "labels", tuple(float(label) for label in self.labels))
 
     @property
+    def removes(self) -> bool:
+        return False
+
+    @property
+    def replaces(self) -> bool:
+        return True
+
+    @property
     def moves_features(self) -> bool:
         return self.n > 0
 
