@@ -20,7 +20,7 @@ from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import COMPILING
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, Answer, Stage, Task, forget_models, lost_answer, run_question
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem import Problem
 from agtopt.semantics.concrete import outputs
 from agtopt.semantics.symbolic import BranchBounds
 
@@ -79,7 +79,7 @@ def ask(
         Whether bounds come from kept proofs, see `Run`.
     """
     base, problem = _stage(reach, settings, replay), reach.problem
-    shared = np.array_equal(lowest, highest) and not _rectified(problem) and settings.proofs is None
+    shared = np.array_equal(lowest, highest) and not problem.network.kinked and settings.proofs is None
     points = sorted({question.point for question in questions})
     groups = [points] if shared else [[point] for point in points]
     reached, tasks = outputs(problem, attack.theta, 0.5 * (lowest + highest)), list[tuple[Question, int, Task]]()
@@ -131,11 +131,6 @@ def count_flips(
 
 def _at(problem: Problem, name: str) -> Address:
     return problem.steps, name
-
-
-def _rectified(problem: Problem) -> bool:
-    network = problem.network
-    return any(isinstance(network.layer(node), (ReLU, LeakyReLU)) for node in network.nodes)
 
 
 def _stage(reach: Reach, settings: Settings, replay: bool = False) -> Callable[[Query], Stage]:
