@@ -165,7 +165,7 @@ class Perturbation(ABC):
     def describe(self) -> str:
         """The adversary in words."""
 
-    def _same_places(self, problem: "Problem", other: Dataset) -> bool:
+    def same_places(self, problem: "Problem", other: Dataset) -> bool:
         """Whether no more samples than the budget differ, all of them touchable."""
         nominal = problem.dataset
         if other.features.shape != nominal.features.shape or other.labels.shape != nominal.labels.shape:

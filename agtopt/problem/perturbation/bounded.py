@@ -175,7 +175,7 @@ class Bounded(Moving):
         return self.n if self.n is not None else (self.n_labels or 0)
 
     def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
-        if not self._same_places(problem, other) or other.present is not None:
+        if not self.same_places(problem, other) or other.present is not None:
             return False
         nominal, many = problem.dataset, len(problem.dataset)
         moved = np.linalg.norm((other.features - nominal.features).reshape(many, -1), ord=self.p, axis=1)

@@ -32,7 +32,7 @@ class Removal(Removing):
     """
 
     def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
-        if not self._same_places(problem, other):
+        if not self.same_places(problem, other):
             return False
         nominal = problem.dataset
         return np.array_equal(other.features, nominal.features) and np.array_equal(other.labels, nominal.labels)
