@@ -53,11 +53,20 @@ def finished(kind):
 
 
 def pairs():
+    return list(_pairs())
+
+
+def _pairs():
     for path, verb in MEANINGS.items():
         for kind in sorted(finished(family(verb)), key=lambda kind: kind.__name__):
             # A layer without tensors is never asked for their gradients.
             if not (path.endswith(".layer_gradients") and kind.parameter_shapes is Layer.parameter_shapes):
                 yield pytest.param(verb, kind, id=f"{path.rpartition('.')[2]}-{kind.__name__}")
+
+
+def of_abstract(verb, kind):
+    """Whether an abstract type hands its meaning on: what `Moving` means is said by the boxes of whatever derives from it."""
+    return any(isabstract(each) and each in verb.registry for each in kind.__mro__)
 
 
 def instance(name, base):
@@ -86,7 +95,7 @@ def test_every_type_of_the_package_has_every_meaning(verb, kind):
     assert verb.meaning(kind) is not verb.registry[object]
 
 
-@pytest.mark.parametrize(("verb", "kind"), pairs())
+@pytest.mark.parametrize(("verb", "kind"), [pair for pair in pairs() if not of_abstract(*pair.values)])
 def test_what_derives_from_a_finished_type_inherits_no_meaning(verb, kind):
     with pytest.raises(AgtoptError, match=r"\bDerived\b"):
         call(verb, instance("Derived", kind))
@@ -161,7 +170,7 @@ def test_a_perturbation_that_does_not_say_what_it_does_is_refused_everywhere(use
 
 
 @dataclass(frozen=True)
-class Doubled(SquaredError):
+class DoubledError(SquaredError):
     """L = 2 Σ_c (z_c − y_c)²."""
 
 
@@ -171,18 +180,18 @@ class Smoothed(CrossEntropy):
 
 
 @loss_gradient.register
-def _(loss: Doubled, ops, z, y, outputs):
+def _(loss: DoubledError, ops, z, y, outputs):
     return ops.scale(4.0, ops.add(z, ops.scale(-1.0, y)))
 
 
 def test_a_loss_that_trains_is_not_certified_by_the_values_of_another():
     """It was once, as a logistic loss: the certified mean was 0.548 where the truth was 0.582."""
     base = random_problem(0, 1, "squared", "labels", samples=4, steps=2, n=1)
-    problem = replace(base, training=replace(base.training, loss=Doubled()))
+    problem = replace(base, training=replace(base.training, loss=DoubledError()))
     reach, data = agtopt.bound(problem, "IBP"), problem.dataset
-    with pytest.raises(UnsupportedError, match=r"Doubled.*loss_range.register"):
+    with pytest.raises(UnsupportedError, match=r"DoubledError.*loss_range.register"):
         certify_dataset(reach, data.features, data.labels)
-    with pytest.raises(UnsupportedError, match=r"Doubled.*loss_values.register"):
+    with pytest.raises(UnsupportedError, match=r"DoubledError.*loss_values.register"):
         agtopt.loss_attack(problem, data.features, data.labels)
     three = replace(
         base,
