@@ -139,7 +139,7 @@ def bound(
     try:
         run = Run(problem, settings, executor) if saved is None or not saved.exists() else _begun(problem, settings, executor, saved)
     except KeyboardInterrupt:
-        return _reached(problem, kind, (), True, perf_counter() - began, settings)
+        return _reached(problem, kind, (), True, perf_counter() - began, settings=settings)
     with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
         try:
             while not run.finished:

@@ -180,6 +180,11 @@ class Network:
         """Number of outputs."""
         return self.shapes[self.output][0]
 
+    @property
+    def kinked(self) -> bool:
+        """Whether the slope of a layer is known to jump."""
+        return any(self.layer(node).kinks for node in self.nodes)
+
     def tensors_of(self, name: str) -> tuple[str, ...]:
         """The tensors that a tensor's or a layer's name stands for.
 
