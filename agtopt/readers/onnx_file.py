@@ -91,7 +91,8 @@ class OnnxFile:
 
     def nodes(self) -> Iterator["NodeProto"]:
         """The nodes that lead to the output, in order."""
-        needed, found = {self.output}, []
+        needed = {self.output}
+        found: list[NodeProto] = []
         for node in reversed(self.model.graph.node):
             if needed & set(node.output):
                 needed |= set(filter(None, node.input))
@@ -110,9 +111,9 @@ class OnnxFile:
         from onnx.reference import ReferenceEvaluator
 
         given = {name: array for name, array in zip(node.input, inputs, strict=True) if name}
-        infos = [[helper.make_empty_tensor_value_info(name) for name in names] for names in (given, node.output[:1])]
         try:
-            graph = helper.make_graph([node], "node", *infos)
+            entries, results = ([helper.make_empty_tensor_value_info(name) for name in names] for names in (given, node.output[:1]))
+            graph = helper.make_graph([node], "node", entries, results)
             with np.errstate(all="ignore"):
                 (found,) = ReferenceEvaluator(graph, opsets={"": self.opset}).run(None, given)
             return real(np.asarray(found))
@@ -165,7 +166,10 @@ def load(source: Any) -> OnnxFile:
     for node in model.graph.node:
         # Two names of one domain, of which the evaluator knows the shorter.
         node.domain = "" if node.domain in DOMAINS else node.domain
-    opset, newest = max((entry.version for entry in model.opset_import if entry.domain in DOMAINS), default=0), onnx.defs.onnx_opset_version()
+    opset, newest = (
+        max((entry.version for entry in model.opset_import if entry.domain in DOMAINS), default=0),
+        onnx.defs.onnx_opset_version(),
+    )
     if not OLDEST_OPSET <= opset <= newest:
         raise UnsupportedError(
             f"{label}: opset {opset} is not supported; it must be at least {OLDEST_OPSET} and at most {newest}, onnx {onnx.__version__}'s"
@@ -193,7 +197,8 @@ def type_name(kind: int) -> str:
     from onnx import TensorProto
 
     names = {value: name.lower() for name, value in TensorProto.DataType.items()}
-    return {"float": "float32", "double": "float64"}.get(name := names.get(kind, f"number {kind}"), name)
+    name: str = names.get(kind, f"number {kind}")
+    return {"float": "float32", "double": "float64"}.get(name, name)
 
 
 def line(words: object) -> str:

@@ -57,8 +57,8 @@ def read(source: "str | PathLike[str] | bytes | ModelProto") -> Network:
         others, the graph has several inputs or outputs or no fixed sample shape, or the package onnx is not installed.
     """
     file = load(source)
-    generator = np.random.default_rng(SEED)
-    (network, uses), (other, _) = (_network(file, generator.normal(size=(batch, *file.sample_shape))) for batch in file.batches)
+    shape, generator = file.sample_shape, np.random.default_rng(SEED)
+    (network, uses), (other, _) = (_network(file, generator.normal(size=(batch, *shape))) for batch in file.batches)
     if not _same(network, other):
         raise UnsupportedError(f"{file.label}: is another network for {file.batches[0]} samples than for {file.batches[1]}")
     uses.say(file.label, network, level=5)

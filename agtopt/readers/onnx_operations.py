@@ -81,9 +81,7 @@ def _pair(values: Sequence[int], what: str) -> tuple[int, int]:
     return values[0], values[1]
 
 
-def _padding(
-    auto_pad: str, pads: Sequence[int], shape: Shape, kernel: tuple[int, int], strides: tuple[int, int]
-) -> tuple[int, int]:
+def _padding(auto_pad: str, pads: Sequence[int], shape: Shape, kernel: tuple[int, int], strides: tuple[int, int]) -> tuple[int, int]:
     """Zeros on each side of height and width."""
     if auto_pad == "NOTSET":
         require(len(pads) == 4 and list(pads[:2]) == list(pads[2:]), f"pads must be the same on both sides, not {list(pads)}")
@@ -92,9 +90,7 @@ def _padding(
         return 0, 0
     require(auto_pad in ("SAME_UPPER", "SAME_LOWER"), f"auto_pad {auto_pad!r} is unknown")
     require(len(shape) == 3 and min(strides) > 0, "its input must be (channels, height, width), its strides at least 1")
-    both = [
-        max((ceil(extent / step) - 1) * step + size - extent, 0) for extent, size, step in zip(shape[1:], kernel, strides, strict=True)
-    ]
+    both = [max((ceil(extent / step) - 1) * step + size - extent, 0) for extent, size, step in zip(shape[1:], kernel, strides, strict=True)]
     require(all(pad % 2 == 0 for pad in both), f"auto_pad {auto_pad} pads one side more than the other here")
     return both[0] // 2, both[1] // 2
 

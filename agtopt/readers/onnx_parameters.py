@@ -16,10 +16,18 @@ from agtopt.readers.onnx_values import Array, Value
 if TYPE_CHECKING:
     from onnx import NodeProto
 
+PYTORCH = "pytorch"
+
 TRACED = "pkg.torch.onnx.fx_node"
 """Where PyTorch's exporter notes the traced call that a node came from, with ``%p_…`` for each parameter that it takes."""
 
-CURE = "read the module itself by Network.from_torch, or write an initializer for each"
+CALLS = ("linear", "conv2d", "convolution", "matmul", "mm", "addmm", "add")
+"""Calls that use their parameters as they are. A batch normalisation is folded into the layer before it, whose node becomes its own."""
+
+MADE = "onnx::"
+"""How names begin that PyTorch's older exporter gives to what it computed: a matrix that it transposed for MatMul, or anything."""
+
+COMPUTED = "PyTorch computed its weights from other parameters, or they are none (a buffer, say); read the module by Network.from_torch"
 
 
 @dataclass(frozen=True)
@@ -31,32 +39,39 @@ class Use:
     tensor : str
         As the network names it.
     value : Value
-    traced : frozenset of str or None
+    traced : frozenset of str
         Parameters that the node takes by PyTorch's own word.
     """
 
     tensor: str
     value: Value
-    traced: frozenset[str] | None
+    traced: frozenset[str]
 
     @property
     def uniform(self) -> bool:
         """Whether all entries are equal, as in a bias that starts at zero."""
-        return bool(np.ptp(self.value.array) == 0)
+        return bool((self.value.array == self.value.array.flat[0]).all())
 
-    def apart(self, other: "Use", exporter: str) -> bool:
-        """Whether the file tells two uses of one constant to be parameters of their own, which an exporter merged.
+    def shared(self, other: "Use", exporter: str) -> bool:
+        """Whether two uses are of one parameter, as far as the file tells them from equal parameters that an exporter merged.
 
         PyTorch's default exporter notes the parameters of each node. Its older one leaves an Identity with the name of the parameter
-        that is gone, where that had a name; others write one for every use of a shared tensor. Equal entries throughout say enough of a
-        bias: layers that share one share their weights.
+        that is gone, where that had a name; other exporters write one for every use of a shared tensor. Equal entries throughout say
+        enough of a bias: layers that share one share their weights.
         """
-        if self.traced and other.traced:
-            return not self.traced & other.traced
+        if self.traced & other.traced:
+            return self.layer != other.layer
+        if self.value.root != other.value.root or (self.traced and other.traced):
+            return False
         names = {self.value.name, other.value.name}
-        if exporter == "pytorch" and len(names) == 2 and not any("::" in name for name in names):
-            return True
-        return all(use.uniform and use.tensor.endswith("_bias") for use in (self, other))
+        if exporter == PYTORCH and len(names) == 2 and not any(name.startswith(MADE) for name in names):
+            return False
+        return not all(use.uniform and use.tensor.endswith("_bias") for use in (self, other))
+
+    @property
+    def layer(self) -> str:
+        """The layer that the tensor belongs to."""
+        return self.tensor.rpartition("_")[0]
 
 
 class Uses(list[Use]):
@@ -81,33 +96,34 @@ class Uses(list[Use]):
             If it is shared with another layer, or PyTorch says that it is no parameter.
         """
         traced = _traced(node)
-        require(
-            traced is None or len(traced) >= len(tensors),
-            "PyTorch computed its weights from other parameters, or they are none (a buffer); read the module by Network.from_torch",
-        )
+        require(len(traced) >= len(tensors) or not _noted(node), COMPUTED)
         for use in (Use(tensor, value, traced) for tensor, value in zip(tensors, values, strict=True)):
+            require(not self._made(use) or node.op_type == "MatMul", COMPUTED)
             for other in self:
                 require(
-                    use.value.root != other.value.root or use.apart(other, self.exporter),
-                    f"its weights are shared with another layer ({use.value.root!r} is {other.tensor}), or equal ones were merged; {CURE}",
+                    not use.shared(other, self.exporter),
+                    f"its weights are shared with another layer ({other.tensor} is {use.value.root!r}), or equal ones were merged: "
+                    "the file does not tell; read the module by Network.from_torch, or write an initializer for each",
                 )
             self.append(use)
 
     def say(self, label: str, network: Network, level: int) -> None:
         """Warn of what the file does not tell: equal tensors, and layers without a bias."""
-        equal = [f"{first.tensor} and {second.tensor}" for first, second in self._equal()]
-        if equal:
-            warn(
-                f"{label}: {', '.join(equal)} are equal in the file. Each is trained as a parameter of its own; "
-                "if the model shares them, its training is another problem (Network.from_torch tells)",
-                stacklevel=level,
-            )
-        if network.unbiased:
-            warn(
-                f"{label}: {', '.join(network.unbiased)} have no bias in the file, so that none is trained. "
-                "PyTorch's exporter drops a bias that is zero; Network.from_torch keeps it",
-                stacklevel=level,
-            )
+        equal = ", ".join(f"{first.tensor} and {second.tensor}" for first, second in self._equal())
+        made = ", ".join(f"{use.tensor} ({use.value.root!r})" for use in self if self._made(use))
+        for names, words in (
+            (equal, "equal in the file. Each is trained as a parameter of its own; if the module shares them, its training is another one"),
+            (made, "computed by PyTorch's exporter; it is taken for a parameter that was transposed, and trained as such"),
+            (
+                ", ".join(network.unbiased),
+                "without a bias in the file, so that none is trained. PyTorch's exporter drops a bias that is zero",
+            ),
+        ):
+            if names:
+                warn(f"{label}: {names}: {words}. Network.from_torch reads the module as it is", stacklevel=level)
+
+    def _made(self, use: Use) -> bool:
+        return self.exporter == PYTORCH and str(use.value.root).startswith(MADE)
 
     def _equal(self) -> Iterator[tuple[Use, Use]]:
         for first, second in combinations(self, 2):
@@ -121,6 +137,11 @@ def _same(first: Array, second: Array) -> bool:
     return np.array_equal(first, second) or (first.ndim == 2 and np.array_equal(first.T, second))
 
 
-def _traced(node: "NodeProto") -> frozenset[str] | None:
-    found = [entry.value for entry in node.metadata_props if entry.key == TRACED]
-    return frozenset(re.findall(r"%(p_\w+)", found[0])) if found else None
+def _noted(node: "NodeProto") -> str:
+    return "".join(entry.value for entry in node.metadata_props if entry.key == TRACED)
+
+
+def _traced(node: "NodeProto") -> frozenset[str]:
+    """Parameters that the noted call takes as they are."""
+    call = re.search(r"target=torch\.ops\.aten\.(\w+)", noted := _noted(node))
+    return frozenset(re.findall(r"%(p_\w+)", noted)) if call and call[1] in CALLS else frozenset()
