@@ -6,7 +6,6 @@ from functools import cached_property
 from importlib import import_module
 from math import prod
 from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,6 +141,7 @@ def load(source: Any) -> OnnxFile:
     label = "ONNX model" if path is None else line(path)
     try:
         onnx = import_module("onnx")
+        inliner = import_module("onnx.inliner")
     except ImportError:
         raise UnsupportedError(f"{label}: cannot be read without the package onnx; pip install agtopt[onnx]") from None
     if path is None and not isinstance(source, (bytes, onnx.ModelProto)):
@@ -149,17 +149,19 @@ def load(source: Any) -> OnnxFile:
             f"{label}: {type(source).__name__} is not allowed; it must be the path of a file, its bytes, or an onnx.ModelProto"
         )
     try:
-        if path is not None and not Path(path).exists():
-            raise MissingFileError(f"{label}: does not exist")
-        model = onnx.load(path) if path is not None else onnx.load_from_string(source) if isinstance(source, bytes) else onnx.ModelProto()
-        if isinstance(source, onnx.ModelProto):
-            model.CopyFrom(source)
+        if path is not None:
+            model = onnx.load(path)
+        else:
+            model = onnx.load_from_string(source if isinstance(source, bytes) else source.SerializeToString())
+        _check_own_data(label, model)
         onnx.checker.check_model(model)
         if model.functions:
-            model = onnx.inliner.inline_local_functions(model)
-        _check_own_data(label, model)
+            model = inliner.inline_local_functions(model)
         constants = {tensor.name: real(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
-    except (MissingFileError, UnsupportedError):
+    except FileNotFoundError as error:
+        missing = "does not exist" if error.filename in (path, None) else f"needs {error.filename}, which does not exist"
+        raise MissingFileError(f"{label}: {missing}") from None
+    except UnsupportedError:
         raise
     except Exception as error:  # protobuf, the checker and the file system each have errors of their own
         raise InvalidInputError(f"{label}: is not a valid ONNX model: {line(error)}") from None
@@ -185,7 +187,8 @@ def real(array: NDArray[Any]) -> NDArray[Any]:
 def _check_own_data(label: str, model: "ModelProto") -> None:
     from onnx.external_data_helper import uses_external_data
 
-    tensors: list[TensorProto] = [*model.graph.initializer, *(entry.t for node in model.graph.node for entry in node.attribute)]
+    nodes = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    tensors: list[TensorProto] = [*model.graph.initializer, *(entry.t for node in nodes for entry in node.attribute)]
     if any(map(uses_external_data, tensors)):
         raise UnsupportedError(f"{label}: has tensors in files of their own; give the path of the model, not what is in it")
     if model.graph.sparse_initializer:
