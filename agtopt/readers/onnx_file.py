@@ -153,6 +153,8 @@ def load(source: Any) -> OnnxFile:
             model = onnx.load(path)
         else:
             model = onnx.load_from_string(source if isinstance(source, bytes) else source.SerializeToString())
+        if any(isinstance(text, bytes) for text in _texts(model)):
+            raise InvalidInputError("it has text that is not UTF-8")
         _check_own_data(label, model)
         onnx.checker.check_model(model)
         if model.functions:
@@ -182,6 +184,14 @@ def load(source: Any) -> OnnxFile:
 def real(array: NDArray[Any]) -> NDArray[Any]:
     """An array of real numbers in float64; of whatever else as it is."""
     return array.astype(np.float64) if array.dtype.name in FLOATS else array
+
+
+def _texts(message: Any) -> Iterator[str | bytes]:
+    """All text in a message of protobuf, which leaves what is not UTF-8 as bytes."""
+    for field, value in message.ListFields():
+        if field.type in (field.TYPE_MESSAGE, field.TYPE_STRING):
+            for entry in (value,) if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) else value:
+                yield from _texts(entry) if field.type == field.TYPE_MESSAGE else (entry,)
 
 
 def _check_own_data(label: str, model: "ModelProto") -> None:

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from agtopt import AgtoptError, InvalidInputError, Network, UnsupportedError
+from agtopt.readers.onnx_parameters import TRACED
 from tests.readers.evaluate import outputs
 from tests.readers.onnx_graphs import model, node
 from tests.readers.onnx_strategies import chains, wild_models
@@ -70,6 +71,14 @@ def test_broken_files_are_refused_by_name(places, length):
     for place in places:
         content[place // 8] ^= 1 << place % 8
     read(bytes(content if places else content[:length]))
+
+
+@pytest.mark.parametrize("word", [b"tests", b"Relu", b"W", b"words", b"own"])
+def test_text_that_is_no_text_is_named(word):
+    made = model(CHAIN, (1, 3, 3), PARTS)
+    made.graph.node[0].metadata_props.add(key=TRACED, value="words")
+    with pytest.raises(InvalidInputError, match="it has text that is not UTF-8"):
+        Network.from_onnx(made.SerializeToString().replace(word, b"\xff" * len(word)))
 
 
 @pytest.mark.parametrize(
