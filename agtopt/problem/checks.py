@@ -48,9 +48,9 @@ def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
     except (TypeError, ValueError, RuntimeError) as error:
         # Ragged lists, and tensors that cannot simply be read.
         raise InvalidInputError(f"{field}: not an array of numbers ({error}); a rectangular numeric array is needed") from None
-    entries = found.flat if found.dtype == object else ()
-    words = any(isinstance(entry, (str, bytes)) for entry in entries)
-    dates = any(isinstance(entry, (np.datetime64, np.timedelta64)) for entry in entries)
+    entries = {type(entry) for entry in found.flat} if found.dtype == object else set()
+    words = any(issubclass(entry, (str, bytes)) for entry in entries)
+    dates = any(issubclass(entry, (np.datetime64, np.timedelta64)) for entry in entries)
     if found.dtype.kind not in "biufO" or words or dates:
         what = "text" if words or found.dtype.kind in "USTa" else "a date" if dates else str(found.dtype)
         raise InvalidInputError(f"{field}: {what} is not allowed; a rectangular array of numbers is needed (agtopt.Columns reads tables)")

@@ -19,6 +19,8 @@ _DATES = "mM"
 _NUMBERS = "biuf"
 _LARGEST = 400
 """Digits before the point of a whole number that is written out."""
+_LONGEST = 60
+"""Characters of a cell that a message shows."""
 
 
 def check_columns(frame: Any, names: Sequence[str]) -> None:
@@ -59,7 +61,7 @@ def words(frame: Any, name: str) -> list[str]:
     cells = series.to_numpy(dtype=object)
     _refuse(frame, name, missing(series), "is empty", "drop such rows, or fill them in")
     odd = [not isinstance(cell, str) and _truth(cell) is None and not _finite(cell) for cell in cells]
-    _refuse(frame, name, odd, "holds {cell!r}, which is neither a word nor a number", "write each class as one word, or as one number")
+    _refuse(frame, name, odd, "holds {cell}, which is neither a word nor a number", "write each class as one word, or as one number")
     return [spelled(str(cell)) for cell in cells]
 
 
@@ -118,9 +120,9 @@ def _numbers(frame: Any, name: str) -> Array:
         found = [_truth(cell) for cell in cells]
         if not all(truth is not None for truth in found):
             found = [_number(cell) for cell in cells]
-        _refuse(frame, name, [value is None for value in found], "holds {cell!r}, which is no number")
+        _refuse(frame, name, [value is None for value in found], "holds {cell}, which is no number")
         values = np.array(found, dtype=np.float64)
-    _refuse(frame, name, ~np.isfinite(values), "is {cell}, which is not finite as a float", "drop such rows, or fill them in")
+    _refuse(frame, name, ~np.isfinite(values), "holds {cell}, which is not finite as a float", "drop such rows, or fill them in")
     return values
 
 
@@ -134,7 +136,8 @@ def _number(cell: Any) -> float | None:
     """The cell as a float, infinite where it is too large; None for what is no number."""
     if isinstance(cell, str):
         return float(cell) if is_number(cell.strip()) else None
-    if isinstance(cell, bool) or not isinstance(cell, (Real, Decimal)):
+    # NumPy's durations are registered as integers.
+    if isinstance(cell, (bool, np.timedelta64)) or not isinstance(cell, (Real, Decimal)):
         return None
     try:
         return float(cell)
@@ -174,4 +177,10 @@ def _refuse(frame: Any, name: str, wrong: Iterable[Any], what: str, hint: str | 
     where = f"{LINE} {frame.index[first]}" if frame.index.name == LINE else f"row {first} (counted from 0)"
     cell = frame[name].to_numpy(dtype=object)[first]
     others = f" ({len(rows)} of {len(frame)} rows are like this)" if len(rows) > 1 else ""
-    raise InvalidInputError(f"column {name!r}, {where} {what.format(cell=cell)}{others}; {_hint(cell) if hint is None else hint}")
+    raise InvalidInputError(f"column {name!r}, {where} {what.format(cell=_shown(cell))}{others}; {_hint(cell) if hint is None else hint}")
+
+
+def _shown(cell: Any) -> str:
+    """A cell on one line that is not too long."""
+    text = " ".join(repr(cell).split())
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
