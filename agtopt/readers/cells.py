@@ -117,9 +117,8 @@ def _numbers(frame: Any, name: str) -> Array:
         values: Array = series.to_numpy(dtype=np.float64)
     else:
         cells = series.to_numpy(dtype=object)
-        found = [_truth(cell) for cell in cells]
-        if not all(truth is not None for truth in found):
-            found = [_number(cell) for cell in cells]
+        read = _truth if all(_truth(cell) is not None for cell in cells) else _number
+        found = [read(cell) for cell in cells]
         _refuse(frame, name, [value is None for value in found], "holds {cell}, which is no number")
         values = np.array(found, dtype=np.float64)
     _refuse(frame, name, ~np.isfinite(values), "holds {cell}, which is not finite as a float", "drop such rows, or fill them in")
