@@ -88,7 +88,7 @@ class Network:
             if len(initial) != len(names):
                 raise InvalidInputError(f"network.initial: {len(initial)} tensors for {len(names)} parameters {names}")
             initial = dict(zip(names, initial, strict=True))
-        return cls(graph, input_shape, {name: np.asarray(value) for name, value in initial.items()})
+        return cls(graph, input_shape, {name: finite_array(f"network.initial[{name!r}]", value) for name, value in initial.items()})
 
     @classmethod
     def dense(cls, sizes: Sequence[int], seed: int = 0, bias: bool = True) -> "Network":

@@ -165,7 +165,7 @@ def test_conditional_cuts_that_exclude_a_run(monkeypatch, rectified, kind, side)
         honest(site, suffix, value, tuple(ends), reach, where)
 
     monkeypatch.setattr(choices, "conditional_cuts", lying)
-    with pytest.raises(InfeasibleError, match="S9: .* does not hold an admissible training run.*saved in"):
+    with pytest.raises(InfeasibleError, match=r"S9: .* does not hold an admissible training run.*saved in"):
         agtopt.bound(rectified, kind)
 
 
