@@ -90,12 +90,24 @@ rounding decides there is covered by proofs too, which know no tolerance (S2, S3
 LARGEST_BIG_M = 1e9
 """Intervals beyond this get no model: rows with such numbers lose what `BOUND_MARGIN` protects, and solvers refuse or misread them."""
 
+LARGEST_EXPONENT = 40.0
+"""Exponents beyond this get no exponential in a model: SCIP takes 1e20, which is e^46, for infinite, and bounds were wrong by factors."""
+
 SMALLEST_COEFFICIENT = 2e-9
 """Coefficients up to this are left out of rows, in the units of these, and paid for: solvers ignore those of 1e-9 silently (HiGHS:
 small_matrix_value; SCIP: numerics/epsilon). Twice that leaves room for what they divide rows by."""
 
 AGREEMENT = 1e-6
-"""Relative to ``unit + |value|``: bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
+"""Relative to ``unit + |value|``: bounds that contradict each other by more raise a SoundnessError (S6), and so do bounds with the word of
+a solver in them that exclude an attained run by more (S9)."""
+
+ROUNDING = 1e-12
+"""Relative to ``1 + |value|``: proved bounds that exclude an attained run by more raise a SoundnessError (S9). They cover the rounding of
+every run (S3); what this forgives is that of our own evaluation of an attained value, as of a sum over a direction."""
+
+READING = 1e-9
+"""Relative to the largest entry: what outputs and gradients of a network may differ by, in float64, from those of the module it was read
+from. Rounding in another order takes some 1e-14 of it; what is another function differs by far more somewhere."""
 
 
 def unit_of(size: ArrayLike) -> NDArray[np.float64]:
@@ -135,13 +147,14 @@ def outward(bound: ArrayLike, sense: int, unit: ArrayLike) -> NDArray[np.float64
     return np.where(finite, values + sense * BOUND_MARGIN * size, values)
 
 
-def crossed(lower: ArrayLike, upper: ArrayLike) -> NDArray[np.bool_]:
-    """Where a lower bound exceeds its upper bound by more than rounding and solver tolerance (S6).
+def common_unit(lower: ArrayLike, upper: ArrayLike) -> float:
+    """The unit of all intervals together: of a single one that is zero but for rounding it would be that of the rounding."""
+    sizes = size_of(lower, upper)
+    return float(unit_of(np.max(sizes, where=np.isfinite(sizes), initial=0.0)))
 
-    The unit is that of all entries together: of a single one that is zero but for rounding it would be that of the rounding.
-    """
+
+def crossed(lower: ArrayLike, upper: ArrayLike) -> NDArray[np.bool_]:
+    """Where a lower bound exceeds its upper bound by more than rounding and solver tolerance, in their common unit (S6)."""
     low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
-    sizes = size_of(low, high)
-    unit = unit_of(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(low - high > AGREEMENT * (unit + np.abs(low)))
+        return np.asarray(low - high > AGREEMENT * (common_unit(low, high) + np.abs(low)))
