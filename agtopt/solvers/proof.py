@@ -67,7 +67,7 @@ class Adviser:
         solution = self.highs.getSolution()
         if status != states.kOptimal or (len(solution.row_dual), len(solution.col_value)) != (self.rows, self.columns):
             return Advice((), None, status == states.kUnbounded)
-        return Advice((Leaf.of(BOUND, np.array(solution.row_dual)),), np.array(solution.col_value))
+        return Advice((Leaf.of(BOUND, np.array(solution.row_dual) * self.unit),), np.array(solution.col_value))
 
 
 @dataclass
