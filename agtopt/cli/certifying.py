@@ -29,7 +29,7 @@ from agtopt.cli.options import (
     running,
     writable,
 )
-from agtopt.cli.screen import show
+from agtopt.cli.screen import show, tell_of_limits
 from agtopt.drivers import bound as bound_parameters
 from agtopt.readers import Columns, load, read_table
 from agtopt.report import save_table
@@ -80,6 +80,9 @@ def certify(
         if y is not None:
             accuracies = certificates.certified_accuracy, certificates.attacked_accuracy, certificates.nominal_accuracy
             screen.console.print("accuracy: certified {:.4f}, attacked {:.4f}, nominal {:.4f}".format(*accuracies))
+    tell_of_limits((*reach.rows, *certificates.rows))
+    if certificates.interrupted:
+        screen.console.print("(interrupted): what is certified holds, and what is unknown was not decided to the end")
 
 
 def verify(

@@ -58,6 +58,14 @@ class Substitution(Perturbation):
             object.__setattr__(self, "labels", tuple(float(label) for label in self.labels))
 
     @property
+    def removes(self) -> bool:
+        return False
+
+    @property
+    def replaces(self) -> bool:
+        return True
+
+    @property
     def moves_features(self) -> bool:
         return self.n > 0
 
@@ -100,7 +108,7 @@ class Substitution(Perturbation):
         return np.where(allowed.sum() == 1.0, possible, 0.0), possible
 
     def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
-        if not self._same_places(problem, other) or other.present is not None:
+        if not self.same_places(problem, other) or other.present is not None:
             return False
         changed = other.changed(problem.dataset)
         low, high = self.feature_box(problem, other.features[changed])
