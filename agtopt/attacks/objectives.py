@@ -18,10 +18,14 @@ Indices = NDArray[np.int64]
 
 def predictions(problem: Problem, theta: Array, X: Array) -> Indices:
     """Classes that models (runs, p) predict, shape (runs, m)."""
-    scores = outputs(problem, theta, X)
+    return np.asarray(np.array(problem.classes)[predicted_classes(outputs(problem, theta, X))], dtype=np.int64)
+
+
+def predicted_classes(scores: Array) -> Indices:
+    """Positions of the classes that outputs (…, outputs) predict."""
     # One score decides between two classes by its sign.
-    place = (scores[..., 0] > 0).astype(np.int64) if problem.network.outputs == 1 else scores.argmax(axis=-1)
-    return np.asarray(np.array(problem.classes)[place], dtype=np.int64)
+    place = scores[..., 0] > 0 if scores.shape[-1] == 1 else scores.argmax(axis=-1)
+    return np.asarray(place, dtype=np.int64)
 
 
 def predicted(problem: Problem, theta: Array, X: Array) -> Indices:

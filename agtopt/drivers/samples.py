@@ -142,9 +142,7 @@ class Samples:
         self.problem, self.adversary, self.variants = problem, adversary, adversary.variants
         size = problem.network.size
         most = max(1, min(MOST_RUNS, MOST_ENTRIES // (size * (problem.steps + 1))))
-        first = np.arange(min(most, attack.runs))
-        order = np.concatenate([first[:1], attack.extremes.lowest.ravel(), attack.extremes.highest.ravel(), first])
-        chosen = order[np.sort(np.unique(order, return_index=True)[1])][:most]
+        chosen = attack.leading(most)
         data = rows(attack.datasets, chosen)
         self.states = np.concatenate([states[..., :size] for _, states in trajectories(problem, data)])
         nominal, many = problem.dataset, len(chosen)

@@ -165,8 +165,9 @@ class Problem:
         """One line in words."""
         network = self.network
         shown = [INPUT, *(node for node in network.nodes if network.layer(node).parameter_shapes())]
+        unbiased = f", no bias in {', '.join(network.unbiased)}" if network.unbiased else ""
         return (
-            f"{self.name}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters), "
+            f"{self.name}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters{unbiased}), "
             f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; {self.perturbation.describe()}"
         )
 

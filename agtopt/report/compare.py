@@ -22,7 +22,7 @@ from agtopt.report.cells import Cell, Outcome, Work, lost_work, run_work
 from agtopt.report.plots import plot_comparison
 from agtopt.report.store import Store
 from agtopt.report.tables import save_table
-from agtopt.solvers import PROVED, TOLERANCE, choose
+from agtopt.solvers import PROVED, TOLERANCE, Status, choose
 
 SIZES = ("binaries", "continuous", "linear", "quadratic")
 
@@ -131,7 +131,7 @@ class Comparison:
         instance = next(instance for instance in self.instances if instance.problem is cell.problem)
         width, attained = reach.domain.width(), instance.inner.domain.width()
         solved = [row for row in reach.rows if row.seconds > 0]
-        stopped = sum(row.status != "optimal" for row in solved)
+        stopped = sum(row.status != Status.OPTIMAL for row in solved)
         names, last = set(cell.problem.network.parameter_names), cell.problem.steps
         trusting = sum(row.stop == last and row.objective in names and row.rigour != PROVED for row in reach.rows)
         bounds = 2 * len(names)

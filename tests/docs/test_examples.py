@@ -52,7 +52,7 @@ def test_the_drivers_of_the_readme(tmp_path, monkeypatch):
 def test_the_certificates_of_the_readme(tmp_path, monkeypatch, half_moons, half_moons_reach):
     monkeypatch.chdir(tmp_path)
     scope = {"agtopt": agtopt, "problem": half_moons, "reach": half_moons_reach}
-    exec(blocks("README.md")[2], scope)
+    exec(blocks("README.md")[3], scope)
     assert scope["box"].stable.sum() < scope["exact"].stable.sum()
     assert "unknown" not in scope["exact"].verdicts
     assert scope["together"].attained == scope["together"].bound == 19

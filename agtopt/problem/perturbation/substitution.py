@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from agtopt.errors import InvalidInputError
+from agtopt.problem.checks import unmasked
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import Array, Box, Perturbation, directions, drawn, samples
 
@@ -48,6 +49,7 @@ class Substitution(Perturbation):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.features is not None:
+            unmasked("perturbation.features", self.features)
             lower, upper = (np.array(end, dtype=np.float64) for end in self.features)
             if not np.all(lower <= upper):
                 raise InvalidInputError("perturbation.features: the box is empty or NaN; lower ends must not exceed upper ends")
