@@ -22,7 +22,7 @@ from agtopt.cli.options import (
     running,
     tightening,
 )
-from agtopt.cli.screen import show
+from agtopt.cli.screen import show, tell_of_limits
 from agtopt.drivers import bound as bound_parameters
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.kinds import KINDS, kind_named
@@ -76,10 +76,7 @@ def bound(
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})
     show(frame, problem.describe(), output)
     screen.console.print(f"{reach.method}: width {box.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
-    if reach.stopped:
-        screen.console.print(
-            f"{reach.stopped} of {len(reach.rows)} bounds stopped at --time-limit: they hold, and a longer one may tighten them"
-        )
+    tell_of_limits(reach.rows)
 
 
 def compare(
