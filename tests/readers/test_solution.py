@@ -108,7 +108,7 @@ def test_what_is_no_path_is_named(path):
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     """A folder, a name that is too long for the system, and one that it does not take."""
     for name in ("", "s" * 5000, "s\0"):
-        with pytest.raises(agtopt.InvalidInputError, match="solution: .* cannot be read"):
+        with pytest.raises(agtopt.InvalidInputError, match=r"solution: .* cannot be read"):
             read_solution(tmp_path / name)
 
 
