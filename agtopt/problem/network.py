@@ -88,7 +88,7 @@ class Network:
             if len(initial) != len(names):
                 raise InvalidInputError(f"network.initial: {len(initial)} tensors for {len(names)} parameters {names}")
             initial = dict(zip(names, initial, strict=True))
-        return cls(graph, input_shape, {name: np.asarray(value) for name, value in initial.items()})
+        return cls(graph, input_shape, {name: finite_array(f"network.initial[{name!r}]", value) for name, value in initial.items()})
 
     @classmethod
     def dense(cls, sizes: Sequence[int], seed: int = 0, bias: bool = True) -> "Network":
@@ -189,6 +189,11 @@ class Network:
     def outputs(self) -> int:
         """Number of outputs."""
         return self.shapes[self.output][0]
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the slope of a layer is known to jump."""
+        return any(self.layer(node).kinks for node in self.nodes)
 
     def tensors_of(self, name: str) -> tuple[str, ...]:
         """The tensors that a tensor's or a layer's name stands for.
