@@ -97,6 +97,10 @@ ROUNDING = 1e-12
 """Relative to ``1 + |value|``: proved bounds that exclude an attained run by more raise a SoundnessError (S9). They cover the rounding of
 every run (S3); what this forgives is that of our own evaluation of an attained value, as of a sum over a direction."""
 
+READING = 1e-9
+"""Relative to the largest entry: what outputs and gradients of a network may differ by, in float64, from those of the module it was read
+from. Rounding in another order takes some 1e-14 of it; what is another function differs by far more somewhere."""
+
 
 def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:
     """Move bounds outward by the margin (S9); `sense` is -1 for lower and +1 for upper bounds.

@@ -100,6 +100,11 @@ def certify_again(reach: Reach, found: PointCertificates, settings: Settings, at
     return _with_answers(found, settings, answers, len(questions), attack)
 
 
+def over_the_run(settings: Settings) -> str:
+    """How margins were bounded, in words."""
+    return f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on"
+
+
 @dataclass(frozen=True, eq=False)
 class CollectiveCertificate:
     """How many predictions one adversary changes at once.
@@ -241,7 +246,7 @@ def _with_answers(
     rigour = PROVED if words == {PROVED} else TOLERANCE
     told = replace(
         found,
-        method=f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on",
+        method=over_the_run(settings),
         settings=settings,
         reachable=reachable,
         lower=lower,

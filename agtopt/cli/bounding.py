@@ -44,7 +44,9 @@ def bound(
     proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
     memory: Memory = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Folder for what is found; a run that was killed goes on from there.")] = None,
-    device: Annotated[str, typer.Option(help="Where IBP and CROWN are propagated: cpu, cuda or a GPU, as cuda:1.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="Where IBP and CROWN run: cpu, cuda or cuda:1 (written for CUDA, tested on the CPU).")
+    ] = "cpu",
     dtype: Annotated[str, typer.Option(help="In which format: float64, or float32, which covers training in float32 too.")] = "float64",
     workers: Workers = 1,
     output: Output = None,

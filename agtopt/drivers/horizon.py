@@ -10,7 +10,7 @@ from agtopt.domains import Interval, Polytope
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
+from agtopt.drivers.reach import FLOAT32, Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
@@ -92,7 +92,7 @@ def bound(
         Folder that takes what is found after every step of IBP and CROWN, or every window; a run that was killed goes on from there.
     device : str
         Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which holds the features too unless they are on
-        disk. Models are built on the CPU.
+        disk. Written for CUDA, tested on the CPU: no run on a GPU exists yet. Models are built on the CPU.
     dtype : str
         In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as well and are wider by its rounding.
 
@@ -128,7 +128,7 @@ def bound(
         else:
             steps = checkpointed_steps(problem, checkpoint, kind.linear, budget, numerics)
         states, interrupted = _until_interrupted(compared(problem, steps))
-        return _reached(problem, kind, states, interrupted, perf_counter() - began)
+        return _reached(problem, kind, states, interrupted, perf_counter() - began, FLOAT32 if dtype == "float32" else "")
     if numerics != FLOAT64:
         raise InvalidInputError(f"device, dtype: models of {kind} are built on the CPU in float64; leave both out, or take IBP or CROWN")
     settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)
@@ -139,7 +139,7 @@ def bound(
     try:
         run = Run(problem, settings, executor) if saved is None or not saved.exists() else _begun(problem, settings, executor, saved)
     except KeyboardInterrupt:
-        return _reached(problem, kind, (), True, perf_counter() - began, settings)
+        return _reached(problem, kind, (), True, perf_counter() - began, settings=settings)
     with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
         try:
             while not run.finished:
@@ -169,11 +169,12 @@ def _reached(
     states: Sequence[Interval],
     interrupted: bool,
     seconds: float,
+    variant: str = "",
     settings: Settings | None = None,
 ) -> Reach:
     """A result whose first states are known; what training moves is anything after the others."""
     left = [unknown_domain(problem)] * (problem.steps - len(states))
-    return Reach(problem, kind, (initial_domain(problem), *states, *left), (), seconds, interrupted, settings=settings)
+    return Reach(problem, kind, (initial_domain(problem), *states, *left), (), seconds, interrupted, settings=settings, variant=variant)
 
 
 def _check_propagation(kind: Propagation, settings: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ from agtopt.drivers.attained import compared
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
+from agtopt.drivers.reach import PARTS, Reach
 from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
@@ -94,7 +94,8 @@ def bound_parts(
     whole_boxes = (initial_domain(problem), *interval_steps(problem, linear=kind != IBP))
     boxes = [intersect(hull(*column), box) for *column, box in zip(*(reach.states for reach in reaches), whole_boxes, strict=True)]
     states = (boxes[0], *compared(problem, boxes[1:], room_of(rigour_of(chain(*(reach.rows for reach in reaches))))))
-    return Reach(problem, kind, states, tuple(_deciding(reaches)), perf_counter() - began, interrupted, tuple(_polytopes(reaches)))
+    rows, polytopes = tuple(_deciding(reaches)), tuple(_polytopes(reaches))
+    return Reach(problem, kind, states, rows, perf_counter() - began, interrupted, polytopes, variant=PARTS)
 
 
 def _how(method: str | Formulation | Propagation | Settings) -> Propagation | Settings:
@@ -153,7 +154,7 @@ def _propagated(part: Part) -> Reach:
             lower, upper = (np.concatenate([np.ravel(end[side]) for end in ends if end is not None]) for side in (0, 1))
             box = intersect(box, Interval(lower, upper))
         states.append(box)
-    return Reach(problem, kind, (start, *compared(problem, states)), (), perf_counter() - began)
+    return Reach(problem, kind, (start, *compared(problem, states)), (), perf_counter() - began, variant=PARTS)
 
 
 def _deciding(reaches: list[Reach]) -> Iterator[Row]:

@@ -23,7 +23,7 @@ from agtopt.drivers.run import COMPILING
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, forget_models, lost_answer, run_question
 from agtopt.drivers.task import Answer, Stage, Task
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem import Problem
 from agtopt.semantics.concrete import outputs
 from agtopt.semantics.symbolic import BranchBounds
 
@@ -82,7 +82,7 @@ def ask(
         Whether bounds come from kept proofs, see `Run`.
     """
     base, problem = _stage(reach, settings, attack, replay), reach.problem
-    shared = np.array_equal(lowest, highest) and not _rectified(problem) and settings.proofs is None
+    shared = np.array_equal(lowest, highest) and not problem.network.kinked and settings.proofs is None
     points = sorted({question.point for question in questions})
     groups = [points] if shared else [[point] for point in points]
     reached, tasks = outputs(problem, attack.theta, 0.5 * (lowest + highest)), list[tuple[Question, int, Task]]()
@@ -136,11 +136,6 @@ def count_flips(
 
 def _at(problem: Problem, name: str) -> Address:
     return problem.steps, name
-
-
-def _rectified(problem: Problem) -> bool:
-    network = problem.network
-    return any(isinstance(network.layer(node), (ReLU, LeakyReLU)) for node in network.nodes)
 
 
 def _stage(reach: Reach, settings: Settings, attack: Attack, replay: bool = False) -> Callable[[Query], Stage]:

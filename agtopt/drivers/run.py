@@ -33,6 +33,7 @@ from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
+from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.propagation import interval_steps
 from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds
@@ -152,7 +153,7 @@ class Run:
         about = {
             "problem": self.problem.fingerprint,
             "settings": {**settings, "method": str(self.settings.kind), "tighten": tighten if isinstance(tighten, bool) else str(tighten)},
-            "obbt": None if self.settings.obbt is None else asdict(self.settings.obbt),
+            "obbt": None if self.settings.obbt is None else {**asdict(self.settings.obbt), "kind": str(self.settings.obbt.formulation)},
             "done": self.done,
             "seconds": self.seconds,
             "rows": [asdict(row) for row in self.rows],
@@ -185,8 +186,8 @@ class Run:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 arrays = {name: file[name] for name in file.files if name != "about"}
-            if about["problem"] != problem.fingerprint:
-                raise InvalidInputError(f"run: {path} was saved for another problem")
+            if reason := mismatch(str(about["problem"]), problem.fingerprint):
+                raise InvalidInputError(f"run: {path} cannot be continued: {reason}")
             template = Polytope(arrays.pop("directions")) if "directions" in arrays else None
             obbt = None if about["obbt"] is None else OBBT(**about["obbt"])
             run = cls(problem, Settings(**about["settings"], domain=template, obbt=obbt), executor, inner=inner)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from agtopt.drivers.row import Row
 from agtopt.drivers.task import Task
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, kind_named
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem import Problem
 from agtopt.problem.checks import whole
 from agtopt.tolerances import ROUNDING
 
@@ -119,10 +120,8 @@ def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, En
 def _kinks(problem: Problem, node: str) -> tuple[float, ...] | None:
     """Where a decision falls on the output of a node; None if every part of its range matters."""
     network = problem.network
-    after = [network.layer(name) for name in network.graph.successors(node)]
-    if after:
-        return (0.0,) if all(isinstance(layer, ReLU | LeakyReLU) for layer in after) else None
-    return (-1.0, 1.0) if problem.training.loss.name == "hinge" else None
+    after = [network.layer(name).kinks for name in network.graph.successors(node)] or [problem.training.loss.kinks]
+    return tuple(sorted(set(chain(*after)))) if all(after) else None
 
 
 def _matters(low: NDArray[np.float64], high: NDArray[np.float64], kinks: tuple[float, ...] | None) -> NDArray[np.bool_]:

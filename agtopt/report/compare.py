@@ -16,7 +16,7 @@ from agtopt.drivers.execute import completed
 from agtopt.drivers.progress import Progress
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, KINDS, MINLP, MIQCP, Formulation, Propagation, kind_named
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem import Problem
 from agtopt.problem.checks import instance, listed
 from agtopt.report.cells import Cell, Outcome, Work, lost_work, run_work
 from agtopt.report.plots import plot_comparison
@@ -253,9 +253,8 @@ def compare(
 def different_kinds(problem: Problem) -> Iterator[Formulation | Propagation]:
     """All kinds, without MINLP where no function is left to keep, and without CROWN where no rectifier makes it differ from IBP."""
     functions = predicted_size(problem, MINLP) != predicted_size(problem, MIQCP)
-    rectifiers = any(isinstance(problem.network.layer(node), (ReLU, LeakyReLU)) for node in problem.network.nodes)
     for kind in KINDS.values():
-        if (kind != MINLP or functions) and (kind != CROWN or rectifiers):
+        if (kind != MINLP or functions) and (kind != CROWN or problem.network.kinked):
             yield kind
 
 
