@@ -26,7 +26,7 @@ class SoundnessError(AgtoptError, ArithmeticError):
 
 
 class InfeasibleError(SoundnessError):
-    """A solver called a model infeasible although the nominal run is a feasible point of it (S4)."""
+    """A model does not hold an admissible training run, or is proved to hold none (S4, S9)."""
 
 
 class BudgetSpentError(AgtoptError, RuntimeError):

@@ -67,7 +67,7 @@ def test_a_margin_over_the_run_that_excludes_a_run(monkeypatch, reach):
     points = points[np.array(agtopt.certify(reach, points, attack=runs).verdicts) == "unknown"][:2]
     assert len(points)
     lying_scores(monkeypatch, end_to_end, lambda low, high: (low + 100.0, high + 100.0))
-    with pytest.raises(SoundnessError, match="S9: the bound .* on margin"):
+    with pytest.raises(SoundnessError, match=r"S9: the bound .* on margin"):
         agtopt.certify_end_to_end(reach, points, attack=runs)
 
 
