@@ -54,7 +54,8 @@ def export(
         f"{size.linear} linear and {size.quadratic} quadratic constraints"
     )
     low, high = file.optimum
-    screen.console.print(f"optimum of the file between {low:.9g} and {high:.9g}; beside it {to.name}.names.csv and {to.name}.md")
+    unit = "" if file.unit == 1.0 else f" in its unit of {file.unit!r}"
+    screen.console.print(f"optimum of the file between {low:.9g} and {high:.9g}{unit}; beside it {to.name}.names.csv and {to.name}.md")
 
 
 def import_solution_file(

@@ -39,6 +39,8 @@ class Exported:
         The best value that a training run is known to attain.
     exact : bool
         Whether every admissible run was tried for it.
+    unit : float
+        Of the objective in the file, 1 for ordinary sizes: what the file states, times it, is the value.
     """
 
     path: Path
@@ -50,12 +52,13 @@ class Exported:
     nominal: float
     attained: float
     exact: bool
+    unit: float
 
     @property
     def optimum(self) -> tuple[float, float]:
-        """Between which numbers the optimum of the file lies, as the file states it: it minimises the negative of a ``max``."""
+        """Between which numbers the optimum of the file lies, as the file states it, in its unit (the negative of a ``max``)."""
         ends = (self.lower, self.attained) if self.target.sense == "min" else (-self.upper, -self.attained)
-        return ends[0] + 0.0, ends[1] + 0.0
+        return ends[0] / self.unit + 0.0, ends[1] / self.unit + 0.0
 
 
 class ExportedSet(tuple[Exported, ...]):
@@ -196,7 +199,9 @@ def _targets(model: CompiledModel, targets: Sequence[str | Target] | None) -> li
 def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> Exported:
     target.minimise(model)
     written = write_model(model.pyomo, path)
-    write_csv(path.with_name(path.name + ".names.csv"), ("file", "pyomo"), written.names.items())
+    units = {**model.units, "objective": written.unit}
+    rows = ((symbol, name, repr(units.get(name, 1.0))) for symbol, name in written.names.items())
+    write_csv(path.with_name(path.name + ".names.csv"), ("file", "pyomo", "unit"), rows)
     problem = model.problem
     values = target.values(problem, inner.theta)
     lower, upper = target.ends(model)
@@ -211,4 +216,5 @@ def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> E
         float(target.values(problem, trajectory(problem)[-1:])[0]),
         float(best),
         inner.exact,
+        written.unit,
     )

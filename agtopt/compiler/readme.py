@@ -63,6 +63,7 @@ def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) 
         "`data.selector[3]` (whether sample 3 is touched) or `parameter[2].dense1_weight[0,1]` (a weight after step 2).",
         "`c_u_<name>_` and `c_l_<name>_` are the upper and lower side of the constraint `<name>`. In `.nl` files all are",
         "numbered; `.col` and `.row` name them too.",
+        *_units(exported),
         "" if conditional else "\nWritten without the cuts of conditional bounds (`--no-conditional`).",
         "## How to solve",
         "",
@@ -80,6 +81,19 @@ def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) 
         "",
     ]
     return "\n".join(lines)
+
+
+def _units(exported: "Sequence[Exported]") -> list[str]:
+    """What the units of the files are."""
+    lines = [
+        "The last column of `<file>.names.csv` is the unit of a variable: a power of two, 1 for ordinary sizes. Its value times",
+        "the unit is what `<name>` stands for; such a variable is called `<name>_in_units`. `agtopt import-solution` undoes units.",
+    ]
+    scaled = [each for each in exported if each.unit != 1.0]
+    if scaled:
+        words = ", ".join(f"`{each.path.name}` {each.unit!r}" for each in scaled)
+        lines.append(f"Objectives have units too, and the optima above are in them, as the files state them: {words}.")
+    return lines
 
 
 def _asked(problem: Problem, target: Target) -> str:

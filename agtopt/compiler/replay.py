@@ -16,6 +16,7 @@ from agtopt.compiler.target import Target
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset
 from agtopt.semantics.concrete import trajectory
+from agtopt.solvers.objective import objective_unit
 
 CONSTANT = "ONE_VAR_CONSTANT"
 """The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a constant."""
@@ -39,9 +40,11 @@ class Replay:
     attained : float or None
         Its value after plain SGD on the dataset; None where that is not admissible.
     violation : float
-        The largest violation of a bound or constraint at the point, relative to (1 + the bound).
+        The largest violation of a bound or constraint at the point, in its unit, relative to (1 + the bound).
     theta : array, shape (p,), or None
         The parameters that training gives.
+    unit : float
+        Of the objective in the file: what it states, times it, is the target's value.
     """
 
     target: Target
@@ -52,6 +55,7 @@ class Replay:
     attained: float | None
     violation: float
     theta: NDArray[np.float64] | None
+    unit: float
 
 
 def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) -> Replay:
@@ -99,6 +103,7 @@ def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) ->
         None if theta is None else float(target.values(problem, theta[np.newaxis])[0]),
         model.violation(),
         theta,
+        objective_unit(model.pyomo.objective.expr),
     )
 
 

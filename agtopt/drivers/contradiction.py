@@ -12,6 +12,7 @@ from agtopt.drivers.task import Task
 from agtopt.errors import InfeasibleError, SoundnessError
 from agtopt.problem import Dataset
 from agtopt.solvers import PROVED
+from agtopt.solvers.objective import objective_unit
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, ROUNDING
 
 
@@ -23,7 +24,7 @@ def check_known(task: Task) -> None:
     SoundnessError
         If it excludes that.
     """
-    if excluded(task.known, task.attained, task.sense, room_of(task.rigour)):
+    if excluded(task.known, task.attained, task.sense, room_of(task.rigour), task.unit):
         raise SoundnessError(f"S9: the bound {task.known} on {_words(task)} excludes {task.attained}, which a training run attains")
 
 
@@ -35,7 +36,8 @@ def check_found(task: Task, bound: float, rigour: str, model: CompiledModel) -> 
     SoundnessError
         If it excludes that; the instance is saved.
     """
-    if excluded(bound, task.attained, task.sense, room_of(task.rigour if rigour == PROVED else rigour)):
+    room = room_of(task.rigour if rigour == PROVED else rigour)
+    if excluded(bound, task.attained, task.sense, room, objective_unit(model.pyomo.objective.expr)):
         raise SoundnessError(
             f"S9: the {model.kind} bound {bound} on {_words(task)} excludes {task.attained}, "
             f"which a training run attains; the instance is saved in {saved_instance(task, model)}"

@@ -37,6 +37,7 @@ from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.propagation import interval_steps
 from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds
+from agtopt.tolerances import size_of, unit_of
 
 Array = NDArray[np.float64]
 
@@ -299,7 +300,7 @@ class Run:
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
         rigour, nominal = self.rigour, self.problem.dataset
-        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, rigour=rigour) for k, c in enumerate(chosen)]
+        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour) for k, c in enumerate(chosen)]
         rows: list[tuple[Task, Row]] = []
         try:
             for found in self._solved(tasks):
@@ -315,10 +316,11 @@ class Run:
         stage = self._stage(window, self._kind(window))
         chosen = self.objectives if window.result else self.objectives[:size]
         lower, upper = self._ends(stop, len(chosen) > size)
+        units = unit_of(size_of(lower, upper))
         # What an interrupted step has found is not asked again.
         found = {(row.objective, row.sense) for row in self.rows if (row.start, row.stop) == (stage.start, stop)}
         tasks = [
-            self._task(stage, k, sense, float(end[k]))
+            self._task(stage, k, sense, float(end[k]), float(units[k]))
             for k, objective in enumerate(chosen)
             for sense, word, end in ((-1, "min", lower), (1, "max", upper))
             if (objective.name, word) not in found
@@ -347,9 +349,9 @@ class Run:
             lower, upper = np.maximum(lower, self.supports[t][0]), np.minimum(upper, self.supports[t][1])
         return np.append(theta.lower, lower), np.append(theta.upper, upper)
 
-    def _task(self, stage: Stage, k: int, sense: int, known: float) -> Task:
+    def _task(self, stage: Stage, k: int, sense: int, known: float, unit: float) -> Task:
         best, run = self.extremes.value(k, sense, stage.stop), self.extremes.run(k, sense, stage.stop)
-        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run), run, self.rigour)
+        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run), unit, run, self.rigour)
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""

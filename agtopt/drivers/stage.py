@@ -17,6 +17,7 @@ from agtopt.drivers.task import NOMINAL, Answer, Stage, Task
 from agtopt.errors import InfeasibleError, InvalidInputError
 from agtopt.kinds import LP, Formulation
 from agtopt.solvers import PROVED, TOLERANCE, Session, SolveResult, Status, choose, open_session
+from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.proof import proof_of
 from agtopt.solvers.tree import Tree
 from agtopt.tolerances import outward
@@ -130,7 +131,8 @@ def _run(task: Task) -> Row:
             status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
         if result.bound is None or np.isnan(result.bound):
             continue
-        found = float(outward(-task.sense * result.bound, task.sense))
+        unit = objective_unit(_model(stage, kind).pyomo.objective.expr)
+        found = float(outward(-task.sense * result.bound, task.sense, unit))
         check_found(task, found, result.rigour, _model(stage, kind))
         if task.sense * (best - found) > 0:
             best, source, rigour = found, str(kind), TOLERANCE if TOLERANCE in (task.rigour, result.rigour) else PROVED
@@ -164,7 +166,7 @@ def _row(
 
 def closed(task: Task, bound: float) -> bool:
     """Whether a training run attains the bound, so that no solver can improve it."""
-    return bool(attains(bound, task.attained))
+    return bool(attains(bound, task.attained, unit=task.unit))
 
 
 def _prepare(stage: Stage, kind: Formulation) -> None:

@@ -8,13 +8,20 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression
-from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
+from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression, RangedExpression
 
-from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF
+from agtopt.errors import UnsupportedError
+from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF, outward, size_of, unit_of
 
 Array = NDArray[np.float64]
 Objects = NDArray[np.object_]
 Mask = NDArray[np.bool_]
+
+IN_UNITS = "_in_units"
+"""Ends the name of a Var that has units: the name without it is an Expression, the same quantity in its natural scale."""
+
+UNITS = "unit"
+"""The suffix of a model that holds the units of its variables, where they have any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,25 +34,28 @@ class Affine:
     coefficients : array, shape S + (K,)
         A zero coefficient marks an absent term.
     variables : object array, shape S + (K,)
-        Pyomo variables; anything where the coefficient is zero.
+        Pyomo variables, each in its own unit, which is in the coefficient; anything where the coefficient is zero.
+    sizes : array, shape S + (K,)
+        The largest absolute value of each variable.
     """
 
     constant: Array
     coefficients: Array
     variables: Objects
+    sizes: Array
 
     @classmethod
     def known(cls, values: ArrayLike) -> "Affine":
         """An array of numbers."""
         constant = np.asarray(values, dtype=np.float64)
-        return cls(constant, np.zeros((*constant.shape, 0)), np.empty((*constant.shape, 0), dtype=object))
+        none = np.zeros((*constant.shape, 0))
+        return cls(constant, none, np.empty(none.shape, dtype=object), none)
 
     @classmethod
-    def single(cls, variables: Objects, where: Mask | None = None, otherwise: ArrayLike = 0.0) -> "Affine":
-        """One variable per entry; entries outside the mask `where` are the numbers `otherwise`."""
-        present = np.ones(variables.shape) if where is None else where.astype(np.float64)
-        constant = np.where(present > 0, 0.0, otherwise)
-        return cls(constant, present[..., np.newaxis], variables[..., np.newaxis])
+    def single(cls, variables: Objects, units: Array, sizes: Array, where: Mask, otherwise: ArrayLike = 0.0) -> "Affine":
+        """One variable per entry, in its unit and of its size in that; entries outside the mask `where` are the numbers `otherwise`."""
+        coefficients = np.where(where, units, 0.0)
+        return cls(np.where(where, 0.0, otherwise), coefficients[..., np.newaxis], variables[..., np.newaxis], sizes[..., np.newaxis])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,9 +67,15 @@ class Affine:
         result: Mask = np.any(self.coefficients != 0.0, axis=-1)
         return result
 
+    @property
+    def largest(self) -> Array:
+        """The size of the largest term of each entry, constants apart; shape S."""
+        result: Array = (np.abs(self.coefficients) * np.where(self.coefficients != 0.0, self.sizes, 0.0)).max(axis=-1, initial=0.0)
+        return result
+
     def map(self, apply: Callable[[Any, int], Any]) -> "Affine":
         """Rearrange entries: `apply(array, extra)` acts on all but the last `extra` axes."""
-        return Affine(apply(self.constant, 0), apply(self.coefficients, 1), apply(self.variables, 1))
+        return Affine(apply(self.constant, 0), apply(self.coefficients, 1), apply(self.variables, 1), apply(self.sizes, 1))
 
     def __getitem__(self, index: Any) -> "Affine":
         return self.map(lambda array, extra: array[index])
@@ -84,13 +100,14 @@ class Affine:
             first.constant + second.constant,
             np.concatenate([first.coefficients, second.coefficients], axis=-1),
             np.concatenate([first.variables, second.variables], axis=-1),
+            np.concatenate([first.sizes, second.sizes], axis=-1),
         )
 
     def __mul__(self, factor: Array | float) -> "Affine":
         """Product with numbers, entry by entry."""
         factors = np.asarray(factor, dtype=np.float64)
         wide = self.broadcast(np.broadcast_shapes(self.shape, factors.shape))
-        return Affine(wide.constant * factors, wide.coefficients * factors[..., np.newaxis], wide.variables)
+        return Affine(wide.constant * factors, wide.coefficients * factors[..., np.newaxis], wide.variables, wide.sizes)
 
     __rmul__ = __mul__
 
@@ -113,16 +130,31 @@ class Affine:
             self.constant.sum(axis=tuple(range(-axes, 0))),
             self.coefficients.reshape(*shape, terms),
             self.variables.reshape(*shape, terms),
+            self.sizes.reshape(*shape, terms),
         )
 
     def without_dust(self) -> "tuple[Affine, Array]":
-        """The expressions without the coefficients that solvers ignore, and by how much each may change for it (S9); shape (rows,)."""
-        dust = (self.coefficients != 0.0) & (np.abs(self.coefficients) < SMALLEST_COEFFICIENT)
-        slack = np.zeros(len(self.constant))
-        for row, term in np.argwhere(dust):
-            variable = self.variables[row, term]
-            slack[row] += abs(self.coefficients[row, term]) * max(abs(variable.lb), abs(variable.ub))
-        return (Affine(self.constant, np.where(dust, 0.0, self.coefficients), self.variables) if dust.any() else self), slack
+        """The expressions without the coefficients that solvers ignore, and by how much each may change for it (S9); shape S.
+
+        Raises
+        ------
+        UnsupportedError
+            If a variable with such a coefficient is unbounded.
+        """
+        dust = (self.coefficients != 0.0) & ((np.abs(self.coefficients) <= SMALLEST_COEFFICIENT) | (self.sizes == 0.0))
+        if not dust.any():
+            return self, np.zeros(self.shape)
+        change = (np.abs(self.coefficients) * np.where(dust, self.sizes, 0.0)).sum(axis=-1)
+        if not np.isfinite(change).all():
+            raise UnsupportedError("a variable without bounds has a coefficient so small that solvers leave it out; give it bounds")
+        # Rounded up, whatever the order of the sum.
+        change *= 1.0 + (self.coefficients.shape[-1] + 4) * UNIT_ROUNDOFF
+        return replace(self, coefficients=np.where(dust, 0.0, self.coefficients)), change
+
+    def shares(self, values: Array) -> "tuple[list[Any], list[float]]":
+        """The variables of an array of single ones, and what each is, in its unit, where the array has these values."""
+        where = self.varies
+        return self.variables[..., 0][where].tolist(), (values[where] / self.coefficients[..., 0][where]).tolist()
 
     def values(self) -> Array:
         """Current values, read from the variables."""
@@ -159,8 +191,7 @@ class Assignment:
 
     def run(self) -> None:
         """Set the variables to the values that training gives them."""
-        found = self.compute()[self.where].tolist()
-        for variable, value in zip(self.target.variables[..., 0][self.where], found, strict=True):
+        for variable, value in zip(*self.target.shares(self.compute()), strict=True):
             variable.set_value(value, skip_validation=True)
 
 
@@ -204,19 +235,42 @@ class Site:
         return [tuple(key) for key in found.tolist()]
 
     def variables(
-        self, suffix: str, lower: ArrayLike, upper: ArrayLike, where: Mask, binary: bool = False, otherwise: ArrayLike = 0.0
+        self,
+        suffix: str,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        where: Mask,
+        binary: bool = False,
+        otherwise: ArrayLike = 0.0,
+        natural: bool = False,
     ) -> Affine:
-        """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`."""
-        objects = np.empty(where.shape, dtype=object)
+        """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`.
+
+        Where its size asks for a unit (`unit_of`), the variable is in that, and an Expression has its name and its natural scale;
+        `natural` ones, which stand in functions that are not linear, have none.
+        """
+        objects, sizes = np.empty(where.shape, dtype=object), np.zeros(where.shape)
+        units = np.ones(where.shape)
         if where.any():
-            low, high = (np.broadcast_to(end, where.shape)[where].tolist() for end in (lower, upper))
+            low, high = (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] for end in (lower, upper))
+            units[where] = unit = np.ones(len(low)) if natural else unit_of(size_of(low, high))
+            low, high = low / unit, high / unit
+            sizes[where] = size_of(low, high)
             component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
-            setattr(self.block, self.name + suffix, component)
-            for variable, least, most in zip(component.values(), low, high, strict=True):
+            scaled = bool(np.any(unit != 1.0))
+            setattr(self.block, self.name + suffix + IN_UNITS * scaled, component)
+            for variable, least, most in zip(component.values(), low.tolist(), high.tolist(), strict=True):
                 variable.setlb(least)
                 variable.setub(most)
             objects[where] = list(component.values())
-        return Affine.single(objects, where, otherwise)
+            if scaled:
+                component.doc = f"{self.name}{suffix} in units of {_powers(unit)}"
+                model = self.block.model()
+                if model.component(UNITS) is None:
+                    model.add_component(UNITS, pyo.Suffix(direction=pyo.Suffix.LOCAL))
+                model.component(UNITS).update(zip(component.values(), unit.tolist(), strict=True))
+                self.named(self.name + suffix).name_expressions(Affine.single(objects, units, sizes, where), where)
+        return Affine.single(objects, units, sizes, where, otherwise)
 
     def name_expressions(self, body: Affine, where: Mask) -> None:
         """A new indexed Expression over the entries in the mask `where`: a name to browse by, without a variable."""
@@ -224,36 +278,58 @@ class Site:
             chosen = dict(zip(self.keys(where), body[where].expressions(), strict=True))
             setattr(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
 
-    def rows(self, suffix: str, body: Affine, where: Mask, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
-        """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower."""
+    def rows(
+        self,
+        suffix: str,
+        body: Affine,
+        where: Mask,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+        margin: bool = False,
+    ) -> None:
+        """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower.
+
+        A row is divided by its unit, that of its largest term, which changes nothing of what it says. What solvers leave out of it is paid
+        for on both sides. With a `margin` its side is moved outward by that of a solver's tolerance in that unit (S9).
+        """
         if not where.any():
             return
-        wide = body.broadcast(where.shape)
-        chosen = Affine(np.zeros(int(where.sum())), wide.coefficients[where], wide.variables[where])
-        # The constant goes to the right-hand side: writers and readers agree on it there.
-        sides = [
-            None
-            if end is None
-            else (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] - wide.constant[where]).tolist()
-            for end in (lower, upper)
-        ]
-        if sides[0] is None or sides[1] is None:
-            chosen, slack = chosen.without_dust()
+        wide = body.broadcast(where.shape)[where]
+        unit = unit_of(wide.largest)
+        chosen, slack = (replace(wide, constant=np.zeros(len(unit))) * (1.0 / unit)).without_dust()
+        equation = lower is not None and upper is not None
+        sides: list[list[float]] = []
+        for end, sense in ((lower, -1), (upper, 1)):
+            if end is None:
+                continue
+            given = np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where]
+            moved = outward(given, sense, unit) if margin else given
+            # The constant goes to the right-hand side: writers and readers agree on it there.
+            side = (moved - wide.constant) / unit
             # S3: a constant of the size of a big-M has absorbed the digits of smaller ones.
-            end = np.broadcast_to(np.asarray(upper if lower is None else lower, dtype=np.float64), where.shape)[where]
-            slack = slack + 8.0 * UNIT_ROUNDOFF * (np.abs(end) + np.abs(wide.constant[where]))
-            sides = [
-                None if side is None else (np.array(side) + sign * slack).tolist() for sign, side in zip((-1.0, 1.0), sides, strict=True)
-            ]
+            rounding = 8.0 * UNIT_ROUNDOFF * (np.abs(moved) + np.abs(wide.constant)) / unit
+            room = np.where(slack > 0.0, slack + rounding, 0.0) if equation else slack + rounding
+            sides.append((side + sense * room).tolist())
         bodies = chosen.expressions()
-        if sides[0] is None:
-            relations = [InequalityExpression((body, side), False) for body, side in zip(bodies, sides[1] or (), strict=True)]
-        elif sides[1] is None:
-            relations = [InequalityExpression((side, body), False) for body, side in zip(bodies, sides[0], strict=True)]
+        if not equation:
+            relations = [
+                InequalityExpression((body, side) if lower is None else (side, body), False)
+                for body, side in zip(bodies, sides[0], strict=True)
+            ]
         else:
-            relations = [EqualityExpression((body, side)) for body, side in zip(bodies, sides[0], strict=True)]
+            relations = [
+                EqualityExpression((body, least)) if least == most else RangedExpression((least, body, most), False)
+                for body, least, most in zip(bodies, *sides, strict=True)
+            ]
         self.constrain(suffix, self.keys(where), relations)
 
     def constrain(self, suffix: str, keys: list[Any], relations: list[Any]) -> None:
         """A new indexed Constraint from one relation per key."""
         setattr(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))
+
+
+def _powers(units: Array) -> str:
+    """Powers of two in words."""
+    exponents = np.unique(np.frexp(units)[1] - 1)
+    words = [f"2^{exponent}" for exponent in exponents.tolist()]
+    return words[0] if len(words) == 1 else f"{words[0]} … {words[-1]}, each entry in its own"

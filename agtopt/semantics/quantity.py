@@ -70,6 +70,7 @@ def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
         np.concatenate([part.constant for part in parts], axis=axis),
         np.concatenate([padded(part.coefficients, 0.0) for part in parts], axis=axis),
         np.concatenate([padded(part.variables, None) for part in parts], axis=axis),
+        np.concatenate([padded(part.sizes, 0.0) for part in parts], axis=axis),
     )
 
 

@@ -40,7 +40,7 @@ from agtopt.semantics.choices import write_choices
 from agtopt.semantics.propagation import CrownIntervals
 from agtopt.semantics.quantity import Quantity, joined, linear_part, spread, spread_ends, taken
 from agtopt.semantics.states import flat_ranges, state_ranges
-from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN, outward
+from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
@@ -141,9 +141,10 @@ class SymbolicOperations:
 
     def _checked(self, quantity: Quantity, at: str) -> Quantity:
         if not all(bool((end.abs() < LARGEST_BIG_M).all()) for end in quantity.range):
+            size = max(float(end.abs().max()) for end in quantity.range)
             raise UnsupportedError(
-                f"the interval of {at} at step {self.t} is too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the window or start "
-                "from a tighter domain"
+                f"the interval of {at} at step {self.t} reaches ±{size:.3g}, too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the "
+                "window, start from a tighter domain, or give the features smaller units"
             )
         return quantity
 
@@ -355,10 +356,10 @@ class SymbolicOperations:
         lower, upper = (self.problem.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper))
         chosen = self.choices.touched[self.branches.samples]
         site = self.site(f"update.{tensor}", batch=False)
-        for suffix, ends, side, sense in (("_branch_above", lower, "lower", -1), ("_branch_below", upper, "upper", 1)):
+        for suffix, ends, side in (("_branch_above", lower, "lower"), ("_branch_below", upper, "upper")):
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
             body = variables - (chosen * deviation).total(1)
-            site.rows(suffix, body, where, **{side: outward(ends[0], sense)})
+            site.rows(suffix, body, where, **{side: ends[0]}, margin=True)
 
 
 def write_steps(ops: SymbolicOperations, start: int, stop: int, domain: Interval) -> Iterator[tuple[Affine, Interval]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from agtopt.errors import SoundnessError, UnsupportedError
 from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
+from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
 from agtopt.solvers.status import Status
@@ -45,10 +46,12 @@ class Adviser:
         for name, value in {**OPTIONS, "presolve": "off"}.items():
             self.highs.setOptionValue(name, value)
         self.highs.passModel(relaxed)
+        self.unit = 1.0
 
-    def minimise(self, cost: Array) -> None:
-        """Set the objective."""
-        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
+    def minimise(self, cost: Array, unit: float) -> None:
+        """Set the objective, and the unit in which the solver sees it."""
+        self.unit = unit
+        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost / unit)
 
     def ask(self, box: Box, seconds: float) -> Advice:
         """Solve the relaxation over a box."""
@@ -142,7 +145,7 @@ class Search:
     @property
     def target(self) -> float:
         """The bound from which on a node is of no interest."""
-        return self.best - RELATIVE_GAP * (1.0 + abs(self.best)) if np.isfinite(self.best) else inf
+        return self.best - RELATIVE_GAP * (self.adviser.unit + abs(self.best)) if np.isfinite(self.best) else inf
 
     def run(self) -> None:
         """Search until nothing is left or the time is over."""
@@ -232,10 +235,11 @@ class ProofSession:
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         began = perf_counter()
         cost, constant = self.arrays.objective(self.model)
-        self.adviser.minimise(cost)
+        unit = objective_unit(self.model.objective.expr)
+        self.adviser.minimise(cost, unit)
         best = float(cost @ np.array([variable.value for variable in self.arrays.columns])) if start else inf
         # The start itself is not cut off: where no leaf holds a point, the model does not hold the start either.
-        checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (1.0 + abs(best)))
+        checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (unit + abs(best)))
         search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit)
         search.run()
         self.point = search.point

@@ -1,0 +1,85 @@
+"""Variables in units, rows in units, and coefficients that solvers leave out."""
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+from agtopt import UnsupportedError
+from agtopt.formulation import Affine, Site
+from agtopt.formulation.affine import UNITS
+
+TWO = np.ones(2, dtype=bool)
+ONE = np.ones(1, dtype=bool)
+
+
+@pytest.fixture
+def block():
+    model = pyo.ConcreteModel()
+    model.block = pyo.Block()
+    return model.block
+
+
+def row(block, name):
+    (found,) = block.component(name).values()
+    return pyo.value(found.lower), pyo.value(found.upper)
+
+
+def test_ordinary_variables_keep_their_names_and_scale(block):
+    x = Site(block, "x").variables("", [-1.0, 0.0], [3.0, 1000.0], TWO)
+    assert x.coefficients.tolist() == [[1.0], [1.0]]
+    assert (block.x[0].lb, block.x[1].ub) == (-1.0, 1000.0)
+    assert block.component("x_in_units") is None
+    assert block.model().component(UNITS) is None
+
+
+def test_small_and_large_variables_are_in_units_that_are_said(block):
+    x = Site(block, "x").variables("", [-3e-6, 0.0], [1e-6, 5e5], TWO)
+    units = [2.0**-18, 2.0**19]
+    assert x.coefficients[:, 0].tolist() == units
+    assert [block.model().component(UNITS)[variable] for variable in x.variables[:, 0]] == units
+    assert (block.x_in_units[0].lb * units[0], block.x_in_units[1].ub * units[1]) == (-3e-6, 5e5)
+    assert block.x_in_units.doc == "x in units of 2^-18 … 2^19, each entry in its own"
+    for variable, share in zip(*x.shares(np.array([1e-6, 4e5])), strict=True):
+        variable.set_value(share)
+    # The name without a unit is the quantity itself, so that rows of a user's own mean what they say.
+    assert [pyo.value(block.x[k]) for k in (0, 1)] == x.values().tolist() == [1e-6, 4e5]
+
+
+def test_rows_are_in_the_unit_of_their_largest_term(block):
+    site = Site(block, "f")
+    x = site.variables("_x", 0.0, 2e-6, ONE)
+    site.rows("_most", x, ONE, upper=1e-6)
+    assert row(block, "f_most")[1] == pytest.approx(1e-6 / 2.0**-18, rel=1e-12)
+    site.rows("_margin", x, ONE, upper=1e-6, margin=True)
+    assert row(block, "f_margin")[1] == pytest.approx((1e-6 + 1e-6 * (2.0**-18 + 1e-6)) / 2.0**-18, rel=1e-12)
+
+
+def test_what_is_left_out_of_an_equation_is_paid_for_on_both_sides(block):
+    site = Site(block, "f")
+    x, y = site.variables("_x", -1.0, 1.0, ONE), site.variables("_y", -500.0, 3.0, ONE)
+    site.rows("_exact", x + y * 1e-6, ONE, lower=0.25, upper=0.25)
+    assert row(block, "f_exact") == (0.25, 0.25)
+    site.rows("_dust", x + y * 1e-10, ONE, lower=0.25, upper=0.25)
+    lower, upper = row(block, "f_dust")
+    assert lower <= 0.25 - 5e-8
+    assert upper >= 0.25 + 5e-8
+    assert upper - lower == pytest.approx(1e-7, rel=1e-6)
+
+
+def test_a_row_of_tiny_terms_alone_is_kept(block):
+    site = Site(block, "f")
+    x, y = site.variables("_x", -1e-9, 1e-9, ONE), site.variables("_y", -1.0, 1.0, ONE)
+    site.rows("_kept", x - y * 1e-9, ONE, lower=0.0, upper=0.0)
+    assert row(block, "f_kept") == (0.0, 0.0)
+
+
+def test_an_unbounded_variable_cannot_be_left_out(block):
+    site = Site(block, "f")
+    free, x = site.variables("_free", -np.inf, np.inf, ONE), site.variables("_x", -1.0, 1.0, ONE)
+    with pytest.raises(UnsupportedError, match="without bounds"):
+        site.rows("_dust", x + free * 1e-10, ONE, upper=0.0)
+
+
+def test_largest_terms():
+    x = Affine(np.array([9.0]), np.array([[2.0, 0.0]]), np.array([["u", None]], dtype=object), np.array([[3.0, np.inf]]))
+    assert x.largest.tolist() == [6.0]
