@@ -8,6 +8,7 @@ import pandas as pd
 import typer
 
 from agtopt.errors import InvalidInputError, MissingFileError
+from agtopt.files import replaced
 from agtopt.problem import Bounded, Network, Perturbation, Problem, Removal, Training
 from agtopt.readers import Columns, save
 from agtopt.readers.folder import PROBLEM
@@ -58,7 +59,8 @@ def new(
     if columns.classes is not None:
         print(f"classes: {', '.join(f'{word} = {number}' for word, number in zip(columns.classes, problem.classes or (), strict=False))}")
     if len(held):
-        test.to_csv(folder / TEST, index=False)
+        with replaced(folder / TEST) as part:
+            test.to_csv(part, index=False)
         print(f"{len(held)} rows held out: agtopt certify {folder} --points {folder / TEST}")
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,8 +18,10 @@ from agtopt.compiler.export import holds_functions
 from agtopt.domains import Interval, KnownBounds, Polytope
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
-from agtopt.errors import InfeasibleError, InvalidInputError, SoundnessError
+from agtopt.errors import InfeasibleError, InvalidInputError, SaveError, SoundnessError
+from agtopt.files import attempt, saving, write_text
 from agtopt.kinds import LP, Formulation
+from agtopt.names import file_name
 from agtopt.problem import Dataset, Problem
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
@@ -273,7 +275,7 @@ def _minimised(task: Task, kind: Formulation) -> SolveResult:
         steps = f"{task.stage.start}…{task.stage.stop}"
         raise InfeasibleError(
             f"S4: the solver calls the {kind} of steps {steps} infeasible for {task.objective.name}, but the nominal run "
-            f"satisfies it; the instance is saved in {_saved(task, kind)}"
+            f"satisfies it; the instance {_saved(task, kind)}"
         )
     return result if task.stage.proofs is None else _kept(task, kind, result, proof_of(session))
 
@@ -282,10 +284,14 @@ def _kept(task: Task, kind: Formulation, result: SolveResult, tree: Tree | None)
     """Write the proof of a bound; the bound is what the proof says when it is checked, to the last bit."""
     if tree is None:
         return result
-    path = _proof(task, kind)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tree.save(path)
+    attempt(partial(_write_proof, tree, _proof(task, kind)))
     return _proved(tree, result.status, result.incumbent, result.seconds)
+
+
+def _write_proof(tree: Tree, path: Path) -> None:
+    with saving(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    tree.save(path)
 
 
 def _replayed(task: Task, kind: Formulation, model: CompiledModel) -> SolveResult:
@@ -315,7 +321,7 @@ def _proved(tree: Tree, status: str, incumbent: float | None, seconds: float) ->
 def _proof(task: Task, kind: Formulation) -> Path:
     stage, side = task.stage, "min" if task.sense < 0 else "max"
     assert stage.proofs is not None
-    return stage.proofs / f"{stage.start}-{stage.stop}-{kind}-{task.objective.name.replace('/', '_')}-{side}.npz"
+    return stage.proofs / f"{stage.start}-{stage.stop}-{str(kind).replace(':', '-')}-{file_name(task.objective.name)}-{side}.npz"
 
 
 def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
@@ -323,12 +329,22 @@ def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
         after = f" after step {task.stage.stop}" if task.objective.address is None else ""
         raise SoundnessError(
             f"S9: the {kind} bound {bound} on {task.objective.name}{after} excludes {task.attained}, "
-            f"which a training run attains; the instance is saved in {_saved(task, kind)}"
+            f"which a training run attains; the instance {_saved(task, kind)}"
         )
 
 
-def _saved(task: Task, kind: Formulation) -> Path:
-    stage, folder = task.stage, Path(mkdtemp(prefix="agtopt-unsound-"))
+def _saved(task: Task, kind: Formulation) -> str:
+    """Where the instance of a contradiction is to be found; a full disk does not hide the contradiction."""
+    try:
+        return f"is saved in {_write_instance(task, kind)}"
+    except SaveError as error:
+        return f"is not kept: {error}"
+
+
+def _write_instance(task: Task, kind: Formulation) -> Path:
+    stage = task.stage
+    with saving("the instance"):
+        folder = Path(mkdtemp(prefix="agtopt-unsound-"))
     options = {
         "kind": str(kind),
         "steps": [stage.start, stage.stop],
@@ -342,6 +358,6 @@ def _saved(task: Task, kind: Formulation) -> Path:
         "relative_gap": RELATIVE_GAP,
         "packages": {name: version(name) for name in ("pyomo", "highspy", "pyscipopt")},
     }
-    (folder / "options.json").write_text(json.dumps(options, indent=2), encoding="utf-8")
+    write_text(folder / "options.json", json.dumps(options, indent=2))
     model = _model(stage, kind)
     return model.write(folder / ("instance.nl" if holds_functions(model.pyomo) else "instance.mps"))

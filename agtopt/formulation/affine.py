@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression
 from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
 
+from agtopt.formulation.naming import add_component
 from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF
 
 Array = NDArray[np.float64]
@@ -211,7 +212,7 @@ class Site:
         if where.any():
             low, high = (np.broadcast_to(end, where.shape)[where].tolist() for end in (lower, upper))
             component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
-            setattr(self.block, self.name + suffix, component)
+            add_component(self.block, self.name + suffix, component)
             for variable, least, most in zip(component.values(), low, high, strict=True):
                 variable.setlb(least)
                 variable.setub(most)
@@ -222,7 +223,7 @@ class Site:
         """A new indexed Expression over the entries in the mask `where`: a name to browse by, without a variable."""
         if where.any():
             chosen = dict(zip(self.keys(where), body[where].expressions(), strict=True))
-            setattr(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
+            add_component(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
 
     def rows(self, suffix: str, body: Affine, where: Mask, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
         """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower."""
@@ -256,4 +257,4 @@ class Site:
 
     def constrain(self, suffix: str, keys: list[Any], relations: list[Any]) -> None:
         """A new indexed Constraint from one relation per key."""
-        setattr(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))
+        add_component(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))

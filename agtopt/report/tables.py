@@ -6,7 +6,11 @@ import pandas as pd
 from tabulate import tabulate
 
 from agtopt.errors import InvalidInputError
+from agtopt.files import replaced
+from agtopt.names import markdown, visible
 
+# tabulate itself escapes what LaTeX would take amiss.
+_NAMES = {".md": markdown, ".tex": visible}
 _FORMATS = {".md": "github", ".tex": "latex_booktabs"}
 SUFFIXES = (".csv", ".json", *_FORMATS)
 
@@ -46,17 +50,26 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
     ------
     InvalidInputError
         If the ending is not allowed, or the folder does not exist.
+    SaveError
+        If it cannot be written.
     """
     target = table_path(path)
-    if target.suffix == ".csv":
-        frame.to_csv(target, index=False)
-    elif target.suffix == ".json":
-        frame.to_json(target, orient="records", indent=1, double_precision=15)
-    else:
-        cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-        text = tabulate(cells, list(frame.columns), _FORMATS[target.suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame))
-        target.write_text(text + "\n", encoding="utf-8")
+    with replaced(target) as part:
+        if target.suffix == ".csv":
+            frame.to_csv(part, index=False)
+        elif target.suffix == ".json":
+            frame.to_json(part, orient="records", indent=1, double_precision=15)
+        else:
+            part.write_text(_text(frame, target.suffix) + "\n", encoding="utf-8")
     return target
+
+
+def _text(frame: pd.DataFrame, suffix: str) -> str:
+    safe = _NAMES[suffix]
+    cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    rows = [[safe(cell) if isinstance(cell, str) else cell for cell in row] for row in cells]
+    headers = [safe(str(name)) for name in frame.columns]
+    return str(tabulate(rows, headers, _FORMATS[suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame)))
 
 
 def _words(frame: pd.DataFrame) -> list[int]:
