@@ -56,7 +56,7 @@ def file_name(name: str) -> str:
 def title(name: str) -> str:
     """A name in the head of a model file: one word, which ends no comment."""
     return (
-        name if len(name) <= _FILE_MOST and re.fullmatch(r"[\w.:-]+", name, re.ASCII) else shortened(name, "A-Za-z0-9_.-", _FILE_MOST, "_")
+        name if len(name) <= _FILE_MOST and re.fullmatch(r"[\w.-]+", name, re.ASCII) else shortened(name, "A-Za-z0-9_.-", _FILE_MOST, "_")
     )
 
 

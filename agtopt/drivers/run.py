@@ -204,6 +204,8 @@ class Run:
             settings = Settings(**about.settings, domain=template, obbt=obbt)
             if about.done > len(list(settings.stages(problem))):
                 raise ValueError(f"{about.done} of its models are not to be solved")
+            parts = [f"known_{k}" for k in range(len(about.known))] + [f"support_{t}" for t in about.supports]
+            archive.only(("about", *parts), ("directions",))
             rows = 0 if template is None else len(template.directions)
             supports = {t: _ends(archive.array(f"support_{t}", (2, rows))) for t in about.supports}
             # Of other quantities only the models know the shape.

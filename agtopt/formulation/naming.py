@@ -14,15 +14,16 @@ MOST = 60
 _READABLE = 40
 """Of one that does not, those that are kept before its mark."""
 
-_PROBE = pyo.Block(concrete=True)
+_RESERVED = frozenset(chain(*(dir(block) for block in (pyo.Block(), pyo.Block(concrete=True), pyo.ConcreteModel()))))
+"""What Pyomo's blocks have for themselves; it is asked, as every version has other words."""
 
 
 def component_name(name: str) -> str:
     """A name that a component of a block may have: the same where it may, and another for each that may not.
 
-    Letters, digits and underscores remain; a word that Pyomo's blocks have for themselves (``keys``, ``values``) gets a mark.
+    Letters, digits and underscores remain; a reserved word (``keys``, ``values``) gets a mark.
     """
-    if len(name) <= MOST and re.fullmatch(r"\w+", name, re.ASCII) and not hasattr(_PROBE, name):
+    if len(name) <= MOST and re.fullmatch(r"\w+", name, re.ASCII) and name not in _RESERVED:
         return name
     return shortened(name, "A-Za-z0-9_", _READABLE, "_h")
 
