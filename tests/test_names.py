@@ -3,7 +3,7 @@ import unicodedata
 
 import matplotlib.pyplot as plt
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -64,6 +64,7 @@ def test_a_cell_of_markdown_reads_as_the_name(name):
     assert shown == [plain, "y"]
 
 
+@settings(deadline=None, max_examples=40)
 @given(NAMES)
 def test_a_picture_shows_the_name_and_no_formula(name):
     figure, axes = plt.subplots()

@@ -129,13 +129,13 @@ def opened(path: str | Path, refusal: str) -> Iterator[Archive]:
 
 def write_arrays(path: str | Path, arrays: Mapping[str, ArrayLike], compressed: bool = False) -> None:
     """Write what `opened` reads; raises SaveError."""
-    members: dict[str, Any] = {member(name): values for name, values in arrays.items()}
     with replaced(path) as part:
-        write_into(part, members, compressed)
+        put_arrays(part, arrays, compressed)
 
 
-def write_into(part: Path, members: Mapping[str, Any], compressed: bool) -> None:
-    """Write members to a file that is not in its place yet."""
+def put_arrays(part: Path, arrays: Mapping[str, ArrayLike], compressed: bool = False) -> None:
+    """`write_arrays` to a file that is not in its place yet (`staged`)."""
+    members: dict[str, Any] = {member(name): values for name, values in arrays.items()}
     for save in (np.savez_compressed, np.savez) if compressed else (np.savez,):
         with part.open("wb") as file:
             save(file, allow_pickle=False, **members)

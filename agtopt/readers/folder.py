@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
-from agtopt.files import opened, saving, staged, write_arrays
+from agtopt.files import opened, put_arrays, saving, staged
 from agtopt.problem import (
     Add,
     AvgPool2d,
@@ -136,7 +136,7 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
     # Both files or neither: the text of one problem beside the arrays of another would be a third.
     with staged(path) as stage:
         (stage / PROBLEM).write_text(tomli_w.dumps(document), encoding="utf-8")
-        write_arrays(stage / ARRAYS, arrays)
+        put_arrays(stage / ARRAYS, arrays)
     return path
 
 

@@ -73,5 +73,5 @@ def _text(frame: pd.DataFrame, suffix: str) -> str:
 
 
 def _words(frame: pd.DataFrame) -> list[int]:
-    """Columns that tabulate must not take for numbers."""
-    return [k for k, name in enumerate(frame.columns) if not pd.api.types.is_numeric_dtype(frame[name])]
+    """Columns that tabulate must not take for numbers; it knows of none where there are no rows."""
+    return [k for k, name in enumerate(frame.columns) if len(frame) and not pd.api.types.is_numeric_dtype(frame[name])]

@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtopt import InvalidInputError
@@ -120,6 +120,7 @@ def test_what_is_too_dense_to_be_read_is_saved_without_compression(tmp_path, mon
         assert not archive.array("a").any()
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_bytes_of_any_kind_are_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("fuzz") / "a.npz"

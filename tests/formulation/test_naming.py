@@ -41,5 +41,9 @@ def test_two_components_that_ask_for_one_name_get_two(caplog):
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             add_component(model, "relu1_product", pyo.Var([1, 2]))
-    assert [part.local_name for part in model.component_objects(pyo.Var)] == ["relu1_product", "relu1_product_again2", "relu1_product_again3"]
+    assert [part.local_name for part in model.component_objects(pyo.Var)] == [
+        "relu1_product",
+        "relu1_product_again2",
+        "relu1_product_again3",
+    ]
     assert not caplog.records
