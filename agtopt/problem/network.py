@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import networkx as nx
@@ -17,6 +18,9 @@ from agtopt.problem.checks import finite_array, listed, whole
 from agtopt.problem.layers import Dense, Layer, ReLU, Shape
 
 INPUT = "input"
+MOST_ENTRIES = 2**31
+"""Of the output of a layer for one sample: a few numbers in a file ask for any size."""
+
 VELOCITY = "velocity_"
 """Prefix of the momentum's tensors."""
 
@@ -181,6 +185,10 @@ class Network:
             if len(sources) != layer.arity if layer.arity else len(sources) < 2:
                 raise InvalidInputError(f"network: layer {node!r} has inputs {sources}; it takes {layer.arity or 'two or more'}")
             shapes[node] = layer.output_shape(*(shapes[source] for source in sources))
+            if prod(shapes[node]) > MOST_ENTRIES:
+                raise InvalidInputError(
+                    f"network: layer {node!r} has {prod(shapes[node])} entries for one sample; at most {MOST_ENTRIES} are"
+                )
         return shapes
 
     @property
