@@ -97,6 +97,11 @@ def certify_again(reach: Reach, found: PointCertificates, settings: Settings, at
     return _with_answers(found, settings, answers)
 
 
+def over_the_run(settings: Settings) -> str:
+    """How margins were bounded, in words."""
+    return f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on"
+
+
 @dataclass(frozen=True, eq=False)
 class CollectiveCertificate:
     """How many predictions one adversary changes at once.
@@ -231,7 +236,7 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
     rigour = PROVED if words == {PROVED} else TOLERANCE
     return replace(
         found,
-        method=f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on",
+        method=over_the_run(settings),
         settings=settings,
         reachable=reachable,
         lower=lower,

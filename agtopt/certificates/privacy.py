@@ -241,7 +241,7 @@ class PrivatePredictions:
     def _neighbours(self) -> str:
         model = self.problem.perturbation
         among = "" if model.vulnerable is None else f", of the {len(model.vulnerable)} that are vulnerable"
-        return replace(model, n=1).describe() + among
+        return replace(model, n=1, vulnerable=None).describe() + among
 
     @property
     def _classes(self) -> tuple[int, int]:

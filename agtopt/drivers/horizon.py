@@ -9,7 +9,7 @@ from time import perf_counter
 from agtopt.domains import Polytope
 from agtopt.drivers.fit import allowed, check_fit, planned
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
+from agtopt.drivers.reach import FLOAT32, Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
@@ -128,7 +128,8 @@ def bound(
             steps = interval_steps(problem, linear=kind.linear, memory=budget, numerics=numerics)
         else:
             steps = checkpointed_steps(problem, checkpoint, kind.linear, budget, numerics)
-        return Reach(problem, kind, (initial_domain(problem), *steps), (), perf_counter() - began)
+        states = initial_domain(problem), *steps
+        return Reach(problem, kind, states, (), perf_counter() - began, variant=FLOAT32 if dtype == "float32" else "")
     if numerics != FLOAT64:
         raise InvalidInputError(f"device, dtype: models of {kind} are built on the CPU in float64; leave both out, or take IBP or CROWN")
     settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)

@@ -13,7 +13,7 @@ from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds, Polytope, hull, intersect
 from agtopt.drivers.execute import completed
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
+from agtopt.drivers.reach import PARTS, Reach
 from agtopt.drivers.row import Row
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
@@ -91,7 +91,9 @@ def bound_parts(
     reaches = [found.get(k) or _propagated(part) for k, part in enumerate(parts)]
     whole_boxes = (initial_domain(problem), *interval_steps(problem, linear=kind != IBP))
     boxes = tuple(intersect(hull(*column), box) for *column, box in zip(*(reach.states for reach in reaches), whole_boxes, strict=True))
-    return Reach(problem, kind, boxes, tuple(_deciding(reaches)), perf_counter() - began, interrupted, tuple(_polytopes(reaches)))
+    return Reach(
+        problem, kind, boxes, tuple(_deciding(reaches)), perf_counter() - began, interrupted, tuple(_polytopes(reaches)), variant=PARTS
+    )
 
 
 def _how(method: str | Formulation | Propagation | Settings) -> Propagation | Settings:
@@ -150,7 +152,7 @@ def _propagated(part: Part) -> Reach:
             lower, upper = (np.concatenate([np.ravel(end[side]) for end in ends if end is not None]) for side in (0, 1))
             box = intersect(box, Interval(lower, upper))
         states.append(box)
-    return Reach(problem, kind, tuple(states), (), perf_counter() - began)
+    return Reach(problem, kind, tuple(states), (), perf_counter() - began, variant=PARTS)
 
 
 def _deciding(reaches: list[Reach]) -> Iterator[Row]:

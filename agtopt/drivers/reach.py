@@ -11,6 +11,9 @@ from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
 
+FLOAT32, PARTS, SAMPLES = "in float32", "in parts", "by samples"
+"""The variants."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reach:
@@ -32,6 +35,8 @@ class Reach:
         Polytope domains of θ_0 … θ_T where a template was bounded, None elsewhere; empty without a template.
     settings : Settings or None
         How a formulation was solved; None where intervals were propagated, or parts or samples bounded apart.
+    variant : str
+        ``in float32``, ``in parts`` or ``by samples``; empty where `bound` found the domain in float64.
     """
 
     problem: Problem
@@ -42,6 +47,12 @@ class Reach:
     interrupted: bool = False
     polytopes: tuple[Polytope | None, ...] = ()
     settings: Settings | None = None
+    variant: str = ""
+
+    @property
+    def route(self) -> str:
+        """How the domain was found, in words: the method and its variant."""
+        return f"{self.method} {self.variant}".strip()
 
     @cached_property
     def steps(self) -> tuple[Interval, ...]:

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import uuid4
 
 import numpy as np
@@ -31,6 +31,7 @@ from agtopt.files import opened, write_arrays
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
+from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.propagation import interval_steps
 from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds
@@ -50,15 +51,15 @@ FORMAT = 2
 class _About(BaseModel):
     """What the file of a saved run says beside its arrays: known bounds and supports stand in the order of theirs."""
 
-    format: Literal[2]
+    format: int = 1
     problem: str
     settings: dict[str, Any]
     obbt: dict[str, Any] | None
     done: Annotated[int, Field(ge=0)]
     seconds: float
     rows: list[Row]
-    known: list[tuple[int, str]]
-    supports: list[int]
+    known: list[tuple[int, str]] = []
+    supports: list[int] = []
 
 
 class Run:
@@ -167,7 +168,7 @@ class Run:
             "format": FORMAT,
             "problem": self.problem.fingerprint,
             "settings": {**settings, "method": str(self.settings.kind), "tighten": tighten if isinstance(tighten, bool) else str(tighten)},
-            "obbt": None if self.settings.obbt is None else asdict(self.settings.obbt),
+            "obbt": None if self.settings.obbt is None else {**asdict(self.settings.obbt), "kind": str(self.settings.obbt.formulation)},
             "done": self.done,
             "known": list(self.known),
             "supports": list(self.supports),
@@ -196,8 +197,10 @@ class Run:
             raise MissingFileError(f"run: {path} does not exist")
         with opened(path, f"run: {path} is no saved run") as archive:
             about = _About.model_validate_json(archive.text("about"))
-            if about.problem != problem.fingerprint:
-                raise InvalidInputError(f"run: {path} was saved for another problem")
+            if reason := mismatch(about.problem, problem.fingerprint):
+                raise InvalidInputError(f"run: {path} cannot be continued: {reason}")
+            if about.format != FORMAT:
+                raise InvalidInputError(f"run: {path} cannot be continued: it has format {about.format}, not {FORMAT}; start it again")
             size = problem.network.size
             template = Polytope(archive.array("directions", (None, size))) if "directions" in archive.names else None
             obbt = None if about.obbt is None else OBBT(**about.obbt)

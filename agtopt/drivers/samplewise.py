@@ -16,7 +16,7 @@ from agtopt.domains import Interval, KnownBounds, intersect
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
+from agtopt.drivers.reach import SAMPLES, Reach
 from agtopt.drivers.row import Row
 from agtopt.drivers.run import COMPILING, MOST_TRAINING
 from agtopt.drivers.samples import Case, Samples
@@ -169,7 +169,8 @@ class _Decomposition:
         solved = len(self.states)
         for t in range(solved - 1, self.problem.steps):
             self._advance(t, self._following(t))
-        return Reach(self.problem, self.settings.kind, tuple(self.states), tuple(self.rows), seconds, solved <= self.problem.steps)
+        interrupted = solved <= self.problem.steps
+        return Reach(self.problem, self.settings.kind, tuple(self.states), tuple(self.rows), seconds, interrupted, variant=SAMPLES)
 
     def _following(self, t: int) -> Interval:
         """The next state by intervals, from the present one and what is found of its gradients."""

@@ -10,6 +10,7 @@ from agtopt.domains import Interval
 from agtopt.errors import InvalidInputError
 from agtopt.files import attempt, opened, saving, write_arrays
 from agtopt.problem import Problem
+from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.fragments import MEMORY
 from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.propagation import interval_steps
@@ -43,7 +44,7 @@ def checkpointed_steps(
     run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}" + " float32" * (numerics.dtype != FLOAT64.dtype)
     done, domain = 0, None
     while done < problem.steps and (path := _path(place, done + 1)).exists():
-        domain = _read(path, run, problem.state_size)
+        domain = _read(path, run, problem)
         done += 1
         yield domain
     for box in interval_steps(problem, done, domain, linear=linear, memory=memory, numerics=numerics):
@@ -61,12 +62,13 @@ def _path(place: Path, step: int) -> Path:
     return place / f"step_{step:06d}.npz"
 
 
-def _read(path: Path, run: str, size: int) -> Interval:
+def _read(path: Path, run: str, problem: Problem) -> Interval:
     with opened(path, f"checkpoint: {path} is broken; remove it") as archive:
         archive.only(("run", "lower", "upper"))
-        if archive.text("run") != run:
-            raise InvalidInputError(f"checkpoint: {path} is of another run; give an empty folder")
-        return Interval(*(archive.array(end, (size,), kinds="f") for end in ("lower", "upper")))
+        if (found := archive.text("run")) != run:
+            reason = mismatch(found.partition(" ")[0], problem.fingerprint) or "it is of a run with other settings"
+            raise InvalidInputError(f"checkpoint: {path} cannot be continued: {reason}; give an empty folder")
+        return Interval(*(archive.array(end, (problem.state_size,), kinds="f") for end in ("lower", "upper")))
 
 
 def _write(path: Path, run: str, box: Interval) -> None:

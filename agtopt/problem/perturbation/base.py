@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Box = tuple[Array, Array]
 
+NAMED = 8
+"""Most vulnerable samples that a description names."""
+
 
 @dataclass(frozen=True)
 class Perturbation(ABC):
@@ -108,6 +111,13 @@ class Perturbation(ABC):
     @abstractmethod
     def describe(self) -> str:
         """The adversary in words."""
+
+    def _among(self) -> str:
+        """The vulnerable samples in words, to end a description with; empty where all are."""
+        if self.vulnerable is None:
+            return ""
+        named = ", ".join(map(str, self.vulnerable[:NAMED])) + ", …" * (len(self.vulnerable) > NAMED)
+        return f", among {samples(len(self.vulnerable))} ({named})" if named else ", among no samples"
 
     def _same_places(self, problem: "Problem", other: Dataset) -> bool:
         """Whether no more samples than the budget differ, all of them touchable."""

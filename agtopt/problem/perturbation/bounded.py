@@ -231,8 +231,8 @@ class Bounded(Perturbation):
         labels = (flips if self.q == 0 else f"labels ±{self.nu:g}") if self.nu > 0 else ""
         if self.n is None:
             moved, relabelled = features or "no change", labels or "no change"
-            return f"at most {samples(self.n_features)} with {moved} and {samples(self.n_labels)} with {relabelled}"
-        return f"at most {samples(self.n)} with {' and '.join(filter(None, (features, labels))) or 'no change'}"
+            return f"at most {samples(self.n_features)} with {moved} and {samples(self.n_labels)} with {relabelled}{self._among()}"
+        return f"at most {samples(self.n)} with {' and '.join(filter(None, (features, labels))) or 'no change'}{self._among()}"
 
 
 def _pairs(flips: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

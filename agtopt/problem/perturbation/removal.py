@@ -67,4 +67,4 @@ class Removal(Perturbation):
         return Datasets(problem.dataset, len(removed), present=present)
 
     def describe(self) -> str:
-        return f"at most {samples(self.n)} left out (batches are not refilled)"
+        return f"at most {samples(self.n)} left out{self._among()} (batches are not refilled)"

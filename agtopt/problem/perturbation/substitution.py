@@ -128,4 +128,4 @@ class Substitution(Perturbation):
 
     def describe(self) -> str:
         where = "anything" if self.features is None else "points of a box"
-        return f"at most {samples(self.n)} replaced by {where} (batches keep their sizes)"
+        return f"at most {samples(self.n)} replaced by {where}{self._among()} (batches keep their sizes)"
