@@ -42,7 +42,7 @@ def test_the_folder_of_another_run_is_refused(tmp_path, flips):
     list(checkpointed_steps(flips, tmp_path))
     other = replace(flips, training=replace(flips.training, learning_rate=0.123))
     for again in (checkpointed_steps(other, tmp_path), checkpointed_steps(flips, tmp_path, linear=True)):
-        with pytest.raises(InvalidInputError, match="another problem|other settings"):
+        with pytest.raises(InvalidInputError, match=r"another problem|other settings"):
             next(again)
 
 
