@@ -1,6 +1,5 @@
 """Model files for other solvers with all that a person needs beside them: names, and a README."""
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from agtopt.names import digest
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance, listed
 from agtopt.semantics.concrete import trajectory
+from agtopt.spreadsheet import write_csv
 
 
 @dataclass(frozen=True)
@@ -208,10 +208,8 @@ def _slugs(targets: Sequence[Target]) -> dict[str, str]:
 def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> Exported:
     target.minimise(model)
     written = write_model(model.pyomo, path)
-    with replaced(path.with_name(path.name + ".names.csv")) as part, part.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("file", "pyomo"))
-        rows.writerows(written.names.items())
+    with replaced(path.with_name(path.name + ".names.csv")) as part:
+        write_csv(part, ("file", "pyomo"), written.names.items())
     problem = model.problem
     values = target.values(problem, inner.theta)
     lower, upper = target.ends(model)

@@ -6,7 +6,7 @@ from functools import cached_property
 import pandas as pd
 
 from agtopt.domains import Interval, KnownBounds, Polytope
-from agtopt.drivers.row import Row
+from agtopt.drivers.row import Row, rigour_of, stopped
 from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
@@ -76,9 +76,14 @@ class Reach:
         return (self.polytopes[-1] if self.polytopes else None) or self.steps[-1]
 
     @property
+    def rigour(self) -> str:
+        """``proved``, or ``solver tolerance`` where a bound rests on a solver's word."""
+        return rigour_of(self.rows)
+
+    @property
     def stopped(self) -> int:
         """How many bounds were stopped at their time limit: they hold, and longer limits may tighten them."""
-        return sum(row.status == "time limit" for row in self.rows)
+        return stopped(self.rows)
 
     def table(self) -> pd.DataFrame:
         """One row per bound, with the gap: by how much it exceeds what is attained (two-sided result)."""

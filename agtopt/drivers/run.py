@@ -17,13 +17,16 @@ from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantitie
 from agtopt.compiler import CompiledModel
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds, Polytope, minima
+from agtopt.drivers.attained import check_branches, check_steps
+from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
-from agtopt.drivers.row import Row
+from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, Stage, Task, compiled, forget_models, limit_for, lost_row, run_task
+from agtopt.drivers.stage import RELAXATION, compiled, forget_models, limit_for, lost_row, run_task
+from agtopt.drivers.task import Stage, Task
 from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
@@ -115,6 +118,7 @@ class Run:
         self._learn(0, initial_domain(problem))
         for t, box in enumerate(interval_steps(problem, linear=True), start=1):
             self._learn(t, box)
+        self._compare()
 
     @property
     def finished(self) -> bool:
@@ -125,6 +129,11 @@ class Run:
     def solves(self) -> int:
         """How many bounds its models ask for, without tightening of pre-activations."""
         return sum(2 * (len(self.objectives) if stage.result else self.problem.network.size) for stage in self.stages)
+
+    @property
+    def rigour(self) -> str:
+        """Whether every bound that was found so far is proved."""
+        return rigour_of(self.rows)
 
     def step(self, bar: Progress | None = None) -> None:
         """Solve the next model: bound every objective after one step. What is found holds also when this is interrupted."""
@@ -151,6 +160,7 @@ class Run:
         """The result so far; `interrupted` if models are left, whose steps then have the domains that follow by propagation."""
         forget_models()
         boxes = tuple(self._domains())
+        self._compare()
         polytopes = tuple(self._polytope(t, self.problem.network.size) for t in range(len(boxes)))
         return Reach(self.problem, self.settings.kind, boxes, tuple(self.rows), self.seconds, not self.finished, polytopes, self.settings)
 
@@ -218,6 +228,7 @@ class Run:
         run.done, run.seconds, run.rows, run.supports = about.done, about.seconds, about.rows, supports
         for address, (lower, upper) in known.items():
             run.known.shrink(address, lower, upper)
+        run._compare()
         return run
 
     def domain(self, t: int) -> Interval:
@@ -230,6 +241,16 @@ class Run:
         lower, upper = self.problem.unflatten(box.lower), self.problem.unflatten(box.upper)
         for tensor in self.problem.state:
             self.known.shrink((t, tensor), lower[tensor], upper[tensor])
+
+    def _compare(self) -> None:
+        """Compare the boxes and supports of every step with what is attained.
+
+        Raises
+        ------
+        SoundnessError
+            If one excludes it (S9).
+        """
+        check_steps(self.extremes, map(self.domain, range(self.problem.steps + 1)), self.problem, self.supports, room_of(self.rigour))
 
     def _domains(self) -> Iterator[Interval]:
         """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""
@@ -262,8 +283,10 @@ class Run:
         if self.settings.conditional:
             learned = learn_branches(self.problem, self.known, start, self.domain(start), end)
             self._branches = learned.bounds
+            check_branches(self.problem, learned.bounds, self.attained, start, room_of(self.rigour))
             if learned.extreme and not self.attained.exact:
                 self._attack(extended_attack(self.attained, learned.extreme))
+            self._compare()
         # Last, so that an interrupt here leaves it to be done again.
         self._opened, self._sharpened = start, start
 
@@ -293,7 +316,7 @@ class Run:
         left = obbt.solves
         for _ in range(obbt.rounds):
             stage = self._stage(window, obbt.formulation)
-            chosen = candidates(compiled(stage), range(self._sharpened, window.stop), self._inside)[:left]
+            chosen = candidates(compiled(stage), range(self._sharpened, window.stop), self._inside, room_of(self.rigour))[:left]
             left -= len(chosen)
             if not chosen or self._gain(stage, chosen) < GAIN:
                 break
@@ -301,7 +324,8 @@ class Run:
 
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
-        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, self.problem.dataset) for k, c in enumerate(chosen)]
+        rigour, nominal = self.rigour, self.problem.dataset
+        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, rigour=rigour) for k, c in enumerate(chosen)]
         rows: list[tuple[Task, Row]] = []
         try:
             for found in self._solved(tasks):
@@ -337,6 +361,7 @@ class Run:
             self._learn(stop, Interval(np.append(lower[:size], box.lower[size:]), np.append(upper[:size], box.upper[size:])))
             if len(chosen) > size:
                 self.supports[stop] = lower[size:], upper[size:]
+            self._compare()
 
     def _ends(self, t: int, template: bool) -> tuple[Array, Array]:
         """What the box, and an interrupted step, say of every objective."""
@@ -350,7 +375,7 @@ class Run:
 
     def _task(self, stage: Stage, k: int, sense: int, known: float) -> Task:
         best, run = self.extremes.value(k, sense, stage.stop), self.extremes.run(k, sense, stage.stop)
-        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run))
+        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run), run, self.rigour)
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""

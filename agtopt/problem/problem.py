@@ -61,9 +61,14 @@ class Problem:
         self.training.loss.check("dataset.labels", self.dataset.labels, self.network.outputs)
         if not self.schedule:
             raise InvalidInputError("training: no step is left; every batch was dropped")
+        if self.learning_rates.min() < np.finfo(np.float64).tiny:
+            raise InvalidInputError(
+                f"training.learning_rate: it decays to {self.learning_rates.min():g}, which cannot be divided by; give it a floor"
+            )
         if not self.trained:
             raise InvalidInputError(f"training.frozen: {list(self.training.frozen)!r} leaves nothing to train")
         self.perturbation.check(self)
+        self.perturbation.check_boxes(self)
 
     @cached_property
     def classes(self) -> tuple[int, ...] | None:
@@ -160,8 +165,9 @@ class Problem:
         """One line in words."""
         network = self.network
         shown = [INPUT, *(node for node in network.nodes if network.layer(node).parameter_shapes())]
+        unbiased = visible(f", no bias in {', '.join(network.unbiased)}") if network.unbiased else ""
         return (
-            f"{visible(self.name)}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters), "
+            f"{visible(self.name)}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters{unbiased}), "
             f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; {self.perturbation.describe()}"
         )
 

@@ -10,10 +10,10 @@ from pydantic import BaseModel
 
 from agtopt.attacks import Attack
 from agtopt.compiler import Size
-from agtopt.domains import Interval
+from agtopt.domains import Interval, refuse_excluded
 from agtopt.drivers import Reach
 from agtopt.drivers.row import Row
-from agtopt.errors import InvalidInputError, MissingFileError, SoundnessError
+from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.files import attempt, opened, saving, write_arrays
 from agtopt.report.cells import Cell, Outcome
 from agtopt.tolerances import AGREEMENT
@@ -100,9 +100,8 @@ class Store:
             states = tuple(Interval(low, high) for low, high in zip(lower, upper, strict=True))
             reach = Reach(cell.problem, cell.method, states, about.rows, about.seconds, settings=cell.settings)
         for t, box in enumerate(reach.steps):
-            room = AGREEMENT * (1.0 + np.maximum(np.abs(inner.lower[t]), np.abs(inner.upper[t])))
-            if np.any(box.lower > inner.lower[t] + room) or np.any(box.upper < inner.upper[t] - room):
-                raise SoundnessError(f"S9: the domain in {path} excludes what a training run attains after step {t}; remove the file")
+            words = f"the domain after step {t} in {path} (remove the file)"
+            refuse_excluded(words, box.lower, box.upper, [inner.lower[t], inner.upper[t]], AGREEMENT)
         return Outcome(reach, about.size)
 
     def _file(self, cell: Cell) -> Path:

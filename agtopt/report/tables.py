@@ -1,6 +1,7 @@
 """Tables as files: CSV, JSON, Markdown and LaTeX."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
@@ -8,6 +9,7 @@ from tabulate import tabulate
 from agtopt.errors import InvalidInputError
 from agtopt.files import replaced
 from agtopt.names import markdown, visible
+from agtopt.spreadsheet import write_csv
 
 # tabulate itself escapes what LaTeX would take amiss.
 _NAMES = {".md": markdown, ".tex": visible}
@@ -35,6 +37,7 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
     """Write a table without its index.
 
     CSV and JSON (a list of records) hold every digit, Markdown and LaTeX (booktabs) six; values that are missing are empty, in JSON null.
+    In CSV a text that a spreadsheet would run as a formula has an apostrophe before it.
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
     target = table_path(path)
     with replaced(target) as part:
         if target.suffix == ".csv":
-            frame.to_csv(part, index=False)
+            write_csv(part, frame.columns, _cells(frame))
         elif target.suffix == ".json":
             frame.to_json(part, orient="records", indent=1, double_precision=15)
         else:
@@ -66,10 +69,15 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
 
 def _text(frame: pd.DataFrame, suffix: str) -> str:
     safe = _NAMES[suffix]
-    cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-    rows = [[safe(cell) if isinstance(cell, str) else cell for cell in row] for row in cells]
+    rows = [[safe(cell) if isinstance(cell, str) else cell for cell in row] for row in _cells(frame)]
     headers = [safe(str(name)) for name in frame.columns]
     return str(tabulate(rows, headers, _FORMATS[suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame)))
+
+
+def _cells(frame: pd.DataFrame) -> list[list[Any]]:
+    """Rows of cells; None for what is missing."""
+    rows: list[list[Any]] = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    return rows
 
 
 def _words(frame: pd.DataFrame) -> list[int]:

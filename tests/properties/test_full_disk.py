@@ -180,8 +180,8 @@ def test_an_executor_says_what_it_could_not_save(tmp_path):
 
 
 def test_a_contradiction_is_raised_although_its_instance_cannot_be_kept(monkeypatch):
-    real = stage._check_attained
-    monkeypatch.setattr(stage, "_check_attained", lambda task, kind, bound: real(task, kind, bound - task.sense * 10.0))
+    real = stage.check_found
+    monkeypatch.setattr(stage, "check_found", lambda task, bound, *rest: real(task, bound - task.sense * 10.0, *rest))
     with pytest.raises(SoundnessError, match="is saved in"):
         agtopt.bound(problem(), "LP")
     Disk(monkeypatch, "folder", 1, True)
