@@ -24,6 +24,7 @@ from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Affine, Site
 from agtopt.kinds import Formulation, kind_named
+from agtopt.names import title
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
 from agtopt.semantics.choices import chosen_values
@@ -308,7 +309,7 @@ def compile(
     box = domain if isinstance(domain, Interval) else domain.box or interval_hull(domain)
     if branches is None:
         branches = learn_branches(problem, store, start, box, last).bounds if conditional and start < last else BranchBounds.nothing()
-    model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
+    model = pyo.ConcreteModel(name=f"{title(problem.name)}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
         written = list(write_steps(ops, start, last, box))
