@@ -24,6 +24,7 @@ from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Affine, Site
 from agtopt.kinds import Formulation, kind_named
+from agtopt.names import title
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
 from agtopt.semantics.choices import chosen_values
@@ -301,13 +302,14 @@ def compile(
         if start != 0:
             raise InvalidInputError(f"domain: a window that starts at step {start} needs the domain of that step")
         domain = initial_domain(problem)
+    instance("domain", domain, Interval, Polytope)
     if len(domain) != problem.state_size:
         raise InvalidInputError(f"domain: {len(domain)} entries do not fit; the state of a step has {problem.state_size}")
     store = KnownBounds() if known is None else known
     box = domain if isinstance(domain, Interval) else domain.box or interval_hull(domain)
     if branches is None:
         branches = learn_branches(problem, store, start, box, last).bounds if conditional and start < last else BranchBounds.nothing()
-    model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
+    model = pyo.ConcreteModel(name=f"{title(problem.name)}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
         written = list(write_steps(ops, start, last, box))

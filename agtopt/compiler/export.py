@@ -9,6 +9,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.files import replaced
 from agtopt.formulation.affine import UNITS
 from agtopt.solvers.objective import divided, objective_unit
 
@@ -51,16 +52,19 @@ def write_model(model: Any, path: Path) -> Written:
         If the ending is another one, or the folder does not exist.
     UnsupportedError
         If the model keeps exponentials (MINLP), which ``.lp`` and ``.mps`` do not hold.
+    SaveError
+        If it cannot be written.
     """
     check_path(path)
     if path.suffix not in WITH_FUNCTIONS and holds_functions(model):
         raise UnsupportedError(
             f"path: {path.suffix} files hold no exponentials; write {' or '.join(WITH_FUNCTIONS)}, or export another kind than MINLP"
         )
-    with _objective_in_units(model) as unit:
-        _, token = model.write(str(path), io_options={"symbolic_solver_labels": True})
-    symbols = model.solutions.symbol_map.pop(token)
-    _mend(path)
+    with replaced(path) as part:
+        with _objective_in_units(model) as unit:
+            _, token = model.write(str(part), io_options={"symbolic_solver_labels": True})
+        symbols = model.solutions.symbol_map.pop(token)
+        _mend(part)
     return Written(path, {symbol: component.name for symbol, component in symbols.bySymbol.items()}, unit)
 
 

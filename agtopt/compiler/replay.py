@@ -14,6 +14,7 @@ from agtopt.compiler.compile import CompiledModel
 from agtopt.compiler.export import holds_functions, write_model
 from agtopt.compiler.target import Target
 from agtopt.errors import InvalidInputError
+from agtopt.files import saving
 from agtopt.problem import Dataset
 from agtopt.semantics.concrete import trajectory
 from agtopt.solvers.objective import objective_unit
@@ -114,5 +115,5 @@ def _nearest_zero(variable: Any) -> float:
 
 def _names(model: Any) -> Mapping[str, str]:
     """The names in an LP or MPS file, which are the same."""
-    with TemporaryDirectory() as folder:
+    with saving("a temporary file"), TemporaryDirectory() as folder:
         return write_model(model, Path(folder) / "names.lp").names

@@ -11,6 +11,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpressio
 from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression, RangedExpression
 
 from agtopt.errors import UnsupportedError
+from agtopt.formulation.naming import add_component
 from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF, outward, size_of, unit_of
 
 Array = NDArray[np.float64]
@@ -258,7 +259,7 @@ class Site:
             sizes[where] = size_of(low, high)
             component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
             scaled = bool(np.any(unit != 1.0))
-            setattr(self.block, self.name + suffix + IN_UNITS * scaled, component)
+            add_component(self.block, self.name + suffix + IN_UNITS * scaled, component)
             for variable, least, most in zip(component.values(), low.tolist(), high.tolist(), strict=True):
                 variable.setlb(least)
                 variable.setub(most)
@@ -276,7 +277,7 @@ class Site:
         """A new indexed Expression over the entries in the mask `where`: a name to browse by, without a variable."""
         if where.any():
             chosen = dict(zip(self.keys(where), body[where].expressions(), strict=True))
-            setattr(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
+            add_component(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
 
     def rows(
         self,
@@ -325,7 +326,7 @@ class Site:
 
     def constrain(self, suffix: str, keys: list[Any], relations: list[Any]) -> None:
         """A new indexed Constraint from one relation per key."""
-        setattr(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))
+        add_component(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))
 
 
 def _powers(units: Array) -> str:

@@ -32,7 +32,7 @@ from agtopt.formulation.affine import Assignment
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.layers import Patches, Shape
-from agtopt.problem.problem import VELOCITY
+from agtopt.problem.network import VELOCITY
 from agtopt.program import train
 from agtopt.program.subscripts import parse
 from agtopt.semantics.arithmetic import Range
