@@ -1,4 +1,15 @@
-"""Arrays of affine expressions, and the one way in which they become Pyomo variables and constraints."""
+r"""Arrays of affine expressions, and the one way in which they become Pyomo variables and constraints.
+
+**Rounding (S5).** A row is written with rounded numbers: a mean has the factor 1/b, coefficients are products, constants are sums. The
+values that a training run gives the variables miss the row a little, and a proof that took the row for exact would lose that run. Every
+expression therefore knows by how much a run may miss it. `size` is the sum of the magnitudes of all terms that went into it, at the
+bounds of their variables; terms that cancel stay in it. `roundings` is how often any of them was rounded. A run, in exact arithmetic or
+as a framework evaluates it in float64, is off by at most `room` = γ(roundings) · size (Higham, 2002, section 3.1; twice, once for our
+numbers and once for those of the framework). A new variable *is* the value of the run, so errors do not add up from row to row.
+
+Inequalities are moved outward by their room. Equations stay equations, because solvers do better with them. Their rooms are kept in the
+suffix `ROUNDING` of the model, and whatever proves a bound reads them as two-sided rows that are wider by it (`solvers.highs.Arrays`).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,11 +21,17 @@ from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression
 from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
 
-from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF
+from agtopt.tolerances import DOUBLE, SMALLEST_COEFFICIENT
 
 Array = NDArray[np.float64]
 Objects = NDArray[np.object_]
 Mask = NDArray[np.bool_]
+
+ROUNDING = "rounding"
+"""The suffix of a model that holds the room of its equations."""
+
+WRITING = 8
+"""Roundings of a row beside those of its body: its side, and a difference of the two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,24 +45,38 @@ class Affine:
         A zero coefficient marks an absent term.
     variables : object array, shape S + (K,)
         Pyomo variables; anything where the coefficient is zero.
+    size : array, shape S
+        At least the sum of the magnitudes of all terms, those that have cancelled included.
+    roundings : int
+        How often a term was rounded, at most.
     """
 
     constant: Array
     coefficients: Array
     variables: Objects
+    size: Array
+    roundings: int = 0
 
     @classmethod
-    def known(cls, values: ArrayLike) -> "Affine":
-        """An array of numbers."""
+    def known(cls, values: ArrayLike, error: ArrayLike = 0.0) -> "Affine":
+        """An array of numbers, each off by at most `error`."""
         constant = np.asarray(values, dtype=np.float64)
-        return cls(constant, np.zeros((*constant.shape, 0)), np.empty((*constant.shape, 0), dtype=object))
+        size = np.abs(constant) + np.asarray(error) / DOUBLE.unit
+        empty = np.empty((*constant.shape, 0), dtype=object)
+        return cls(constant, np.zeros(empty.shape), empty, size, int(np.any(error)))
 
     @classmethod
-    def single(cls, variables: Objects, where: Mask | None = None, otherwise: ArrayLike = 0.0) -> "Affine":
-        """One variable per entry; entries outside the mask `where` are the numbers `otherwise`."""
-        present = np.ones(variables.shape) if where is None else where.astype(np.float64)
-        constant = np.where(present > 0, 0.0, otherwise)
-        return cls(constant, present[..., np.newaxis], variables[..., np.newaxis])
+    def single(cls, variables: Objects, size: Array, where: Mask, otherwise: "Affine | ArrayLike" = 0.0) -> "Affine":
+        """One variable per entry, of that magnitude at most; entries outside the mask `where` are the numbers `otherwise`."""
+        rest = (otherwise if isinstance(otherwise, Affine) else cls.known(otherwise)).broadcast(where.shape)
+        present = where.astype(np.float64)
+        return cls(
+            np.where(where, 0.0, rest.constant),
+            present[..., np.newaxis],
+            variables[..., np.newaxis],
+            np.where(where, size, rest.size),
+            rest.roundings,
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,9 +88,26 @@ class Affine:
         result: Mask = np.any(self.coefficients != 0.0, axis=-1)
         return result
 
+    @property
+    def room(self) -> Array:
+        """By how much the value that a training run gives an entry may differ from the expression, shape S."""
+        return self.size * DOUBLE.accumulated(self.roundings)
+
+    def loosened(self, size: ArrayLike, roundings: int) -> "Affine":
+        """The same expressions with further terms of that size that have cancelled, and further roundings."""
+        return replace(self, size=self.size + size, roundings=self.roundings + roundings)
+
+    def within(self, low: Array, high: Array) -> "Affine":
+        """The same expressions; the true values of their numbers are known to lie in [low, high], which bounds their errors."""
+        if not self.roundings:
+            return self
+        error = np.maximum(np.maximum(self.constant - low, high - self.constant), 0.0)
+        size = np.abs(self.constant) + error / (self.roundings * DOUBLE.unit)
+        return replace(self, size=np.where(self.varies, self.size, np.minimum(self.size, size)))
+
     def map(self, apply: Callable[[Any, int], Any]) -> "Affine":
         """Rearrange entries: `apply(array, extra)` acts on all but the last `extra` axes."""
-        return Affine(apply(self.constant, 0), apply(self.coefficients, 1), apply(self.variables, 1))
+        return Affine(apply(self.constant, 0), apply(self.coefficients, 1), apply(self.variables, 1), apply(self.size, 0), self.roundings)
 
     def __getitem__(self, index: Any) -> "Affine":
         return self.map(lambda array, extra: array[index])
@@ -84,13 +132,24 @@ class Affine:
             first.constant + second.constant,
             np.concatenate([first.coefficients, second.coefficients], axis=-1),
             np.concatenate([first.variables, second.variables], axis=-1),
+            first.size + second.size,
+            max(first.roundings, second.roundings) + 1,
         )
 
     def __mul__(self, factor: Array | float) -> "Affine":
-        """Product with numbers, entry by entry."""
+        """Product with numbers, entry by entry; these may have been rounded themselves, unless they are powers of two."""
         factors = np.asarray(factor, dtype=np.float64)
         wide = self.broadcast(np.broadcast_shapes(self.shape, factors.shape))
-        return Affine(wide.constant * factors, wide.coefficients * factors[..., np.newaxis], wide.variables)
+        mantissas = np.abs(np.frexp(factors)[0])
+        exact = bool(np.all((mantissas == 0.5) | (mantissas == 0.0)))
+        return Affine(
+            wide.constant * factors,
+            wide.coefficients * factors[..., np.newaxis],
+            wide.variables,
+            # What underflows is off by less than a rounding of the smallest normal number.
+            np.where(factors == 0.0, 0.0, wide.size) * np.abs(factors) + np.where(factors == 0.0, 0.0, DOUBLE.normal),
+            wide.roundings + (0 if exact else 2),
+        )
 
     __rmul__ = __mul__
 
@@ -107,12 +166,15 @@ class Affine:
         """Sum over the last `axes` axes."""
         if axes == 0:
             return self
-        shape = self.shape[: len(self.shape) - axes]
-        terms = int(np.prod(self.shape[len(shape) :])) * self.coefficients.shape[-1]
+        shape, last = self.shape[: len(self.shape) - axes], tuple(range(-axes, 0))
+        entries = int(np.prod(self.shape[len(shape) :]))
+        terms = entries * self.coefficients.shape[-1]
         return Affine(
-            self.constant.sum(axis=tuple(range(-axes, 0))),
+            self.constant.sum(axis=last),
             self.coefficients.reshape(*shape, terms),
             self.variables.reshape(*shape, terms),
+            self.size.sum(axis=last),
+            self.roundings + max(entries - 1, 0),
         )
 
     def without_dust(self) -> "tuple[Affine, Array]":
@@ -122,7 +184,7 @@ class Affine:
         for row, term in np.argwhere(dust):
             variable = self.variables[row, term]
             slack[row] += abs(self.coefficients[row, term]) * max(abs(variable.lb), abs(variable.ub))
-        return (Affine(self.constant, np.where(dust, 0.0, self.coefficients), self.variables) if dust.any() else self), slack
+        return (replace(self, coefficients=np.where(dust, 0.0, self.coefficients)) if dust.any() else self), slack
 
     def values(self) -> Array:
         """Current values, read from the variables."""
@@ -204,19 +266,20 @@ class Site:
         return [tuple(key) for key in found.tolist()]
 
     def variables(
-        self, suffix: str, lower: ArrayLike, upper: ArrayLike, where: Mask, binary: bool = False, otherwise: ArrayLike = 0.0
+        self, suffix: str, lower: ArrayLike, upper: ArrayLike, where: Mask, binary: bool = False, otherwise: Affine | ArrayLike = 0.0
     ) -> Affine:
         """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`."""
         objects = np.empty(where.shape, dtype=object)
+        lows, highs = (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape) for end in (lower, upper))
         if where.any():
-            low, high = (np.broadcast_to(end, where.shape)[where].tolist() for end in (lower, upper))
+            low, high = lows[where].tolist(), highs[where].tolist()
             component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
             setattr(self.block, self.name + suffix, component)
             for variable, least, most in zip(component.values(), low, high, strict=True):
                 variable.setlb(least)
                 variable.setub(most)
             objects[where] = list(component.values())
-        return Affine.single(objects, where, otherwise)
+        return Affine.single(objects, np.maximum(np.abs(lows), np.abs(highs)), where, otherwise)
 
     def name_expressions(self, body: Affine, where: Mask) -> None:
         """A new indexed Expression over the entries in the mask `where`: a name to browse by, without a variable."""
@@ -225,35 +288,35 @@ class Site:
             setattr(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
 
     def rows(self, suffix: str, body: Affine, where: Mask, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
-        """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower."""
+        """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower.
+
+        Each has the room that a training run needs: an inequality is moved outward by it, that of an equation is kept for proofs.
+        """
         if not where.any():
             return
-        wide = body.broadcast(where.shape)
-        chosen = Affine(np.zeros(int(where.sum())), wide.coefficients[where], wide.variables[where])
+        wide = body.broadcast(where.shape)[where]
+        chosen, dust = (wide, 0.0) if lower is not None and upper is not None else wide.without_dust()
+        end = np.broadcast_to(np.asarray(upper if lower is None else lower, dtype=np.float64), where.shape)[where]
+        # Pyomo adds up the coefficients of a variable that occurs more than once.
+        room = dust + chosen.loosened(np.abs(end), WRITING + chosen.coefficients.shape[-1]).room
         # The constant goes to the right-hand side: writers and readers agree on it there.
-        sides = [
-            None
-            if end is None
-            else (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] - wide.constant[where]).tolist()
-            for end in (lower, upper)
-        ]
-        if sides[0] is None or sides[1] is None:
-            chosen, slack = chosen.without_dust()
-            # S3: a constant of the size of a big-M has absorbed the digits of smaller ones.
-            end = np.broadcast_to(np.asarray(upper if lower is None else lower, dtype=np.float64), where.shape)[where]
-            slack = slack + 8.0 * UNIT_ROUNDOFF * (np.abs(end) + np.abs(wide.constant[where]))
-            sides = [
-                None if side is None else (np.array(side) + sign * slack).tolist() for sign, side in zip((-1.0, 1.0), sides, strict=True)
-            ]
-        bodies = chosen.expressions()
-        if sides[0] is None:
-            relations = [InequalityExpression((body, side), False) for body, side in zip(bodies, sides[1] or (), strict=True)]
-        elif sides[1] is None:
-            relations = [InequalityExpression((side, body), False) for body, side in zip(bodies, sides[0], strict=True)]
+        bodies = replace(chosen, constant=np.zeros(len(end))).expressions()
+        side, keys = end - wide.constant, self.keys(where)
+        if lower is not None and upper is not None:
+            self.constrain(suffix, keys, [EqualityExpression(pair) for pair in zip(bodies, side.tolist(), strict=True)], room)
+        elif lower is None:
+            pairs = zip(bodies, (side + room).tolist(), strict=True)
+            self.constrain(suffix, keys, [InequalityExpression(pair, False) for pair in pairs])
         else:
-            relations = [EqualityExpression((body, side)) for body, side in zip(bodies, sides[0], strict=True)]
-        self.constrain(suffix, self.keys(where), relations)
+            pairs = zip((side - room).tolist(), bodies, strict=True)
+            self.constrain(suffix, keys, [InequalityExpression(pair, False) for pair in pairs])
 
-    def constrain(self, suffix: str, keys: list[Any], relations: list[Any]) -> None:
-        """A new indexed Constraint from one relation per key."""
-        setattr(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))
+    def constrain(self, suffix: str, keys: list[Any], relations: list[Any], room: Array | None = None) -> None:
+        """A new indexed Constraint from one relation per key; `room` is by how much a training run may miss each."""
+        component = pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True)))
+        setattr(self.block, self.name + suffix, component)
+        if room is not None:
+            model = self.block.model()
+            if model.component(ROUNDING) is None:
+                model.add_component(ROUNDING, pyo.Suffix(direction=pyo.Suffix.LOCAL, datatype=pyo.Suffix.FLOAT))
+            model.component(ROUNDING).update(zip(component.values(), room.tolist(), strict=True))

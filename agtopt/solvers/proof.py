@@ -15,11 +15,12 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.domains.safe_bound import moved
 from agtopt.errors import SoundnessError, UnsupportedError
 from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
 from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
-from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree, moved
+from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree
 from agtopt.tolerances import INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]
