@@ -93,7 +93,7 @@ class Affine:
         """By how much the value that a training run gives an entry may differ from the expression, shape S."""
         return self.size * DOUBLE.accumulated(self.roundings)
 
-    def loosened(self, size: ArrayLike, roundings: int) -> "Affine":
+    def loosened(self, size: Array | float, roundings: int) -> "Affine":
         """The same expressions with further terms of that size that have cancelled, and further roundings."""
         return replace(self, size=self.size + size, roundings=self.roundings + roundings)
 

@@ -4,8 +4,8 @@ r"""The truncation of a gradient.
 
 .. math:: m = \max(-\kappa, g), \qquad c = -\max(-\kappa, -m).
 
-Their kinks are at :math:`-\kappa`, so a g that is far from them is written as it is: nothing is added to it and taken away again, which would
-cost it digits.
+Their kinks are at :math:`-\kappa`, so a g that is far from them is written as it is. Nothing is added to it and taken away again, which
+would cost it digits.
 """
 
 import numpy as np

@@ -45,6 +45,9 @@ from agtopt.tolerances import LARGEST_BIG_M, LOGARITHM_MARGIN, outward
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
 
+EVALUATION = 16
+"""Roundings of a probability that a framework evaluates (`Rounding.evaluation`)."""
+
 UPDATE = 4
 """Roundings of the factors of an update, as the product of a rate and a decay."""
 
@@ -223,7 +226,7 @@ class SymbolicOperations:
         logits = [self.column(value, c) for c in range(value.affine.shape[-1])]
         if len(logits) == 2:
             second = self.sigmoid(self.add(logits[1], self.scale(-1.0, logits[0])), at).affine
-            return Quantity(joined([1.0 - second, second], axis=1), enclosure)
+            return Quantity(joined([(1.0 - second).loosened(0.0, EVALUATION), second], axis=1), enclosure)
         normaliser, parts = self._normaliser(logits, at), []
         for c, logit in enumerate(logits):
             own = self.intervals.column(enclosure, c)
@@ -232,7 +235,7 @@ class SymbolicOperations:
             parts.append(self._curve(EXPONENTIAL, Quantity(exponent.affine, narrowed), own, f"{at}_{c}"))
         shares_of_all = joined(parts, axis=1)
         varies = np.asarray(shares_of_all.varies.any(axis=1))
-        self.site(at).rows("_one", shares_of_all.total(1), varies, lower=1.0, upper=1.0)
+        self.site(at).rows("_one", shares_of_all.total(1).loosened(0.0, EVALUATION), varies, lower=1.0, upper=1.0)
         return Quantity(shares_of_all, enclosure)
 
     def _normaliser(self, logits: list[Quantity], at: str) -> Quantity:
@@ -245,8 +248,8 @@ class SymbolicOperations:
             where = np.logical_or.reduce([logit.affine.varies for logit in logits])
             constants = np.logaddexp.reduce([logit.affine.constant for logit in logits])
             site = self.site(f"{at}_normaliser")
-            ends = Quantity(Affine.known(constants), enclosure).ends()
-            total = site.variables("", *ends, where, otherwise=Affine.known(constants, ends[1] - ends[0]))
+            low, high = Quantity(Affine.known(constants), enclosure).ends()
+            total = site.variables("", low, high, where, otherwise=Affine.known(constants, high - low))
             site.assign(total, where, lambda: np.logaddexp.reduce([logit.affine.values() for logit in logits]))
             return self._checked(Quantity(total, enclosure), at)
         total_ = logits[0]

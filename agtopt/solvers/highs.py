@@ -16,7 +16,7 @@ from agtopt.domains.safe_bound import moved, safe_bound
 from agtopt.errors import InvalidInputError, SolverUnavailableError
 from agtopt.formulation.affine import ROUNDING
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
-from agtopt.tolerances import FEASIBILITY, INTEGRALITY, RELATIVE_GAP
+from agtopt.tolerances import DOUBLE, FEASIBILITY, INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]
 
@@ -51,6 +51,17 @@ class Arrays:
         """The sides of the rows, moved outward by their room."""
         moves, low, high = self.room > 0.0, self.row_lower - self.room, self.row_upper + self.room
         return np.where(moves, np.nextafter(low, -np.inf), low), np.where(moves, np.nextafter(high, np.inf), high)
+
+    def satisfied(self, point: Array) -> bool:
+        """Whether a point is in the model, but for the rounding of this very check."""
+        (low, high), magnitude = self.true_sides, abs(self.matrix)
+        value, size = self.matrix @ point, magnitude @ np.abs(point)
+        error = DOUBLE.accumulated(len(point)) * size
+        return bool(
+            np.all((low <= value + error) & (value - error <= high))
+            and np.all((self.lower <= point) & (point <= self.upper))
+            and np.all(point[self.integer] == np.round(point[self.integer]))
+        )
 
     @classmethod
     def of(cls, model: Any) -> "Arrays":

@@ -3,6 +3,9 @@ r"""Branch and bound whose every leaf is a proof: no MIP solver is trusted (S5, 
 Binaries are branched on, the adversary's selectors first, and every node's bounds are propagated: with the selectors fixed this alone fixes
 the training run. HiGHS solves the relaxations that are left, but only as an adviser: what its duals prove is proved by `tree`, which also
 says what a leaf is. Every open node has its parent's proof, so that a search that is stopped leaves a valid tree too.
+
+A start is a training run. Where it satisfies the rows, nothing may be proved that it contradicts: a node that holds its choices is not
+empty and has no higher bound. What contradicts it raises (S9).
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +24,7 @@ from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
 from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
 from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree
-from agtopt.tolerances import INTEGRALITY, RELATIVE_GAP
+from agtopt.tolerances import AGREEMENT, INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]
 
@@ -129,10 +132,15 @@ class Search:
         Cost of the best point known; it decides what is searched, and no bound depends on it.
     deadline : float
         When to stop, as `perf_counter` counts.
+    witness : array, shape (columns,), or None
+        A point of the model.
     """
 
-    def __init__(self, checker: Checker, adviser: Adviser, priority: Places, best: float, deadline: float) -> None:
+    def __init__(
+        self, checker: Checker, adviser: Adviser, priority: Places, best: float, deadline: float, witness: Array | None = None
+    ) -> None:
         self.checker, self.adviser, self.priority, self.best, self.deadline = checker, adviser, priority, best, deadline
+        self.witness = witness
         self.growth, self.proved, self.late = Growth(), inf, False
         self.point: Array | None = None
         self.heap = [Node(checker.bound(ALONE, checker.whole), 0, checker.whole, None, ALONE)]
@@ -154,6 +162,9 @@ class Search:
 
     def _visit(self, node: Node) -> None:
         box = self.checker.entered(node.box, node.split)
+        witnessed = self._holds(node.box, node.split)
+        if witnessed and (box is None or not self._holds(box)):
+            raise SoundnessError("S9: propagation leaves out a training run that satisfies every row")
         if box is None:
             self._close(-node.order, ALONE, inf)
             return
@@ -162,6 +173,10 @@ class Search:
         if bound < self.target:
             leaves, point = self.adviser.ask(box, self.deadline - perf_counter())
             bound, leaf = self._better(box, (bound, leaf), leaves)
+        if witnessed and self.witness is not None:
+            value = float(self.checker.cost @ self.witness)
+            if bound - value > AGREEMENT * (1.0 + abs(value)):
+                raise SoundnessError(f"S9: the proved bound {bound} excludes {value}, the cost of a training run that satisfies every row")
         column = None if bound >= self.target else self._branching(box, point)
         # A point without fractions may have moved the target.
         if column is None or bound >= self.target:
@@ -169,6 +184,14 @@ class Search:
             return
         for child, value in zip(self.growth.split(-node.order, column), (0.0, 1.0), strict=True):
             heappush(self.heap, Node(bound, -child, box, (column, value), leaf))
+
+    def _holds(self, box: Box, split: Split | None = None) -> bool:
+        """Whether a box holds the binaries of the witness."""
+        if self.witness is None or (split is not None and self.witness[split[0]] != split[1]):
+            return False
+        chosen = self.checker.binary
+        point = self.witness[chosen]
+        return bool(np.all((box.lower[chosen] <= point) & (point <= box.upper[chosen])))
 
     def _better(self, box: Box, known: tuple[float, Leaf], leaves: tuple[Leaf, ...]) -> tuple[float, Leaf]:
         """The leaf that proves most; none is looked at any more once one proves enough."""
@@ -228,10 +251,12 @@ class ProofSession:
         began = perf_counter()
         cost, constant = self.arrays.objective(self.model)
         self.adviser.minimise(cost)
-        best = float(cost @ np.array([variable.value for variable in self.arrays.columns])) if start else inf
+        point = np.array([variable.value for variable in self.arrays.columns]) if start else None
+        best = inf if point is None else float(cost @ point)
         # The start itself is not cut off: where no leaf holds a point, the model does not hold the start either.
         checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (1.0 + abs(best)))
-        search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit)
+        witness = point if point is not None and self.arrays.satisfied(point) else None
+        search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit, witness)
         search.run()
         self.point = search.point
         self.tree = Tree(self.arrays, cost, constant, checker.cutoff, *search.growth.listed())

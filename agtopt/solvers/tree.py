@@ -294,8 +294,8 @@ def _unpacked(packed: dict[str, NDArray[Any]]) -> Tree:
         _demand(not np.isnan(packed[name]).any(), name)
     matrix = csc_matrix((packed["data"], packed["indices"], packed["indptr"]), shape=(rows, columns))
     matrix.check_format(full_check=True)
-    sides, box = (packed[name] for name in ("row_lower", "row_upper", "room")), (packed["lower"], packed["upper"])
-    arrays = Arrays(matrix, *sides, *box, packed["integer"], [str(name) for name in packed["names"]])
+    sides, box = (packed["row_lower"], packed["row_upper"]), (packed["lower"], packed["upper"])
+    arrays = Arrays(matrix, *sides, packed["room"], *box, packed["integer"], [str(name) for name in packed["names"]])
     numbers = float(packed["constant"]), float(packed["cutoff"])
     return Tree(arrays, packed["cost"], *numbers, packed["nodes"].astype(np.intp), _leaves(packed, rows))
 
