@@ -98,7 +98,7 @@ class Arrays:
             np.array([0.0 if rooms is None else rooms.get(row.constraint, 0.0) for row in form.rows]),
             np.array([-np.inf if v.lb is None else v.lb for v in columns]),
             np.array([np.inf if v.ub is None else v.ub for v in columns]),
-            np.array([v.is_integer() for v in columns]),
+            np.array([v.is_integer() for v in columns], dtype=bool),
             columns,
         )
 

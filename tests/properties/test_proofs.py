@@ -53,6 +53,8 @@ def attempted(number):
         model = compile(problem, "MILP", conditional=bool(rng.random() < 0.5))
     except AgtoptError as error:
         return [(type(error).__name__, "")]
+    if not model.moving.any():
+        return [("nothing moves", "")]
     runs = agtopt.attack(problem, limit=60)
     session, found = open_session(SOLVERS["proof"], model.pyomo), []
     started, starts = rng.random() < 0.5, rng.random(4)
