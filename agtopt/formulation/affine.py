@@ -75,7 +75,7 @@ class Affine:
             present[..., np.newaxis],
             variables[..., np.newaxis],
             np.where(where, size, rest.size),
-            rest.roundings,
+            0 if where.all() else rest.roundings,
         )
 
     @property
