@@ -156,42 +156,40 @@ class Search:
             node = heappop(self.heap)
             self.late = self.late or perf_counter() > self.deadline
             if node.bound >= self.target or self.late:
-                self._close(-node.order, Leaf(OPEN, node.leaf.rows, node.leaf.duals), node.bound)
+                self._close(node, Leaf(OPEN, node.leaf.rows, node.leaf.duals), node.bound)
             else:
                 self._visit(node)
 
     def _visit(self, node: Node) -> None:
         box = self.checker.entered(node.box, node.split)
-        witnessed = self._holds(node.box, node.split)
-        if witnessed and (box is None or not self._holds(box)):
-            raise SoundnessError("S9: propagation leaves out a training run that satisfies every row")
         if box is None:
-            self._close(-node.order, ALONE, inf)
+            self._close(node, ALONE, inf)
             return
+        if self.witness is not None and self._witnessed(node) and not self._holds(box, self.witness):
+            raise SoundnessError("S9: propagation leaves out a run that satisfies every row")
         bound, leaf = self._better(box, (-inf, ALONE), (ALONE, node.leaf) if len(node.leaf.rows) else (ALONE,))
         point = None
         if bound < self.target:
             leaves, point = self.adviser.ask(box, self.deadline - perf_counter())
             bound, leaf = self._better(box, (bound, leaf), leaves)
-        if witnessed and self.witness is not None:
-            value = float(self.checker.cost @ self.witness)
-            if bound - value > AGREEMENT * (1.0 + abs(value)):
-                raise SoundnessError(f"S9: the proved bound {bound} excludes {value}, the cost of a training run that satisfies every row")
         column = None if bound >= self.target else self._branching(box, point)
         # A point without fractions may have moved the target.
         if column is None or bound >= self.target:
-            self._close(-node.order, leaf, bound)
+            self._close(node, leaf, bound)
             return
         for child, value in zip(self.growth.split(-node.order, column), (0.0, 1.0), strict=True):
             heappush(self.heap, Node(bound, -child, box, (column, value), leaf))
 
-    def _holds(self, box: Box, split: Split | None = None) -> bool:
-        """Whether a box holds the binaries of the witness."""
-        if self.witness is None or (split is not None and self.witness[split[0]] != split[1]):
+    def _witnessed(self, node: Node) -> bool:
+        """Whether the witness is in a node."""
+        if self.witness is None or (node.split is not None and self.witness[node.split[0]] != node.split[1]):
             return False
+        return self._holds(node.box, self.witness)
+
+    def _holds(self, box: Box, point: Array) -> bool:
+        """Whether a box holds the binaries of a point."""
         chosen = self.checker.binary
-        point = self.witness[chosen]
-        return bool(np.all((box.lower[chosen] <= point) & (point <= box.upper[chosen])))
+        return bool(np.all((box.lower[chosen] <= point[chosen]) & (point[chosen] <= box.upper[chosen])))
 
     def _better(self, box: Box, known: tuple[float, Leaf], leaves: tuple[Leaf, ...]) -> tuple[float, Leaf]:
         """The leaf that proves most; none is looked at any more once one proves enough."""
@@ -218,8 +216,12 @@ class Search:
                     self.best, self.point = found, point
         return int(free[np.lexsort((-away, -self.priority[free]))[0]]) if len(free) else None
 
-    def _close(self, node: int, leaf: Leaf, bound: float) -> None:
-        self.growth.leaves[node] = leaf
+    def _close(self, node: Node, leaf: Leaf, bound: float) -> None:
+        if self.witness is not None and self._witnessed(node):
+            value = float(self.checker.cost @ self.witness)
+            if bound - value > AGREEMENT * (1.0 + abs(value)):
+                raise SoundnessError(f"S9: the proved bound {bound} excludes a run that satisfies every row, of cost {value}")
+        self.growth.leaves[-node.order] = leaf
         self.proved = min(self.proved, bound)
 
 
