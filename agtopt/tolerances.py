@@ -84,11 +84,23 @@ rounding decides there is covered by proofs too, which know no tolerance (S2, S3
 LARGEST_BIG_M = 1e9
 """Intervals beyond this get no model: rows with such numbers lose what `BOUND_MARGIN` protects, and solvers refuse or misread them."""
 
+LARGEST_EXPONENT = 40.0
+"""Exponents beyond this get no exponential in a model: SCIP takes 1e20, which is e^46, for infinite, and bounds were wrong by factors."""
+
 SMALLEST_COEFFICIENT = 1e-9
 """Coefficients of cuts below this are left out: solvers ignore them silently (HiGHS: small_matrix_value)."""
 
 AGREEMENT = 1e-6
-"""Relative to ``1 + |value|``: bounds that contradict each other or an attained run by more raise a SoundnessError (S6, S9)."""
+"""Relative to ``1 + |value|``: bounds that contradict each other by more raise a SoundnessError (S6), and so do bounds with the word of a
+solver in them that exclude an attained run by more (S9)."""
+
+ROUNDING = 1e-12
+"""Relative to ``1 + |value|``: proved bounds that exclude an attained run by more raise a SoundnessError (S9). They cover the rounding of
+every run (S3); what this forgives is that of our own evaluation of an attained value, as of a sum over a direction."""
+
+READING = 1e-9
+"""Relative to the largest entry: what outputs and gradients of a network may differ by, in float64, from those of the module it was read
+from. Rounding in another order takes some 1e-14 of it; what is another function differs by far more somewhere."""
 
 
 def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from agtopt.attacks.enumerate import ENUMERATION_LIMIT, enumerate_hull
 from agtopt.attacks.gradient import gradient_attack
 from agtopt.attacks.greedy import greedy_attack
 from agtopt.attacks.heuristic import extended_attack, heuristic_attack, sampled_attack
+from agtopt.attacks.probes import attained_states, probes
 from agtopt.attacks.quantities import attained_quantities
 from agtopt.attacks.runs import Extremes
 from agtopt.attacks.targeted import Degradation, Refutations, loss_attack, prediction_attack
@@ -18,6 +19,7 @@ __all__ = [
     "Refutations",
     "attack",
     "attained_quantities",
+    "attained_states",
     "collisions",
     "enumerate_hull",
     "extended_attack",
@@ -26,5 +28,6 @@ __all__ = [
     "heuristic_attack",
     "loss_attack",
     "prediction_attack",
+    "probes",
     "sampled_attack",
 ]

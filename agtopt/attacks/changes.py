@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.attacks.first_order import best_features, best_labels, flip_gains, slopes, unrolled_at_once
-from agtopt.problem import Bounded, Datasets, Problem, Removal
+from agtopt.problem import Datasets, Problem
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
+
+
+ADMITTED = 1e-9
+"""By how much, in parts of the largest feature, rounding may take a dataset beyond what is admissible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +72,7 @@ class Changes:
 def untouched(problem: Problem, many: int) -> Datasets:
     """The nominal dataset, `many` times, with a column of its own for all that the adversary changes."""
     data, model = problem.dataset, problem.perturbation
-    wanted = (model.moves_features, model.moves_labels, isinstance(model, Removal))
+    wanted = (model.moves_features, model.moves_labels, model.removes)
     nominal = (data.features, data.labels, data.presence())
     columns = [np.repeat(values[np.newaxis], many, axis=0) if some else None for values, some in zip(nominal, wanted, strict=True)]
     return Datasets(data, many, *columns)  # type: ignore[arg-type]
@@ -78,6 +82,22 @@ def rows(datasets: Datasets, chosen: Indices) -> Datasets:
     """A copy of the chosen datasets."""
     columns = [None if values is None else values[chosen] for values in (datasets.features, datasets.labels, datasets.present)]
     return Datasets(datasets.nominal, len(chosen), *columns)  # type: ignore[arg-type]
+
+
+def kept(problem: Problem) -> tuple[Mask, Mask]:
+    """Which samples may keep their features, and which their label, once they are touched, (N,): a substitute's box need not hold them."""
+    model, data = problem.perturbation, problem.dataset
+    labels = problem.encode(data.labels)
+    boxes = ((data.features, model.feature_box(problem, data.features)), (labels, model.label_box(problem, labels)))
+    within = [np.asarray((low <= values) & (values <= high)).reshape(len(data), -1) for values, (low, high) in boxes]
+    return np.all(within[0], axis=1), np.all(within[1], axis=1)
+
+
+def admitted(problem: Problem, datasets: Datasets) -> Datasets:
+    """Those of the datasets that the perturbation model admits: boxes and budgets need not be all that it asks for."""
+    tolerance = ADMITTED * (1.0 + float(np.abs(problem.dataset.features).max()))
+    admissible = [problem.perturbation.admits(problem, dataset, tolerance) for dataset in datasets]
+    return datasets if all(admissible) else rows(datasets, np.flatnonzero(admissible))
 
 
 def single_changes(problem: Problem, datasets: Datasets, directions: Array, chosen: Indices, most: int) -> Changes:
@@ -144,7 +164,7 @@ class _Option:
 
 def _options(problem: Problem, present: Datasets, by_features: Array, by_labels: Array, by_presence: Array) -> list[_Option]:
     may_move, may_relabel = _free(problem, present)
-    if isinstance(problem.perturbation, Removal):
+    if problem.perturbation.removes:
         return [_Option(np.where(may_relabel, -by_presence, -np.inf))]
     moves = [option for sign in (1, -1) if (option := _moved(problem, by_features, sign, may_move)) is not None]
     relabels = _relabelled(problem, by_labels, may_relabel)
@@ -161,9 +181,9 @@ def _free(problem: Problem, present: Datasets) -> tuple[Mask, Mask]:
         moved = (present.features != data.features).reshape(many, len(data), -1).any(axis=-1)
     if present.labels is not None:
         relabelled = (present.labels != data.labels).reshape(many, len(data), -1).any(axis=-1)
-    if isinstance(model, Bounded) and model.separate:
-        pairs = ((moved, model.n_features), (relabelled, model.n_labels))
-        free = [~touched & (touched.sum(axis=1, keepdims=True) < (budget or 0)) for touched, budget in pairs]
+    if model.separate:
+        pairs = zip((moved, relabelled), model.budgets, strict=True)
+        free = [~touched & (touched.sum(axis=1, keepdims=True) < budget) for touched, budget in pairs]
         return free[0], free[1]
     touched = moved | relabelled if present.present is None else ~present.present
     within = ~touched & (touched.sum(axis=1, keepdims=True) < model.budget)
@@ -190,10 +210,6 @@ def _relabelled(problem: Problem, slope: Array, allowed: Mask) -> list[_Option]:
 
 
 def _staying(problem: Problem, many: int) -> tuple[_Option, _Option]:
-    """Features and labels as they are, where a sample that is touched may keep them: a substitute's box need not hold them."""
-    model, data = problem.perturbation, problem.dataset
-    labels = problem.encode(data.labels)
-    boxes = ((data.features, model.feature_box(problem, data.features)), (labels, model.label_box(problem, labels)))
-    within = [((low <= values) & (values <= high)).reshape(len(data), -1).all(axis=1) for values, (low, high) in boxes]
-    gains = [np.broadcast_to(np.where(inside, 0.0, -np.inf), (many, len(data))) for inside in within]
+    """Features and labels as they are, where a sample that is touched may keep them."""
+    gains = [np.broadcast_to(np.where(inside, 0.0, -np.inf), (many, len(problem.dataset))) for inside in kept(problem)]
     return _Option(gains[0]), _Option(gains[1])

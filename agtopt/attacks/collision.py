@@ -1,13 +1,13 @@
 """Feature collisions: poisoned samples that look like a query to the model (appendix E.2 of Sosnin et al. 2024)."""
 
-from math import inf
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agtopt.problem import Bounded, Datasets, Dense, Problem
+from agtopt.attacks.changes import admitted
+from agtopt.problem import Datasets, Dense, Problem
+from agtopt.problem.perturbation.base import within_ball
 from agtopt.program import forward
 from agtopt.semantics.concrete import ConcreteOperations
 
@@ -38,18 +38,16 @@ def collisions(problem: Problem, theta: Array, X: Array, rivals: Indices) -> Dat
     Returns
     -------
     Datasets
-        One admissible dataset for each query; none where features stay.
+        One admissible dataset for each query, where one was found; none where features stay.
     """
     data, model = problem.dataset, problem.perturbation
     touchable = model.touchable(problem)
     if not model.moves_features or not len(touchable) or problem.classes is None:
         return Datasets(data, 0)
-    separate = isinstance(model, Bounded) and model.separate
-    budgets = (model.n_features or 0, model.n_labels or 0) if separate and isinstance(model, Bounded) else (model.budget,) * 2
+    budgets = model.budgets
     labels = np.repeat(data.labels[np.newaxis], len(X), axis=0)
     features = np.repeat(data.features[np.newaxis], len(X), axis=0)
-    own = problem.encode(data.labels)
-    allowed = np.maximum(model.label_box(problem, own)[1], own if isinstance(model, Bounded) else 0.0)
+    allowed = model.label_box(problem, problem.encode(data.labels))[1]
     for k, (x, rival) in enumerate(zip(X, rivals.tolist(), strict=True)):
         distance = _distances(problem, theta, _towards(problem, touchable, np.broadcast_to(x, data.features[touchable].shape)), x)
         order = np.lexsort((distance, allowed[touchable, rival] == 0))
@@ -57,19 +55,14 @@ def collisions(problem: Problem, theta: Array, X: Array, rivals: Indices) -> Dat
         features[k, chosen] = _approached(problem, theta, chosen, x)
         relabelled = touchable[order[: budgets[1]]] if model.moves_labels else chosen[:0]
         labels[k, relabelled] = np.where(allowed[relabelled, rival] > 0, problem.classes[rival], data.labels[relabelled])
-    return Datasets(data, len(X), features, labels if model.moves_labels else None)
+    return admitted(problem, Datasets(data, len(X), features, labels if model.moves_labels else None))
 
 
 def _towards(problem: Problem, samples: Indices, wanted: Array) -> Array:
     """The admissible features of these samples that lie in the direction of what is wanted, as far as they may go."""
     model, nominal = problem.perturbation, problem.dataset.features[samples]
     low, high = model.feature_box(problem, nominal)
-    if not isinstance(model, Bounded) or model.p == inf:
-        return np.clip(wanted, low, high)
-    way = (wanted - nominal).reshape(len(nominal), -1)
-    length = np.linalg.norm(way, ord=model.p, axis=1, keepdims=True)
-    part = np.minimum(1.0, model.eps / np.maximum(length, 1e-300))
-    return np.asarray(nominal + (way * part).reshape(nominal.shape))
+    return np.clip(wanted, low, high) if model.ball is None else nominal + within_ball(wanted - nominal, model.ball)
 
 
 def _approached(problem: Problem, theta: Array, samples: Indices, x: Array) -> Array:

@@ -1,12 +1,10 @@
 """What small changes of the training data do to the trained parameters, to first order."""
 
-from math import inf
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agtopt.problem import Bounded, Datasets, Problem
+from agtopt.problem import Datasets, Problem
 from agtopt.program import train
 from agtopt.semantics.concrete import ConcreteOperations
 
@@ -14,6 +12,10 @@ Array = NDArray[np.float64]
 
 MOST_ENTRIES = 2**25
 """Entries of per-sample gradients that unrolled training runs may keep for their derivative; directions are taken in parts."""
+
+
+FAR = 10.0
+"""How far from a sample, or from a finite end of its box, features are tried where the box is unbounded (units of the features)."""
 
 
 def run_entries(problem: Problem) -> int:
@@ -78,17 +80,24 @@ def best_features(problem: Problem, slope: Array) -> tuple[Array | None, Array]:
     if not model.moves_features:
         return None, none
     low, high = model.feature_box(problem, nominal)
-    low, high = np.where(np.isfinite(low), low, nominal - 10.0), np.where(np.isfinite(high), high, nominal + 10.0)
+    low, high = (
+        np.where(np.isfinite(low), low, np.minimum(nominal, high) - FAR),
+        np.where(np.isfinite(high), high, np.maximum(nominal, low) + FAR),
+    )
     best = np.where(slope > 0, high, low)
-    if isinstance(model, Bounded) and model.p != inf:
-        flat = slope.reshape(*slope.shape[:2], -1)
-        if model.p == 2:
-            unit = flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-300)
-        else:
-            unit = np.where(np.abs(flat) == np.abs(flat).max(axis=-1, keepdims=True), np.sign(flat), 0.0)
-            unit /= np.maximum(np.abs(unit).sum(axis=-1, keepdims=True), 1.0)
-        best = nominal + model.eps * unit.reshape(slope.shape)
+    if model.ball is not None:
+        radius, p = model.ball
+        best = nominal + radius * _steepest(slope.reshape(*slope.shape[:2], -1), p).reshape(slope.shape)
     return best, np.asarray((slope * (best - nominal)).reshape(*slope.shape[:2], -1).sum(axis=-1))
+
+
+def _steepest(slope: Array, p: float) -> Array:
+    """The points of the unit ball of the norm 1 or 2 that a slope (…, d) is largest at; 0 where it is flat."""
+    largest = np.abs(slope).max(axis=-1, keepdims=True)
+    # Divided by its largest entry first: squares of tiny slopes would be 0.
+    scaled = np.divide(slope, largest, out=np.zeros_like(slope), where=largest > 0)
+    points = scaled if p == 2 else np.where(np.abs(scaled) == 1.0, scaled, 0.0)
+    return np.asarray(points / np.maximum(np.linalg.norm(points, ord=p, axis=-1, keepdims=True), 1.0))
 
 
 def flip_gains(problem: Problem, slope: Array) -> Array:

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.attacks.changes import admitted, kept
 from agtopt.attacks.first_order import best_features, best_labels, run_entries, slopes, unrolled_at_once
-from agtopt.problem import Bounded, Datasets, Problem, Removal
+from agtopt.problem import Datasets, Problem
 
 Array = NDArray[np.float64]
 
@@ -41,14 +42,14 @@ def gradient_attack(problem: Problem, directions: Array, rounds: int = ROUNDS) -
     Returns
     -------
     Datasets
-        m · rounds admissible datasets.
+        m · rounds datasets, less those that are not admissible: where more is asked of them than boxes and budgets say.
     """
     nothing = Datasets(problem.dataset, 0)
     if not len(problem.perturbation.touchable(problem)):
         return nothing
     step = unrolled_at_once(problem)
     parts = [_climbed(problem, directions[first : first + step], rounds) for first in range(0, len(directions), step)]
-    return nothing.joined(*parts)
+    return admitted(problem, nothing.joined(*parts))
 
 
 def _climbed(problem: Problem, directions: Array, rounds: int) -> Datasets:
@@ -65,7 +66,7 @@ def _best(problem: Problem, by_features: Array, by_labels: Array, by_presence: A
     model, data = problem.perturbation, problem.dataset
     many = len(by_features)
     touchable = model.touchable(problem)
-    if isinstance(model, Removal):
+    if model.removes:
         gain = -by_presence
         chosen = touchable[np.argsort(-gain[:, touchable], axis=1)[:, : model.budget]]
         present = np.ones((many, len(data)), dtype=bool)
@@ -73,17 +74,15 @@ def _best(problem: Problem, by_features: Array, by_labels: Array, by_presence: A
         return Datasets(data, many, present=present)
     moved, feature_gain = best_features(problem, by_features)
     relabelled, label_gain = best_labels(problem, by_labels)
-    if isinstance(model, Bounded) and moved is not None and relabelled is not None:
-        # A sample that is touched for its features keeps a label whose change would lose.
-        stays = (label_gain <= 0).reshape(*label_gain.shape, *(1,) * (relabelled.ndim - 2))
+    if moved is not None and relabelled is not None:
+        # A sample that is touched for its features keeps a label whose change would lose, if it may.
+        stays = ((label_gain <= 0) & kept(problem)[1]).reshape(*label_gain.shape, *(1,) * (relabelled.ndim - 2))
         relabelled, label_gain = np.where(stays, data.labels, relabelled), np.maximum(label_gain, 0.0)
     features = np.repeat(data.features[np.newaxis], many, axis=0) if moved is not None else None
     labels = np.repeat(data.labels[np.newaxis], many, axis=0) if relabelled is not None else None
-    separate = isinstance(model, Bounded) and model.n is None
-    budgets = ((model.n_features or 0), (model.n_labels or 0)) if isinstance(model, Bounded) and separate else (model.budget,) * 2
-    gains = (feature_gain, label_gain) if separate else (feature_gain + label_gain,) * 2
+    gains = (feature_gain, label_gain) if model.separate else (feature_gain + label_gain,) * 2
     for k in range(many):
-        for target, values, gain, budget in zip((features, labels), (moved, relabelled), gains, budgets, strict=True):
+        for target, values, gain, budget in zip((features, labels), (moved, relabelled), gains, model.budgets, strict=True):
             if target is not None and values is not None:
                 chosen = touchable[np.argsort(-gain[k, touchable])[:budget]]
                 target[k, chosen] = values[k, chosen]

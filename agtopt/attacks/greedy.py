@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.attacks.changes import Changes, single_changes, untouched
+from agtopt.attacks.changes import Changes, admitted, single_changes, untouched
 from agtopt.attacks.first_order import run_entries
 from agtopt.problem import Datasets, Problem
 from agtopt.semantics.concrete import trajectories
@@ -46,7 +46,7 @@ def greedy_attack(problem: Problem, directions: Array, work: int = WORK) -> Data
     Returns
     -------
     Datasets
-        One admissible dataset for each direction, none where nothing may be touched.
+        One dataset for each direction, none where nothing may be touched, less those that are not admissible: see `gradient_attack`.
     """
     many = len(directions)
     if not many or not len(problem.perturbation.touchable(problem)):
@@ -66,7 +66,7 @@ def greedy_attack(problem: Problem, directions: Array, work: int = WORK) -> Data
         present = _replaced(present, climbing, changes.at(best[climbing]).applied(present))
         # Those that go on from the same dataset took the same change.
         origin = best
-    return present
+    return admitted(problem, present)
 
 
 def worthwhile_runs(problem: Problem) -> int:

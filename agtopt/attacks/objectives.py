@@ -1,18 +1,16 @@
 """What attacks on a trained model aim at: its margins and losses, and their derivatives by the parameters."""
 
-from functools import singledispatch
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from agtopt.errors import UnsupportedError
 from agtopt.problem import Problem
 from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError
 from agtopt.program import backward, forward, loss_gradient
 from agtopt.semantics.concrete import ConcreteOperations, outputs
+from agtopt.verbs import unregistered, verb
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -20,10 +18,14 @@ Indices = NDArray[np.int64]
 
 def predictions(problem: Problem, theta: Array, X: Array) -> Indices:
     """Classes that models (runs, p) predict, shape (runs, m)."""
-    scores = outputs(problem, theta, X)
+    return np.asarray(np.array(problem.classes)[predicted_classes(outputs(problem, theta, X))], dtype=np.int64)
+
+
+def predicted_classes(scores: Array) -> Indices:
+    """Positions of the classes that outputs (…, outputs) predict."""
     # One score decides between two classes by its sign.
-    place = (scores[..., 0] > 0).astype(np.int64) if problem.network.outputs == 1 else scores.argmax(axis=-1)
-    return np.asarray(np.array(problem.classes)[place], dtype=np.int64)
+    place = scores[..., 0] > 0 if scores.shape[-1] == 1 else scores.argmax(axis=-1)
+    return np.asarray(place, dtype=np.int64)
 
 
 def predicted(problem: Problem, theta: Array, X: Array) -> Indices:
@@ -82,10 +84,10 @@ def mean_losses(problem: Problem, theta: Array, X: Array, labels: Array) -> Arra
     return found
 
 
-@singledispatch
+@verb
 def loss_values(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
     """Losses (…, m) for outputs z (…, m, outputs) and encoded labels y (m, outputs or classes) (register a function per loss)."""
-    raise UnsupportedError(f"training.loss: {loss.name!r} has no value here")
+    raise unregistered("training.loss", loss, loss_values, "A loss")
 
 
 @loss_values.register

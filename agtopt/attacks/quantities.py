@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.domains.known import Address
-from agtopt.problem import Datasets, Problem, Substitution
+from agtopt.problem import Datasets, Problem
 from agtopt.semantics.concrete import ConcreteOperations, trajectories
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -17,7 +17,7 @@ Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 def attained_quantities(problem: Problem, datasets: Datasets) -> dict[Address, Ends]:
     """The smallest and largest value of every quantity that has a name, over real training runs.
 
-    Nothing is known under `Substitution`: what a replaced sample attains belongs to a ghost of the model.
+    Nothing is known where samples are replaced: what a replaced sample attains belongs to a ghost of the model.
 
     Returns
     -------
@@ -25,7 +25,7 @@ def attained_quantities(problem: Problem, datasets: Datasets) -> dict[Address, E
         From (step, name), e.g. ``(3, "forward.dense1")``, to two arrays (b, *shape), one row per sample of the batch.
     """
     found: dict[Address, Ends] = {}
-    if not isinstance(problem.perturbation, Substitution):
+    if not problem.perturbation.replaces:
         for _ in trajectories(problem, datasets, partial(_Recording, found)):
             pass
     return found

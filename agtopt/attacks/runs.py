@@ -110,6 +110,12 @@ class Attack:
         """The dataset of one run."""
         return self.datasets[run]
 
+    def leading(self, most: int) -> NDArray[np.int64]:
+        """Numbers of at most so many runs: the first one, those that attain an extreme, then the others in order."""
+        first = np.arange(min(most, self.runs))
+        order = np.concatenate([first[:1], self.extremes.lowest.ravel(), self.extremes.highest.ravel(), first])
+        return np.asarray(order[np.sort(np.unique(order, return_index=True)[1])][:most])
+
     def attaining(self, parameter: int, sense: int, t: int | None = None) -> Dataset:
         """The dataset that attains the smallest (`sense` −1) or largest (+1) value of a parameter, after step t (T by default)."""
         return self.dataset(self.extremes.run(parameter, sense, self.problem.steps if t is None else t))

@@ -1,5 +1,7 @@
 """How much privacy has been spent."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Lock
@@ -70,7 +72,27 @@ class Account:
         InvalidInputError
             If ε is not above 0, or there is no query.
         """
+        self._pay(Entry(number("epsilon", epsilon, above=0.0), whole("queries", queries, 1)))
+
+    @contextmanager
+    def paying(self, epsilon: float, queries: int = 1) -> Iterator[None]:
+        """Pay as `spend` does for what is drawn within; where that fails nothing was released, and nothing is paid.
+
+        Raises
+        ------
+        BudgetSpentError, InvalidInputError
+            As in `spend`, before anything is drawn.
+        """
         entry = Entry(number("epsilon", epsilon, above=0.0), whole("queries", queries, 1))
+        self._pay(entry)
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._entries = [paid for paid in self._entries if paid is not entry]
+            raise
+
+    def _pay(self, entry: Entry) -> None:
         with self._lock:
             cost = _exactly(entry.epsilon) * entry.queries
             if self._spent() + cost > self._total:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.attacks import Attack
+from agtopt.certificates.attained import check_losses
 from agtopt.certificates.losses import LossBounds, loss_bounds
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.prediction import certificates_over, certify, final_domain
@@ -93,7 +94,10 @@ def certify_dataset(
         As in `certify`.
     """
     points = certify(reach, X, y, eps, attack)
-    losses = loss_bounds(reach.problem, final_domain(reach), trajectory(reach.problem)[-1], points.queries)
+    problem, theta = reach.problem, trajectory(reach.problem)[-1:]
+    losses = loss_bounds(problem, final_domain(reach), theta[0], points.queries)
+    seen = theta if attack is None else np.concatenate([theta, attack.theta])
+    check_losses(problem, points.queries, losses, seen, reach.rigour)
     return DatasetCertificate(points, losses, None if safe is None else _harmless(points, safe), attack is not None)
 
 
@@ -131,6 +135,7 @@ def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, 
             points = certificates_over(reach, domain, theta, queries)
             found |= {"nominal": points.nominal_accuracy, "certified": points.certified_accuracy, "stable": float(points.stable.mean())}
         losses = loss_bounds(problem, domain, theta, queries)
+        check_losses(problem, queries, losses, theta[np.newaxis], reach.rigour)
         lower, upper = losses.mean
         rows.append({**found, "loss_lower": lower, "loss": losses.nominal_mean, "loss_upper": upper})
     return pd.DataFrame(rows)

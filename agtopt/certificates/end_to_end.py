@@ -12,16 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
 from agtopt.attacks.objectives import predicted, predictions
+from agtopt.certificates.attained import check_outputs
 from agtopt.certificates.points import PointCertificates
-from agtopt.certificates.prediction import certify, final_domain, rigour_of
+from agtopt.certificates.prediction import certify, final_domain
 from agtopt.certificates.queries import Eps
 from agtopt.certificates.scores import score_bounds
 from agtopt.certificates.witness import Witness
 from agtopt.compiler import Query, predicted_size
 from agtopt.drivers import Reach, Settings
 from agtopt.drivers.questions import Question, ask, count_flips
-from agtopt.drivers.stage import Answer
-from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.drivers.task import Answer
+from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
@@ -87,14 +88,21 @@ def certify_end_to_end(
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, y, eps, runs)
-    answers = ask(reach, settings, *_boxes(found), list(_questions(reach, found)), runs, executor, progress)
-    return _with_answers(found, settings, answers)
+    questions = list(_questions(reach, found))
+    answers = ask(reach, settings, *_boxes(found), questions, runs, executor, progress)
+    return _with_answers(found, settings, answers, len(questions), runs)
 
 
 def certify_again(reach: Reach, found: PointCertificates, settings: Settings, attack: Attack) -> PointCertificates:
     """What the kept proofs of `certify_end_to_end` add to the certificates of a domain, each checked; no solver has a part in it."""
-    answers = ask(reach, settings, *_boxes(found), list(_questions(reach, found)), attack, replay=True)
-    return _with_answers(found, settings, answers)
+    questions = list(_questions(reach, found))
+    answers = ask(reach, settings, *_boxes(found), questions, attack, replay=True)
+    return _with_answers(found, settings, answers, len(questions), attack)
+
+
+def over_the_run(settings: Settings) -> str:
+    """How margins were bounded, in words."""
+    return f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on"
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +166,7 @@ def certify_together(
     found = certify(reach, X, None, eps, runs)
     open_ = np.flatnonzero(~found.stable)
     if not len(open_):
-        return CollectiveCertificate(problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, rigour_of(reach))
+        return CollectiveCertificate(problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, reach.rigour)
     changed = predictions(problem, runs.theta, found.queries.points[open_]) != found.nominal[open_]  # type: ignore[index]
     part = found.queries.part(open_)
     answer = count_flips(reach, settings, Query(part.lowest, part.highest, found.winners[open_]), runs, changed, executor)
@@ -168,7 +176,9 @@ def certify_together(
         seen = int((predicted(problem, theta, answer.inputs) != found.nominal[open_]).sum())  # type: ignore[index]
         if seen > attained:
             attained, dataset = seen, answer.dataset
-    proved = PROVED if {answer.row.rigour, rigour_of(reach)} == {PROVED} else TOLERANCE
+    if attained > answer.row.bound:
+        raise SoundnessError(f"S9: {answer.row.bound} predictions are said to change at most, and a training run changes {attained}")
+    proved = PROVED if {answer.row.rigour, reach.rigour} == {PROVED} else TOLERANCE
     return CollectiveCertificate(problem, str(settings.kind), len(found.queries), floor(answer.row.bound), attained, dataset, proved)
 
 
@@ -210,7 +220,9 @@ def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, Array]]:
     yield from ((rival, unit[winner] - unit[rival]) for rival in range(outputs) if rival != winner)
 
 
-def _with_answers(found: PointCertificates, settings: Settings, answers: Iterator[tuple[Question, int, Answer]]) -> PointCertificates:
+def _with_answers(
+    found: PointCertificates, settings: Settings, answers: Iterator[tuple[Question, int, Answer]], asked: int, attack: Attack
+) -> PointCertificates:
     problem, nominal = found.problem, found.nominal
     assert found.reachable is not None
     assert nominal is not None
@@ -228,10 +240,13 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
             x = answer.inputs[place]
             seen = int(predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[0])
             witnesses[k] = Witness(answer.dataset, x, seen) if seen != nominal[k] else None
+    for point, witness in enumerate(witnesses):
+        if witness is not None and not reachable[point, np.searchsorted(np.array(problem.classes), witness.predicted)]:
+            raise SoundnessError(f"S9: the class that a training run predicts for point {point} is said to be out of reach")
     rigour = PROVED if words == {PROVED} else TOLERANCE
-    return replace(
+    told = replace(
         found,
-        method=f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on",
+        method=over_the_run(settings),
         settings=settings,
         reachable=reachable,
         lower=lower,
@@ -239,4 +254,7 @@ def _with_answers(found: PointCertificates, settings: Settings, answers: Iterato
         witnesses=tuple(witnesses),
         rows=tuple(rows),
         rigour=rigour,
+        interrupted=found.interrupted or len(rows) < asked,
     )
+    check_outputs(told, attack.theta)
+    return told

@@ -1,7 +1,7 @@
-r"""Bounds of the loss at single points, from bounds of what it is a monotone function of.
+r"""Bounds of the loss at single points, from bounds of the outputs or of what else the loss is a monotone function of.
 
-Squared errors take the outputs z; the others margins :math:`m_j = z_j - z_y` (one output: :math:`-s z` with the sign s of the class), in
-which
+Squared errors take the outputs z; the other losses margins :math:`m_j = z_j - z_y` (one output: :math:`-s z` with the sign s of the
+class), in which
 
 .. math:: \text{hinge} = \max(0, 1 + m), \quad \text{logistic} = \log(1 + e^m), \quad
           \text{cross-entropy} = \log\Big(1 + \sum_{j \ne y} e^{m_j}\Big), \quad
@@ -10,8 +10,8 @@ which
 only grow. Margins are bounded as differences, not output by output.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,13 @@ from agtopt.certificates.queries import Queries
 from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, Polytope
 from agtopt.errors import InvalidInputError
-from agtopt.problem import Network, Problem
-from agtopt.problem.loss import Hinge, Loss, MultiHinge, SquaredError
+from agtopt.problem import Problem
+from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError
 from agtopt.tolerances import LOGARITHM_MARGIN
+from agtopt.verbs import unregistered, verb
 
 Array = NDArray[np.float64]
+Ends = tuple[Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,8 @@ def loss_bounds(problem: Problem, domain: Interval | Polytope, theta: Array, que
     ------
     InvalidInputError
         If the points have no labels.
+    UnsupportedError
+        If no range of the loss is registered (`loss_range`).
     """
     if queries.labels is None:
         raise InvalidInputError("y: the loss needs labels")
@@ -70,55 +74,105 @@ def loss_bounds(problem: Problem, domain: Interval | Polytope, theta: Array, que
     return LossBounds(lower, upper, np.clip(0.5 * (least + most), lower, upper))
 
 
-def _bounded(problem: Problem, domain: Interval | Polytope, queries: Queries) -> tuple[Array, Array]:
-    loss, network = problem.training.loss, problem.network
-    assert queries.labels is not None
-    if isinstance(loss, SquaredError):
-        low, high = score_bounds(network, domain, queries.lowest, highest=queries.highest)
-        targets = queries.labels.reshape(low.shape)
-        values = _squares(low - targets, high - targets)
-    else:
-        low, high = _margins(problem, network, domain, queries)
-        values = loss_of_margins(loss, low), loss_of_margins(loss, high)
-    least, most = (np.nan_to_num(end, nan=worst, posinf=np.inf) for end, worst in zip(values, (0.0, np.inf), strict=True))
+def _bounded(problem: Problem, domain: Interval | Polytope, queries: Queries) -> Ends:
+    loss = problem.training.loss
+    found = loss_range(loss, Scores(problem, domain, queries))
+    least, most = (np.where(np.isnan(end), worst, end) for end, worst in zip(found, (-np.inf, np.inf), strict=True))
     margin = [LOGARITHM_MARGIN * (1.0 + np.abs(np.where(np.isfinite(end), end, 0.0))) for end in (least, most)]
-    return np.maximum(least - margin[0], 0.0), most + margin[1]
+    return np.maximum(least - margin[0], loss.least), most + margin[1]
 
 
-def _squares(low: Array, high: Array) -> tuple[Array, Array]:
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What all models of a domain say of labelled points, as far as bounds tell.
+
+    Attributes
+    ----------
+    problem : Problem
+    domain : Interval or Polytope
+        Of the parameters.
+    queries : Queries
+        With labels.
+    """
+
+    problem: Problem
+    domain: Interval | Polytope
+    queries: Queries
+
+    @property
+    def labels(self) -> Array:
+        """Class labels (m,), or targets (m, outputs)."""
+        assert self.queries.labels is not None
+        labels = self.queries.labels
+        return labels if self.problem.classes is not None else labels.reshape(len(labels), self.problem.network.outputs)
+
+    def outputs(self) -> Ends:
+        """Lowest and highest outputs z, shape (m, outputs) each."""
+        return score_bounds(self.problem.network, self.domain, self.queries.lowest, highest=self.queries.highest)
+
+    def margins(self) -> Ends:
+        """Lowest and highest z_j − z_y of every other class j, shape (m, classes − 1); of a single output z, or −z for the second class.
+
+        They are bounded as differences, which is tighter than taking differences of bounds.
+        """
+        network, classes = self.problem.network, self.problem.classes
+        if classes is None:
+            raise InvalidInputError(f"training.loss: {self.problem.training.loss.name!r} has no classes, hence no margins; take outputs")
+        labels = np.searchsorted(np.array(classes), self.labels)
+        lower, upper = np.empty((2, len(labels), len(classes) - 1))
+        for label in np.unique(labels):
+            here = labels == label
+            if network.outputs == 1:
+                rows = np.array([[-1.0 if label else 1.0]])
+            else:
+                unit = np.eye(network.outputs)
+                rows = np.delete(unit, label, axis=0) - unit[label]
+            lowest, highest = self.queries.lowest[here], self.queries.highest[here]
+            lower[here], upper[here] = score_bounds(network, self.domain, lowest, rows, highest)
+        return lower, upper
+
+
+@verb
+def loss_range(loss: Loss, scores: Scores) -> Ends:
+    """Lowest and highest loss at every point, shape (m,) each.
+
+    NaN where nothing is known. Both ends are moved outward afterwards by `LOGARITHM_MARGIN`, which covers the rounding of a formula
+    without cancellation.
+    """
+    raise unregistered("training.loss", loss, loss_range, "A loss")
+
+
+@loss_range.register
+def _(loss: SquaredError, scores: Scores) -> Ends:
+    low, high = (end - scores.labels for end in scores.outputs())
     away = np.maximum(np.maximum(low, -high), 0.0)
     return (away**2).sum(axis=1), (np.maximum(np.abs(low), np.abs(high)) ** 2).sum(axis=1)
 
 
-def _margins(problem: Problem, network: Network, domain: Interval | Polytope, queries: Queries) -> tuple[Array, Array]:
-    """Bounds of z_j − z_y, shape (m, other classes)."""
-    assert queries.labels is not None
-    assert problem.classes is not None
-    labels = np.searchsorted(np.array(problem.classes), queries.labels)
-    many = max(1, network.outputs - 1)
-    lower, upper = np.empty((len(labels), many)), np.empty((len(labels), many))
-    for label in np.unique(labels):
-        here = labels == label
-        if network.outputs == 1:
-            rows = np.array([[-1.0 if label else 1.0]])
-        else:
-            unit = np.eye(network.outputs)
-            rows = np.delete(unit, label, axis=0) - unit[label]
-        lower[here], upper[here] = score_bounds(network, domain, queries.lowest[here], rows, queries.highest[here])
-    return lower, upper
+@loss_range.register
+def _(loss: Hinge, scores: Scores) -> Ends:
+    return _growing(scores, lambda margins: np.maximum(1.0 + margins[:, 0], 0.0))
 
 
-@singledispatch
-def loss_of_margins(loss: Loss, margins: Array) -> Array:
-    """The loss from margins (m, others) that it grows with, shape (m,); logistic and cross-entropy (register a function per loss)."""
+@loss_range.register
+def _(loss: MultiHinge, scores: Scores) -> Ends:
+    return _growing(scores, lambda margins: np.maximum(1.0 + margins, 0.0).sum(axis=1) / (margins.shape[1] + 1))
+
+
+@loss_range.register
+def _(loss: BinaryCrossEntropy, scores: Scores) -> Ends:
+    return _growing(scores, _logistic)
+
+
+@loss_range.register
+def _(loss: CrossEntropy, scores: Scores) -> Ends:
+    return _growing(scores, _logistic)
+
+
+def _growing(scores: Scores, loss: Callable[[Array], Array]) -> Ends:
+    low, high = scores.margins()
+    return loss(low), loss(high)
+
+
+def _logistic(margins: Array) -> Array:
     return np.asarray(np.logaddexp.reduce(np.concatenate([np.zeros((len(margins), 1)), margins], axis=1), axis=1))
-
-
-@loss_of_margins.register
-def _(loss: Hinge, margins: Array) -> Array:
-    return np.asarray(np.maximum(1.0 + margins[:, 0], 0.0))
-
-
-@loss_of_margins.register
-def _(loss: MultiHinge, margins: Array) -> Array:
-    return np.asarray(np.maximum(1.0 + margins, 0.0).sum(axis=1) / (margins.shape[1] + 1))

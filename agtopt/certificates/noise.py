@@ -7,6 +7,7 @@ from its ideal by a relative error of about :math:`2^{-52} \max(s / \mathtt{GRID
 below 10⁻⁸ for ε of at least 10⁻³. This is an estimate, not a verified proof, and running times are not hidden.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from math import copysign, ldexp, log, pi, tan
 from random import Random, SystemRandom
@@ -56,8 +57,8 @@ def released(answers: Array, noise: Array) -> Array:
         return np.clip(answers + GRID * np.round(noise / GRID), -RANGE, RANGE)
 
 
-def opendp_laplace(answers: Array, scale: float) -> Array:
-    """Answers with Laplace noise from OpenDP, which draws it without floating point and cryptographically.
+def opendp_laplace(scale: float) -> Callable[[Array], Array]:
+    """What adds Laplace noise from OpenDP to answers; OpenDP draws it without floating point and cryptographically.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def opendp_laplace(answers: Array, scale: float) -> Array:
     dp.enable_features("contrib")
     space = dp.atom_domain(T=float, nan=False), dp.absolute_distance(T=float)
     mechanism = dp.m.make_laplace(*space, scale=scale)
-    return np.array([mechanism(answer) for answer in answers.tolist()], dtype=np.float64)
+    return lambda answers: np.array([mechanism(answer) for answer in answers.tolist()], dtype=np.float64)
 
 
 def _sign(source: Random) -> float:

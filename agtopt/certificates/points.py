@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.witness import Witness
 from agtopt.drivers import Settings
-from agtopt.drivers.row import Row
+from agtopt.drivers.row import Row, stopped
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
 
@@ -42,6 +42,8 @@ class PointCertificates:
         One per margin that was asked of a solver.
     settings : Settings or None
         How margins were asked over the compiled run; None where the domain alone was used.
+    interrupted : bool
+        Whether Ctrl-C cut short the domain or the margins; what is certified holds all the same.
     """
 
     problem: Problem
@@ -55,6 +57,12 @@ class PointCertificates:
     rigour: str
     rows: tuple[Row, ...] = ()
     settings: Settings | None = None
+    interrupted: bool = False
+
+    @property
+    def stopped(self) -> int:
+        """How many of its margins were stopped at their time limit: they hold, and longer limits may tighten them."""
+        return stopped(self.rows)
 
     @property
     def labels(self) -> NDArray[np.float64] | None:

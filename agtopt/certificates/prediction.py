@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agtopt.attacks import Attack
 from agtopt.attacks.objectives import predicted
+from agtopt.certificates.attained import check_outputs
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Eps, Queries
 from agtopt.certificates.scores import score_bounds
@@ -18,7 +19,6 @@ from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.problem import Network
 from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import trajectory
-from agtopt.solvers import PROVED, TOLERANCE
 
 Array = NDArray[np.float64]
 
@@ -52,18 +52,24 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None, eps: Eps = 0
         If X or y has the wrong shape, an entry is not finite, a label is not one of the loss's classes, `eps` is not allowed, or the
         attack is one on another problem.
     SoundnessError
-        If a run of the attack changes a prediction that is certified (S9).
+        If the nominal run, or one of the attack, is outside a bound, or changes a prediction that is certified (S9).
     """
     instance("reach", reach, Reach)
     if attack is not None:
         instance("attack", attack, Attack)
     problem = reach.problem
     found = certificates_over(reach, final_domain(reach), trajectory(problem)[-1], Queries.of(problem, X, y, eps))
-    return found if attack is None or found.nominal is None else refuted_by(attack, found)
+    return found if attack is None else refuted_by(attack, found)
 
 
 def certificates_over(reach: Reach, domain: Interval | Polytope, theta: Array, queries: Queries) -> PointCertificates:
-    """What a domain of the parameters proves of queries; `theta` (p,) are the nominal ones."""
+    """What a domain of the parameters proves of queries; `theta` (p,) are the nominal ones.
+
+    Raises
+    ------
+    SoundnessError
+        If a bound excludes what the nominal model says (S9).
+    """
     problem, network = reach.problem, reach.problem.network
     lower, upper = score_bounds(network, domain, queries.lowest, highest=queries.highest)
     nominal = reachable = None
@@ -71,7 +77,11 @@ def certificates_over(reach: Reach, domain: Interval | Polytope, theta: Array, q
         nominal = predicted(problem, theta, queries.points)
         reachable = _by_margins(network, domain, queries, _reachable(lower, upper))
     unseen = (None,) * len(queries)
-    return PointCertificates(problem, str(reach.method), queries, lower, upper, nominal, reachable, unseen, rigour_of(reach))
+    found = PointCertificates(
+        problem, str(reach.method), queries, lower, upper, nominal, reachable, unseen, reach.rigour, interrupted=reach.interrupted
+    )
+    check_outputs(found, theta[np.newaxis])
+    return found
 
 
 def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
@@ -82,12 +92,14 @@ def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
     InvalidInputError
         If the attack is one on another problem.
     SoundnessError
-        If a run changes a prediction that is certified (S9).
+        If a run is outside a bound of outputs, or changes a prediction that is certified (S9).
     """
     problem, nominal = found.problem, found.nominal
     if attack.problem.fingerprint != problem.fingerprint:
         raise InvalidInputError("attack: it is one on another problem; take agtopt.attack(reach.problem)")
-    assert nominal is not None
+    check_outputs(found, attack.theta)
+    if nominal is None:
+        return found
     witnesses = find_witnesses(attack, found.queries, nominal)
     for k in np.flatnonzero(found.stable):
         if witnesses[k] is not None:
@@ -98,11 +110,6 @@ def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
 def final_domain(reach: Reach) -> Interval | Polytope:
     """The domain of the final parameters, within their box (S6)."""
     return intersect(reach.domain, reach.steps[-1]) if isinstance(reach.domain, Polytope) else reach.steps[-1]
-
-
-def rigour_of(reach: Reach) -> str:
-    """Whether every bound that a domain rests on is proved."""
-    return PROVED if all(row.rigour == PROVED for row in reach.rows) else TOLERANCE
 
 
 def _reachable(lower: Array, upper: Array) -> NDArray[np.bool_]:

@@ -20,6 +20,7 @@ So `private_predictions` takes no other method. `Ladder.distances` takes every m
 of the smooth sensitivity (Theorem 11), to look at, not to calibrate noise with.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
@@ -30,11 +31,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from agtopt.attacks.objectives import predicted
 from agtopt.certificates.account import Account
-from agtopt.certificates.ladder import Ladder
+from agtopt.certificates.ladder import Ladder, by_intervals
 from agtopt.certificates.noise import cauchy, cryptographic, laplace, opendp_laplace, released
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, UnsupportedError
-from agtopt.kinds import IBP
 from agtopt.problem import Problem, Substitution
 from agtopt.problem.checks import finite_array, instance, number
 from agtopt.program import forward
@@ -88,8 +88,8 @@ class Mechanism(Protocol):
         """Probability that noise of this scale moves a prediction across 1/2, shape (m,)."""
         ...
 
-    def values(self, answers: Array, scale: Array, source: Random | None) -> Array:
-        """Answers with noise, shape (m,); from a cryptographic source if none is given."""
+    def noise(self, scale: Array, source: Random | None) -> Callable[[Array], Array]:
+        """What adds noise to answers (m,), from a cryptographic source if none is given; it draws nothing before it is called."""
         ...
 
 
@@ -104,8 +104,9 @@ class Cauchy:
     def flipped(self, scale: Array) -> Array:
         return np.asarray(np.arctan(2.0 * scale) / np.pi)
 
-    def values(self, answers: Array, scale: Array, source: Random | None) -> Array:
-        return released(answers, scale * np.array([cauchy(source or cryptographic()) for _ in answers]))
+    def noise(self, scale: Array, source: Random | None) -> Callable[[Array], Array]:
+        drawn = source or cryptographic()
+        return lambda answers: released(answers, scale * np.array([cauchy(drawn) for _ in answers]))
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,11 @@ class Laplace:
     def flipped(self, scale: Array) -> Array:
         return 0.5 * np.exp(-0.5 / scale)
 
-    def values(self, answers: Array, scale: Array, source: Random | None) -> Array:
+    def noise(self, scale: Array, source: Random | None) -> Callable[[Array], Array]:
         if source is None:
             # One scale for all answers: it does not depend on the data.
-            return opendp_laplace(answers, float(scale[0])) if len(answers) else answers
-        return released(answers, scale * np.array([laplace(source) for _ in answers]))
+            return opendp_laplace(float(scale[0]))
+        return lambda answers: released(answers, scale * np.array([laplace(source) for _ in answers]))
 
 
 CAUCHY, LAPLACE = Cauchy(), Laplace()
@@ -211,37 +212,50 @@ class PrivatePredictions:
         epsilon : float
             Privacy loss of each answer, above 0.
         account : Account
-            Pays ε for every query before any noise is drawn.
+            Pays ε for every query before any noise is drawn, and for nothing where that fails.
         mechanism : Mechanism
             `CAUCHY` or `LAPLACE`.
         source : random.Random, optional
-            For tests: ``random.Random(0)`` repeats itself. By default noise is cryptographic; that of `LAPLACE` comes from OpenDP.
+            For tests: ``random.Random(0)`` repeats itself; NumPy's generators are refused. By default noise is cryptographic; that of
+            `LAPLACE` comes from OpenDP.
 
         Raises
         ------
         BudgetSpentError
-            If the account cannot pay; nothing is released.
+            If the account cannot pay.
+        InvalidInputError
+            If an argument is not allowed.
+        UnsupportedError
+            If OpenDP is needed and not installed.
+
+        Whatever is raised, nothing was released and nothing is paid.
         """
+        instance("account", account, Account)
+        instance("mechanism", mechanism, Cauchy, Laplace)
+        if source is not None:
+            instance("source", source, Random)
         scale = mechanism.scale(self.distance, number("epsilon", epsilon, above=0.0))
-        account.spend(epsilon, len(self.prediction))
-        least, most = self._classes
-        values = mechanism.values((self.prediction == most).astype(np.float64), scale, source)
-        classes = np.where(values > 0.5, most, least)
-        return Release(
-            classes,
-            values,
-            float(epsilon),
-            float(epsilon) * len(classes),
-            type(mechanism).__name__,
-            self._neighbours,
-            source is None or isinstance(source, type(cryptographic())),
-        )
+        if not np.isfinite(scale).all():
+            raise InvalidInputError(f"epsilon: {epsilon!r} is not allowed; it is so small that the scale of the noise is infinite")
+        noisy, (least, most) = mechanism.noise(scale, source), self._classes
+        with account.paying(epsilon, len(self.prediction)):
+            values = noisy((self.prediction == most).astype(np.float64))
+            classes = np.where(values > 0.5, most, least)
+            return Release(
+                classes,
+                values,
+                float(epsilon),
+                float(epsilon) * len(classes),
+                type(mechanism).__name__,
+                self._neighbours,
+                source is None or isinstance(source, type(cryptographic())),
+            )
 
     @property
     def _neighbours(self) -> str:
         model = self.problem.perturbation
         among = "" if model.vulnerable is None else f", of the {len(model.vulnerable)} that are vulnerable"
-        return replace(model, n=1).describe() + among
+        return replace(model, n=1, vulnerable=None).describe() + among
 
     @property
     def _classes(self) -> tuple[int, int]:
@@ -255,8 +269,8 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
     Parameters
     ----------
     ladder : Ladder
-        Under `Substitution`, budgets 1 … K without gaps, bounded by IBP. Noise shrinks by a factor e for every 6/ε rungs; K must not
-        be chosen by looking at the data.
+        Under `Substitution`, budgets 1 … K without gaps, bounded by plain IBP, as it is by default. Noise shrinks by a factor e for every
+        6/ε rungs; K must not be chosen by looking at the data.
     X : array_like, shape (m, *input_shape)
 
     Returns
@@ -269,12 +283,14 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
         If the perturbation model is not `Substitution`, the ladder has gaps, or a sample that may be replaced is not itself a point of
         the box: it would have no neighbours to hide among.
     UnsupportedError
-        If the classifier is not binary, or a domain is by another method than IBP: its distances may differ by more than one between
-        neighbouring datasets, and would give them away.
+        If the classifier is not binary, or the ladder has a bounder of its own: its distances may differ by more than one between
+        neighbouring datasets, and would give them away. What a `Reach` says of its method is not enough: `bound_parts` by IBP branches
+        with linear bounds.
     """
     instance("ladder", ladder, Ladder)
     problem = ladder.problem
-    if not isinstance(problem.perturbation, Substitution):
+    # A class derived from it may admit other datasets: the theorem is about this one.
+    if type(problem.perturbation) is not Substitution:
         raise InvalidInputError(f"privacy: {problem.perturbation.describe()}: neighbours differ in one sample replaced; use Substitution")
     if problem.classes is None or len(problem.classes) != 2:
         raise UnsupportedError(f"privacy: {problem.classes} are not two classes; only binary predictions are released")
@@ -282,6 +298,11 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
         raise InvalidInputError(
             "privacy: a ladder with gaps gives no smooth bound, since distances of neighbouring datasets may differ by a gap; "
             f"use range(1, {ladder.budgets[-1] + 1})"
+        )
+    if ladder.bounder is not by_intervals:
+        raise UnsupportedError(
+            "privacy: a ladder with a bounder of its own need not give a smooth bound of the sensitivity; leave the bounder out, "
+            "so that it is bounded by plain IBP"
         )
     most = ladder.at(ladder.budgets[-1])
     _check_own_samples(most)
@@ -291,10 +312,6 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
 
 def _stable_by_intervals(reach: Reach, points: Array) -> NDArray[np.bool_]:
     """Whether the prediction is certified by plain intervals, which are inclusion isotonic; CROWN, in `certify`, is not."""
-    if reach.method != IBP:
-        raise UnsupportedError(
-            f"privacy: distances by {reach.method} need not give a smooth bound of the sensitivity; bound the ladder by IBP"
-        )
     problem, ops, box = reach.problem, IntervalOperations(), reach.steps[-1]
     parameters = tensor_ranges(problem.network.unflatten(box.lower), problem.network.unflatten(box.upper))
     found, _ = forward(ops, problem.network, parameters, ops.constant(np.array(points)))

@@ -1,21 +1,26 @@
 """A certificate as a small JSON file: what is claimed, of which problem, how it was found, and what shows it."""
 
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.witness import Witness
 from agtopt.domains import Interval, Polytope
 from agtopt.drivers import OBBT, Reach, Settings
+from agtopt.drivers.reach import FLOAT32
 from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
 from agtopt.kinds import KINDS, Propagation
 from agtopt.problem import Dataset, Problem
+from agtopt.solvers import PROVED, TOLERANCE
+
+FORMAT: Literal[2] = 2
 
 PACKAGES = ("agtopt", "numpy", "torch", "pyomo", "highspy", "pyscipopt")
 
@@ -57,8 +62,8 @@ class SettingsRecord(_Strict):
             first=settings.first,
         )
 
-    def settings(self, proofs: Path) -> Settings:
-        """The settings, with their proofs in a folder."""
+    def settings(self, proofs: Path | None) -> Settings:
+        """The settings, with their proofs in a folder if there is one."""
         values = self.model_dump(exclude={"directions", "obbt"})
         template = None if self.directions is None else Polytope(np.array(self.directions))
         obbt = None if self.obbt is None else OBBT(**self.obbt)  # type: ignore[arg-type]
@@ -113,11 +118,17 @@ class Record(_Strict):
 
     Attributes
     ----------
+    format : int
+        Version of this file format.
+    digest : str
+        SHA-256 of all other fields: it shows a slip, not a forgery, which `verify` is for.
     problem : str
-        SHA-256 of the problem (`Problem.fingerprint`).
+        `Problem.fingerprint`.
     name, perturbation : str
         The problem and its adversary in words; the budget is part of the latter (S8).
-    method, rigour : str
+    method : str
+        How the domain was found (`Reach.route`) and, after a comma, the margins over the compiled run.
+    rigour : str
     versions : dict
         Of the packages that found it.
     seconds : float
@@ -140,12 +151,13 @@ class Record(_Strict):
         What refutes the others.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = FORMAT
+    digest: str = ""
     problem: str
     name: str
     perturbation: str
     method: str
-    rigour: str
+    rigour: Annotated[str, Field(pattern=f"^({PROVED}|{TOLERANCE})$")]
     versions: dict[str, str]
     seconds: float
     settings: SettingsRecord | None
@@ -178,11 +190,11 @@ class Record(_Strict):
         if found.nominal is None or found.reachable is None:
             raise UnsupportedError(f"record: loss {problem.training.loss.name!r} predicts no class")
         queries, box, classes = found.queries, reach.steps[-1], np.array(problem.classes)
-        return cls(
+        made = cls(
             problem=problem.fingerprint,
             name=problem.name,
             perturbation=problem.perturbation.describe(),
-            method=str(reach.method) if found.settings is None else f"{reach.method}, {found.method}",
+            method=reach.route if found.settings is None else f"{reach.route}, {found.method}",
             rigour=found.rigour,
             versions={name: version(name) for name in PACKAGES},
             seconds=reach.seconds + sum(row.seconds for row in found.rows),
@@ -199,6 +211,12 @@ class Record(_Strict):
             reachable=[classes[row].tolist() for row in found.reachable],
             witnesses=[WitnessRecord.of(k, w, problem.dataset) for k, w in enumerate(found.witnesses) if w is not None],
         )
+        return made.model_copy(update={"digest": made.contents})
+
+    @property
+    def contents(self) -> str:
+        """SHA-256 of all fields but the digest."""
+        return sha256(self.model_dump_json(exclude={"digest"}).encode()).hexdigest()
 
     def save(self, path: str | Path) -> Path:
         """Write the JSON file."""
@@ -226,13 +244,21 @@ class Record(_Strict):
         except (ValidationError, UnicodeDecodeError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
             where = ".".join(map(str, first["loc"]))
+            if where == "format":
+                raise InvalidInputError(f"record: {path} is of another format than {FORMAT}; certify again with this version") from None
             raise InvalidInputError(f"record: {path} is no certificate: {where or 'file'}: {first['msg']}") from None
 
     @property
-    def propagation(self) -> Propagation | None:
-        """IBP or CROWN, where intervals alone gave the domain."""
-        kind = KINDS.get(self.method.split(",")[0])
-        return kind if isinstance(kind, Propagation) and self.settings is None else None
+    def route(self) -> str:
+        """How the domain was found (`Reach.route`)."""
+        return self.method.split(",")[0]
+
+    @property
+    def propagation(self) -> tuple[Propagation, str] | None:
+        """IBP or CROWN, and the format, where intervals of the whole problem gave the domain."""
+        name, _, variant = self.route.partition(" ")
+        kind, dtype = KINDS.get(name), {"": "float64", FLOAT32: "float32"}.get(variant)
+        return (kind, dtype) if isinstance(kind, Propagation) and dtype and self.settings is None else None
 
     @property
     def box(self) -> Interval:

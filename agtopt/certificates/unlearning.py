@@ -197,7 +197,8 @@ def serve(reach: Reach) -> Server:
         If the perturbation model is another one (S8), or the loss predicts no class.
     """
     instance("reach", reach, Reach)
-    if not isinstance(reach.problem.perturbation, Removal):
+    # A class derived from it may admit fewer datasets, and requests are not checked against it.
+    if type(reach.problem.perturbation) is not Removal:
         raise InvalidInputError(
             f"serve: a domain under {type(reach.problem.perturbation).__name__} says nothing of removals; bound the problem with Removal(n)"
         )

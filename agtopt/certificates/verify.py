@@ -9,19 +9,21 @@ import pandas as pd
 
 from agtopt.attacks import attack
 from agtopt.attacks.objectives import predicted
+from agtopt.certificates.claims import NOT_CHECKED, faults
 from agtopt.certificates.end_to_end import certify_again
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.prediction import certificates_over, final_domain
 from agtopt.certificates.record import Record, SettingsRecord
 from agtopt.domains import contains
 from agtopt.drivers import Reach, Run, bound
-from agtopt.errors import AgtoptError, InvalidInputError
+from agtopt.errors import AgtoptError
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
+from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED
 
-HOLDS, FAILS, UNPROVED = "holds", "fails", "not proved"
+HOLDS, FAILS, UNPROVED, UNCHECKED = "holds", "fails", "not proved", "not checked"
 
 REPRODUCED = 1e-9
 """By how much, relative to its size, a box that is found again may exceed the recorded one and count as unproved, not as failed."""
@@ -35,7 +37,8 @@ class Check:
     ----------
     name : str
     verdict : str
-        ``holds``, ``fails``, or ``not proved`` where it rests on a solver's word, or on rounding, and was not contradicted.
+        ``holds``, ``fails``, ``not proved`` where it rests on a solver's word, or on rounding, and was not contradicted, or
+        ``not checked`` for what nothing can show.
     detail : str
     """
 
@@ -57,9 +60,9 @@ class Checks(tuple[Check, ...]):
 def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -> Checks:
     """Check a certificate again.
 
-    The problem's hash; that the nominal run, and every attack, ends in the claimed box; every witness, by real training; the box
-    itself, found again by intervals or from the kept proofs, whose models are compiled anew from the problem; and the claimed
-    stability of every point over the domain that was found again.
+    The problem's fingerprint; that every field fits the problem and the other fields; that the nominal run, and every attack, ends in
+    the claimed box; every witness, by real training; the box itself, found again by intervals or from the kept proofs, whose models are
+    compiled anew from the problem; and the claimed stability of every point over the domain that was found again.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
     Returns
     -------
     Checks
-        A tuple of `Check`, with a ``table()``. The certificate is verified when all of them hold.
+        A tuple of `Check`, with a ``table()``. The certificate is verified when all that is checked holds.
     """
     instance("record", record, Record)
     instance("problem", problem, Problem)
@@ -79,20 +82,20 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
 
 
 def _checks(record: Record, problem: Problem, proofs: Path | None) -> Iterator[Check]:
-    same = record.problem == problem.fingerprint
-    yield _check("problem", same, problem.fingerprint if same else "the record is of another problem")
-    if not same:
+    reason = mismatch(record.problem, problem.fingerprint)
+    yield _check("problem", reason is None, reason or problem.fingerprint)
+    if reason is not None:
         return
+    whole = record.digest == record.contents
+    yield _check("contents", whole, "the digest of its fields" if whole else "it was changed after it was written")
     yield _check("adversary", record.perturbation == problem.perturbation.describe(), record.perturbation)
-    runs = attack(problem)
-    try:
-        queries, box = record.queries(problem), record.box
-        inside = np.array([contains(box, theta) for theta in runs.theta])
-        if len(box) != problem.network.size or not (len(record.nominal) == len(record.stable) == len(record.reachable) == len(queries)):
-            raise InvalidInputError("its lists do not fit together")
-    except (AgtoptError, ValueError) as error:
-        yield Check("record", FAILS, f"it is inconsistent: {error}")
+    wrong = list(faults(record, problem))
+    yield _check("record", not wrong, "; ".join(wrong[:5]) or "its fields fit the problem and each other")
+    if wrong:
         return
+    yield Check("words", UNCHECKED, f"{', '.join(NOT_CHECKED)}: nothing can show them")
+    runs, queries, box = attack(problem), record.queries(problem), record.box
+    inside = np.array([contains(box, theta) for theta in runs.theta])
     yield _check("nominal run", contains(box, trajectory(problem)[-1]), "its parameters are in the claimed box")
     yield _check("attacks", bool(inside.all()), f"{int(inside.sum())} of {len(inside)} attacked runs are in the claimed box")
     seen = predicted(problem, trajectory(problem)[-1], queries.points)
@@ -132,6 +135,8 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
     if reach is None:
         yield Check("domain", UNPROVED, f"{record.rigour}: no proofs of its bounds are at hand")
         yield Check("stability", UNPROVED, "it follows from the domain")
+        if record.rigour == PROVED:
+            yield Check("rigour", UNPROVED, "it says proved")
         return
     theirs, ours = record.box, reach.steps[-1]
     room = REPRODUCED * (1.0 + np.maximum(np.abs(ours.lower), np.abs(ours.upper)))
@@ -146,7 +151,8 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
 
 def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach | None:
     if record.propagation is not None:
-        return bound(problem, record.propagation)
+        kind, dtype = record.propagation
+        return bound(problem, kind, dtype=dtype)
     if record.settings is None or record.settings.rigour != PROVED or proofs is None:
         return None
     run = Run(problem, record.settings.settings(proofs), replay=True)
@@ -166,10 +172,12 @@ def _stability(record: Record, problem: Problem, reach: Reach, proofs: Path | No
     classes = np.array(problem.classes)
     claimed = np.array([np.isin(classes, row) for row in record.reachable])
     assert found.reachable is not None
-    stable = np.array(record.stable)
+    stable, shown = np.array(record.stable), record.end_to_end is None or _provable(record.end_to_end, proofs)
+    if record.rigour == PROVED:
+        yield Check("rigour", HOLDS if shown and found.rigour == PROVED else UNPROVED, "it says proved")
     missing = np.flatnonzero((found.reachable & ~claimed).any(axis=1) | (stable & ~found.stable))
     detail = f"{int(stable.sum())} of {len(stable)} predictions cannot be changed"
-    if len(missing) and record.end_to_end is not None and not _provable(record.end_to_end, proofs):
+    if len(missing) and not shown:
         yield Check("stability", UNPROVED, f"{len(missing)} of {detail} by the word of a solver")
         return
     yield _check("stability", not len(missing), detail + (f"; not shown of points {missing[:5].tolist()}" if len(missing) else ""))

@@ -22,7 +22,7 @@ from agtopt.cli.options import (
     running,
     tightening,
 )
-from agtopt.cli.screen import show
+from agtopt.cli.screen import show, tell_of_limits
 from agtopt.drivers import bound as bound_parameters
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.kinds import KINDS, kind_named
@@ -44,7 +44,9 @@ def bound(
     proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
     memory: Memory = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Folder for what is found; a run that was killed goes on from there.")] = None,
-    device: Annotated[str, typer.Option(help="Where IBP and CROWN are propagated: cpu, cuda or a GPU, as cuda:1.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="Where IBP and CROWN run: cpu, cuda or cuda:1 (written for CUDA, tested on the CPU).")
+    ] = "cpu",
     dtype: Annotated[str, typer.Option(help="In which format: float64, or float32, which covers training in float32 too.")] = "float64",
     workers: Workers = 1,
     output: Output = None,
@@ -74,10 +76,7 @@ def bound(
     frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})
     show(frame, problem.describe(), output)
     screen.console.print(f"{reach.method}: width {box.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
-    if reach.stopped:
-        screen.console.print(
-            f"{reach.stopped} of {len(reach.rows)} bounds stopped at --time-limit: they hold, and a longer one may tighten them"
-        )
+    tell_of_limits(reach.rows)
 
 
 def compare(

@@ -13,11 +13,25 @@ from agtopt.certificates import certify as certify_points
 from agtopt.certificates import verify as verify_record
 from agtopt.certificates.verify import FAILS
 from agtopt.cli import screen
-from agtopt.cli.new import read_table
-from agtopt.cli.options import Conditional, Folder, Kind, Output, SolverName, TimeLimit, Window, Workers, read_points, running, writable
-from agtopt.cli.screen import show
+from agtopt.cli.options import (
+    Conditional,
+    Decimal,
+    Encoding,
+    Folder,
+    Kind,
+    Output,
+    Separator,
+    SolverName,
+    TimeLimit,
+    Window,
+    Workers,
+    read_points,
+    running,
+    writable,
+)
+from agtopt.cli.screen import show, tell_of_limits
 from agtopt.drivers import bound as bound_parameters
-from agtopt.readers import Columns, load
+from agtopt.readers import Columns, load, read_table
 from agtopt.report import save_table
 from agtopt.solvers import PROVED, TOLERANCE
 
@@ -36,10 +50,13 @@ def certify(
     record: Annotated[Path | None, typer.Option(help="Write the certificate to this JSON file.", callback=writable)] = None,
     workers: Workers = 1,
     output: Output = None,
+    separator: Separator = ",",
+    decimal: Decimal = ".",
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Which predictions no admissible adversary can change, and which one does."""
     problem = load(folder)
-    X, y = (problem.dataset.features, problem.dataset.labels) if points is None else _queries(points, folder)
+    X, y = (problem.dataset.features, problem.dataset.labels) if points is None else _queries(points, folder, separator, decimal, encoding)
     rigour, runs = TOLERANCE if proofs is None else PROVED, attack(problem)
     with running(workers) as pool:
         reach = bound_parameters(
@@ -63,6 +80,9 @@ def certify(
         if y is not None:
             accuracies = certificates.certified_accuracy, certificates.attacked_accuracy, certificates.nominal_accuracy
             screen.console.print("accuracy: certified {:.4f}, attacked {:.4f}, nominal {:.4f}".format(*accuracies))
+    tell_of_limits((*reach.rows, *certificates.rows))
+    if certificates.interrupted:
+        screen.console.print("(interrupted): what is certified holds, and what is unknown was not decided to the end")
 
 
 def verify(
@@ -77,5 +97,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _queries(path: Path, folder: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    return Columns.load(folder).points(read_table(path)) if path.suffix.lower() == ".csv" else read_points(path)
+def _queries(path: Path, folder: Path, separator: str, decimal: str, encoding: str) -> tuple[np.ndarray, np.ndarray | None]:
+    if path.suffix.lower() != ".csv":
+        return read_points(path)
+    return Columns.load(folder).points(read_table(path, separator, decimal, encoding))

@@ -1,16 +1,21 @@
 """``agtopt new``: a problem folder from a table of one's own."""
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 
-from agtopt.errors import InvalidInputError, MissingFileError
+from agtopt.cli.options import Decimal, Encoding, Separator
+from agtopt.cli.overview import classes_read, columns_read, counting, too_rare
+from agtopt.errors import InvalidInputError
 from agtopt.problem import Bounded, Network, Perturbation, Problem, Removal, Training
-from agtopt.readers import Columns, save
+from agtopt.readers import Columns, read_table, save
+from agtopt.readers.cells import words
 from agtopt.readers.folder import PROBLEM
+from agtopt.readers.holdout import held_out
+from agtopt.spreadsheet import write_csv
 
 TEST = "test.csv"
 
@@ -21,7 +26,7 @@ def new(
     label: Annotated[str, typer.Option(help="Column of the class or the target.")],
     features: Annotated[str | None, typer.Option(help="Columns of the features, separated by commas; all others by default.")] = None,
     scale: Annotated[str, typer.Option(help="standard (mean 0, deviation 1 on these rows) or none.")] = "standard",
-    hold_out: Annotated[float, typer.Option(help=f"Part of the rows that is not trained on, but written to {TEST}.")] = 0.0,
+    hold_out: Annotated[float, typer.Option(help=f"Part of the rows of each class that is written to {TEST} and not trained on.")] = 0.0,
     loss: Annotated[str | None, typer.Option(help="By default hinge for two classes, cross-entropy for more that are text.")] = None,
     hidden: Annotated[str, typer.Option(help="Units of hidden layers, separated by commas; none: a linear model.")] = "",
     n: Annotated[int, typer.Option(help="How many samples the adversary may touch.")] = 1,
@@ -33,16 +38,18 @@ def new(
     batch_size: Annotated[int | None, typer.Option(help="Samples per step; all by default.")] = None,
     learning_rate: Annotated[float, typer.Option()] = 0.1,
     seed: Annotated[int, typer.Option(help="Of the initial weights, the order of the samples and the rows held out.")] = 0,
+    separator: Separator = ",",
+    decimal: Decimal = ".",
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Make a problem folder from a CSV file: what is certified, in a text file to edit."""
     if (folder / PROBLEM).exists():
         raise InvalidInputError(f"folder: {folder} holds a problem already; name another folder, or delete it first")
-    frame = read_table(data)
-    if not 0.0 <= hold_out < 1.0:
-        raise InvalidInputError(f"hold_out: {hold_out:g} is not allowed; it must be at least 0 and below 1")
-    held = np.sort(np.random.default_rng(seed).permutation(len(frame))[: round(hold_out * len(frame))])
+    frame = read_table(data, separator, decimal, encoding)
+    whole = Columns.of(frame, label, None if features is None else _listed(features), loss, scale)
+    held = held_out(len(frame), hold_out, seed, None if whole.classes is None else words(frame, label))
     training, test = frame.iloc[np.setdiff1d(np.arange(len(frame)), held)], frame.iloc[held]
-    columns = Columns.of(training, label, None if features is None else [name.strip() for name in features.split(",")], loss, scale)
+    columns = Columns.of(training, label, whole.features, whole.loss, scale)
     sizes = [len(columns.features), *(_unit(word.strip()) for word in hidden.split(",") if word.strip()), columns.network_outputs]
     problem = Problem(
         Network.dense(sizes, seed),
@@ -54,30 +61,22 @@ def new(
     read = f"{data.name}: {label} from {', '.join(columns.features)}; scale {scale}"
     origin = f"{read}; {len(held)} of {len(frame)} rows held out (seed {seed})"
     columns.save(save(problem, folder, origin))
-    print(problem.describe())
+    print(f"{data.name}: {len(frame)} rows", columns_read(frame, columns), sep="\n", end="\n\n")
     if columns.classes is not None:
-        print(f"classes: {', '.join(f'{word} = {number}' for word, number in zip(columns.classes, problem.classes or (), strict=False))}")
+        print(classes_read(frame, columns, problem.classes or (), held), end="\n\n")
+    for name in counting(frame, columns):
+        print(f"column {name!r} counts the rows: leave it out (--features) if it measures nothing")
+    for word in too_rare(frame, columns, held):
+        print(f"class {word!r} is too rare to be held out: all its rows are trained on")
+    print(problem.describe())
     if len(held):
-        test.to_csv(folder / TEST, index=False)
+        write_csv(folder / TEST, frame.columns, test.to_numpy().tolist())
         print(f"{len(held)} rows held out: agtopt certify {folder} --points {folder / TEST}")
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV file with a row of names.
-
-    Raises
-    ------
-    MissingFileError
-        If it does not exist.
-    InvalidInputError
-        If it cannot be read.
-    """
-    if not path.is_file():
-        raise MissingFileError(f"data: {path} does not exist")
-    try:
-        return pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        raise InvalidInputError(f"data: {path} cannot be read as CSV: {str(error).strip().splitlines()[0]}") from None
+def _listed(features: str) -> list[str]:
+    """Names between commas; one with a comma stands in quotation marks."""
+    return [name.strip() for name in next(csv.reader([features], skipinitialspace=True), [])]
 
 
 def _adversary(columns: Columns, n: int, eps: float, flips: bool, nu: float, remove: bool) -> Perturbation:

@@ -24,6 +24,9 @@ Conditional = Annotated[bool, typer.Option(help="Whether cuts tie quantities to 
 Tightening = Annotated[int, typer.Option(min=0, help="Solves per model that tighten undecided pre-activations first (OBBT).")]
 Memory = Annotated[float | None, typer.Option(help="GiB that one model may take; three quarters of what is free by default.")]
 Workers = Annotated[int, typer.Option(help="Processes that solve side by side.", min=1)]
+Separator = Annotated[str, typer.Option(help="Of the CSV file, e.g. ';' or a tab; with a blank behind it where the file has one.")]
+Decimal = Annotated[str, typer.Option(help="Decimal sign of the CSV file: . or ,")]
+Encoding = Annotated[str, typer.Option(help="Of the CSV file, e.g. latin-1, cp1252 or utf-16.")]
 
 
 def writable(path: Path | None) -> Path | None:

@@ -1,6 +1,7 @@
 """What the commands show, and where."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +9,21 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from agtopt.drivers.row import Row, stopped
 from agtopt.report import save_table
+from agtopt.solvers import Status
+
+NO_ANSWER = (Status.CALLED_INFEASIBLE, Status.FAILED, Status.LOST, Status.REFUSED)
 
 console = Console(width=None if sys.stdout.isatty() else 110)
+
+
+def tell_of_limits(rows: Sequence[Row]) -> None:
+    """Say how many bounds are less than they could be, and why."""
+    if many := stopped(rows):
+        console.print(f"{many} of {len(rows)} bounds stopped at --time-limit: they hold, and a longer one may tighten them")
+    if lost := sum(row.status in NO_ANSWER for row in rows):
+        console.print(f"{lost} of {len(rows)} bounds had no answer from a solver: what was known before holds")
 
 
 def show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:

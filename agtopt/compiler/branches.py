@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.domains import Interval, KnownBounds
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem import Problem
 from agtopt.semantics.propagation import branch_steps
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.tolerances import outward
@@ -55,9 +55,8 @@ def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Int
     widest = max(problem.network.size, *map(prod, problem.network.shapes.values()))
     entries = max(len(batch) for batch in problem.schedule) * widest
     count = sum(comb(len(samples), k) for k in range(min(budget, len(samples)) + 1))
-    rectified = any(isinstance(problem.network.layer(node), (ReLU, LeakyReLU)) for node in problem.network.nodes)
     # The whole run counts: every window has branches of its own.
-    if not len(samples) or count * entries * problem.steps * (RECTIFIED if rectified else 1) > MOST_WORK:
+    if not len(samples) or count * entries * problem.steps * (RECTIFIED if problem.network.kinked else 1) > MOST_WORK:
         return NOTHING
     first, hull = 0, _Extremes(stop - start, problem.state_size)
     ends: list[tuple[Array, Array]] = []

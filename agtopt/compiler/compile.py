@@ -12,10 +12,13 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from agtopt.attacks import Attack
+from agtopt.compiler.attained import leading_datasets
 from agtopt.compiler.branches import learn_branches
 from agtopt.compiler.custom import bound_objective
 from agtopt.compiler.export import write_model
 from agtopt.compiler.size import Size, counted_size
+from agtopt.compiler.violation import violation
 from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
 from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
@@ -45,6 +48,8 @@ class CompiledModel:
         Blocks ``data``, ``parameter[t]`` and ``step[t]``; free to browse and to extend.
     steps : list of Interval
         The interval domain of the state that the model was built with, for t = start … stop.
+    written : list of pyomo.environ.Constraint
+        The rows that are not the user's.
     """
 
     problem: Problem
@@ -53,6 +58,7 @@ class CompiledModel:
     stop: int
     pyomo: Any
     steps: list[Interval]
+    written: list[Any]
     _states: list[Affine] = field(repr=False)
     _operations: SymbolicOperations = field(repr=False)
 
@@ -108,7 +114,7 @@ class CompiledModel:
             self.pyomo.objective.set_value(expression)
             self.pyomo.objective.activate()
 
-    def bound(self, solver: str | None = None, time_limit: float | None = None) -> SolveResult:
+    def bound(self, solver: str | None = None, time_limit: float | None = None, attack: Attack | None = None) -> SolveResult:
         """Bound the objective of `pyomo`, your own or the one that `minimise` set, subject to every constraint there, your own included.
 
         The model's constraints hold on every admissible training run; with rows of your own the bound is over the runs that satisfy them.
@@ -121,13 +127,15 @@ class CompiledModel:
             kept or the selectors decide everything, otherwise HiGHS.
         time_limit : float, optional
             Seconds; the bound that is reached by then is returned.
+        attack : Attack, optional
+            Runs that the bound must not exclude, beside the nominal one and some random ones, if they satisfy your rows.
 
         Returns
         -------
         SolveResult
             In the sense of the objective. Its ``bound`` is a dual bound, moved outward by the margin for solvers' tolerances (S9): at most
             the least value to minimise, at least the greatest to maximise; None where the solver gave none. Status ``infeasible`` says
-            that the solver found no run that satisfies your rows.
+            that the solver found no run that satisfies your rows, and none of those that were tried does.
 
         Raises
         ------
@@ -135,8 +143,10 @@ class CompiledModel:
             If there is not exactly one active objective, or it is not linear.
         SolverUnavailableError
             If the solver is unknown, not installed, or cannot prove bounds of such a model.
+        SoundnessError
+            If the bound excludes a training run that satisfies your rows (S9).
         """
-        return bound_objective(self.pyomo, choose(solver, self.quadratic, self.decisive), time_limit)
+        return bound_objective(self, choose(solver, self.quadratic, self.decisive), time_limit, leading_datasets(self.problem, attack))
 
     @property
     def moving(self) -> NDArray[np.bool_]:
@@ -217,12 +227,8 @@ class CompiledModel:
 
     def violation(self) -> float:
         """The largest violation of a bound or constraint at the current values, relative to (1 + the bound)."""
-        worst = 0.0
-        for variable in self.pyomo.component_data_objects(pyo.Var):
-            worst = max(worst, _excess(variable.value, variable.lb, variable.ub))
-        for row in self.pyomo.component_data_objects(pyo.Constraint, active=True):
-            worst = max(worst, _excess(pyo.value(row.body), pyo.value(row.lower), pyo.value(row.upper)))
-        return worst
+        model = self.pyomo
+        return violation(model.component_data_objects(pyo.Var), model.component_data_objects(pyo.Constraint, active=True))
 
     def write(self, path: str | Path, direction: ArrayLike | None = None) -> Path:
         """Write the model as LP, MPS, NL or GAMS, by the ending of `path`; see `agtopt.compiler.export.write_model`.
@@ -305,16 +311,11 @@ def compile(
         states, boxes = [list(column) for column in zip(*written, strict=True)]
         if isinstance(domain, Polytope):
             _constrain(Site(model.parameter[start], "polytope"), states[0], domain)
-    compiled = CompiledModel(problem, formulation, start, last, model, boxes, states, ops)
+    rows = list(model.component_objects(pyo.Constraint))
+    compiled = CompiledModel(problem, formulation, start, last, model, boxes, rows, states, ops)
     if compiled.decisive:
         _prioritise(model, ops)
     return compiled
-
-
-def _excess(value: float, lower: float | None, upper: float | None) -> float:
-    below = 0.0 if lower is None else (lower - value) / (1.0 + abs(lower))
-    above = 0.0 if upper is None else (value - upper) / (1.0 + abs(upper))
-    return max(below, above, 0.0)
 
 
 def _constrain(site: Site, state: Affine, polytope: Polytope) -> None:

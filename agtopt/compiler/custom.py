@@ -1,37 +1,47 @@
 """The dual bound of an objective that a user gave a model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 from pyomo.repn import generate_standard_repn
 
+from agtopt.compiler.attained import compared_bound
 from agtopt.errors import InvalidInputError
+from agtopt.problem import Dataset
 from agtopt.solvers import Solver, SolveResult, open_session
 from agtopt.tolerances import outward
+
+if TYPE_CHECKING:
+    from agtopt.compiler.compile import CompiledModel
 
 OWN = "objective"
 """Where sessions look for what they minimise."""
 
 
-def bound_objective(model: Any, solver: Solver, time_limit: float | None = None) -> SolveResult:
-    """Bound the one active objective of a Pyomo model, and load the best point that was found; the model is left as it was.
+def bound_objective(compiled: "CompiledModel", solver: Solver, time_limit: float | None, datasets: Iterable[Dataset]) -> SolveResult:
+    """Bound the one active objective of a model, and load the best point that was found; the model is left as it was.
 
     Raises
     ------
     InvalidInputError
         If there is none, there are several, or it is not linear.
+    SoundnessError
+        If the bound excludes what training on one of the datasets attains (S9).
     """
+    model = compiled.pyomo
     objective = _the_objective(model)
     linear, sign = _linear(objective), -1.0 if objective.sense == pyo.maximize else 1.0
     with _minimising(model, objective, linear, sign):
         session = open_session(solver, model)
         result = session.solve(time_limit)
         session.load()
-    bound = None if result.bound is None else float(outward(sign * result.bound, int(-sign)))
+        moved = replace(result, bound=None if result.bound is None else float(outward(result.bound, -1)))
+        result = compared_bound(compiled, moved, datasets, solver)
+    bound = None if result.bound is None else sign * result.bound
     return replace(result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent)
 
 

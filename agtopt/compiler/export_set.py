@@ -1,6 +1,5 @@
 """Model files for other solvers with all that a person needs beside them: names, and a README."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance, listed
 from agtopt.semantics.concrete import trajectory
+from agtopt.spreadsheet import write_csv
 
 
 @dataclass(frozen=True)
@@ -196,10 +196,7 @@ def _targets(model: CompiledModel, targets: Sequence[str | Target] | None) -> li
 def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> Exported:
     target.minimise(model)
     written = write_model(model.pyomo, path)
-    with path.with_name(path.name + ".names.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("file", "pyomo"))
-        rows.writerows(written.names.items())
+    write_csv(path.with_name(path.name + ".names.csv"), ("file", "pyomo"), written.names.items())
     problem = model.problem
     values = target.values(problem, inner.theta)
     lower, upper = target.ends(model)

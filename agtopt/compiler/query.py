@@ -91,6 +91,7 @@ def append_query(model: CompiledModel, query: Query) -> None:
     ops.named[outputs_of(model)] = outputs
     if query.winners is not None:
         _write_flips(model, outputs, query.winners)
+    model.written += model.pyomo.query.component_objects(pyo.Constraint)
 
 
 def _parameters(model: CompiledModel) -> dict[str, Quantity]:

@@ -1,5 +1,6 @@
 """Parameter-space domains: sets that hold the parameters of every admissible training run (S1)."""
 
+from agtopt.domains.attained import attains, excluded, refuse_excluded
 from agtopt.domains.interval import Interval
 from agtopt.domains.known import KnownBounds
 from agtopt.domains.operations import contains, hull, intersect, sample, width
@@ -9,13 +10,16 @@ __all__ = [
     "Interval",
     "KnownBounds",
     "Polytope",
+    "attains",
     "chebyshev",
     "contains",
+    "excluded",
     "hull",
     "intersect",
     "interval_hull",
     "minima",
     "minimum",
+    "refuse_excluded",
     "sample",
     "width",
     "without_redundant",

@@ -1,6 +1,6 @@
 """What can be asked of domains: intersect, hull, contains, sample, width. Each dispatches on its first argument."""
 
-from functools import reduce, singledispatch
+from functools import reduce
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -12,6 +12,7 @@ from agtopt.domains.linear_program import LinearProgram
 from agtopt.domains.polytope import Polytope, crossed, interval_hull, merged, minima, own_sides, rounding
 from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.tolerances import UNIT_ROUNDOFF
+from agtopt.verbs import verb
 
 Array = NDArray[np.float64]
 Domain = TypeVar("Domain", Interval, Polytope)
@@ -41,7 +42,7 @@ def intersect(first: Interval | Polytope, second: Interval | Polytope) -> Interv
     return result
 
 
-@singledispatch
+@verb
 def _intersect(first: object, second: object) -> Any:
     raise _refused("intersect", first)
 
@@ -86,7 +87,7 @@ def hull(*domains: Domain) -> Domain:
     return result
 
 
-@singledispatch
+@verb
 def _hull(first: object, *others: object) -> Any:
     raise _refused("hull", first)
 
@@ -115,7 +116,7 @@ def _(first: Polytope, *others: Polytope) -> Polytope:
     )
 
 
-@singledispatch
+@verb
 def contains(outer: object, inner: object, tolerance: float = 0.0) -> bool:
     """Whether the domain `outer` holds the domain or the points `inner`, shape (p,) or (m, p), to within `tolerance`.
 
@@ -157,7 +158,7 @@ def _lowest(rows: Array, box: Interval) -> Array:
         return np.asarray(terms.sum(axis=1) + rounding(np.abs(terms).sum(axis=1), len(box)))
 
 
-@singledispatch
+@verb
 def sample(domain: object, size: int, seed: int | None = None) -> Array:
     """Draw `size` points of a bounded domain; shape (size, p).
 
@@ -224,7 +225,7 @@ def _walk(program: LinearProgram, points: Array, generator: np.random.Generator)
     return points
 
 
-@singledispatch
+@verb
 def width(domain: object) -> float:
     """Total width of the domain: of its interval hull, for a polytope."""
     raise _refused("width", domain)

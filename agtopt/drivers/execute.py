@@ -7,13 +7,14 @@ MPI: ``with MPIPoolExecutor() as pool:`` of mpi4py.futures, in a script that ``m
 eight workers; MPI ends the whole run if one of them dies.
 """
 
+import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from multiprocessing import current_process
 from multiprocessing.context import SpawnContext, SpawnProcess
-from os import getpid
 from queue import SimpleQueue
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -28,6 +29,9 @@ from agtopt.semantics.concrete import use_one_thread
 T = TypeVar("T")
 R = TypeVar("R")
 
+WORKER = "agtopt worker"
+GUARD = 'every worker imports the script that starts it, so put what the script does under `if __name__ == "__main__":`'
+
 
 class _Spawning(SpawnContext):
     """Starts processes afresh, and remembers the last of them."""
@@ -36,6 +40,7 @@ class _Spawning(SpawnContext):
 
     def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802  (Python's name)
         self.process = SpawnProcess(*args, **kwargs)
+        self.process.name = WORKER
         return self.process
 
 
@@ -44,11 +49,29 @@ class _Worker(ProcessPoolExecutor):
 
     def __init__(self) -> None:
         self._spawning = _Spawning()
+        self._first: Future[int] | None = None
         super().__init__(1, mp_context=self._spawning, initializer=use_one_thread)
+
+    def start(self) -> None:
+        """Start the process, if that was not done yet."""
+        if self._first is None:
+            self._first = self.submit(os.getpid)
 
     def kill(self) -> None:
         if self._spawning.process is not None:
             self._spawning.process.kill()
+
+    def check_started(self) -> None:
+        """Refuse a process that ended by itself before its first call: every other would end there too."""
+        process = self._spawning.process
+        if process is None or self._first is None or self._first.exception() is None:
+            return
+        process.join()
+        if process.exitcode is not None and process.exitcode >= 0:
+            raise InvalidInputError(
+                f"executor: a worker process ended before its first call (exit code {process.exitcode}): {GUARD}; "
+                "where that is done, what the worker printed says why it ended"
+            ) from None
 
 
 class Workers(ThreadPoolExecutor):
@@ -63,6 +86,7 @@ class Workers(ThreadPoolExecutor):
     """
 
     def __init__(self, workers: int) -> None:
+        _check_importing()
         self.workers = whole("workers", workers, 1)
         super().__init__(self.workers)
         self._turn = Lock()
@@ -70,7 +94,7 @@ class Workers(ThreadPoolExecutor):
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for _ in range(self.workers):
             worker = _Worker()
-            worker.submit(getpid)
+            worker.start()
             self._idle.put(worker)
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
@@ -85,8 +109,10 @@ class Workers(ThreadPoolExecutor):
         with self._turn:
             place.append(worker)
         try:
+            worker.start()
             return worker.submit(fn, *args, **kwargs).result()
         except BrokenExecutor:
+            worker.check_started()
             worker = _Worker()
             raise
         finally:
@@ -109,8 +135,23 @@ class Workers(ThreadPoolExecutor):
                 list(threads.map(ProcessPoolExecutor.shutdown, workers))
 
 
+def _check_importing() -> None:
+    """Let no worker that imports the script start workers of its own."""
+    if not getattr(current_process(), "_inheriting", False):  # multiprocessing's own mark
+        return
+    if current_process().name == WORKER:
+        sys.exit(1)  # without a word: the process that started it raises one error for all workers
+    raise InvalidInputError(f"executor: worker processes cannot start while their script is imported: {GUARD}")
+
+
 def processes(workers: int) -> Workers:
     """Worker processes on this machine, one thread each; a context manager.
+
+    Every worker imports the script that starts it, so that a script needs a guard (a notebook needs none)::
+
+        if __name__ == "__main__":
+            with agtopt.processes(8) as pool:
+                reach = agtopt.bound(problem, "MILP", executor=pool)
 
     Parameters
     ----------
@@ -125,7 +166,7 @@ def processes(workers: int) -> Workers:
     Raises
     ------
     InvalidInputError
-        If `workers` is no whole number of at least 1.
+        If `workers` is no whole number of at least 1. A call to a worker raises it where the script has no guard.
     """
     return Workers(workers)
 
@@ -176,7 +217,7 @@ def completed(
     Raises
     ------
     InvalidInputError
-        If worker processes cannot import a layer, loss or perturbation model, because a notebook defines it.
+        If worker processes cannot import a layer, loss or perturbation model, because a notebook defines it, or the script has no guard.
     AgtoptError
         What a task raised itself.
     """

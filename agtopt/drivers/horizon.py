@@ -1,14 +1,16 @@
 """Full and rolling horizons to an interval or polytope domain."""
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from agtopt.domains import Polytope
+from agtopt.domains import Interval, Polytope
+from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
+from agtopt.drivers.reach import FLOAT32, Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
@@ -21,7 +23,7 @@ from agtopt.semantics.checkpoint import checkpointed_steps
 from agtopt.semantics.fragments import MEMORY
 from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.propagation import interval_steps
-from agtopt.semantics.states import initial_domain
+from agtopt.semantics.states import initial_domain, unknown_domain
 from agtopt.solvers import TOLERANCE
 
 AUTO = "auto"
@@ -90,14 +92,14 @@ def bound(
         Folder that takes what is found after every step of IBP and CROWN, or every window; a run that was killed goes on from there.
     device : str
         Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which holds the features too unless they are on
-        disk. Models are built on the CPU.
+        disk. Written for CUDA, tested on the CPU: no run on a GPU exists yet. Models are built on the CPU.
     dtype : str
         In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as well and are wider by its rounding.
 
     Returns
     -------
     Reach
-        A valid domain, also after Ctrl-C.
+        A valid domain, also after Ctrl-C: of IBP and CROWN the steps that are done, and the whole line for what training moves after them.
 
     Raises
     ------
@@ -125,7 +127,8 @@ def bound(
             steps = interval_steps(problem, linear=kind.linear, memory=budget, numerics=numerics)
         else:
             steps = checkpointed_steps(problem, checkpoint, kind.linear, budget, numerics)
-        return Reach(problem, kind, (initial_domain(problem), *steps), (), perf_counter() - began)
+        states, interrupted = _until_interrupted(compared(problem, steps))
+        return _reached(problem, kind, states, interrupted, perf_counter() - began, FLOAT32 if dtype == "float32" else "")
     if numerics != FLOAT64:
         raise InvalidInputError(f"device, dtype: models of {kind} are built on the CPU in float64; leave both out, or take IBP or CROWN")
     settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)
@@ -133,7 +136,10 @@ def bound(
         settings = replace(settings, first=plan.first)
     check_fit(problem, settings, memory)
     saved = None if checkpoint is None else Path(checkpoint) / "run.npz"
-    run = Run(problem, settings, executor) if saved is None or not saved.exists() else _begun(problem, settings, executor, saved)
+    try:
+        run = Run(problem, settings, executor) if saved is None or not saved.exists() else _begun(problem, settings, executor, saved)
+    except KeyboardInterrupt:
+        return _reached(problem, kind, (), True, perf_counter() - began, settings=settings)
     with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
         try:
             while not run.finished:
@@ -145,6 +151,30 @@ def bound(
             forget_models()
     run.seconds = perf_counter() - began
     return run.finish()
+
+
+def _until_interrupted(boxes: Iterator[Interval]) -> tuple[list[Interval], bool]:
+    """What there is before Ctrl-C, and whether it came."""
+    found: list[Interval] = []
+    try:
+        found.extend(boxes)
+    except KeyboardInterrupt:
+        return found, True
+    return found, False
+
+
+def _reached(
+    problem: Problem,
+    kind: Formulation | Propagation,
+    states: Sequence[Interval],
+    interrupted: bool,
+    seconds: float,
+    variant: str = "",
+    settings: Settings | None = None,
+) -> Reach:
+    """A result whose first states are known; what training moves is anything after the others."""
+    left = [unknown_domain(problem)] * (problem.steps - len(states))
+    return Reach(problem, kind, (initial_domain(problem), *states, *left), (), seconds, interrupted, settings=settings, variant=variant)
 
 
 def _check_propagation(kind: Propagation, settings: dict[str, object]) -> None:

@@ -11,10 +11,12 @@ import numpy as np
 
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds, Polytope, hull, intersect
+from agtopt.drivers.attained import compared
+from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
-from agtopt.drivers.row import Row
+from agtopt.drivers.reach import PARTS, Reach
+from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
@@ -90,8 +92,10 @@ def bound_parts(
     interrupted = len(found) < len(parts) or any(reach.interrupted for reach in found.values())
     reaches = [found.get(k) or _propagated(part) for k, part in enumerate(parts)]
     whole_boxes = (initial_domain(problem), *interval_steps(problem, linear=kind != IBP))
-    boxes = tuple(intersect(hull(*column), box) for *column, box in zip(*(reach.states for reach in reaches), whole_boxes, strict=True))
-    return Reach(problem, kind, boxes, tuple(_deciding(reaches)), perf_counter() - began, interrupted, tuple(_polytopes(reaches)))
+    boxes = [intersect(hull(*column), box) for *column, box in zip(*(reach.states for reach in reaches), whole_boxes, strict=True)]
+    states = (boxes[0], *compared(problem, boxes[1:], room_of(rigour_of(chain(*(reach.rows for reach in reaches))))))
+    rows, polytopes = tuple(_deciding(reaches)), tuple(_polytopes(reaches))
+    return Reach(problem, kind, states, rows, perf_counter() - began, interrupted, polytopes, variant=PARTS)
 
 
 def _how(method: str | Formulation | Propagation | Settings) -> Propagation | Settings:
@@ -143,14 +147,14 @@ def _propagated(part: Part) -> Reach:
     kind = part.method if isinstance(part.method, Propagation) else CROWN
     start = initial_domain(problem)
     learn_branches(problem, known, 0, start, problem.steps)
-    states = [start]
+    states: list[Interval] = []
     for t, box in enumerate(interval_steps(problem, linear=kind.linear), start=1):
         ends = [known.get((t, name)) for name in problem.state]
         if all(end is not None for end in ends):
             lower, upper = (np.concatenate([np.ravel(end[side]) for end in ends if end is not None]) for side in (0, 1))
             box = intersect(box, Interval(lower, upper))
         states.append(box)
-    return Reach(problem, kind, tuple(states), (), perf_counter() - began)
+    return Reach(problem, kind, (start, *compared(problem, states)), (), perf_counter() - began, variant=PARTS)
 
 
 def _deciding(reaches: list[Reach]) -> Iterator[Row]:

@@ -13,14 +13,17 @@ from agtopt.attacks import Attack
 from agtopt.compiler import Query
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains.known import Address
+from agtopt.drivers.attained import check_branches
+from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import COMPILING
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, Answer, Stage, Task, forget_models, lost_answer, run_question
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.drivers.stage import RELAXATION, forget_models, lost_answer, run_question
+from agtopt.drivers.task import Answer, Stage, Task
+from agtopt.problem import Problem
 from agtopt.semantics.concrete import outputs
 from agtopt.semantics.symbolic import BranchBounds
 
@@ -78,8 +81,8 @@ def ask(
     replay : bool
         Whether bounds come from kept proofs, see `Run`.
     """
-    base, problem = _stage(reach, settings, replay), reach.problem
-    shared = np.array_equal(lowest, highest) and not _rectified(problem) and settings.proofs is None
+    base, problem = _stage(reach, settings, attack, replay), reach.problem
+    shared = np.array_equal(lowest, highest) and not problem.network.kinked and settings.proofs is None
     points = sorted({question.point for question in questions})
     groups = [points] if shared else [[point] for point in points]
     reached, tasks = outputs(problem, attack.theta, 0.5 * (lowest + highest)), list[tuple[Question, int, Task]]()
@@ -93,7 +96,7 @@ def ask(
                 f"margin[{question.point},{question.rival}]", entries, question.weights[question.weights != 0.0], _at(problem, "query")
             )
             run = int(values.argmin())
-            task = Task(stage, len(tasks), objective, -1, question.known, float(values[run]), attack.dataset(run))
+            task = Task(stage, len(tasks), objective, -1, question.known, float(values[run]), attack.dataset(run), run, reach.rigour)
             tasks.append((question, place, task))
     with Progress(progress, len(tasks), f"{settings.kind} {problem.name}") as bar:
         try:
@@ -121,7 +124,9 @@ def count_flips(
     many, total = len(query.lowest), flipped.sum(axis=1)
     run = int(total.argmax())
     objective = Objective("flipped", np.arange(many), np.ones(many), _at(reach.problem, "query.flipped"))
-    task = Task(_stage(reach, settings)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run))
+    task = Task(
+        _stage(reach, settings, attack)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run), run, reach.rigour
+    )
     try:
         ((_, answer),) = _answered([task], settings, executor)
     finally:
@@ -133,17 +138,13 @@ def _at(problem: Problem, name: str) -> Address:
     return problem.steps, name
 
 
-def _rectified(problem: Problem) -> bool:
-    network = problem.network
-    return any(isinstance(network.layer(node), (ReLU, LeakyReLU)) for node in network.nodes)
-
-
-def _stage(reach: Reach, settings: Settings, replay: bool = False) -> Callable[[Query], Stage]:
+def _stage(reach: Reach, settings: Settings, attack: Attack, replay: bool = False) -> Callable[[Query], Stage]:
     """The run from its first step that is optimised, in the domain of that step, with a query behind it."""
     problem, known, first, steps = reach.problem, reach.known, settings.first, reach.problem.steps
     polytope, box = (reach.polytopes[first] if reach.polytopes else None), reach.states[first]
     branched = settings.conditional and first < steps
     branches = learn_branches(problem, known, first, box, steps).bounds if branched else BranchBounds.nothing()
+    check_branches(problem, branches, attack, first, room_of(reach.rigour))
     proofs = None if settings.proofs is None else Path(settings.proofs)
     return lambda query: Stage(
         token=uuid4().hex,

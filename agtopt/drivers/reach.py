@@ -6,10 +6,13 @@ from functools import cached_property
 import pandas as pd
 
 from agtopt.domains import Interval, KnownBounds, Polytope
-from agtopt.drivers.row import Row
+from agtopt.drivers.row import Row, rigour_of, stopped
 from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
+
+FLOAT32, PARTS, SAMPLES = "in float32", "in parts", "by samples"
+"""The variants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,8 @@ class Reach:
         Polytope domains of θ_0 … θ_T where a template was bounded, None elsewhere; empty without a template.
     settings : Settings or None
         How a formulation was solved; None where intervals were propagated, or parts or samples bounded apart.
+    variant : str
+        ``in float32``, ``in parts`` or ``by samples``; empty where `bound` found the domain in float64.
     """
 
     problem: Problem
@@ -42,6 +47,12 @@ class Reach:
     interrupted: bool = False
     polytopes: tuple[Polytope | None, ...] = ()
     settings: Settings | None = None
+    variant: str = ""
+
+    @property
+    def route(self) -> str:
+        """How the domain was found, in words: the method and its variant."""
+        return f"{self.method} {self.variant}".strip()
 
     @cached_property
     def steps(self) -> tuple[Interval, ...]:
@@ -65,9 +76,14 @@ class Reach:
         return (self.polytopes[-1] if self.polytopes else None) or self.steps[-1]
 
     @property
+    def rigour(self) -> str:
+        """``proved``, or ``solver tolerance`` where a bound rests on a solver's word."""
+        return rigour_of(self.rows)
+
+    @property
     def stopped(self) -> int:
         """How many bounds were stopped at their time limit: they hold, and longer limits may tighten them."""
-        return sum(row.status == "time limit" for row in self.rows)
+        return stopped(self.rows)
 
     def table(self) -> pd.DataFrame:
         """One row per bound, with the gap: by how much it exceeds what is attained (two-sided result)."""

@@ -1,6 +1,20 @@
 """What one solve contributed."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from agtopt.solvers import PROVED, TOLERANCE, Status
+
+
+def rigour_of(rows: Iterable["Row"]) -> str:
+    """``proved`` where every bound is."""
+    return PROVED if all(row.rigour == PROVED for row in rows) else TOLERANCE
+
+
+def stopped(rows: Iterable["Row"]) -> int:
+    """How many bounds were stopped at their time limit."""
+    return sum(row.status == Status.TIME_LIMIT for row in rows)
 
 
 @dataclass(frozen=True)
@@ -15,9 +29,7 @@ class Row:
         A parameter, ``direction[k]`` of the template, or with its step a pre-activation that was tightened.
     sense : str
         ``min`` or ``max``.
-    status : str
-        ``attained`` if a bound that was known already is attained by a training run, ``lost`` if no worker gave an answer (twice);
-        otherwise what the solver said.
+    status : Status
     attained : float
         The best value of any training run that was tried; NaN where none is known.
     incumbent : float or None
@@ -38,7 +50,7 @@ class Row:
     stop: int
     objective: str
     sense: str
-    status: str
+    status: Status
     attained: float
     incumbent: float | None
     bound: float
@@ -46,3 +58,14 @@ class Row:
     rigour: str
     seconds: float
     building: float = 0.0
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> "Row":
+        """A row from its fields, as files have them.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If a field is missing, or the status is none.
+        """
+        return cls(**{**values, "status": Status(values["status"])})

@@ -17,19 +17,23 @@ from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantitie
 from agtopt.compiler import CompiledModel
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds, Polytope, minima
+from agtopt.drivers.attained import check_branches, check_steps
+from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
-from agtopt.drivers.row import Row
+from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, Stage, Task, compiled, forget_models, limit_for, lost_row, run_task
+from agtopt.drivers.stage import RELAXATION, compiled, forget_models, limit_for, lost_row, run_task
+from agtopt.drivers.task import Stage, Task
 from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
+from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.propagation import interval_steps
 from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds
@@ -96,6 +100,7 @@ class Run:
         self._learn(0, initial_domain(problem))
         for t, box in enumerate(interval_steps(problem, linear=True), start=1):
             self._learn(t, box)
+        self._compare()
 
     @property
     def finished(self) -> bool:
@@ -106,6 +111,11 @@ class Run:
     def solves(self) -> int:
         """How many bounds its models ask for, without tightening of pre-activations."""
         return sum(2 * (len(self.objectives) if stage.result else self.problem.network.size) for stage in self.stages)
+
+    @property
+    def rigour(self) -> str:
+        """Whether every bound that was found so far is proved."""
+        return rigour_of(self.rows)
 
     def step(self, bar: Progress | None = None) -> None:
         """Solve the next model: bound every objective after one step. What is found holds also when this is interrupted."""
@@ -132,6 +142,7 @@ class Run:
         """The result so far; `interrupted` if models are left, whose steps then have the domains that follow by propagation."""
         forget_models()
         boxes = tuple(self._domains())
+        self._compare()
         polytopes = tuple(self._polytope(t, self.problem.network.size) for t in range(len(boxes)))
         return Reach(self.problem, self.settings.kind, boxes, tuple(self.rows), self.seconds, not self.finished, polytopes, self.settings)
 
@@ -142,7 +153,7 @@ class Run:
         about = {
             "problem": self.problem.fingerprint,
             "settings": {**settings, "method": str(self.settings.kind), "tighten": tighten if isinstance(tighten, bool) else str(tighten)},
-            "obbt": None if self.settings.obbt is None else asdict(self.settings.obbt),
+            "obbt": None if self.settings.obbt is None else {**asdict(self.settings.obbt), "kind": str(self.settings.obbt.formulation)},
             "done": self.done,
             "seconds": self.seconds,
             "rows": [asdict(row) for row in self.rows],
@@ -175,12 +186,12 @@ class Run:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 arrays = {name: file[name] for name in file.files if name != "about"}
-            if about["problem"] != problem.fingerprint:
-                raise InvalidInputError(f"run: {path} was saved for another problem")
+            if reason := mismatch(str(about["problem"]), problem.fingerprint):
+                raise InvalidInputError(f"run: {path} cannot be continued: {reason}")
             template = Polytope(arrays.pop("directions")) if "directions" in arrays else None
             obbt = None if about["obbt"] is None else OBBT(**about["obbt"])
             run = cls(problem, Settings(**about["settings"], domain=template, obbt=obbt), executor, inner=inner)
-            run.done, run.seconds, run.rows = about["done"], about["seconds"], [Row(**row) for row in about["rows"]]
+            run.done, run.seconds, run.rows = about["done"], about["seconds"], [Row.read(row) for row in about["rows"]]
             for name, (lower, upper) in arrays.items():
                 what, t, *address = name.split("|")
                 if what == "support":
@@ -191,6 +202,7 @@ class Run:
             if isinstance(error, InvalidInputError):
                 raise
             raise InvalidInputError(f"run: {path} is no saved run: {error}") from None
+        run._compare()
         return run
 
     def domain(self, t: int) -> Interval:
@@ -203,6 +215,16 @@ class Run:
         lower, upper = self.problem.unflatten(box.lower), self.problem.unflatten(box.upper)
         for tensor in self.problem.state:
             self.known.shrink((t, tensor), lower[tensor], upper[tensor])
+
+    def _compare(self) -> None:
+        """Compare the boxes and supports of every step with what is attained.
+
+        Raises
+        ------
+        SoundnessError
+            If one excludes it (S9).
+        """
+        check_steps(self.extremes, map(self.domain, range(self.problem.steps + 1)), self.problem, self.supports, room_of(self.rigour))
 
     def _domains(self) -> Iterator[Interval]:
         """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""
@@ -235,8 +257,10 @@ class Run:
         if self.settings.conditional:
             learned = learn_branches(self.problem, self.known, start, self.domain(start), end)
             self._branches = learned.bounds
+            check_branches(self.problem, learned.bounds, self.attained, start, room_of(self.rigour))
             if learned.extreme and not self.attained.exact:
                 self._attack(extended_attack(self.attained, learned.extreme))
+            self._compare()
         # Last, so that an interrupt here leaves it to be done again.
         self._opened, self._sharpened = start, start
 
@@ -266,7 +290,7 @@ class Run:
         left = obbt.solves
         for _ in range(obbt.rounds):
             stage = self._stage(window, obbt.formulation)
-            chosen = candidates(compiled(stage), range(self._sharpened, window.stop), self._inside)[:left]
+            chosen = candidates(compiled(stage), range(self._sharpened, window.stop), self._inside, room_of(self.rigour))[:left]
             left -= len(chosen)
             if not chosen or self._gain(stage, chosen) < GAIN:
                 break
@@ -274,7 +298,8 @@ class Run:
 
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
-        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, self.problem.dataset) for k, c in enumerate(chosen)]
+        rigour, nominal = self.rigour, self.problem.dataset
+        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, rigour=rigour) for k, c in enumerate(chosen)]
         rows: list[tuple[Task, Row]] = []
         try:
             for found in self._solved(tasks):
@@ -310,6 +335,7 @@ class Run:
             self._learn(stop, Interval(np.append(lower[:size], box.lower[size:]), np.append(upper[:size], box.upper[size:])))
             if len(chosen) > size:
                 self.supports[stop] = lower[size:], upper[size:]
+            self._compare()
 
     def _ends(self, t: int, template: bool) -> tuple[Array, Array]:
         """What the box, and an interrupted step, say of every objective."""
@@ -323,7 +349,7 @@ class Run:
 
     def _task(self, stage: Stage, k: int, sense: int, known: float) -> Task:
         best, run = self.extremes.value(k, sense, stage.stop), self.extremes.run(k, sense, stage.stop)
-        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run))
+        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run), run, self.rigour)
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""

@@ -1,8 +1,7 @@
 """One sample of a batch as a problem of its own, and what training runs attain of its gradient."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import inf
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ from agtopt.attacks import Attack
 from agtopt.attacks.changes import rows
 from agtopt.domains import Interval
 from agtopt.errors import UnsupportedError
-from agtopt.problem import Bounded, Dataset, Datasets, Network, Perturbation, Problem, Training
+from agtopt.problem import Bounded, Dataset, Datasets, Moving, Network, Perturbation, Problem, Training
+from agtopt.problem.perturbation.base import within_ball
 from agtopt.program import forward
 from agtopt.program.step import gradients
-from agtopt.semantics.adversary import IntervalAdversary, RemovedSamples, ReplacedSamples, TouchedSamples
+from agtopt.semantics.adversary import Rows
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.concrete import ConcreteOperations, trajectories
 
@@ -32,8 +32,8 @@ MOST_ENTRIES = 2**24
 
 
 @dataclass(frozen=True, eq=False)
-class Boxed(Perturbation):
-    """The only sample takes any point of a box.
+class Boxed(Moving):
+    """The only sample takes any point of a box, or of a ball within it.
 
     Parameters
     ----------
@@ -41,10 +41,13 @@ class Boxed(Perturbation):
         Lowest and highest, of the shape of a sample.
     labels : (array, array)
         Lowest and highest encoded label; of classes those that are 1 in the second.
+    ball : (float, float) or None
+        As of a perturbation model, around the sample as it stands.
     """
 
     features: Ends = (np.empty(0), np.empty(0))
     labels: Ends = (np.empty(0), np.empty(0))
+    ball: tuple[float, float] | None = None
 
     @property
     def moves_features(self) -> bool:
@@ -67,11 +70,17 @@ class Boxed(Perturbation):
 
     def admits(self, problem: Problem, other: Dataset, tolerance: float = 1e-9) -> bool:
         values = ((other.features, self.features), (problem.encode(other.labels), self.labels))
+        if self.ball is not None:
+            shifts = other.features - problem.dataset.features
+            if np.abs(within_ball(shifts, self.ball) - shifts).max() > tolerance:
+                return False
         return all(bool(((low - tolerance <= x) & (x <= high + tolerance)).all()) for x, (low, high) in values)
 
     def sample(self, problem: Problem, size: int, generator: np.random.Generator) -> Datasets:
         nominal = problem.dataset
         features = generator.uniform(*self.features, size=(size, *nominal.features.shape))
+        if self.ball is not None:
+            features = nominal.features + within_ball(features - nominal.features, self.ball)
         if problem.classes is None:
             labels = generator.uniform(*self.labels, size=(size, *problem.encode(nominal.labels).shape))
         else:
@@ -114,7 +123,7 @@ class Samples:
     Parameters
     ----------
     problem : Problem
-    adversary : IntervalAdversary
+    adversary : Rows
         What the intervals of the gradients are made with.
     attack : Attack
         Its runs are what bounds are compared with (S9); the first one is nominal.
@@ -122,21 +131,18 @@ class Samples:
     Raises
     ------
     UnsupportedError
-        If the perturbation model has an interval meaning of its own.
+        If the adversary does not say what its rows are.
     """
 
-    def __init__(self, problem: Problem, adversary: IntervalAdversary, attack: Attack) -> None:
-        if not isinstance(adversary, TouchedSamples | RemovedSamples | ReplacedSamples):
-            raise UnsupportedError(f"perturbation: {problem.perturbation.describe()}: this model has no sample-wise decomposition")
-        self.problem, self.adversary = problem, adversary
-        self.variants: list[tuple[bool, bool]] = []
-        if isinstance(adversary, TouchedSamples) and any(adversary.moves):
-            self.variants = adversary.variants
+    def __init__(self, problem: Problem, adversary: Rows, attack: Attack) -> None:
+        if adversary.variants is None:
+            raise UnsupportedError(
+                f"perturbation: {type(adversary).__name__} has no sample-wise decomposition: its `variants` do not say what its rows are"
+            )
+        self.problem, self.adversary, self.variants = problem, adversary, adversary.variants
         size = problem.network.size
         most = max(1, min(MOST_RUNS, MOST_ENTRIES // (size * (problem.steps + 1))))
-        first = np.arange(min(most, attack.runs))
-        order = np.concatenate([first[:1], attack.extremes.lowest.ravel(), attack.extremes.highest.ravel(), first])
-        chosen = order[np.sort(np.unique(order, return_index=True)[1])][:most]
+        chosen = attack.leading(most)
         data = rows(attack.datasets, chosen)
         self.states = np.concatenate([states[..., :size] for _, states in trajectories(problem, data)])
         nominal, many = problem.dataset, len(chosen)
@@ -197,34 +203,30 @@ class Samples:
 
     def _touching(self, sample: int, variant: int) -> Perturbation | None:
         """What may become of a sample; None if nothing."""
-        model, adversary, data = self.problem.perturbation, self.adversary, self.problem.dataset
-        assert isinstance(adversary, TouchedSamples)
-        rows = adversary.batch(np.array([sample]))
-        boxes = [_part(values, rank, variant) for values, rank in zip(rows, (data.features.ndim, 2), strict=True)]
-        boxed = Boxed(1, None, *boxes)
-        if isinstance(model, Bounded) and model.p != inf and boxed.moves_features:
-            if boxed.moves_labels:
-                return Bounded(1, eps=model.eps, p=model.p, nu=model.nu, q=model.q, flips=model.flips)
-            return Bounded(1, eps=model.eps, p=model.p)
+        rows = self.adversary.batch(np.array([sample]))
+        ranks = self.problem.dataset.features.ndim, 2
+        boxes = [_part(values, rank, variant) for values, rank in zip(rows, ranks, strict=True)]
+        boxed = Boxed(1, None, boxes[0], boxes[1])
+        if boxed.moves_features:
+            boxed = replace(boxed, ball=self.problem.perturbation.ball)
         return boxed if boxed.moves_features or boxed.moves_labels else None
 
-    def _ghost(self, t: int) -> ReplacedSamples | None:
-        """The adversary if the batch of step t has a row of replaced samples."""
-        adversary = self.adversary
-        return adversary if isinstance(adversary, ReplacedSamples) and adversary.vulnerable[self.problem.schedule[t]].any() else None
+    def _ghost(self, t: int) -> tuple[Range, Range] | None:
+        """The row of replaced samples, if the batch of step t has one."""
+        return self.adversary.ghost if self.adversary.vulnerable[self.problem.schedule[t]].any() else None
 
-    def _replaced(self, network: Network, adversary: ReplacedSamples, row: int) -> Case:
+    def _replaced(self, network: Network, ghost: tuple[Range, Range], row: int) -> Case:
         """Any point of the box; where it is unbounded there is no model, and clipped intervals bound it."""
         nominal, classes = self.problem.dataset, self.problem.classes
         pairs = (self.features, nominal.features), (self.labels, nominal.labels)
         changed = [(values != own).reshape(*values.shape[:2], -1).any(axis=-1) for values, own in pairs]
         seen = np.nonzero(changed[0] | changed[1])
-        boxes = [(low[-1].numpy(), high[-1].numpy()) for low, high in adversary.ghost]
+        boxes = [(low[-1].numpy(), high[-1].numpy()) for low, high in ghost]
         problem = None
         if all(np.isfinite(end).all() for box in boxes for end in box):
             x, y = (0.5 * (low + high) for low, high in boxes)
             label = y if classes is None else np.array(float(classes[int(boxes[1][1].argmax())]))
-            problem = self._alone(network, x, label.reshape(nominal.labels.shape[1:]), Boxed(1, None, *boxes))
+            problem = self._alone(network, x, label.reshape(nominal.labels.shape[1:]), Boxed(1, None, boxes[0], boxes[1]))
         return Case((row,), problem, None, seen[0], self.features[seen], self.labels[seen], "a replaced sample")
 
 
@@ -253,7 +255,7 @@ def _corners(alone: Problem, box: Interval) -> tuple[Array, Array, Array]:
         choices = labels
     ends = [np.array([box.lower, box.upper]), np.repeat(data.features, 2, axis=0)]
     # A corner of the box around a ball lies outside of it.
-    if model.moves_features and not (isinstance(model, Bounded) and model.p != inf):
+    if model.moves_features and model.ball is None:
         ends[1] = np.concatenate(model.feature_box(alone, data.features))
     many = network.outputs
     directions = torch.from_numpy(2.0 * np.eye(many) - 1.0)

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 
 from agtopt.attacks import ENUMERATION_LIMIT, attack
 from agtopt.attacks.first_order import run_entries
-from agtopt.domains import Interval, KnownBounds, intersect
+from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
+from agtopt.drivers.attained import check_steps
+from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
-from agtopt.drivers.reach import Reach
-from agtopt.drivers.row import Row
+from agtopt.drivers.reach import SAMPLES, Reach
+from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.run import COMPILING, MOST_TRAINING
 from agtopt.drivers.samples import Case, Samples
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import Stage, Task, forget_models, lost_row, run_tasks
-from agtopt.errors import SoundnessError
+from agtopt.drivers.stage import forget_models, lost_row, run_tasks
+from agtopt.drivers.task import Stage, Task
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -31,8 +33,8 @@ from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.propagation import CrownIntervals, interval_steps
 from agtopt.semantics.states import flat_ranges, initial_domain, state_ranges
 from agtopt.semantics.symbolic import BranchBounds
-from agtopt.solvers import PROVED, TOLERANCE, choose
-from agtopt.tolerances import AGREEMENT, BOUND_MARGIN
+from agtopt.solvers import PROVED, TOLERANCE, Status, choose
+from agtopt.tolerances import BOUND_MARGIN
 
 Array = NDArray[np.float64]
 
@@ -141,6 +143,7 @@ class _Decomposition:
         self.intervals = SampleIntervals(problem)
         self.samples = Samples(problem, self.intervals.adversary, self.inner)
         self.crown = [initial_domain(problem), *interval_steps(problem, linear=True)]
+        check_steps(self.inner.extremes, self.crown, problem)
         self.states, self.rows, self.rigour = self.crown[:1], list[Row](), PROVED
         self.ends: dict[str, tuple[Array, Array]] = {}
         self.count = sum(self.samples.count(t) for t in range(problem.steps))
@@ -161,15 +164,17 @@ class _Decomposition:
             if case.problem is None and case.like is not None:
                 for lower, upper in self.ends.values():
                     lower[case.place], upper[case.place] = lower[case.like], upper[case.like]
-        self._advance(t, self._following(t) if found else plain)
+        rigour = rigour_of(row for _, row in found) if self.rigour == PROVED else TOLERANCE
+        self._advance(t, self._following(t) if found else plain, rigour)
         self._report(t, plain, found)
 
     def finish(self, seconds: float) -> Reach:
         """The result; steps that were not solved have the domains that follow by propagation."""
         solved = len(self.states)
         for t in range(solved - 1, self.problem.steps):
-            self._advance(t, self._following(t))
-        return Reach(self.problem, self.settings.kind, tuple(self.states), tuple(self.rows), seconds, solved <= self.problem.steps)
+            self._advance(t, self._following(t), TOLERANCE)
+        interrupted = solved <= self.problem.steps
+        return Reach(self.problem, self.settings.kind, tuple(self.states), tuple(self.rows), seconds, interrupted, variant=SAMPLES)
 
     def _following(self, t: int) -> Interval:
         """The next state by intervals, from the present one and what is found of its gradients."""
@@ -177,11 +182,10 @@ class _Decomposition:
         (state,) = train(self.intervals, self.problem, state_ranges(self.problem, self.states[t]), t, t + 1)
         return intersect(Interval(*flat_ranges(self.problem, state)), self.crown[t + 1])
 
-    def _advance(self, t: int, box: Interval) -> None:
+    def _advance(self, t: int, box: Interval, rigour: str) -> None:
         size = self.problem.network.size
-        for sense, ends, best in ((-1, box.lower, self.inner.lower[t + 1]), (1, box.upper, self.inner.upper[t + 1])):
-            if np.any(sense * (best - ends[:size]) > AGREEMENT * (1.0 + np.abs(best))):
-                raise SoundnessError(f"S9: the box after step {t + 1} excludes parameters that a training run attains")
+        reached = [self.inner.lower[t + 1], self.inner.upper[t + 1]]
+        refuse_excluded(f"the box after step {t + 1}", box.lower[:size], box.upper[:size], reached, room_of(rigour))
         self.states.append(box)
         self.ends = {}
 
@@ -210,21 +214,26 @@ class _Decomposition:
         first = 0
         for name, value in self.problem.network.initial.items():
             if name in attained:
-                pairs = zip((-1, 1), self.ends[name], attained[name], strict=True)
-                for sense, known, best in pairs:
-                    tasks += self._tasks(stage, f"{case.words} in step {t}", name, first, sense, known[case.place].ravel(), best.ravel())
+                words, (low, high) = f"{case.words} in step {t}", (end[case.place] for end in self.ends[name])
+                clipped = [self._clipped(end) for end in attained[name]]
+                refuse_excluded(f"the gradient by {name} of {words}", low, high, clipped, room_of(self.rigour))
+                for sense, end, best in zip((-1, 1), (low, high), attained[name], strict=True):
+                    tasks += self._tasks(stage, words, name, first, sense, end.ravel(), best.ravel())
             first += value.size
         return Part(case.place, tuple(tasks))
 
     def _tasks(self, stage: Stage, words: str, tensor: str, first: int, sense: int, known: Array, attained: Array) -> Iterator[Task]:
         # Bounds of solvers are moved outward by the margin: within it of a run nothing can be gained.
-        clip = self.problem.training.clip
-        reached = attained if clip is None else attained.clip(-clip, clip)
-        closed = sense * (known - reached) <= BOUND_MARGIN * (1.0 + np.abs(reached))
-        for k in np.flatnonzero(~closed):
+        for k in np.flatnonzero(~attains(known, self._clipped(attained), BOUND_MARGIN)):
             name = f"{self.problem.network.parameter_names[first + k]} of {words}"
             objective = Objective(name, np.array([k]), np.ones(1), (0, f"descent.{tensor}"))
-            yield Task(stage, first + int(k), objective, sense, float(known[k]), float(attained[k]), stage.problem.dataset)
+            yield Task(
+                stage, first + int(k), objective, sense, float(known[k]), float(attained[k]), stage.problem.dataset, rigour=self.rigour
+            )
+
+    def _clipped(self, gradients: Array) -> Array:
+        clip = self.problem.training.clip
+        return gradients if clip is None else gradients.clip(-clip, clip)
 
     def _solved(self, parts: list[Part]) -> Iterator[tuple[Part, list[Row]]]:
         if self.executor is None:
@@ -235,11 +244,10 @@ class _Decomposition:
         yield from completed(self.executor, run_part, parts, lost_part, None if limit is None else 2.0 * limit * most + COMPILING)
 
     def _learn(self, place: tuple[int, ...], task: Task, row: Row) -> None:
-        clip, address = self.problem.training.clip, task.objective.address
+        address = task.objective.address
         assert address is not None
-        bound = row.bound if clip is None else min(max(row.bound, -clip), clip)
         end = self.ends[str(address[1]).removeprefix("descent.")][(task.sense + 1) // 2]
-        end[place].flat[task.objective.entries] = bound
+        end[place].flat[task.objective.entries] = self._clipped(np.array(row.bound))
 
     def _report(self, t: int, plain: Interval, found: list[tuple[Task, Row]]) -> None:
         """One row for every parameter and sense."""
@@ -262,9 +270,9 @@ class _Decomposition:
                 self.rigour = TOLERANCE if TOLERANCE in (self.rigour, weakest) else PROVED
 
 
-def _status(rows: list[Row]) -> str:
+def _status(rows: list[Row]) -> Status:
     """The worst of the statuses of solves."""
-    found = {row.status for row in rows} - {"attained"}
+    found = {row.status for row in rows} - {Status.ATTAINED}
     if not found:
-        return "attained"
-    return "lost" if "lost" in found else min(found, key=lambda status: (status == "optimal", status))
+        return Status.ATTAINED
+    return Status.LOST if Status.LOST in found else min(found, key=lambda status: (status == Status.OPTIMAL, status))

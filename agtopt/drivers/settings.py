@@ -1,7 +1,7 @@
 """How a run of a driver goes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import number, whole
+from agtopt.problem.encoding import digest
 from agtopt.solvers import PROVED, TOLERANCE, choose
 
 
@@ -82,10 +83,13 @@ class Settings:
 
     def agrees(self, other: "Settings") -> bool:
         """Whether both lead to the same run."""
-        rest = all(str(getattr(self, field.name)) == str(getattr(other, field.name)) for field in fields(self) if field.name != "domain")
-        if self.domain is None or other.domain is None:
-            return rest and self.domain is other.domain
-        return rest and np.array_equal(self.domain.directions, other.domain.directions)
+        return digest(self._spelt_out()) == digest(other._spelt_out())
+
+    def _spelt_out(self) -> "Settings":
+        """The same settings with kinds for their names."""
+        tighten = self.tighten if isinstance(self.tighten, bool) else self.between
+        obbt = None if self.obbt is None else replace(self.obbt, kind=self.obbt.formulation)
+        return replace(self, method=self.kind, tighten=tighten, obbt=obbt)
 
     @property
     def kind(self) -> Formulation:

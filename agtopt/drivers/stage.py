@@ -1,120 +1,28 @@
 """The bounds of one window: a list of independent tasks that any PEP 3148 executor can run."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
-from tempfile import mkdtemp
 from threading import Lock
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agtopt.compiler import CompiledModel, Query, append_query, compile, inputs_of
-from agtopt.compiler.export import holds_functions
-from agtopt.domains import Interval, KnownBounds, Polytope
-from agtopt.drivers.objectives import Objective
+from agtopt.compiler import CompiledModel, append_query, compile, inputs_of
+from agtopt.domains import attains
+from agtopt.drivers.contradiction import check_found, check_known, check_run, saved_instance
 from agtopt.drivers.row import Row
-from agtopt.errors import InfeasibleError, InvalidInputError, SoundnessError
+from agtopt.drivers.task import NOMINAL, Answer, Stage, Task
+from agtopt.errors import InfeasibleError, InvalidInputError
 from agtopt.kinds import LP, Formulation
-from agtopt.problem import Dataset, Problem
-from agtopt.semantics.symbolic import BranchBounds
-from agtopt.solvers import PROVED, Session, SolveResult, choose, open_session
+from agtopt.solvers import PROVED, TOLERANCE, Session, SolveResult, Status, choose, open_session
 from agtopt.solvers.proof import proof_of
 from agtopt.solvers.tree import Tree
-from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, outward
+from agtopt.tolerances import outward
 
 RELAXATION = 30.0
 """Seconds that an LP which helps another kind may take at least."""
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """The window start … stop of a problem, with all that is needed to compile it anywhere.
-
-    Attributes
-    ----------
-    token : str
-        Equal for equal stages: workers keep the compiled models of the stage at hand.
-    domain : Interval or Polytope
-        Of the state at `start`.
-    proofs : Path or None
-        Folder that takes the proof of every bound.
-    linear_solver : str or None
-        For models with binaries and without products, where `solver` names none.
-    query : Query or None
-        Inputs whose outputs are objectives.
-    replay : bool
-        Whether bounds are taken from the proofs in that folder, which are checked, instead of a solver.
-    """
-
-    token: str
-    problem: Problem
-    kind: Formulation
-    start: int
-    stop: int
-    domain: Interval | Polytope
-    known: KnownBounds
-    conditional: bool
-    branches: BranchBounds
-    solver: str | None
-    time_limit: float | None
-    proofs: Path | None = None
-    linear_solver: str | None = None
-    query: Query | None = None
-    replay: bool = False
-
-    def __hash__(self) -> int:
-        return hash(self.token)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Stage) and self.token == other.token
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One bound of one stage: the smallest (sense −1) or largest (+1) value of an objective.
-
-    Attributes
-    ----------
-    number : int
-        Position among the objectives of the stage.
-    known : float
-        The bound that holds before any solve.
-    attained : float
-        The best value of any training run; NaN where none is known.
-    dataset : Dataset
-        The data of that run: the solver's start.
-    """
-
-    stage: Stage
-    number: int
-    objective: Objective
-    sense: int
-    known: float
-    attained: float
-    dataset: Dataset
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A bound, and what a solver says of how to come near it.
-
-    Attributes
-    ----------
-    row : Row
-    dataset : Dataset or None
-        The adversary's choices at the incumbent, where these are admissible.
-    inputs : array, shape (m, *input_shape), or None
-        The inputs of the query there.
-    """
-
-    row: Row
-    dataset: Dataset | None = None
-    inputs: NDArray[np.float64] | None = None
 
 
 _TURNS = Lock()
@@ -128,6 +36,12 @@ def _model(stage: Stage, kind: Formulation) -> CompiledModel:
         append_query(model, stage.query)
     model.minimise(np.zeros(stage.problem.network.size))
     return model
+
+
+@lru_cache(maxsize=4)
+def _held(stage: Stage, kind: Formulation) -> set[int]:
+    """The runs that the model is known to hold."""
+    return set()
 
 
 @lru_cache(maxsize=4)
@@ -153,8 +67,8 @@ def compiled(stage: Stage) -> CompiledModel:
 
 def forget_models() -> None:
     """Let go of the compiled models and sessions of the last stages."""
-    _session.cache_clear()
-    _model.cache_clear()
+    for kept in (_session, _model, _held):
+        kept.cache_clear()
 
 
 def run_task(task: Task) -> Row:
@@ -166,9 +80,9 @@ def run_task(task: Task) -> Row:
     Raises
     ------
     InfeasibleError
-        If the solver calls the model infeasible: the nominal run is a feasible point (S4).
+        If the model does not hold a training run, or is proved to hold none (S4, S9); the instance is saved.
     SoundnessError
-        If the bound excludes a value that a training run attains (S9); the instance is saved.
+        If a bound, whatever made it, excludes a value that a training run attains (S9).
     """
     return run_tasks((task,))[0]
 
@@ -202,9 +116,10 @@ def lost_answer(task: Task) -> Answer:
 
 def _run(task: Task) -> Row:
     stage, best = task.stage, task.known
-    source, rigour, status, incumbent, seconds, building = "interval", PROVED, "attained", None, 0.0, 0.0
+    check_known(task)
+    source, rigour, status, incumbent, seconds, building = "interval", task.rigour, Status.ATTAINED, None, 0.0, 0.0
     for kind in dict.fromkeys((stage.kind, LP.with_segments(stage.kind.segments))):
-        if status == "optimal" or closed(task, best):
+        if status == Status.OPTIMAL or closed(task, best):
             break
         began = perf_counter()
         _prepare(stage, kind)
@@ -216,19 +131,19 @@ def _run(task: Task) -> Row:
         if result.bound is None or np.isnan(result.bound):
             continue
         found = float(outward(-task.sense * result.bound, task.sense))
-        _check_attained(task, kind, found)
+        check_found(task, found, result.rigour, _model(stage, kind))
         if task.sense * (best - found) > 0:
-            best, source, rigour = found, str(kind), result.rigour
+            best, source, rigour = found, str(kind), TOLERANCE if TOLERANCE in (task.rigour, result.rigour) else PROVED
     return _row(task, status, incumbent, best, source, rigour, seconds, building)
 
 
 def lost_row(task: Task) -> Row:
     """What is known of a task whose worker died or whose solver did not come back: the interval bound."""
-    return _row(task, "lost", None, task.known, "interval", PROVED, 0.0)
+    return _row(task, Status.LOST, None, task.known, "interval", task.rigour, 0.0)
 
 
 def _row(
-    task: Task, status: str, incumbent: float | None, bound: float, source: str, rigour: str, seconds: float, building: float = 0.0
+    task: Task, status: Status, incumbent: float | None, bound: float, source: str, rigour: str, seconds: float, building: float = 0.0
 ) -> Row:
     sense = "min" if task.sense < 0 else "max"
     return Row(
@@ -249,7 +164,7 @@ def _row(
 
 def closed(task: Task, bound: float) -> bool:
     """Whether a training run attains the bound, so that no solver can improve it."""
-    return task.sense * (bound - task.attained) <= RELATIVE_GAP * (1.0 + abs(task.attained))
+    return bool(attains(bound, task.attained))
 
 
 def _prepare(stage: Stage, kind: Formulation) -> None:
@@ -263,18 +178,24 @@ def _prepare(stage: Stage, kind: Formulation) -> None:
 def _minimised(task: Task, kind: Formulation) -> SolveResult:
     model = _model(task.stage, kind)
     task.objective.minimise(model, -task.sense)
+    for run, dataset in {NOMINAL: model.problem.dataset, task.run: task.dataset}.items():
+        if run not in _held(task.stage, kind):
+            check_run(task, dataset, model)
+            _held(task.stage, kind).add(run)
     if task.stage.replay:
         return _replayed(task, kind, model)
     session = _session(task.stage, kind)
     if kind.binaries:
         model.assign(task.dataset)
     result = session.solve(limit_for(kind, task.stage.kind, task.stage.time_limit), start=kind.binaries)
-    if result.status == "infeasible":
-        steps = f"{task.stage.start}…{task.stage.stop}"
-        raise InfeasibleError(
-            f"S4: the solver calls the {kind} of steps {steps} infeasible for {task.objective.name}, but the nominal run "
-            f"satisfies it; the instance is saved in {_saved(task, kind)}"
-        )
+    if result.status == Status.INFEASIBLE:
+        if result.rigour == PROVED:
+            steps = f"{task.stage.start}…{task.stage.stop}"
+            raise InfeasibleError(
+                f"S4: the {kind} of steps {steps} is proved to be empty, but the nominal run satisfies it; "
+                f"the instance is saved in {saved_instance(task, model)}"
+            )
+        return replace(result, status=Status.CALLED_INFEASIBLE, bound=None)
     return result if task.stage.proofs is None else _kept(task, kind, result, proof_of(session))
 
 
@@ -300,14 +221,14 @@ def _replayed(task: Task, kind: Formulation, model: CompiledModel) -> SolveResul
     """
     path = _proof(task, kind)
     if not path.is_file():
-        return SolveResult("no proof", None, None, PROVED, 0.0)
+        return SolveResult(Status.NO_PROOF, None, None, PROVED, 0.0)
     tree = Tree.load(path)
     if not tree.matches(model.pyomo):
         raise InvalidInputError(f"proof: {path} is one of another model than this problem's")
-    return _proved(tree, "replayed", None, 0.0)
+    return _proved(tree, Status.REPLAYED, None, 0.0)
 
 
-def _proved(tree: Tree, status: str, incumbent: float | None, seconds: float) -> SolveResult:
+def _proved(tree: Tree, status: Status, incumbent: float | None, seconds: float) -> SolveResult:
     bound = tree.bound()
     return SolveResult(status, bound if np.isfinite(bound) else None, incumbent, PROVED, seconds)
 
@@ -316,32 +237,3 @@ def _proof(task: Task, kind: Formulation) -> Path:
     stage, side = task.stage, "min" if task.sense < 0 else "max"
     assert stage.proofs is not None
     return stage.proofs / f"{stage.start}-{stage.stop}-{kind}-{task.objective.name.replace('/', '_')}-{side}.npz"
-
-
-def _check_attained(task: Task, kind: Formulation, bound: float) -> None:
-    if task.sense * (task.attained - bound) > AGREEMENT * (1.0 + abs(task.attained)):
-        after = f" after step {task.stage.stop}" if task.objective.address is None else ""
-        raise SoundnessError(
-            f"S9: the {kind} bound {bound} on {task.objective.name}{after} excludes {task.attained}, "
-            f"which a training run attains; the instance is saved in {_saved(task, kind)}"
-        )
-
-
-def _saved(task: Task, kind: Formulation) -> Path:
-    stage, folder = task.stage, Path(mkdtemp(prefix="agtopt-unsound-"))
-    options = {
-        "kind": str(kind),
-        "steps": [stage.start, stage.stop],
-        "objective": task.objective.name,
-        "sense": task.sense,
-        "attained": task.attained,
-        "solver": stage.solver or "default",
-        "time_limit": stage.time_limit,
-        "feasibility": FEASIBILITY,
-        "integrality": INTEGRALITY,
-        "relative_gap": RELATIVE_GAP,
-        "packages": {name: version(name) for name in ("pyomo", "highspy", "pyscipopt")},
-    }
-    (folder / "options.json").write_text(json.dumps(options, indent=2), encoding="utf-8")
-    model = _model(stage, kind)
-    return model.write(folder / ("instance.nl" if holds_functions(model.pyomo) else "instance.mps"))

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.compiler import CompiledModel
+from agtopt.domains import attains, refuse_excluded
 from agtopt.domains.known import Address
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
-from agtopt.drivers.stage import Task
+from agtopt.drivers.task import Task
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, kind_named
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem import Problem
 from agtopt.problem.checks import whole
-from agtopt.tolerances import RELATIVE_GAP
+from agtopt.tolerances import ROUNDING
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -82,13 +84,21 @@ class Candidate:
     width: float
 
 
-def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, Ends]) -> list[Candidate]:
+def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, Ends], room: float = ROUNDING) -> list[Candidate]:
     """The ends that a solve may improve, the most promising ones first.
 
     Left out are pre-activations whose rectifier or hinge is decided, and ends that a training run attains. First come those that have
     the shortest way to a decision.
+
+    Raises
+    ------
+    SoundnessError
+        If a quantity's interval excludes what training attains of it by more than `room` (S9).
     """
     found: list[tuple[float, Candidate]] = []
+    for address, reached in attained.items():
+        if address in model.quantities:
+            refuse_excluded(f"{address[1]} in step {address[0]}", *model.quantities[address].ends(), reached, room)
     for (t, at), quantity in model.quantities.items():
         phase, _, node = str(at).partition(".")
         if t not in steps or phase != "forward":
@@ -102,7 +112,7 @@ def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, En
             objective = Objective(name, np.array([k]), np.ones(1), (t, at))
             way = _way(float(low[k]), float(high[k]), float(least[k]), float(most[k]), kinks)
             for sense, end, best in ((-1, low[k], least[k]), (1, high[k], most[k])):
-                if not sense * (end - best) <= RELATIVE_GAP * (1.0 + abs(best)):
+                if not attains(end, best):
                     found.append((way, Candidate(objective, sense, float(end), float(best), float(high[k] - low[k]))))
     return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
 
@@ -110,10 +120,8 @@ def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, En
 def _kinks(problem: Problem, node: str) -> tuple[float, ...] | None:
     """Where a decision falls on the output of a node; None if every part of its range matters."""
     network = problem.network
-    after = [network.layer(name) for name in network.graph.successors(node)]
-    if after:
-        return (0.0,) if all(isinstance(layer, ReLU | LeakyReLU) for layer in after) else None
-    return (-1.0, 1.0) if problem.training.loss.name == "hinge" else None
+    after = [network.layer(name).kinks for name in network.graph.successors(node)] or [problem.training.loss.kinks]
+    return tuple(sorted(set(chain(*after)))) if all(after) else None
 
 
 def _matters(low: NDArray[np.float64], high: NDArray[np.float64], kinks: tuple[float, ...] | None) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
-from agtopt.tolerances import CURVE_MARGIN
+from agtopt.tolerances import CURVE_MARGIN, FEASIBILITY
 
 GRID = 193
 """Points at which the curvature is sampled to place the segments; it moves them, not their validity."""
@@ -42,6 +42,8 @@ class Curve:
         For slopes, the points where f' takes them (any number where there is none).
     equation : callable
         p = f(z) as a Pyomo relation, for solvers that take it.
+    sign : float
+        The exponential in that relation is of sign · z.
     """
 
     name: str
@@ -49,6 +51,11 @@ class Curve:
     curvature: Callable[[Array], Array]
     critical: Callable[[Array], list[Array]]
     equation: Callable[[Any, Any], Any]
+    sign: float = 1.0
+
+    def largest_exponent(self, low: Array, high: Array) -> Array:
+        """The largest exponent in the equation for z in [low, high]."""
+        return self.sign * (high if self.sign > 0 else low)
 
 
 def _logistic(z: Array) -> Array:
@@ -73,6 +80,7 @@ SIGMOID = Curve(
     lambda z: _bell(z) * (1.0 - 2.0 * _logistic(z)),
     _where_bell_is,
     lambda p, z: p * (1.0 + pyo.exp(-z)) == 1.0,
+    -1.0,
 )
 
 SOFTPLUS = Curve(
@@ -123,10 +131,15 @@ def _at_numbers(curve: Curve, value: Affine) -> Affine:
 def curve_corridor(
     site: Site, curve: Curve, value: Affine, bounds: tuple[Array, Array], results: tuple[Array, Array], segments: int, binaries: bool
 ) -> Affine:
-    """p = f(value) by its corridor; `bounds` enclose the value, `results` p."""
-    where = value.varies
-    result = site.variables("", *results, where, otherwise=_at_numbers(curve, value))
-    site.assign(result, where, lambda: curve.values(value.values()))
+    """p = f(value) by its corridor; `bounds` enclose the value, `results` p.
+
+    A box that is narrower than a solver's tolerance is all that it can hold of a curve: it gets that tolerance as room, and no corridor.
+    """
+    varies = value.varies
+    where = np.asarray(varies & (results[1] - results[0] >= FEASIBILITY))
+    room = np.where(where, 0.0, FEASIBILITY)
+    result = site.variables("", results[0] - room, results[1] + room, varies, otherwise=_at_numbers(curve, value))
+    site.assign(result, varies, lambda: curve.values(value.values()))
     if segments == 1:
         slope, below, above = corridor(curve, *bounds)
         line = value * slope

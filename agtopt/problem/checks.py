@@ -33,16 +33,26 @@ def number(field: str, value: Any, least: float = -np.inf, above: float = -np.in
     return float(value)
 
 
+def unmasked(field: str, values: Any) -> None:
+    """Refuse an array, or a list of arrays, in which an entry is masked: NumPy would hand out what lies below the mask."""
+    parts = values if isinstance(values, (list, tuple)) else (values,)
+    if any(np.ma.is_masked(part) for part in parts):
+        raise InvalidInputError(f"{field}: an entry is masked; every entry must be there (fill it in, or leave the sample out)")
+
+
 def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return a read-only float64 copy of `values`, all of whose entries are finite."""
+    unmasked(field, values)
     try:
         found = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         # Ragged lists, and tensors that cannot simply be read.
         raise InvalidInputError(f"{field}: not an array of numbers ({error}); a rectangular numeric array is needed") from None
-    words = found.dtype == object and any(isinstance(entry, (str, bytes)) for entry in found.flat)
-    if found.dtype.kind not in "biufO" or words:
-        what = "text" if words or found.dtype.kind in "USTa" else str(found.dtype)
+    entries = {type(entry) for entry in found.flat} if found.dtype == object else set()
+    words = any(issubclass(entry, (str, bytes)) for entry in entries)
+    dates = any(issubclass(entry, (np.datetime64, np.timedelta64)) for entry in entries)
+    if found.dtype.kind not in "biufO" or words or dates:
+        what = "text" if words or found.dtype.kind in "USTa" else "a date" if dates else str(found.dtype)
         raise InvalidInputError(f"{field}: {what} is not allowed; a rectangular array of numbers is needed (agtopt.Columns reads tables)")
     try:
         array = np.array(found, dtype=np.float64)
@@ -80,6 +90,7 @@ def whole_numbers(field: str, values: Any) -> tuple[int, ...]:
 
 def indices(field: str, values: Any, size: int) -> NDArray[np.int64]:
     """Return `values` as sample indices within [0, size), each at most once."""
+    unmasked(field, values)
     array = np.atleast_1d(np.array(values))
     if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
         raise InvalidInputError(f"{field}: must be a flat list of sample indices, not {values!r}")

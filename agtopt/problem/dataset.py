@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import finite_array, finite_map, whole
+from agtopt.problem.checks import finite_array, finite_map, unmasked, whole
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -50,6 +50,7 @@ class Dataset:
                 f"dataset.labels: shape {self.labels.shape} does not fit {len(self.features)} samples; it must be (N,) or (N, outputs)"
             )
         if self.present is not None:
+            unmasked("dataset.present", self.present)
             present = np.array(self.present)
             if present.shape != (len(self.features),) or present.dtype != bool:
                 raise InvalidInputError(f"dataset.present: {self.present!r} is not allowed; it must be one bool per sample")

@@ -22,9 +22,12 @@ class Layer:
     ----------
     arity : int or None
         How many inputs the layer takes; None for two or more.
+    kinks : tuple of float
+        Inputs at which the slope of an entry-wise layer jumps, if it is linear in between; empty for any other.
     """
 
     arity: ClassVar[int | None] = 1
+    kinks: ClassVar[tuple[float, ...]] = ()
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Shape of the output for these shapes of the inputs; raises InvalidInputError if the layer does not fit."""
@@ -137,6 +140,8 @@ class AvgPool2d(Layer):
 class ReLU(Layer):
     """Entry-wise a = max(0, z)."""
 
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+
 
 @dataclass(frozen=True)
 class LeakyReLU(Layer):
@@ -152,6 +157,8 @@ class LeakyReLU(Layer):
     InvalidInputError
         If it is not within these bounds.
     """
+
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     slope: float = 0.01
 

@@ -1,6 +1,7 @@
 """The losses: which labels they take; their gradients are written in `program.loss`."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import numpy as np
@@ -20,13 +21,22 @@ class Loss:
     name : str
     outputs : (int, int or None)
         Fewest and most outputs of the network that the loss takes; None for any number.
+    least : float
+        No loss is below it; −∞ if nothing is known.
+    kinks : tuple of float
+        Outputs at which the gradient jumps, of a loss that is linear in between; empty for any other.
     """
 
     name: ClassVar[str]
     outputs: ClassVar[tuple[int, int | None]] = (1, None)
+    least: ClassVar[float] = -inf
+    kinks: ClassVar[tuple[float, ...]] = ()
 
     def classes(self, outputs: int) -> Classes | None:
-        """The class labels for a network with this many outputs; None for a regression target."""
+        """The class labels, ascending, for a network with this many outputs; None for a regression target.
+
+        What is predicted is the class of the largest output; one output decides between two classes by its sign.
+        """
         return None
 
     def check(self, field: str, labels: NDArray[np.float64], outputs: int) -> None:
@@ -43,6 +53,11 @@ class Loss:
                     f"loss {self.name!r} takes targets (N, {outputs})" + " or (N,)" * (outputs == 1)
                 )
             return
+        if len(classes) != max(outputs, 2) or list(classes) != sorted(set(classes)):
+            raise InvalidInputError(
+                f"training.loss: the classes {classes} of {self.name!r} do not fit {outputs} outputs; they must ascend, one for each "
+                "output, or two for a single one"
+            )
         if labels.ndim != 1:
             raise InvalidInputError(f"{field}: shape {labels.shape} is not allowed; loss {self.name!r} takes class labels (N,)")
         unknown = ~np.isin(labels, classes)
@@ -57,6 +72,7 @@ class SquaredError(Loss):
     """L = Σ_c (z_c − y_c)², for any number of outputs."""
 
     name: ClassVar[str] = "squared"
+    least: ClassVar[float] = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,8 @@ class Hinge(Loss):
 
     name: ClassVar[str] = "hinge"
     outputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    least: ClassVar[float] = 0.0
+    kinks: ClassVar[tuple[float, ...]] = (-1.0, 1.0)
 
     def classes(self, outputs: int) -> Classes:
         return (-1, 1)
@@ -76,6 +94,7 @@ class BinaryCrossEntropy(Loss):
 
     name: ClassVar[str] = "binary-cross-entropy"
     outputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    least: ClassVar[float] = 0.0
 
     def classes(self, outputs: int) -> Classes:
         return (0, 1)
@@ -87,6 +106,7 @@ class CrossEntropy(Loss):
 
     name: ClassVar[str] = "cross-entropy"
     outputs: ClassVar[tuple[int, int | None]] = (2, None)
+    least: ClassVar[float] = 0.0
 
     def classes(self, outputs: int) -> Classes:
         return tuple(range(outputs))
@@ -98,6 +118,7 @@ class MultiHinge(Loss):
 
     name: ClassVar[str] = "multi-hinge"
     outputs: ClassVar[tuple[int, int | None]] = (2, None)
+    least: ClassVar[float] = 0.0
 
     def classes(self, outputs: int) -> Classes:
         return tuple(range(outputs))

@@ -88,7 +88,7 @@ class Network:
             if len(initial) != len(names):
                 raise InvalidInputError(f"network.initial: {len(initial)} tensors for {len(names)} parameters {names}")
             initial = dict(zip(names, initial, strict=True))
-        return cls(graph, input_shape, {name: np.asarray(value) for name, value in initial.items()})
+        return cls(graph, input_shape, {name: finite_array(f"network.initial[{name!r}]", value) for name, value in initial.items()})
 
     @classmethod
     def dense(cls, sizes: Sequence[int], seed: int = 0, bias: bool = True) -> "Network":
@@ -125,9 +125,13 @@ class Network:
         return cls._read("torch", module, input_shape)
 
     @classmethod
-    def from_onnx(cls, path: Any) -> "Network":
-        """Read an ONNX file with its weights as θ₀; see `agtopt.readers.onnx_model`."""
-        return cls._read("onnx", path)
+    def from_onnx(cls, source: Any) -> "Network":
+        """Read an ONNX model (a path, bytes or an ``onnx.ModelProto``) with its weights as θ₀; see `agtopt.readers.onnx_model`.
+
+        A file holds what an exporter left: it merges equal tensors, and drops biases that are zero, which are then not trained here. A
+        UserWarning names both; `from_torch` reads the module as it is.
+        """
+        return cls._read("onnx", source)
 
     @classmethod
     def _read(cls, framework: str, *source: Any) -> "Network":
@@ -176,9 +180,20 @@ class Network:
         return shapes
 
     @property
+    def unbiased(self) -> tuple[str, ...]:
+        """Layers that have weights, but no bias."""
+        roles = {node: self.layer(node).parameter_shapes() for node in self.nodes}
+        return tuple(node for node in self.nodes if "weight" in roles[node] and "bias" not in roles[node])
+
+    @property
     def outputs(self) -> int:
         """Number of outputs."""
         return self.shapes[self.output][0]
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the slope of a layer is known to jump."""
+        return any(self.layer(node).kinks for node in self.nodes)
 
     def tensors_of(self, name: str) -> tuple[str, ...]:
         """The tensors that a tensor's or a layer's name stands for.

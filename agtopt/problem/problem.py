@@ -1,9 +1,8 @@
 """The whole problem: what is trained on what, how, and what an adversary may change."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from math import prod
 
 import networkx as nx
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import chunks, instance
+from agtopt.problem.checks import instance
 from agtopt.problem.dataset import Dataset
+from agtopt.problem.fingerprint import fingerprint
 from agtopt.problem.network import INPUT, Network
 from agtopt.problem.perturbation import Perturbation
 from agtopt.problem.training import Training
@@ -61,9 +61,14 @@ class Problem:
         self.training.loss.check("dataset.labels", self.dataset.labels, self.network.outputs)
         if not self.schedule:
             raise InvalidInputError("training: no step is left; every batch was dropped")
+        if self.learning_rates.min() < np.finfo(np.float64).tiny:
+            raise InvalidInputError(
+                f"training.learning_rate: it decays to {self.learning_rates.min():g}, which cannot be divided by; give it a floor"
+            )
         if not self.trained:
             raise InvalidInputError(f"training.frozen: {list(self.training.frozen)!r} leaves nothing to train")
         self.perturbation.check(self)
+        self.perturbation.check_boxes(self)
 
     @cached_property
     def classes(self) -> tuple[int, ...] | None:
@@ -151,25 +156,18 @@ class Problem:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything that defines the problem but its name."""
-        network = self.network
-        layers = [(node, repr(network.layer(node)), network.inputs_of(node)) for node in network.nodes]
-        digest = sha256(repr((layers, network.input_shape, self.training, type(self.perturbation).__name__)).encode())
-        parts = {field.name: getattr(self.perturbation, field.name) for field in fields(self.perturbation)}
-        arrays = {**network.initial, "features": self.dataset.features, "labels": self.dataset.labels}
-        for name, value in (*parts.items(), *arrays.items()):
-            digest.update(name.encode())
-            for piece in value if isinstance(value, tuple) else (value,):
-                for part in chunks(piece) if isinstance(piece, np.memmap) else (piece,):
-                    digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-        return digest.hexdigest()
+        """The version of the encoding and the SHA-256 of everything that defines the problem but its name."""
+        network, data = self.network, self.dataset
+        layers = [(node, network.layer(node), network.inputs_of(node)) for node in network.nodes]
+        return fingerprint((layers, network.input_shape, network.initial, data.features, data.labels, self.perturbation, self.training))
 
     def describe(self) -> str:
         """One line in words."""
         network = self.network
         shown = [INPUT, *(node for node in network.nodes if network.layer(node).parameter_shapes())]
+        unbiased = f", no bias in {', '.join(network.unbiased)}" if network.unbiased else ""
         return (
-            f"{self.name}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters), "
+            f"{self.name}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters{unbiased}), "
             f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; {self.perturbation.describe()}"
         )
 

@@ -1,7 +1,7 @@
 """The backward pass: per-sample gradients of the parameter tensors that are trained."""
 
 from collections.abc import Collection
-from functools import lru_cache, singledispatch
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -14,12 +14,13 @@ from agtopt.problem.network import Network
 from agtopt.program.forward import Parameters, matrix
 from agtopt.program.operations import Maths
 from agtopt.program.place import Place, place_of
+from agtopt.verbs import unregistered, verb
 
 
-@singledispatch
+@verb
 def layer_gradients(layer: Layer, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
     """Per-sample gradients (n, *shape) of those of the layer's own tensors that are `wanted`, from ∂L/∂output `delta`."""
-    return {}
+    raise unregistered(f"network: layer {place.name!r}", layer, layer_gradients, "A layer")
 
 
 @layer_gradients.register
@@ -43,10 +44,10 @@ def _(layer: Conv2d, ops: Maths, place: Place, saved: Any, delta: Any, wanted: C
     return found
 
 
-@singledispatch
+@verb
 def backward_layer(layer: Layer, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
     """∂L/∂input of a layer from ∂L/∂output `delta`; the same for every input of a join (register a function per layer type)."""
-    raise UnsupportedError(f"network: layer {type(layer).__name__} at {place.name!r} has no backward pass")
+    raise unregistered(f"network: layer {place.name!r}", layer, backward_layer, "A layer")
 
 
 @backward_layer.register
@@ -101,13 +102,16 @@ def backward(
         if node not in needed:
             continue
         layer, place = network.layer(node), place_of(network, node)
-        found.update(layer_gradients(layer, ops, place, saved[node], deltas[node], wanted))
+        if any(tensor in wanted for tensor in network.tensors_of(node)):
+            found.update(layer_gradients(layer, ops, place, saved[node], deltas[node], wanted))
         sources = [source for source in network.inputs_of(node) if source in needed]
         if not sources:
             continue
         error = backward_layer(layer, ops, place, parameters, saved[node], deltas[node])
         for source in sources:
             deltas[source] = ops.add(deltas[source], error) if source in deltas else error
+    if missing := set(wanted) - set(found):
+        raise UnsupportedError(f"network: `layer_gradients` of its layer gives no gradient of the tensor {min(missing)!r}")
     return {name: found[name] for name in network.initial if name in wanted}
 
 

@@ -1,25 +1,25 @@
 """The forward pass: one verb per kind of layer."""
 
-from functools import lru_cache, singledispatch
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import networkx as nx
 import numpy as np
 
-from agtopt.errors import UnsupportedError
 from agtopt.problem.layers import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
 from agtopt.problem.network import INPUT, Network
 from agtopt.program.operations import Maths
 from agtopt.program.place import Place, place_of
+from agtopt.verbs import unregistered, verb
 
 Parameters = dict[str, Any]
 
 
-@singledispatch
+@verb
 def forward_layer(layer: Layer, ops: Maths, place: Place, parameters: Parameters, *inputs: Any) -> tuple[Any, Any]:
     """Output of a layer, and what its backward pass needs to know (register a function per layer type)."""
-    raise UnsupportedError(f"network: layer {type(layer).__name__} at {place.name!r} has no forward pass")
+    raise unregistered(f"network: layer {place.name!r}", layer, forward_layer, "A layer")
 
 
 @forward_layer.register

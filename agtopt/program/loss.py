@@ -1,20 +1,19 @@
 """The gradients of the losses with respect to the network's output."""
 
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
-from agtopt.errors import UnsupportedError
 from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError
 from agtopt.program.forward import sum_of
 from agtopt.program.operations import Maths
+from agtopt.verbs import unregistered, verb
 
 
-@singledispatch
+@verb
 def loss_gradient(loss: Loss, ops: Maths, z: Any, y: Any, outputs: int) -> Any:
     """∂L/∂z (n, outputs) for outputs z (n, outputs) and encoded labels y (register a function per loss)."""
-    raise UnsupportedError(f"training.loss: {loss.name!r} has no gradient")
+    raise unregistered("training.loss", loss, loss_gradient, "A loss")
 
 
 @loss_gradient.register

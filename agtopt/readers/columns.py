@@ -1,25 +1,28 @@
 """From the columns of a table to arrays: which are features, which is the label, and how both become numbers."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tomli_w
-from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.problem import Dataset
 from agtopt.problem.loss import LOSSES
+from agtopt.readers.cells import Array, check_columns, exact, numbers, words
 
 COLUMNS = "columns.toml"
 """Name of the file beside a ``problem.toml``."""
 
 SCALES = ("standard", "none")
-Array = NDArray[np.float64]
+CONSTANT = 1e-14
+"""A column whose values differ by less than this part of the largest is constant: the differences are those of rounding."""
 
 
 @dataclass(frozen=True)
@@ -66,40 +69,49 @@ class Columns:
         frame : pandas.DataFrame
         label : str
         features : sequence of str or None
-            All columns but the label by default.
+            All columns but the label by default; then every column must have a name.
         loss : str or None
-            By default hinge for two classes and cross-entropy for more, which are text; numbers of more than two values may be classes or
+            By default hinge for two classes and cross-entropy for more, which are words; numbers of more than two values may be classes or
             targets, so that the loss must be named.
         scale : str
-            ``"standard"``: each feature to mean 0 and standard deviation 1 on this table; ``"none"``.
+            ``"standard"``: each feature to mean 0 and standard deviation 1 on this table (constant columns to 0); ``"none"``.
 
         Raises
         ------
         InvalidInputError
-            If a column does not exist, is empty somewhere or holds no numbers, or the loss does not fit the label.
+            If a column does not exist, is missing somewhere or holds no finite numbers (dates are none), its deviation is no float, a
+            column without a name or a second label would become a feature, or the loss does not fit the label.
         """
-        _check_columns(frame, [label])
+        check_columns(frame, [label])
         if scale not in SCALES:
             raise InvalidInputError(f"scale: {scale!r} is not allowed; it must be one of {', '.join(SCALES)}")
-        chosen = [name for name in frame.columns if name != label] if features is None else list(features)
-        if not chosen or label in chosen or len(set(chosen)) < len(chosen):
-            raise InvalidInputError(
-                f"features: {chosen!r} is not allowed; name one column or more, none twice, and not the label {label!r}"
-            )
+        chosen = _all_but(frame, label) if features is None else list(features)
         if len(frame) == 0:
             raise InvalidInputError("table: it has no rows; at least one sample is needed")
-        values = _numbers(frame, chosen)
-        standard = scale == "standard"
-        spread = values.std(axis=0)
-        shift = values.mean(axis=0) if standard else np.zeros(len(chosen))
-        factor = np.where(spread > 0, spread, 1.0) if standard else np.ones(len(chosen))
-        words = _words(frame, label)
-        name = _loss_for(frame, label, words) if loss is None else loss
-        return cls(tuple(chosen), label, name, _classes(name, label, words), tuple(shift.tolist()), tuple(factor.tolist()))
+        _check_features(label, chosen)
+        shift, factor = _scaling(chosen, numbers(frame, chosen), scale)
+        found = words(frame, label)
+        name = _loss_for(label, found) if loss is None else loss
+        return cls(tuple(chosen), label, name, _classes(name, label, found), tuple(shift.tolist()), tuple(factor.tolist()))
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise InvalidInputError(f"loss: {self.loss!r} is unknown; allowed are {', '.join(LOSSES)}")
+        _check_features(self.label, self.features)
+        if not len(self.features) == len(self.shift) == len(self.factor):
+            raise InvalidInputError("shift and factor must have one number for each feature")
+        if not np.isfinite([*self.shift, *self.factor]).all() or min(self.factor) <= 0:
+            raise InvalidInputError("shift and factor must be finite, and every factor must be above 0")
+        if (self.classes is None) != (LOSSES[self.loss].classes(2) is None):
+            raise InvalidInputError(f"loss {self.loss!r} does not fit the classes {self.classes}")
+        if self.classes is not None:
+            _check_classes(self.loss, self.label, self.classes)
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        """The place of each class, by its word and, for numbers, by what it is equal to."""
+        classes = self.classes or ()
+        return {key: k for k, word in enumerate(classes) for key in (word, exact(word)) if key is not None}
 
     @property
     def network_outputs(self) -> int:
@@ -114,7 +126,7 @@ class Columns:
         InvalidInputError
             As in `points`, or if there is no label column.
         """
-        _check_columns(frame, [self.label])
+        check_columns(frame, [self.label])
         X, y = self.points(frame)
         assert y is not None
         return Dataset(X, y)
@@ -125,19 +137,35 @@ class Columns:
         Raises
         ------
         InvalidInputError
-            If a column is missing, empty somewhere or holds no numbers, or a class is unknown.
+            If a column is missing, empty somewhere or holds no finite numbers, also after scaling, or a class is unknown.
         """
-        values = (_numbers(frame, self.features) - np.array(self.shift)) / np.array(self.factor)
+        values = self._scaled(numbers(frame, self.features))
         if self.label not in frame.columns:
             return values, None
         if self.classes is None:
-            return values, _numbers(frame, [self.label])[:, 0]
-        words = _words(frame, self.label)
-        unknown = sorted(set(words) - set(self.classes))
-        if unknown:
-            raise InvalidInputError(f"column {self.label!r}: {unknown[0]!r} is no class; allowed are {', '.join(self.classes)}")
+            return values, numbers(frame, [self.label])[:, 0]
         labels = LOSSES[self.loss].classes(self.network_outputs) or ()
-        return values, np.array([labels[self.classes.index(word)] for word in words], dtype=np.float64)
+        return values, np.array([labels[self._place(word)] for word in words(frame, self.label)], dtype=np.float64)
+
+    def _scaled(self, values: Array) -> Array:
+        with np.errstate(over="ignore"):
+            scaled: Array = (values - np.array(self.shift)) / np.array(self.factor)
+        wrong = np.flatnonzero(~np.isfinite(scaled).all(axis=0))
+        if len(wrong):
+            first = int(wrong[0])
+            worst = values[np.argmax(np.abs(values[:, first])), first]
+            raise InvalidInputError(
+                f"column {self.features[first]!r}: {worst:g} is too large for a float after scaling (shift {self.shift[first]:g}, factor "
+                f"{self.factor[first]:g}); {_SENTINEL}"
+            )
+        return scaled
+
+    def _place(self, word: str) -> int:
+        """A class by its word, or by a number that is written in another way."""
+        place = self._places.get(word, self._places.get(exact(word)))
+        if place is None:
+            raise InvalidInputError(f"column {self.label!r}: {word!r} is no class; allowed are {', '.join(self.classes or ())}")
+        return place
 
     def save(self, folder: str | Path) -> Path:
         """Write ``columns.toml`` into a problem folder."""
@@ -166,13 +194,11 @@ class Columns:
         except ValidationError as error:
             first = error.errors()[0]
             raise InvalidInputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']} (it was {first['input']!r})") from None
-        if not len(schema.features) == len(schema.shift) == len(schema.factor) or 0.0 in schema.factor:
-            raise InvalidInputError(f"{path}: shift and factor must have one number for each feature, and no factor may be 0")
         classes = None if schema.classes is None else tuple(schema.classes)
-        found = cls(tuple(schema.features), schema.label, schema.loss, classes, tuple(schema.shift), tuple(schema.factor))
-        if (classes is None) != (LOSSES[found.loss].classes(2) is None):
-            raise InvalidInputError(f"{path}: loss {found.loss!r} does not fit the classes {schema.classes}")
-        return found
+        try:
+            return cls(tuple(schema.features), schema.label, schema.loss, classes, tuple(schema.shift), tuple(schema.factor))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{path}: {error}") from None
 
 
 class _ColumnsSchema(BaseModel):
@@ -186,73 +212,86 @@ class _ColumnsSchema(BaseModel):
     factor: list[float]
 
 
-def _check_columns(frame: Any, names: Sequence[str]) -> None:
-    if not hasattr(frame, "columns"):
-        raise InvalidInputError(f"table: {type(frame).__name__} is not allowed; it must be a pandas.DataFrame")
-    missing = [name for name in names if name not in frame.columns]
-    if missing:
-        raise InvalidInputError(f"column {missing[0]!r} does not exist; the table has {', '.join(map(str, frame.columns))}")
-    twice = [name for name in names if list(frame.columns).count(name) > 1]
-    if twice:
-        raise InvalidInputError(f"column {twice[0]!r} occurs twice; every column needs a name of its own")
+_SENTINEL = "a number like this often stands for a missing one: drop such rows, or leave the column out (features)"
+_UNNAMED = re.compile(r"|Unnamed: \d+(_level_\d+)?")
 
 
-def _numbers(frame: Any, names: Sequence[str]) -> Array:
-    """The columns as floats, (rows, columns)."""
-    _check_columns(frame, names)
-    return np.stack([_column(name, frame[name].to_numpy()) for name in names], axis=1)
+def _all_but(frame: Any, label: str) -> list[Any]:
+    """Every column but the label; refuses those that nobody can have meant as a feature."""
+    chosen = [name for name in frame.columns if name != label]
+    unnamed = next((name for name in chosen if _UNNAMED.fullmatch(str(name))), None)
+    if unnamed is not None:
+        place = list(frame.columns).index(unnamed) + 1
+        raise InvalidInputError(
+            f"column {place} has no name ({unnamed!r}): a saved index that counts the rows is no feature; write the table without it "
+            "(pandas: to_csv(index=False)), or name the features (features, --features)"
+        )
+    second = next((name for name in chosen if re.fullmatch(re.escape(str(label)) + r"\.\d+", str(name))), None)
+    if second is not None:
+        raise InvalidInputError(
+            f"column {second!r}: pandas gives this name to a second column {label!r}, which would tell the label; take it out, or name the "
+            "features (features, --features)"
+        )
+    return chosen
 
 
-def _column(name: str, values: ArrayLike) -> Array:
-    array = np.empty(np.shape(values))
-    for row, value in enumerate(np.asarray(values, dtype=object)):
-        try:
-            array[row] = float(value)
-        except (TypeError, ValueError):
-            what = "is empty" if value is None or str(value) in ("<NA>", "NaT") else f"holds {value!r}, which is no number"
-            hint = "leave the column out (features), or encode it, e.g. by pandas.get_dummies"
-            raise InvalidInputError(f"column {name!r}, row {row} (counted from 0) {what}; {hint}") from None
-        if not np.isfinite(array[row]):
-            what = "is empty" if np.isnan(array[row]) else f"is {value}"
-            raise InvalidInputError(f"column {name!r}, row {row} (counted from 0) {what}; drop the row, or fill it in")
-    return array
+def _check_features(label: str, features: Sequence[str]) -> None:
+    if not features or label in features or len(set(features)) < len(features):
+        raise InvalidInputError(
+            f"features: {list(features)!r} is not allowed; name one column or more, none twice, and not the label {label!r}"
+        )
 
 
-def _words(frame: Any, label: str) -> list[str]:
-    """The label column as text; a number that is whole without its point, so that 1 and 1.0 are one class."""
-    words = []
-    for row, value in enumerate(np.asarray(frame[label].to_numpy(), dtype=object)):
-        if value is None or str(value) in ("nan", "<NA>", "NaT"):
-            raise InvalidInputError(f"column {label!r}, row {row} (counted from 0) is empty; drop the row, or fill it in")
-        whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
-        words.append(str(int(value)) if whole else str(value))
-    return words
+def _scaling(names: Sequence[str], values: Array, scale: str) -> tuple[Array, Array]:
+    """Shift and factor of each column."""
+    if scale == "none":
+        return np.zeros(len(names)), np.ones(len(names))
+    lowest, highest = values.min(axis=0), values.max(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        constant = highest - lowest <= CONSTANT * np.maximum(np.abs(lowest), np.abs(highest))
+        shift = np.where(constant, lowest, values.mean(axis=0))
+        factor = np.where(constant, 1.0, values.std(axis=0))
+    for name, mean, deviation, low, high in zip(names, shift, factor, lowest, highest, strict=True):
+        if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
+            raise InvalidInputError(
+                f"column {name!r}: from {low:g} to {high:g}, its mean is {mean:g} and its deviation {deviation:g} as a float, which cannot "
+                f"scale it; {_SENTINEL}"
+            )
+    return shift, factor
 
 
-def _loss_for(frame: Any, label: str, words: list[str]) -> str:
-    distinct = len(set(words))
-    if distinct == 2:
+def _loss_for(label: str, found: list[str]) -> str:
+    distinct = set(found)
+    if len(distinct) == 2:
         return "hinge"
-    if distinct > 2 and not np.issubdtype(np.asarray(frame[label].to_numpy()).dtype, np.number):
+    if len(distinct) > 2 and any(exact(word) is None for word in distinct):
         return "cross-entropy"
     raise InvalidInputError(
-        f"loss: the label {label!r} has {distinct} different values; name the loss: squared takes targets, cross-entropy and multi-hinge "
-        "two or more classes, hinge and binary-cross-entropy two"
+        f"loss: the label {label!r} has {len(distinct)} different values; name the loss: squared takes targets, cross-entropy and "
+        "multi-hinge two or more classes, hinge and binary-cross-entropy two"
     )
 
 
-def _classes(loss: str, label: str, words: list[str]) -> tuple[str, ...] | None:
+def _classes(loss: str, label: str, found: list[str]) -> tuple[str, ...] | None:
     if loss not in LOSSES or LOSSES[loss].classes(2) is None:
         return None
-    found = sorted(set(words), key=lambda word: (0, float(word), word) if _is_number(word) else (1, 0.0, word))
+    distinct = [(exact(word), word) for word in set(found)]
+    in_order = tuple(word for _, word in sorted(distinct, key=lambda pair: (pair[0] is None, pair[0] or 0, pair[1])))
+    _check_classes(loss, label, in_order)
+    return in_order
+
+
+def _check_classes(loss: str, label: str, classes: Sequence[str]) -> None:
     two = LOSSES[loss].outputs[1] == 1
-    if len(found) < 2 or (two and len(found) > 2):
-        raise InvalidInputError(f"loss: {loss!r} takes {'two' if two else 'two or more'} classes; the label {label!r} has {len(found)}")
-    return tuple(found)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return bool(np.isfinite(float(word)))
-    except ValueError:
-        return False
+    if len(classes) < 2 or (two and len(classes) > 2):
+        raise InvalidInputError(f"loss: {loss!r} takes {'two' if two else 'two or more'} classes; the label {label!r} has {len(classes)}")
+    first: dict[Any, str] = {}
+    for word in classes:
+        number = exact(word)
+        meant = word.strip() if number is None else number
+        if meant in first:
+            what = "blanks around them" if number is None else "how they write one number"
+            raise InvalidInputError(
+                f"column {label!r}: the classes {first[meant]!r} and {word!r} differ only in {what}; write them in one way"
+            )
+        first[meant] = word

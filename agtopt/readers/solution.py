@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from math import isfinite
+from os import PathLike
 from pathlib import Path
 
 from agtopt.errors import InvalidInputError, MissingFileError
@@ -45,13 +47,17 @@ def read_solution(path: str | Path) -> Solution:
     InvalidInputError
         If it is of no such program, holds no point, or a number in it cannot be read.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise InvalidInputError(f"solution: {type(path).__name__} is not allowed; it must be the path of a file")
     file = Path(path)
-    if not file.is_file():
-        raise MissingFileError(f"solution: {file} does not exist")
     try:
         lines = [line.rstrip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except FileNotFoundError:
+        raise MissingFileError(f"solution: {file} does not exist") from None
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"solution: {file} is no text: {error}") from None
+    except (OSError, ValueError) as error:  # a folder, a name that the system does not take
+        raise InvalidInputError(f"solution: {file} cannot be read: {error}") from None
     for begins, read in READERS:
         if lines and begins(lines[0]):
             try:
@@ -78,6 +84,8 @@ def _pairs(lines: Iterable[str], name: int, value: int) -> dict[str, float]:
         words = line.split()
         if len(words) <= max(name, value):
             raise InvalidInputError(f"the line {line.strip()!r} names no variable with a value")
+        if words[name] in found:
+            raise InvalidInputError(f"{words[name]!r} has two values")
         found[words[name]] = _number(words[value])
     return found
 
@@ -90,7 +98,10 @@ def _highs(lines: list[str]) -> Solution:
         if words[0] == "Objective":
             objective = _number(words[-1])
         if words[:2] == ["#", "Columns"] and len(words) == 3:
-            columns = [next(values, "") for _ in range(int(_number(words[2])))]
+            many = _number(words[2])
+            columns = list(islice(values, int(min(max(many, 0.0), len(lines)))))
+            if len(columns) != many:
+                raise InvalidInputError(f"{words[2]!r} columns are announced, {len(columns)} lines follow")
             return Solution("highs", status, objective, _pairs(columns, 0, 1))
     raise InvalidInputError(f"HiGHS wrote no primal point (status {status})")
 

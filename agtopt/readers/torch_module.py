@@ -2,9 +2,10 @@
 
 import builtins
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from warnings import warn
 
 import torch
 from torch import nn
@@ -16,6 +17,8 @@ from agtopt.problem import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyR
 from agtopt.problem.layers import Shape
 from agtopt.problem.network import INPUT
 from agtopt.readers.draft import Draft, Part, naming, require, understand
+from agtopt.readers.torch_compare import compare, copied, undisturbed
+from agtopt.readers.torch_refusals import check_module
 
 
 def read(module: Any, input_shape: Shape | None = None) -> Network:
@@ -23,8 +26,10 @@ def read(module: Any, input_shape: Shape | None = None) -> Network:
 
     A ``torch.nn.Sequential`` has its layers named as by `Network.chain`. Any other module is traced by torch.fx and its layers keep the
     names of the trace: the attribute's path with underscores (``block_conv``), and for functions ``relu``, ``relu_1``, ``add``, ….
-    θ is flattened in the order of ``module.parameters()``. ``requires_grad`` is not read: what training leaves alone is said by
-    ``Training(frozen=…)``.
+    θ is flattened in the order of ``module.parameters()``. A network does not hold ``requires_grad``: what training leaves alone is said by
+    ``Training(frozen=…)``, and a warning names what needs it.
+
+    The network is compared with the module, outputs and gradients (`torch_compare.compare`), and the module stays as it was.
 
     Parameters
     ----------
@@ -36,12 +41,23 @@ def read(module: Any, input_shape: Shape | None = None) -> Network:
     ------
     UnsupportedError
         If a node of the trace is of another kind than allowed, weights are shared, a parameter has no part in the output, an overwritten
-        value is read elsewhere, or the module cannot be traced.
+        value is read elsewhere, or the module cannot be traced; if it has hooks, parametrisations or parameters that are no finite
+        float32 or float64 numbers; or if it computes something else than what was read.
     InvalidInputError
         If `module` is no torch module, has no parameters, or `input_shape` is needed or does not fit.
     """
     if not isinstance(module, nn.Module):
         raise InvalidInputError(f"module: {type(module).__name__} is not allowed; it must be a torch.nn.Module")
+    check_module(module)
+    with undisturbed():
+        network, names = _read(copied(module), input_shape)
+        compare(copied(module), network, names)
+    _warn_of_fixed(network, [name for name, parameter in zip(names, module.parameters(), strict=True) if not parameter.requires_grad])
+    return network
+
+
+def _read(module: nn.Module, input_shape: Shape | None) -> tuple[Network, list[str]]:
+    """The network, and its tensor of every parameter in the module's order."""
     root = nn.Sequential(module) if type(module) in MODULES else module
     draft, values = Draft(), dict[Any, str]()
     places: dict[int, str] = {}
@@ -71,7 +87,14 @@ def read(module: Any, input_shape: Shape | None = None) -> Network:
             raise UnsupportedError(f"module: parameter {path!r} has no part in the output; leave it out of the module")
     if not places:
         raise InvalidInputError("module: has no Linear or Conv2d layer; nothing would be trained")
-    return draft.network(_input_shape(draft) if input_shape is None else input_shape, [places[id(p)] for p in root.parameters()])
+    names = [places[id(parameter)] for parameter in root.parameters()]
+    return draft.network(_input_shape(draft) if input_shape is None else input_shape, names), names
+
+
+def _warn_of_fixed(network: Network, fixed: Sequence[str]) -> None:
+    whole = [node for node in network.nodes if (tensors := network.tensors_of(node)) and set(tensors) <= set(fixed)]
+    if named := [*whole, *(name for name in fixed if not any(name in network.tensors_of(node) for node in whole))]:
+        warn(f"module: requires_grad=False is not kept in a network; to leave these alone give Training(frozen={named})", stacklevel=5)
 
 
 class _Proxy(Proxy):
@@ -82,13 +105,38 @@ class _Proxy(Proxy):
 
 
 class _Tracer(Tracer):
+    """Refuses what happens in another mode than the call of forward: a trace would not say so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._modes = _modes()
+
     def proxy(self, node: Node) -> Proxy:
         return _Proxy(node, self)
+
+    def create_node(self, kind: str, target: Any, *args: Any, **kwargs: Any) -> Node:
+        for name, mode in _modes().items():
+            if mode != self._modes[name]:
+                called = getattr(target, "__name__", target)
+                raise UnsupportedError(f"module: forward switches {name} before {called!r}; {WITHOUT_GRADIENT}")
+        return super().create_node(kind, target, *args, **kwargs)
+
+
+def _modes() -> dict[str, Any]:
+    depth = torch.autocast_increment_nesting()
+    torch.autocast_decrement_nesting()
+    return {
+        "torch.inference_mode": torch.is_inference_mode_enabled(),
+        "the recording of gradients (torch.no_grad, torch.set_grad_enabled, an autograd function of its own)": torch.is_grad_enabled(),
+        "torch.autocast": (depth, torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
+    }
 
 
 def _trace(module: nn.Module) -> Graph:
     try:
         return _Tracer().trace(module)
+    except UnsupportedError:
+        raise
     except Exception as error:  # forward is foreign code: it may fail in any way
         raise UnsupportedError(f"module: {type(module).__name__} cannot be traced by torch.fx: {error!r}") from error
 
@@ -101,8 +149,10 @@ def _part(root: nn.Module, node: Node) -> Part:
         require(type(module) in MODULES, "no layer does the same")
         layer = MODULES[type(module)](module)
         tensors = tuple(getattr(module, role) for role in (layer.parameter_shapes() if layer else ()))
+        require(all(isinstance(tensor, nn.Parameter) for tensor in tensors), "its weights are no parameters, so that nothing trains them")
         return Part(layer, (*node.args, *node.kwargs.values()), tensors, inplace=getattr(module, "inplace", False))
-    require(node.target in FUNCTIONS, "no layer does the same")
+    target = node.args[1] if node.target is builtins.getattr else node.target
+    require(node.target in FUNCTIONS, REASONS.get(target, "no layer does the same"))
     return understand(FUNCTIONS[node.target], node.args, node.kwargs)
 
 
@@ -209,6 +259,10 @@ def _view(input: Any, *shape: Any) -> Part:
 
 def _add(input: Any, other: Any, *, alpha: float = 1, inplace: bool = False) -> Part:
     require(alpha == 1, f"alpha must be 1, not {alpha}")
+    for value in (input, other):
+        require(
+            isinstance(value, Node) and value.op != "get_attr", f"it takes {value!r}, which is not the output of a layer; {SCALE_THE_DATA}"
+        )
     return Part(Add(), (input, other), inplace=inplace)
 
 
@@ -227,6 +281,22 @@ FUNCTIONS: dict[Any, Callable[..., Part]] = {
     operator.iadd: partial(_add, inplace=True),
     torch.add: _add,
     "add": _add,
+}
+
+SCALE_THE_DATA = (
+    "a fixed scaling of the inputs, as (x − mean) / std, belongs to the data: scale the features, and what the adversary may do to them"
+)
+WITHOUT_GRADIENT = "write forward without it, and freeze what it is meant to leave alone by Training(frozen=…)"
+STOPS_GRADIENTS = ("data", "detach", "detach_", "requires_grad_", torch.detach)
+SCALES = (
+    *("sub", "sub_", "mul", "mul_", "div", "div_", torch.sub, torch.mul, torch.div, torch.subtract, torch.multiply, torch.divide),
+    *(operator.sub, operator.mul, operator.truediv, operator.isub, operator.imul, operator.itruediv),
+)
+
+# Where there is more to say than that no layer does the same.
+REASONS: dict[Any, str] = {
+    **dict.fromkeys(STOPS_GRADIENTS, f"it stops gradients; {WITHOUT_GRADIENT}"),
+    **dict.fromkeys(SCALES, f"no layer does the same; {SCALE_THE_DATA}"),
 }
 
 ALLOWED = (

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +16,7 @@ from agtopt.drivers.windows import Window
 from agtopt.errors import SolverUnavailableError, UnsupportedError
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
+from agtopt.problem.encoding import digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +60,9 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Equal for cells that give the same result: from the problem's fingerprint, all settings and the version of agtopt."""
-        words = f"{self.problem.fingerprint} {self.method} {self.settings} {version('agtopt')}"
+        whole = digest((self.problem.fingerprint, self.method, self.settings, version("agtopt")))
         name = f"{self.method}-{self.window or 'full'}-{self.solver or 'default'}".replace(":", "_")
-        return f"{self.problem.fingerprint[:12]}-{name}-{sha256(words.encode()).hexdigest()[:24]}"
+        return f"{self.problem.fingerprint[:12]}-{name}-{whole[:24]}"
 
     @cached_property
     def solves(self) -> int:

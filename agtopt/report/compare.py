@@ -16,13 +16,13 @@ from agtopt.drivers.execute import completed
 from agtopt.drivers.progress import Progress
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, KINDS, MINLP, MIQCP, Formulation, Propagation, kind_named
-from agtopt.problem import LeakyReLU, Problem, ReLU
+from agtopt.problem import Problem
 from agtopt.problem.checks import instance, listed
 from agtopt.report.cells import Cell, Outcome, Work, lost_work, run_work
 from agtopt.report.plots import plot_comparison
 from agtopt.report.store import Store
 from agtopt.report.tables import save_table
-from agtopt.solvers import PROVED, TOLERANCE, choose
+from agtopt.solvers import PROVED, TOLERANCE, Status, choose
 
 SIZES = ("binaries", "continuous", "linear", "quadratic")
 
@@ -131,7 +131,7 @@ class Comparison:
         instance = next(instance for instance in self.instances if instance.problem is cell.problem)
         width, attained = reach.domain.width(), instance.inner.domain.width()
         solved = [row for row in reach.rows if row.seconds > 0]
-        stopped = sum(row.status != "optimal" for row in solved)
+        stopped = sum(row.status != Status.OPTIMAL for row in solved)
         names, last = set(cell.problem.network.parameter_names), cell.problem.steps
         trusting = sum(row.stop == last and row.objective in names and row.rigour != PROVED for row in reach.rows)
         bounds = 2 * len(names)
@@ -253,9 +253,8 @@ def compare(
 def different_kinds(problem: Problem) -> Iterator[Formulation | Propagation]:
     """All kinds, without MINLP where no function is left to keep, and without CROWN where no rectifier makes it differ from IBP."""
     functions = predicted_size(problem, MINLP) != predicted_size(problem, MIQCP)
-    rectifiers = any(isinstance(problem.network.layer(node), (ReLU, LeakyReLU)) for node in problem.network.nodes)
     for kind in KINDS.values():
-        if (kind != MINLP or functions) and (kind != CROWN or rectifiers):
+        if (kind != MINLP or functions) and (kind != CROWN or problem.network.kinked):
             yield kind
 
 

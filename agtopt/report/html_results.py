@@ -15,7 +15,7 @@ from agtopt.certificates import (
     Server,
     Witness,
 )
-from agtopt.certificates.verify import FAILS, HOLDS, Checks
+from agtopt.certificates.verify import FAILS, HOLDS, UNCHECKED, Checks
 from agtopt.compiler import Exported, ExportedSet
 from agtopt.report.html import html
 from agtopt.report.markup import facts, fold, section, table
@@ -131,9 +131,9 @@ def _(noun: Record) -> str:
 
 @html.register
 def _(noun: Checks) -> str:
-    verdicts = [check.verdict for check in noun]
+    verdicts = [check.verdict for check in noun if check.verdict != UNCHECKED]
     total = "some fail" if FAILS in verdicts else "all hold" if set(verdicts) == {HOLDS} else "none fails, not all are proved"
-    return section(f"{len(noun)} checks: {total}", table(noun.table()))
+    return section(f"{len(verdicts)} checks: {total}", table(noun.table()))
 
 
 @html.register

@@ -9,10 +9,10 @@ import numpy as np
 
 from agtopt.attacks import Attack
 from agtopt.compiler import Size
-from agtopt.domains import Interval
+from agtopt.domains import Interval, refuse_excluded
 from agtopt.drivers import Reach
 from agtopt.drivers.row import Row
-from agtopt.errors import InvalidInputError, MissingFileError, SoundnessError
+from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.report.cells import Cell, Outcome
 from agtopt.tolerances import AGREEMENT
 
@@ -88,15 +88,14 @@ class Store:
             if about["key"] != cell.key or lower.shape != (cell.problem.steps + 1, cell.problem.state_size):
                 raise ValueError("it holds another cell")
             states = tuple(Interval(low, high) for low, high in zip(lower, upper, strict=True))
-            rows = tuple(Row(**row) for row in about["rows"])
+            rows = tuple(Row.read(row) for row in about["rows"])
             size = None if about["size"] is None else Size(**about["size"])
             reach = Reach(cell.problem, cell.method, states, rows, about["seconds"], settings=cell.settings)
         except (KeyError, ValueError, OSError, TypeError, EOFError, BadZipFile) as error:
             raise InvalidInputError(f"resume: {path} is no finished cell: {error}; remove it, and it is solved again") from None
         for t, box in enumerate(reach.steps):
-            room = AGREEMENT * (1.0 + np.maximum(np.abs(inner.lower[t]), np.abs(inner.upper[t])))
-            if np.any(box.lower > inner.lower[t] + room) or np.any(box.upper < inner.upper[t] - room):
-                raise SoundnessError(f"S9: the domain in {path} excludes what a training run attains after step {t}; remove the file")
+            words = f"the domain after step {t} in {path} (remove the file)"
+            refuse_excluded(words, box.lower, box.upper, [inner.lower[t], inner.upper[t]], AGREEMENT)
         return Outcome(reach, size)
 
     def _file(self, cell: Cell) -> Path:

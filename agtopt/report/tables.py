@@ -1,11 +1,13 @@
 """Tables as files: CSV, JSON, Markdown and LaTeX."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
 from agtopt.errors import InvalidInputError
+from agtopt.spreadsheet import write_csv
 
 _FORMATS = {".md": "github", ".tex": "latex_booktabs"}
 SUFFIXES = (".csv", ".json", *_FORMATS)
@@ -31,6 +33,7 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
     """Write a table without its index.
 
     CSV and JSON (a list of records) hold every digit, Markdown and LaTeX (booktabs) six; values that are missing are empty, in JSON null.
+    In CSV a text that a spreadsheet would run as a formula has an apostrophe before it.
 
     Parameters
     ----------
@@ -49,14 +52,21 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
     """
     target = table_path(path)
     if target.suffix == ".csv":
-        frame.to_csv(target, index=False)
+        write_csv(target, frame.columns, _cells(frame))
     elif target.suffix == ".json":
         frame.to_json(target, orient="records", indent=1, double_precision=15)
     else:
-        cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-        text = tabulate(cells, list(frame.columns), _FORMATS[target.suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame))
+        text = tabulate(
+            _cells(frame), list(frame.columns), _FORMATS[target.suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame)
+        )
         target.write_text(text + "\n", encoding="utf-8")
     return target
+
+
+def _cells(frame: pd.DataFrame) -> list[list[Any]]:
+    """Rows of cells; None for what is missing."""
+    rows: list[list[Any]] = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    return rows
 
 
 def _words(frame: pd.DataFrame) -> list[int]:

@@ -1,7 +1,8 @@
 """How an adversary enters interval propagation: one batch at a time, the whole budget in every batch."""
 
 from abc import ABC, abstractmethod
-from functools import cached_property, singledispatch
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agtopt.problem import Bounded, Perturbation, Problem, Removal, Substitution
+from agtopt.problem import Moving, Perturbation, Problem, Removing, Substitution
 from agtopt.semantics.aggregation import PlainMean, RemainingMean, ReplacedMean, SeparatelyTouchedMean, Tally, TouchedMean
 from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.blocks import whole
 from agtopt.semantics.numerics import FLOAT64, Numerics
+from agtopt.verbs import unregistered, verb
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -42,30 +44,6 @@ def aggregate(adversary: IntervalAdversary, gradient: Range, samples: Batch, axi
     return tally.result()
 
 
-@singledispatch
-def interval_adversary(model: Perturbation, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
-    """The adversary of a perturbation model; samples that are touched move within their boxes, unless another class is registered."""
-    return TouchedSamples(problem, [(True, True)], (model.budget,), numerics)
-
-
-@interval_adversary.register
-def _(model: Bounded, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
-    if not model.separate:
-        return TouchedSamples(problem, [(True, True)], (model.budget,), numerics)
-    budgets = model.n_features or 0, model.n_labels or 0
-    return TouchedSamples(problem, [(True, False), (False, True), (True, True)], budgets, numerics)
-
-
-@interval_adversary.register
-def _(model: Removal, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
-    return RemovedSamples(problem, numerics)
-
-
-@interval_adversary.register
-def _(model: Substitution, problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
-    return ReplacedSamples(problem, numerics=numerics)
-
-
 class Rows(ABC):
     """Features and encoded labels of samples: made once, or for every batch where the features are on disk.
 
@@ -73,20 +51,53 @@ class Rows(ABC):
     ----------
     problem : Problem
     numerics : Numerics, optional
+
+    Attributes
+    ----------
+    variants : sequence of (bool, bool), or None
+        Whether features and labels move, for each further index of a leading axis whose index 0 holds every sample as it stands. Empty
+        where there is no such axis and every sample stands as it is; None where rows mean something else, which the sample-wise
+        decomposition refuses.
+    ghost : (Range, Range) or None
+        The row behind the samples of a batch that stands for what replaces them.
+    apart : bool
+        Whether that row is the batch without samples.
     """
+
+    variants: Sequence[tuple[bool, bool]] | None = None
+    ghost: tuple[Range, Range] | None = None
+    apart = False
 
     def __init__(self, problem: Problem, numerics: Numerics = FLOAT64) -> None:
         self.problem, self.numerics, self.vulnerable = problem, numerics, touchable_mask(problem)
         self.axis = -1 - len(problem.network.input_shape)
-        self._made = None if problem.dataset.mapped else self.rows(np.arange(len(problem.dataset)))
+
+    @cached_property
+    def _made(self) -> tuple[Range, Range]:
+        return self.rows(np.arange(len(self.problem.dataset)))
 
     @abstractmethod
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         """Make those of some samples."""
 
+    @abstractmethod
+    def tally(self, samples: Batch) -> Tally:
+        """Begin to aggregate the gradients of that batch, which may come in fragments."""
+
+    @abstractmethod
+    def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
+        """Features, encoded labels and weights of these samples where branch r touches exactly those of row r of a mask (R, n).
+
+        Weights, (R, n) or (1, n), are 1 for samples that take part in the mean and 0 for those that are left out.
+        """
+
+    def propagating(self) -> "Rows":
+        """The same adversary where only the descent direction counts, and not what is known of single samples."""
+        return self
+
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         """Features (…, n, *shape) and encoded labels (…, n, c) of these samples."""
-        if self._made is None:
+        if self.problem.dataset.mapped:
             return self.rows(samples)
         where = self.numerics.indices(samples)
         features, labels = self._made
@@ -100,11 +111,11 @@ class Rows(ABC):
         features, labels = map(self.numerics.enclose, self._arrays(samples))
         return features, labels
 
-    def _touched(self, samples: Batch, touched: Mask) -> tuple[Range, Range]:
+    def _touched(self, samples: Batch, touched: Mask, certain: bool = False) -> tuple[Range, Range]:
         features, labels = self._arrays(samples)
         return (
             touched_features(self.problem, features, touched, numerics=self.numerics),
-            touched_labels(self.problem, labels, touched, numerics=self.numerics),
+            touched_labels(self.problem, labels, touched, certain, numerics=self.numerics),
         )
 
 
@@ -124,55 +135,51 @@ class TouchedSamples(Rows):
     """
 
     def __init__(self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...], numerics: Numerics = FLOAT64) -> None:
-        self.variants, self.budgets = variants, budgets
         super().__init__(problem, numerics)
-
-    @cached_property
-    def moves(self) -> tuple[bool, bool]:
-        """Whether features and labels have the leading axis."""
-        model, touched = self.problem.perturbation, bool(self.vulnerable.any())
-        return touched and bool(model.moves_features), touched and bool(model.moves_labels)
+        model, touched = problem.perturbation, bool(self.vulnerable.any())
+        # Whether features and labels have the leading axis.
+        self.moves = touched and bool(model.moves_features), touched and bool(model.moves_labels)
+        self.variants, self.budgets = variants if any(self.moves) else [], budgets
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         points, boxes = self._points(samples), self._touched(samples, self.vulnerable[samples])
         x, y = (
-            _stacked(clean, box, [moved[k] for moved in self.variants]) if self.moves[k] else clean
+            _stacked(clean, box, [moved[k] for moved in self.variants or ()]) if self.moves[k] else clean
             for k, (clean, box) in enumerate(zip(points, boxes, strict=True))
         )
         return x, y
 
     def tally(self, samples: Batch) -> Tally:
         """Of Theorem 9."""
-        if not any(self.moves):
+        if not self.variants:
             return PlainMean(len(samples))
         if len(self.budgets) == 2:
             return SeparatelyTouchedMean(len(samples), (self.budgets[0], self.budgets[1]))
         return TouchedMean(len(samples), self.budgets[0])
 
+    def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
+        return *self._touched(samples, touched, certain=True), _weights(np.ones((1, len(samples)), dtype=bool))
 
-class AllTouched(Rows):
+    def propagating(self) -> Rows:
+        most = max(int(self.vulnerable[batch].sum()) for batch in self.problem.schedule)
+        return AllTouched(self.problem, self.numerics) if min(self.budgets) >= most else self
+
+
+class AllTouched(TouchedSamples):
     """`TouchedSamples` whose budget covers every batch: each vulnerable sample takes any admissible value; none counts as it stands."""
+
+    def __init__(self, problem: Problem, numerics: Numerics = FLOAT64) -> None:
+        super().__init__(problem, [], (), numerics)
+        self.variants = None
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         return self._touched(samples, self.vulnerable[samples])
 
-    def tally(self, samples: Batch) -> Tally:
-        """The mean."""
-        return PlainMean(len(samples))
-
-
-def propagating_adversary(problem: Problem, numerics: Numerics = FLOAT64) -> IntervalAdversary:
-    """The adversary of a problem where only the descent direction counts, and not what is known of single samples."""
-    if isinstance(problem.perturbation, Substitution):
-        return ReplacedApart(problem, numerics=numerics)
-    adversary, touched = interval_adversary(problem.perturbation, problem, numerics), touchable_mask(problem)
-    if isinstance(adversary, TouchedSamples) and min(adversary.budgets) >= max(int(touched[batch].sum()) for batch in problem.schedule):
-        return AllTouched(problem, numerics)
-    return adversary
-
 
 class RemovedSamples(Rows):
     """Samples left out (Theorem 6)."""
+
+    variants = ()
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         return self._points(samples)
@@ -182,6 +189,9 @@ class RemovedSamples(Rows):
         vulnerable = int(self.vulnerable[samples].sum())
         return RemainingMean(len(samples), min(self.problem.perturbation.budget, vulnerable), self.vulnerable)
 
+    def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
+        return *self._points(samples), _weights(~touched)
+
 
 class ReplacedSamples(Rows):
     """Samples replaced by points of one box (Theorem 8): a batch has `ghosts` rows more, which stand for such points.
@@ -189,9 +199,12 @@ class ReplacedSamples(Rows):
     With clipped gradients those rows are never worse than the ±κ of the theorem.
     """
 
+    variants = ()
+
     def __init__(self, problem: Problem, ghosts: int = 1, numerics: Numerics = FLOAT64) -> None:
         super().__init__(problem, numerics)
-        self.ghosts, self.ghost = ghosts, self._touched(np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool))
+        self.ghosts = ghosts
+        self.ghost: tuple[Range, Range] = self._touched(np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool))
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         return self._points(samples)
@@ -210,12 +223,42 @@ class ReplacedSamples(Rows):
         """Of Theorem 8."""
         return ReplacedMean(len(samples), self.problem.perturbation.budget, self.vulnerable)
 
+    def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
+        return *self._touched(samples, touched, certain=True), _weights(np.ones((1, len(samples)), dtype=bool))
+
+    def propagating(self) -> Rows:
+        return ReplacedApart(self.problem, numerics=self.numerics)
+
 
 class ReplacedApart(ReplacedSamples):
     """`ReplacedSamples` whose ghost is the batch without samples, so that the samples of all other batches are points."""
 
+    apart = True
+
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         return Rows.batch(self, samples) if len(samples) else self.ghost
+
+
+@verb
+def interval_adversary(model: Perturbation, problem: Problem, numerics: Numerics = FLOAT64) -> Rows:
+    """The adversary of a perturbation model."""
+    raise unregistered("perturbation", model, interval_adversary, "A perturbation model")
+
+
+@interval_adversary.register
+def _(model: Moving, problem: Problem, numerics: Numerics = FLOAT64) -> Rows:
+    variants = [(True, False), (False, True), (True, True)] if model.separate else [(True, True)]
+    return TouchedSamples(problem, variants, model.budgets if model.separate else model.budgets[:1], numerics)
+
+
+@interval_adversary.register
+def _(model: Removing, problem: Problem, numerics: Numerics = FLOAT64) -> Rows:
+    return RemovedSamples(problem, numerics)
+
+
+@interval_adversary.register
+def _(model: Substitution, problem: Problem, numerics: Numerics = FLOAT64) -> Rows:
+    return ReplacedSamples(problem, numerics=numerics)
 
 
 def touchable_mask(problem: Problem) -> Mask:
@@ -242,6 +285,10 @@ def touched_labels(problem: Problem, labels: Array, touched: Mask, certain: bool
     enclose = numerics.box if problem.classes is None else numerics.enclose
     box = enclose(*problem.perturbation.label_box(problem, labels, certain))
     return _where(numerics.mask(touched[..., np.newaxis]), box, point)
+
+
+def _weights(present: Mask) -> Tensor:
+    return torch.from_numpy(present).double()
 
 
 def _where(mask: Tensor, box: Range, point: Range) -> Range:

@@ -10,6 +10,7 @@ import numpy as np
 from agtopt.domains import Interval
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
+from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.fragments import MEMORY
 from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.propagation import interval_steps
@@ -43,7 +44,7 @@ def checkpointed_steps(
     run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}" + " float32" * (numerics.dtype != FLOAT64.dtype)
     done, domain = 0, None
     while done < problem.steps and (path := _path(place, done + 1)).exists():
-        domain = _read(path, run)
+        domain = _read(path, run, problem)
         done += 1
         yield domain
     for box in interval_steps(problem, done, domain, linear=linear, memory=memory, numerics=numerics):
@@ -56,14 +57,15 @@ def _path(place: Path, step: int) -> Path:
     return place / f"step_{step:06d}.npz"
 
 
-def _read(path: Path, run: str) -> Interval:
+def _read(path: Path, run: str, problem: Problem) -> Interval:
     try:
         with np.load(path) as stored:
             found, lower, upper = str(stored["run"]), stored["lower"], stored["upper"]
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InvalidInputError(f"checkpoint: {path} is broken ({error}); remove it") from None
     if found != run:
-        raise InvalidInputError(f"checkpoint: {path} is of another run; give an empty folder")
+        reason = mismatch(found.partition(" ")[0], problem.fingerprint) or "it is of a run with other settings"
+        raise InvalidInputError(f"checkpoint: {path} cannot be continued: {reason}; give an empty folder")
     return Interval(lower, upper)
 
 

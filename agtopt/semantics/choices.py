@@ -1,7 +1,6 @@
 """The adversary's choices as variables of a model, shared by all steps."""
 
 from collections.abc import Iterator
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,10 +10,12 @@ from numpy.typing import NDArray
 from agtopt.errors import UnsupportedError
 from agtopt.formulation import Affine, Site, ball, budget, conditional_cuts, ghosts, label_flip, perturbed
 from agtopt.kinds import Formulation
-from agtopt.problem import Bounded, Dataset, Perturbation, Problem, Removal, Substitution
-from agtopt.semantics.adversary import IntervalAdversary, ReplacedSamples, interval_adversary
+from agtopt.problem import Dataset, Moving, Perturbation, Problem, Removing, Substitution
+from agtopt.problem.perturbation.base import within_ball
+from agtopt.semantics.adversary import ReplacedSamples, Rows, interval_adversary
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.quantity import Quantity, joined
+from agtopt.verbs import unregistered, verb
 
 if TYPE_CHECKING:
     from agtopt.semantics.symbolic import SymbolicOperations
@@ -40,7 +41,7 @@ class Choices(Protocol):
     deciding: list[Affine]
 
     @property
-    def intervals(self) -> IntervalAdversary:
+    def intervals(self) -> Rows:
         """The interval meaning of the same rows."""
         ...
 
@@ -65,14 +66,19 @@ class Choices(Protocol):
         ...
 
 
-@singledispatch
+@verb
 def write_choices(model: Perturbation, problem: Problem, kind: Formulation, data: Site, occurring: Mask) -> Choices:
     """Write the choices of a perturbation model for the samples that occur in the window (a mask)."""
+    raise unregistered("perturbation", model, write_choices, "A perturbation model")
+
+
+@write_choices.register
+def _(model: Moving, problem: Problem, kind: Formulation, data: Site, occurring: Mask) -> Choices:
     return TouchedChoices(problem, kind, data, occurring)
 
 
 @write_choices.register
-def _(model: Removal, problem: Problem, kind: Formulation, data: Site, occurring: Mask) -> Choices:
+def _(model: Removing, problem: Problem, kind: Formulation, data: Site, occurring: Mask) -> Choices:
     return RemovalChoices(problem, kind, data, occurring)
 
 
@@ -113,17 +119,11 @@ class TouchedChoices:
         self.problem, model = problem, problem.perturbation
         self.intervals = interval_adversary(model, problem)
         where = touchable(problem, occurring)
-        separate = isinstance(model, Bounded) and model.separate
-        budgets = (
-            [(model.n_features, "feature_"), (model.n_labels, "label_")]
-            if isinstance(model, Bounded) and separate
-            else [(model.budget, "")]
-        )
         self.deciding = []
-        for most, prefix in budgets:
+        for most, prefix in zip(model.budgets, ("feature_", "label_") if model.separate else ("",), strict=False):
             selectors = site.named(f"{prefix}selector").variables("", 0.0, 1.0, where, kind.binaries)
             if where.any():
-                budget(site.named(f"{prefix}budget"), selectors, int(most or 0))
+                budget(site.named(f"{prefix}budget"), selectors, most)
             self.deciding.append(selectors)
         # Where both may move at once, being touched is no sum of selectors; nothing that needs it is used then.
         self.touched = self.deciding[0]
@@ -134,10 +134,10 @@ class TouchedChoices:
             rows = _rows(where, data.features)
             moved = site.named("x")
             self.features = perturbed(moved, data.features, self.deciding[0], model.feature_box(problem, data.features), rows)
-            if isinstance(model, Bounded) and model.p != np.inf:
+            if model.ball is not None:
                 many = len(data)
                 flat = self.features.reshape(many, -1)
-                ball(moved, flat, data.features.reshape(many, -1), self.deciding[0], model.eps, model.p, kind.bilinear, where)
+                ball(moved, flat, data.features.reshape(many, -1), self.deciding[0], *model.ball, kind.bilinear, where)
         box = model.label_box(problem, labels)
         others = (box[1] > 0) & (labels == 0)
         self.own_flips = bool(model.moves_features) or bool((others.sum(axis=1) > 1).any())
@@ -201,11 +201,7 @@ class TouchedChoices:
         """Features pulled back to their boxes and balls, which a solver leaves by its tolerance."""
         model, nominal = self.problem.perturbation, self.problem.dataset.features
         inside = np.clip(features, *model.feature_box(self.problem, nominal))
-        if not isinstance(model, Bounded) or model.p == np.inf:
-            return inside
-        shift = (inside - nominal).reshape(len(nominal), -1)
-        size = np.linalg.norm(shift, ord=model.p, axis=1, keepdims=True)
-        return np.asarray(nominal + (shift * np.minimum(1.0, model.eps / np.maximum(size, model.eps))).reshape(nominal.shape))
+        return inside if model.ball is None else nominal + within_ball(inside - nominal, model.ball)
 
 
 class RemovalChoices:

@@ -157,6 +157,17 @@ def fold(value: Tensor, patches: Patches) -> Tensor:
     return found.reshape(*lead, *patches.shape)
 
 
+def concrete_operations(
+    problem: Problem, variants: Datasets, operations: Callable[..., ConcreteOperations] = ConcreteOperations
+) -> ConcreteOperations:
+    """The operations of training on variants of the dataset, side by side."""
+    labels = problem.encode(problem.dataset.labels if variants.labels is None else variants.labels)
+    features = problem.dataset.features if variants.features is None else variants.features
+    present = None if variants.present is None else torch.from_numpy(variants.present)
+    rows = MappedRows(features) if isinstance(features, np.memmap) else torch.tensor(features)
+    return operations(problem, rows, torch.tensor(labels), present)
+
+
 def trajectories(
     problem: Problem, variants: Datasets, operations: Callable[..., ConcreteOperations] = ConcreteOperations
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -182,11 +193,7 @@ def trajectories(
     chunk = max(1, CHUNK // largest)
     for first in range(0, runs, chunk):
         part = variants.part(first, first + chunk)
-        labels = problem.encode(problem.dataset.labels if part.labels is None else part.labels)
-        features = problem.dataset.features if part.features is None else part.features
-        present = None if part.present is None else torch.from_numpy(part.present)
-        rows = MappedRows(features) if isinstance(features, np.memmap) else torch.tensor(features)
-        ops = operations(problem, rows, torch.tensor(labels), present)
+        ops = concrete_operations(problem, part, operations)
         start = {name: torch.tensor(value).expand(len(part), *value.shape) for name, value in problem.state.items()}
         states = [start, *train(ops, problem, start, 0, problem.steps)]
         flat = [problem.flatten({name: value.expand(len(part), *value.shape[1:]) for name, value in state.items()}) for state in states]

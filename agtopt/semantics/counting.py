@@ -1,7 +1,6 @@
 """Training with shapes alone: what a compiled model would hold if no bound decided an indicator."""
 
 from dataclasses import dataclass
-from functools import singledispatch
 from typing import Protocol
 
 import numpy as np
@@ -9,13 +8,14 @@ from numpy.typing import NDArray
 
 from agtopt.formulation.selector import PAIRED
 from agtopt.kinds import Formulation
-from agtopt.problem import Bounded, Perturbation, Problem, Removal, Substitution
+from agtopt.problem import Moving, Perturbation, Problem, Removing, Substitution
 from agtopt.problem.layers import Patches, Shape
 from agtopt.problem.problem import VELOCITY
 from agtopt.program import train
 from agtopt.program.subscripts import parse
 from agtopt.semantics.choices import touchable
 from agtopt.semantics.symbolic import SUBSTITUTED
+from agtopt.verbs import unregistered, verb
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
@@ -193,10 +193,10 @@ class CountedChoices(Protocol):
         ...
 
 
-@singledispatch
+@verb
 def count_choices(model: Perturbation, ops: CountingOperations, touched: Mask) -> CountedChoices:
     """Count the choices of a perturbation model for the touchable samples of the window (a mask)."""
-    return CountedTouches(ops, touched)
+    raise unregistered("perturbation", model, count_choices, "A perturbation model")
 
 
 class CountedTouches:
@@ -205,7 +205,7 @@ class CountedTouches:
     def __init__(self, ops: CountingOperations, touched: Mask) -> None:
         problem, model, data = ops.problem, ops.problem.perturbation, ops.problem.dataset
         many, labels = int(touched.sum()), problem.encode(data.labels)
-        groups = 2 if isinstance(model, Bounded) and model.separate else 1
+        groups = 2 if model.separate else 1
         ops.add_binaries(groups * many)
         ops.linear += groups * int(many > 0)
         self.features = np.zeros(data.features.shape, dtype=bool)
@@ -213,8 +213,8 @@ class CountedTouches:
         if model.moves_features:
             self.features |= touched.reshape((-1,) + (1,) * (data.features.ndim - 1))
             _count_box(ops, self.features)
-            if isinstance(model, Bounded) and model.p != np.inf:
-                self._count_ball(ops, model.p, many, data.features[0].size)
+            if model.ball is not None:
+                self._count_ball(ops, model.ball[1], many, data.features[0].size)
         self.classes = problem.classes is not None
         if model.moves_labels:
             possible = model.label_box(problem, labels)[1]
@@ -315,7 +315,12 @@ class CountedSubstitutions:
 
 
 @count_choices.register
-def _(model: Removal, ops: CountingOperations, touched: Mask) -> CountedChoices:
+def _(model: Moving, ops: CountingOperations, touched: Mask) -> CountedChoices:
+    return CountedTouches(ops, touched)
+
+
+@count_choices.register
+def _(model: Removing, ops: CountingOperations, touched: Mask) -> CountedChoices:
     return CountedRemovals(ops, touched)
 
 

@@ -23,7 +23,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from agtopt.problem import Bounded, Problem
+from agtopt.problem import Problem
 from agtopt.problem.layers import Patches, Shape
 from agtopt.semantics.arithmetic import Indicator, Range, largest, norm, rounding_error, rounding_of
 from agtopt.semantics.concrete import fold, reshape
@@ -159,9 +159,7 @@ class LinearIntervals(IntervalOperations):
 
     def trace_batch(self, problem: Problem, x: Range, y: Range) -> tuple[Range, Range]:
         """A batch whose features are traced."""
-        model = problem.perturbation
-        ball = (model.eps, model.p) if isinstance(model, Bounded) and model.moves_features and model.p != torch.inf else None
-        return self.trace(x, len(problem.network.input_shape), ball), y
+        return self.trace(x, len(problem.network.input_shape), problem.perturbation.ball), y
 
     def contract(self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None) -> Range:
         found = super().contract(subscripts, first, second, at, shift)

@@ -13,7 +13,7 @@ from agtopt.problem.network import INPUT
 from agtopt.program import between, gradients, moved
 from agtopt.program.forward import Parameters
 from agtopt.program.place import place_of
-from agtopt.semantics.adversary import IntervalAdversary, ReplacedApart, propagating_adversary
+from agtopt.semantics.adversary import IntervalAdversary, interval_adversary
 from agtopt.semantics.aggregation import Batch, Tally
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.blocks import Block, Gradient, Index, Outer, Together, blocks
@@ -59,8 +59,8 @@ class FragmentIntervals(IntervalOperations):
 
     def __init__(self, problem: Problem, memory: int, numerics: Numerics) -> None:
         self.problem, self.numerics = problem, numerics
-        adversary = propagating_adversary(problem, numerics)
-        self.apart = isinstance(adversary, ReplacedApart)
+        adversary = interval_adversary(problem.perturbation, problem, numerics).propagating()
+        self.apart = adversary.apart
         self.block = BLOCK if numerics.cached else memory // (8 * ALIVE)
         x, y = adversary.batch(problem.schedule[0][:1])
         variants = max(prod(x.lower.shape[: -1 - len(problem.network.input_shape)]), prod(y.lower.shape[:-2]))

@@ -22,7 +22,7 @@ DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in ROUNDING}
 
 @dataclass(frozen=True)
 class Numerics:
-    """A device and a format.
+    """A device and a format; what runs on CUDA is written for it, and was tested on the CPU only.
 
     In float32 the bounds cover training in float32 as well, with its own rounding, whatever the order of its sums. Numbers of the problem
     that are no float32 numbers are intervals between two of them.

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from agtopt.domains import Interval
-from agtopt.problem import Problem, Removal
+from agtopt.problem import Problem
 from agtopt.program import train
-from agtopt.semantics.adversary import IntervalAdversary, aggregate, interval_adversary, touched_features, touched_labels
+from agtopt.semantics.adversary import Rows, aggregate, interval_adversary
 from agtopt.semantics.aggregation import weighted_mean
 from agtopt.semantics.arithmetic import Range, both
 from agtopt.semantics.crown import LinearIntervals
@@ -24,7 +23,7 @@ Array = NDArray[np.float64]
 class BudgetedIntervals(IntervalOperations):
     """The adversary spends its budget in every batch (section 6.4 of Sosnin et al. 2025)."""
 
-    def __init__(self, problem: Problem, adversary: IntervalAdversary | None = None) -> None:
+    def __init__(self, problem: Problem, adversary: Rows | None = None) -> None:
         self.problem, self.adversary = problem, adversary or interval_adversary(problem.perturbation, problem)
 
     def begin(self, t: int) -> tuple[Range, Range]:
@@ -55,19 +54,15 @@ class BranchIntervals(IntervalOperations):
 
     def __init__(self, problem: Problem, touched: NDArray[np.bool_]) -> None:
         self.problem, self.touched = problem, touched
-        self.labels = problem.encode(problem.dataset.labels)
+        self.adversary = interval_adversary(problem.perturbation, problem)
 
     def begin(self, t: int) -> tuple[Range, Range]:
-        self.samples = self.problem.schedule[t]
-        touched = self.touched[:, self.samples]
-        features, labels = self.problem.dataset.features[self.samples], self.labels[self.samples]
-        return touched_features(self.problem, features, touched), touched_labels(self.problem, labels, touched, certain=True)
+        samples = self.problem.schedule[t]
+        features, labels, self.weights = self.adversary.branches(samples, self.touched[:, samples])
+        return features, labels
 
     def aggregate(self, gradient: Range, tensor: str) -> Range:
-        present = torch.ones((1, len(self.samples)), dtype=torch.float64)
-        if isinstance(self.problem.perturbation, Removal):
-            present = torch.from_numpy(~self.touched[:, self.samples]).double()
-        return weighted_mean(gradient, present, -1 - self.problem.network.initial[tensor].ndim)
+        return weighted_mean(gradient, self.weights, -1 - self.problem.network.initial[tensor].ndim)
 
 
 class CrownBranches(LinearIntervals, BranchIntervals):

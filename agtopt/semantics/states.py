@@ -17,6 +17,15 @@ def initial_domain(problem: Problem) -> Interval:
     return Interval.point(problem.flatten(problem.state))
 
 
+def unknown_domain(problem: Problem) -> Interval:
+    """What holds of the state after any step: what is not trained stands still."""
+    moves = np.concatenate(
+        [np.full(value.size, name not in problem.network.initial or name in problem.trained) for name, value in problem.state.items()]
+    )
+    start = problem.flatten(problem.state)
+    return Interval(np.where(moves, -np.inf, start), np.where(moves, np.inf, start))
+
+
 def tensor_ranges(lower: dict[str, Array], upper: dict[str, Array], numerics: Numerics = FLOAT64) -> dict[str, Range]:
     """Bounds of tensors as ranges; a tensor that does not move is a point."""
     return {name: numerics.enclose(low, upper[name]) for name, low in lower.items()}

@@ -40,7 +40,7 @@ from agtopt.semantics.choices import write_choices
 from agtopt.semantics.propagation import CrownIntervals
 from agtopt.semantics.quantity import Quantity, contracted, joined, linear_part, spread, spread_ends, taken
 from agtopt.semantics.states import flat_ranges, state_ranges
-from agtopt.tolerances import LARGEST_BIG_M, LOGARITHM_MARGIN, outward
+from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN, outward
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
@@ -263,6 +263,12 @@ class SymbolicOperations:
         bounds = self._checked(value, at).ends()
         results = Quantity(value.affine, enclosure).ends()
         if self.kind.functions:
+            largest = float(np.where(value.affine.varies, curve.largest_exponent(*bounds), 0.0).max(initial=0.0))
+            if largest > LARGEST_EXPONENT:
+                raise UnsupportedError(
+                    f"the exponent of {at} at step {self.t} reaches {largest:.3g}, and solvers take e^{LARGEST_EXPONENT:g} and more for "
+                    "infinite; take MIQCP or MILP, whose corridors have no exponentials, shorten the window, or scale the features down"
+                )
             return curve_itself(self.site(at), curve, value.affine, results)
         return curve_corridor(self.site(at), curve, value.affine, bounds, results, self.kind.segments, self.kind.binaries)
 

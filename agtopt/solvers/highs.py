@@ -16,6 +16,7 @@ from agtopt.domains.safe_bound import moved, safe_bound
 from agtopt.errors import InvalidInputError, SolverUnavailableError
 from agtopt.formulation.affine import ROUNDING
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
+from agtopt.solvers.status import Status, translated
 from agtopt.tolerances import DOUBLE, FEASIBILITY, INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]
@@ -139,6 +140,23 @@ ITERATIONS = 10
 """Of a simplex method, per row: both were seen to cycle for ever. The next method then starts from nothing; no clock decides."""
 
 
+# Its type stub lacks one of its members.
+ENDS: Any = highspy.HighsModelStatus
+STATUS = {
+    ENDS.kOptimal: Status.OPTIMAL,
+    ENDS.kModelEmpty: Status.OPTIMAL,
+    ENDS.kTimeLimit: Status.TIME_LIMIT,
+    **dict.fromkeys((ENDS.kIterationLimit, ENDS.kSolutionLimit, ENDS.kMemoryLimit, ENDS.kObjectiveBound), Status.OTHER_LIMIT),
+    ENDS.kObjectiveTarget: Status.OTHER_LIMIT,
+    ENDS.kInfeasible: Status.INFEASIBLE,
+    ENDS.kUnbounded: Status.UNBOUNDED,
+    ENDS.kUnboundedOrInfeasible: Status.INFEASIBLE_OR_UNBOUNDED,
+    **dict.fromkeys((ENDS.kInterrupt, ENDS.kHighsInterrupt), Status.INTERRUPTED),
+    **dict.fromkeys((ENDS.kNotset, ENDS.kUnknown, ENDS.kModelError, ENDS.kLoadError), Status.FAILED),
+    **dict.fromkeys((ENDS.kPresolveError, ENDS.kSolveError, ENDS.kPostsolveError), Status.FAILED),
+}
+
+
 class HighsSession:
     """A linear model in the hands of HiGHS; see `backend.Session`."""
 
@@ -156,7 +174,7 @@ class HighsSession:
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         if self.refused:
-            return SolveResult("refused", None, None, TOLERANCE, 0.0)
+            return SolveResult(Status.REFUSED, None, None, TOLERANCE, 0.0)
         cost, constant = self.arrays.objective(self.model)
         self._restart(time_limit)
         self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
@@ -168,27 +186,24 @@ class HighsSession:
             solution.col_value = [variable.value for variable in self.arrays.columns]
             self.highs.setSolution(solution)
         began = perf_counter()
-        if self.arrays.integer.any():
-            self.highs.solve()
-        else:
-            self._solve_by(*[PRIMAL] * (self.basis is not None and self.basis.valid), CHOOSE, PRIMAL, INTERIOR)
+        status = self._optimised()
         seconds = perf_counter() - began
-        status = self._status()
-        if status == "interrupted":
-            raise KeyboardInterrupt
+        if status == Status.INFEASIBLE_OR_UNBOUNDED:
+            # Without an objective nothing is unbounded.
+            self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), np.zeros(len(cost)))
+            status = self._optimised()
+            return SolveResult(Status.UNBOUNDED if status == Status.OPTIMAL else status, None, None, TOLERANCE, seconds)
         info = self.highs.getInfo()
-        if status == "optimal" and info.mip_dual_bound == np.inf and self.arrays.integer.any():
-            status = "infeasible"  # seen: no point left but the start, which presolve had cut off
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         incumbent = info.objective_function_value + constant if feasible else None
         if self.arrays.integer.any():
-            bound, rigour = info.mip_dual_bound if status in ("optimal", "time limit") else -np.inf, TOLERANCE
+            bound, rigour = info.mip_dual_bound if status in (Status.OPTIMAL, Status.TIME_LIMIT) else -np.inf, TOLERANCE
         else:
             a = self.arrays
             duals = np.array(self.highs.getSolution().row_dual)
             self.duals = duals if len(duals) == a.matrix.shape[0] else None
             proved = -np.inf if self.duals is None else safe_bound(cost, a.matrix, *a.true_sides, a.lower, a.upper, duals)
-            bound, rigour = proved, PROVED
+            bound, rigour = proved, PROVED if isfinite(proved) else TOLERANCE
         return SolveResult(status, moved(bound, constant) if isfinite(bound) else None, incumbent, rigour, seconds)
 
     def load(self) -> bool:
@@ -225,14 +240,24 @@ class HighsSession:
             if self.highs.getModelStatus() != highspy.HighsModelStatus.kIterationLimit:
                 return
 
-    def _status(self) -> str:
-        states = highspy.HighsModelStatus
-        names: dict[Any, str] = {
-            states.kOptimal: "optimal",
-            states.kTimeLimit: "time limit",
-            states.kInfeasible: "infeasible",
-            states.kUnboundedOrInfeasible: "infeasible",
-            states.kInterrupt: "interrupted",
-        }
-        state = self.highs.getModelStatus()
-        return names[state] if state in names else str(self.highs.modelStatusToString(state)).lower()
+    def _optimised(self) -> Status:
+        status = self._ended()
+        if status == Status.INFEASIBLE:
+            # Presolve called models infeasible that a training run satisfies to the last bit (docs/decisions.md).
+            self.highs.setOptionValue("presolve", "off")
+            self.highs.clearSolver()
+            status = self._ended()
+            self.highs.setOptionValue("presolve", "choose")
+        return status
+
+    def _ended(self) -> Status:
+        if self.arrays.integer.any():
+            self.highs.solve()
+        else:
+            self._solve_by(*[PRIMAL] * (self.basis is not None and self.basis.valid), CHOOSE, PRIMAL, INTERIOR)
+        status = translated(STATUS, self.highs.getModelStatus(), "highs")
+        if status == Status.INTERRUPTED:
+            raise KeyboardInterrupt
+        # Seen: no point left but the start, which presolve had cut off.
+        cut_off = self.arrays.integer.any() and self.highs.getInfo().mip_dual_bound == np.inf
+        return Status.INFEASIBLE if status == Status.OPTIMAL and cut_off else status

@@ -23,6 +23,7 @@ from agtopt.errors import SoundnessError, UnsupportedError
 from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
 from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
+from agtopt.solvers.status import Status
 from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree
 from agtopt.tolerances import AGREEMENT, INTEGRALITY, RELATIVE_GAP
 
@@ -30,10 +31,11 @@ Array = NDArray[np.float64]
 
 
 class Advice(NamedTuple):
-    """What a solver says of a relaxation: leaves that may close the node, and where it saw the optimum."""
+    """What a solver says of a relaxation: leaves that may close the node, where it saw the optimum, and whether it saw none."""
 
     leaves: tuple[Leaf, ...]
     point: Array | None
+    unbounded: bool = False
 
 
 class Adviser:
@@ -65,7 +67,7 @@ class Adviser:
             return Advice(tuple(Leaf.of(EMPTY, sign * np.array(ray)) for sign in (1.0, -1.0)) if known else (), None)
         solution = self.highs.getSolution()
         if status != states.kOptimal or (len(solution.row_dual), len(solution.col_value)) != (self.rows, self.columns):
-            return Advice((), None)
+            return Advice((), None, status == states.kUnbounded)
         return Advice((Leaf.of(BOUND, np.array(solution.row_dual)),), np.array(solution.col_value))
 
 
@@ -142,6 +144,7 @@ class Search:
         self.checker, self.adviser, self.priority, self.best, self.deadline = checker, adviser, priority, best, deadline
         self.witness = witness
         self.growth, self.proved, self.late = Growth(), inf, False
+        self.unbounded = False
         self.point: Array | None = None
         self.heap = [Node(checker.bound(ALONE, checker.whole), 0, checker.whole, None, ALONE)]
 
@@ -155,7 +158,7 @@ class Search:
         while self.heap:
             node = heappop(self.heap)
             self.late = self.late or perf_counter() > self.deadline
-            if node.bound >= self.target or self.late:
+            if node.bound >= self.target or self.late or self.unbounded:
                 self._close(node, Leaf(OPEN, node.leaf.rows, node.leaf.duals), node.bound)
             else:
                 self._visit(node)
@@ -170,8 +173,11 @@ class Search:
         bound, leaf = self._better(box, (-inf, ALONE), (ALONE, node.leaf) if len(node.leaf.rows) else (ALONE,))
         point = None
         if bound < self.target:
-            leaves, point = self.adviser.ask(box, self.deadline - perf_counter())
-            bound, leaf = self._better(box, (bound, leaf), leaves)
+            advice = self.adviser.ask(box, self.deadline - perf_counter())
+            point = advice.point
+            bound, leaf = self._better(box, (bound, leaf), advice.leaves)
+            # A ray in a relaxation whose binaries are all fixed is one of the model.
+            self.unbounded = advice.unbounded and not np.any(self.checker.binary & (box.lower < box.upper))
         column = None if bound >= self.target else self._branching(box, point)
         # A point without fractions may have moved the target.
         if column is None or bound >= self.target:
@@ -289,9 +295,11 @@ def proof_of(session: object) -> Tree | None:
     return Tree(arrays, *arrays.objective(session.model), inf, np.array([LEAF]), (leaf,))
 
 
-def _status(search: Search) -> str:
+def _status(search: Search) -> Status:
     if search.proved == inf:
-        return "infeasible"
+        return Status.INFEASIBLE
+    if search.unbounded:
+        return Status.UNBOUNDED
     if search.proved >= search.target:
-        return "optimal"
-    return "time limit" if search.late else "duals too weak"
+        return Status.OPTIMAL
+    return Status.TIME_LIMIT if search.late else Status.WEAK_DUALS

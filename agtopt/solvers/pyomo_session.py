@@ -9,14 +9,25 @@ from pyomo.contrib.solver.common.results import TerminationCondition
 from agtopt.errors import SolverUnavailableError
 from agtopt.solvers.registry import Solver
 from agtopt.solvers.result import TOLERANCE, SolveResult
+from agtopt.solvers.status import Status, translated
 from agtopt.tolerances import RELATIVE_GAP
 
+ENDS = TerminationCondition
 STATUS = {
-    TerminationCondition.convergenceCriteriaSatisfied: "optimal",
-    TerminationCondition.maxTimeLimit: "time limit",
-    TerminationCondition.provenInfeasible: "infeasible",
-    TerminationCondition.infeasibleOrUnbounded: "infeasible",
-    TerminationCondition.interrupted: "interrupted",
+    ENDS.convergenceCriteriaSatisfied: Status.OPTIMAL,
+    ENDS.maxTimeLimit: Status.TIME_LIMIT,
+    ENDS.iterationLimit: Status.OTHER_LIMIT,
+    ENDS.objectiveLimit: Status.OTHER_LIMIT,
+    ENDS.provenInfeasible: Status.INFEASIBLE,
+    ENDS.unbounded: Status.UNBOUNDED,
+    ENDS.infeasibleOrUnbounded: Status.INFEASIBLE_OR_UNBOUNDED,
+    ENDS.interrupted: Status.INTERRUPTED,
+    ENDS.emptyModel: Status.FAILED,
+    ENDS.error: Status.FAILED,
+    ENDS.licensingProblems: Status.FAILED,
+    ENDS.locallyInfeasible: Status.FAILED,
+    ENDS.minStepLength: Status.FAILED,
+    ENDS.unknown: Status.FAILED,
 }
 
 
@@ -28,37 +39,60 @@ class PyomoSession:
 
     def __init__(self, solver: Solver, model: Any) -> None:
         self.solver, self.model = solver, model
-        self.interface, self.results = SolverFactory(solver.interface), None
+        self.interface: Any = SolverFactory(solver.interface)
+        self.results: Any = None
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
-        options: dict[str, Any] = {"load_solutions": False, "raise_exception_on_nonoptimal_result": False, "threads": 1}
-        if "rel_gap" in self.interface.config:
-            options["rel_gap"] = RELATIVE_GAP
-        if time_limit is not None:
-            options["time_limit"] = time_limit
-        try:
-            results = self.interface.solve(self.model, **options)
-        except Exception as error:  # a foreign program: whatever it raises, the user learns which solver failed and why
-            if "size-limited" in str(error):
-                reason = f"the model is too large for this licence of {self.solver.name!r}; use scip or highs"
-            else:
-                reason = f"{self.solver.name!r} failed: {error}"
-            raise SolverUnavailableError(f"solver: {reason}") from error
-        self.results = results
-        status = STATUS.get(results.termination_condition, results.termination_condition.name)
-        if status == "interrupted":
-            raise KeyboardInterrupt
-        bound = results.objective_bound
-        return SolveResult(
-            status,
-            bound if bound is not None and isfinite(bound) else None,
-            results.incumbent_objective,
-            TOLERANCE,
-            float(results.timing_info.wall_time),
-        )
+        results = self._solved(time_limit)
+        status = self._status()
+        bound, incumbent, seconds = results.objective_bound, results.incumbent_objective, float(results.timing_info.wall_time)
+        if status == Status.INFEASIBLE_OR_UNBOUNDED:
+            status, bound, incumbent = self._told_apart(time_limit), None, None
+        return SolveResult(status, bound if bound is not None and isfinite(bound) else None, incumbent, TOLERANCE, seconds)
 
     def load(self) -> bool:
         if self.results is None or self.results.incumbent_objective is None:
             return False
         self.results.solution_loader.load_vars()
         return True
+
+    def _told_apart(self, time_limit: float | None) -> Status:
+        """Without an objective nothing is unbounded."""
+        objective = self.model.objective
+        expression = objective.expr
+        try:
+            objective.set_value(0.0)
+            self._solved(time_limit)
+        finally:
+            objective.set_value(expression)
+        status = self._status()
+        return Status.UNBOUNDED if status == Status.OPTIMAL else status
+
+    def _status(self) -> Status:
+        """Of the last solve.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If it was interrupted.
+        """
+        status = translated(STATUS, self.results.termination_condition, self.solver.name)
+        if status == Status.INTERRUPTED:
+            raise KeyboardInterrupt
+        return status
+
+    def _solved(self, time_limit: float | None) -> Any:
+        options: dict[str, Any] = {"load_solutions": False, "raise_exception_on_nonoptimal_result": False, "threads": 1}
+        if "rel_gap" in self.interface.config:
+            options["rel_gap"] = RELATIVE_GAP
+        if time_limit is not None:
+            options["time_limit"] = time_limit
+        try:
+            self.results = self.interface.solve(self.model, **options)
+        except Exception as error:  # a foreign program: whatever it raises, the user learns which solver failed and why
+            if "size-limited" in str(error):
+                reason = f"the model is too large for this licence of {self.solver.name!r}; use scip or highs"
+            else:
+                reason = f"{self.solver.name!r} failed: {error}"
+            raise SolverUnavailableError(f"solver: {reason}") from error
+        return self.results

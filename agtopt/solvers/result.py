@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from agtopt.solvers.status import Status
+
 PROVED = "proved"
 TOLERANCE = "solver tolerance"
 
@@ -12,19 +14,19 @@ class SolveResult:
 
     Attributes
     ----------
-    status : str
-        ``optimal``, ``time limit``, ``infeasible``, ``interrupted`` or what else the solver said.
+    status : Status
     bound : float or None
         Dual bound: no feasible point has a smaller objective (S4). None if the solver gave none.
     incumbent : float or None
         Objective of the best point found; never used as a bound.
     rigour : str
-        ``proved`` for a bound that follows from dual values by outward-rounded arithmetic (S5), else ``solver tolerance``.
+        ``proved`` for a bound, or an empty model, that follows from dual values by outward-rounded arithmetic (S5), else
+        ``solver tolerance``.
     seconds : float
         Wall-clock time of the solve.
     """
 
-    status: str
+    status: Status
     bound: float | None
     incumbent: float | None
     rigour: str

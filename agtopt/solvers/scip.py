@@ -13,6 +13,7 @@ from pyomo.repn import generate_standard_repn
 from pyscipopt.scip import PY_SCIP_PARAMSETTING as SCIP_PARAMSETTING
 
 from agtopt.solvers.result import TOLERANCE, SolveResult
+from agtopt.solvers.status import Status, translated
 from agtopt.tolerances import FEASIBILITY, RELATIVE_GAP
 
 COMMON: dict[str, Any] = {
@@ -40,6 +41,20 @@ TREE: dict[str, Any] = {
 }
 """For linear models with selectors: once those are fixed, propagation fixes the run, so a plain depth-first tree over them beats presolve,
 cuts and heuristics about tenfold (docs/decisions.md). Bounds that are passed on in small steps keep θ tight."""
+
+
+STATUS = {
+    "optimal": Status.OPTIMAL,
+    "gaplimit": Status.OPTIMAL,
+    "timelimit": Status.TIME_LIMIT,
+    **dict.fromkeys(("nodelimit", "totalnodelimit", "stallnodelimit", "memlimit", "restartlimit"), Status.OTHER_LIMIT),
+    **dict.fromkeys(("primallimit", "duallimit", "sollimit", "bestsollimit"), Status.OTHER_LIMIT),
+    "infeasible": Status.INFEASIBLE,
+    "unbounded": Status.UNBOUNDED,
+    "inforunbd": Status.INFEASIBLE_OR_UNBOUNDED,
+    "userinterrupt": Status.INTERRUPTED,
+    "unknown": Status.FAILED,
+}
 
 
 class _Functions(StreamBasedExpressionVisitor):  # type: ignore[misc]
@@ -117,25 +132,36 @@ class ScipSession:
         return pyscipopt.quicksum(terms) + parts.constant, 1 if parts.is_linear() else 2
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
-        self.scip.freeTransform()
-        self.scip.setObjective(self._expression(self.model.objective.expr)[0], "minimize")
-        self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
+        self._prepare(self._expression(self.model.objective.expr)[0], time_limit)
         if start:
             solution = self.scip.createSol()
             for variable, added in self.variables.values():
                 self.scip.setSolVal(solution, added, variable.value)
             self.scip.addSol(solution)
         began = perf_counter()
-        self.scip.optimizeNogil()
+        status = self._optimised()
         seconds = perf_counter() - began
-        state = self.scip.getStatus()
-        if state == "userinterrupt":
-            raise KeyboardInterrupt
-        status = {"optimal": "optimal", "gaplimit": "optimal", "timelimit": "time limit", "infeasible": "infeasible"}.get(state, state)
+        if status == Status.INFEASIBLE_OR_UNBOUNDED:
+            # Without an objective nothing is unbounded.
+            self._prepare(pyscipopt.quicksum([]), time_limit)
+            status = self._optimised()
+            return SolveResult(Status.UNBOUNDED if status == Status.OPTIMAL else status, None, None, TOLERANCE, seconds)
         bound = self.scip.getDualbound()
         known = isfinite(bound) and abs(bound) < self.scip.infinity()
-        incumbent = self.scip.getObjVal() if self.scip.getNSols() else None
+        incumbent = self.scip.getObjVal() if self.scip.getNSols() and status != Status.UNBOUNDED else None
         return SolveResult(status, bound if known else None, incumbent, TOLERANCE, seconds)
+
+    def _prepare(self, objective: Any, time_limit: float | None) -> None:
+        self.scip.freeTransform()
+        self.scip.setObjective(objective, "minimize")
+        self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
+
+    def _optimised(self) -> Status:
+        self.scip.optimizeNogil()
+        status = translated(STATUS, self.scip.getStatus(), "scip")
+        if status == Status.INTERRUPTED:
+            raise KeyboardInterrupt
+        return status
 
     def load(self) -> bool:
         if not self.scip.getNSols():

@@ -1,16 +1,17 @@
 """Attacks by gradient: admissible, stronger than chance, and right where the best dataset is known."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 import agtopt
 from agtopt import Bounded, Dataset, Network, Problem, Removal, Substitution, Training
-from agtopt.attacks import gradient_attack, sampled_attack
+from agtopt.attacks import gradient_attack, greedy_attack, sampled_attack
+from agtopt.attacks.first_order import best_features
 from agtopt.attacks.gradient import axis_directions
 from agtopt.attacks.runs import summarised
-from agtopt.problem import Datasets
+from agtopt.problem import Datasets, Moving
 
 LOSSES = (("squared", 2), ("binary-cross-entropy", 1), ("cross-entropy", 3), ("hinge", 1), ("multi-hinge", 3))
 
@@ -73,3 +74,59 @@ def test_work_limits_the_directions():
     assert len(axis_directions(instance, 0)) == 0
     few = axis_directions(replace(instance, name="other"), 3 * 10 * 3 * instance.network.size * 10)
     assert 0 < len(few) < 2 * instance.network.size
+
+
+@pytest.mark.parametrize("p", [1, 2, np.inf])
+@pytest.mark.parametrize("size", [0.0, 5e-324, 1e-200, 1.0, 1e200])
+def test_the_steepest_point_is_in_the_ball_however_flat_the_slope(p, size):
+    """Squares of tiny slopes are 0: the point was once 1e100 radii away."""
+    instance = problem("hinge", 1, lambda classes: Bounded(2, eps=0.5, p=p))
+    slope = size * np.random.default_rng(0).uniform(-1, 1, (3, *instance.dataset.features.shape))
+    features, _ = best_features(instance, slope)
+    reach = np.linalg.norm(features - instance.dataset.features, ord=p, axis=-1)
+    assert reach.max() <= 0.5 * (1 + 1e-12)
+    if size > 1e-300:
+        np.testing.assert_allclose(reach, 0.5)
+
+
+def test_a_substitute_beyond_which_there_is_nothing_is_tried_within_its_box():
+    base = problem("hinge", 1, lambda classes: Bounded(1), samples=4)
+    model = Substitution(1, features=(-np.inf, -50.0))
+    instance = replace(base, perturbation=model, training=replace(base.training, clip=1.0))
+    for sign in (-1.0, 1.0):
+        features, _ = best_features(instance, np.full((1, *base.dataset.features.shape), sign))
+        assert features.max() <= -50.0
+
+
+@dataclass(frozen=True)
+class OneCoordinate(Moving):
+    """Of a touched sample one feature moves, and not several: less than its box says."""
+
+    @property
+    def moves_features(self):
+        return True
+
+    def feature_box(self, instance, features):
+        return features - 0.2, features + 0.2
+
+    def admits(self, instance, other, tolerance=1e-9):
+        moved = np.abs(other.features - instance.dataset.features)
+        small = moved.max() <= 0.2 + tolerance and ((moved > 0).sum(axis=1) <= 1).all()
+        return small and np.array_equal(other.labels, instance.dataset.labels) and self.same_places(instance, other)
+
+    def sample(self, instance, size, generator):
+        features = np.repeat(instance.dataset.features[np.newaxis], size, axis=0)
+        features[np.arange(size), generator.integers(0, features.shape[1], size), generator.integers(0, 3, size)] += 0.2
+        return Datasets(instance.dataset, size, features)
+
+    def describe(self):
+        return "one feature of a sample moves"
+
+
+def test_no_attack_goes_beyond_what_a_model_from_outside_admits():
+    """Boxes and budgets need not be all that it asks for: what is attained would be what nobody may do."""
+    instance = problem("squared", 1, lambda classes: OneCoordinate(1), samples=5)
+    directions = np.random.default_rng(0).normal(size=(4, instance.network.size))
+    for found in (gradient_attack(instance, directions), greedy_attack(instance, directions), agtopt.attack(instance).datasets):
+        assert all(instance.perturbation.admits(instance, dataset) for dataset in found)
+    assert agtopt.bound(instance, "IBP").domain.contains(agtopt.attack(instance).theta)

@@ -9,13 +9,16 @@ import pytest
 import agtopt
 from agtopt import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.attacks.objectives import predicted, predictions
+from agtopt.attacks.runs import summarised
 from agtopt.certificates import certify_end_to_end, certify_together
 from agtopt.compiler import Query, append_query, flips_of, inputs_of, outputs_of
 from agtopt.domains import sample
 from agtopt.drivers import processes, stage
+from agtopt.problem import Datasets
 from agtopt.semantics.concrete import outputs, trajectory
 from agtopt.solvers import PROVED, SolveResult, choose, open_session
 from tests.conftest import MODELS
+from tests.instances import random_problem, with_reach
 
 NAMES = [
     "half-moons",
@@ -62,6 +65,24 @@ def test_with_fixed_choices_a_query_returns_the_outputs_of_the_trained_network(n
             assert result.bound <= sign * expected[k] + 1e-5
             if name in ("half-moons", "removal-hinge"):
                 assert result.bound == pytest.approx(sign * expected[k], abs=1e-5)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_a_ball_of_no_radius_is_no_ball(p):
+    """The dataset of an incumbent was NaN: its features were divided by a radius and a distance of 0."""
+    base = with_reach(random_problem(3, 1, "hinge", "flips", samples=6, steps=2, n=2, vulnerable=[]), vulnerable=None)
+    x = points(base, 6)
+    nothing = summarised(base, Datasets(base.dataset, 1), exact=False)
+    plain, found = (
+        certify_end_to_end(agtopt.bound(problem, "IBP"), x, attack=replace(nothing, problem=problem))
+        for problem in (base, with_reach(base, p=p))
+    )
+    assert found.rows
+    assert found.verdicts == plain.verdicts
+    assert any(found.witnesses)
+    for witness in filter(None, found.witnesses):
+        assert base.perturbation.admits(base, witness.dataset)
+        np.testing.assert_array_equal(witness.dataset.features, base.dataset.features)
 
 
 @pytest.mark.parametrize("eps", [0.0, 0.1])

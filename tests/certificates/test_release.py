@@ -115,6 +115,51 @@ def test_the_account_refuses_what_it_cannot_pay_and_releases_nothing(private):
     assert [(entry.epsilon, entry.queries) for entry in account.entries] == [(0.1, 4), (0.1, 4), (0.1, 2)]
 
 
+class Broken(Random):
+    """A source that fails after some numbers."""
+
+    left = 7
+
+    def getrandbits(self, k):
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("no more numbers")
+        return super().getrandbits(k)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"source": np.random.default_rng(0)}, "source: Generator"),
+        ({"source": 7}, "source: int"),
+        ({"mechanism": "Cauchy"}, "mechanism: str"),
+        ({"mechanism": type("Quiet", (), {"scale": lambda *a: np.zeros(4), "noise": lambda *a: lambda x: x})()}, "mechanism: Quiet"),
+        ({"account": 2.0}, "account: float"),
+        ({"epsilon": 1e-320}, "epsilon"),
+        ({"epsilon": 1e-320, "mechanism": LAPLACE}, "epsilon"),
+    ],
+)
+def test_a_release_is_refused_before_it_is_paid(private, arguments, words):
+    account = Account(1e9)
+    with pytest.raises(InvalidInputError, match=words):
+        private.release(**{"epsilon": 0.1, "account": account} | arguments)
+    assert account.spent == 0.0
+
+
+@pytest.mark.parametrize("mechanism", [CAUCHY, LAPLACE])
+def test_a_release_that_fails_costs_nothing(private, mechanism, monkeypatch):
+    account = Account(1e9)
+    private.release(0.5, account, mechanism, Random(0))
+    paid = account.entries
+    with pytest.raises(OSError, match="no more"):
+        private.release(0.5, account, mechanism, Broken(0))
+    assert account.entries == paid
+    monkeypatch.setitem(__import__("sys").modules, "opendp.prelude", None)
+    with pytest.raises(UnsupportedError, match="OpenDP"):
+        private.release(0.5, account, LAPLACE)
+    assert account.entries == paid
+
+
 def test_ten_tenths_are_one_and_threads_cannot_overspend():
     account, refused = Account(1.0), Counter()
 

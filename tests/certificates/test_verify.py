@@ -1,6 +1,7 @@
 """A record is checked from the problem alone: what was tampered with fails, what rests on a solver's word is called so."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 import agtopt
 from agtopt import InvalidInputError, MissingFileError, UnsupportedError
 from agtopt.certificates import Record, certify_end_to_end, verify
+from agtopt.certificates.claims import NOT_CHECKED
+from agtopt.certificates.verify import UNCHECKED
 from tests.conftest import MODELS
 
 
@@ -22,11 +25,18 @@ def x(problem):
 
 
 def verdicts(checks):
-    return {check.name: check.verdict for check in checks}
+    """Of all that is checked."""
+    return {check.name: check.verdict for check in checks if check.verdict != UNCHECKED}
 
 
 def tampered(record, **changes):
-    return Record.model_validate({**record.model_dump(), **changes})
+    """By somebody who knows how the digest is made."""
+    made = Record.model_validate({**record.model_dump(), **changes})
+    return made.model_copy(update={"digest": made.contents})
+
+
+def failed(record, problem, folder=None):
+    return {name for name, verdict in verdicts(verify(record, problem, folder)).items() if verdict == "fails"}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +48,21 @@ def proved(problem, x, tmp_path_factory):
     assert found.stable.sum() > agtopt.certify(reach, x).stable.sum()
     assert len(found.rows) > 0
     return Record.of(reach, found), folder
+
+
+@pytest.fixture(scope="module")
+def swift():
+    """A record that is checked without models, with certified, refuted and unknown points."""
+    generator = np.random.default_rng(3)
+    y = np.where(np.arange(40) % 2, 1.0, -1.0)
+    data = agtopt.Dataset(generator.normal(size=(40, 2)) * 1.5 + 0.7 * y[:, None], y)
+    training = agtopt.Training("hinge", batch_size=20, learning_rate=0.1)
+    problem = agtopt.Problem(agtopt.Network.dense([2, 1]), data, agtopt.Bounded(1, nu=1, q=0), training)
+    reach = agtopt.bound(problem, "IBP")
+    found = agtopt.certify(reach, generator.normal(size=(400, 2)) * 2, attack=agtopt.attack(problem))
+    chosen = np.concatenate([np.flatnonzero(np.array(found.verdicts) == verdict)[:4] for verdict in ("certified", "refuted", "unknown")])
+    queries = found.queries.points[chosen]
+    return problem, Record.of(reach, agtopt.certify(reach, queries, found.nominal[chosen], attack=agtopt.attack(problem)))
 
 
 @pytest.mark.parametrize("method", ["IBP", "CROWN"])
@@ -82,26 +107,210 @@ def test_a_solvers_word_is_called_so(problem, x):
     assert verdicts(verify(Record.of(reach, agtopt.certify(reach, x)), problem, "nowhere"))["domain"] == "not proved"
 
 
-@pytest.mark.parametrize(
-    ("field", "change", "check"),
-    [
-        ("stable", lambda record: [True] * len(record.stable), "stability"),
-        ("reachable", lambda record: [row[:1] for row in record.reachable], "stability"),
-        ("nominal", lambda record: [-label for label in record.nominal], "predictions"),
-        ("lower", lambda record: record.upper, "nominal run"),
-        ("upper", lambda record: [0.5 * (a + b) for a, b in zip(record.lower, record.upper, strict=True)], "domain"),
-        ("problem", lambda record: "0" * 64, "problem"),
-        ("perturbation", lambda record: "at most 99 samples removed", "adversary"),
-        ("points", lambda record: record.points[:-1], "record"),
-        ("witnesses", lambda record: [{**w.model_dump(), "query": 0} for w in record.witnesses], "witnesses"),
-        ("witnesses", lambda record: [{**w.model_dump(), "changes": []} for w in record.witnesses], "witnesses"),
-        ("witnesses", lambda record: [{**w.model_dump(), "point": [9.0] * len(w.point)} for w in record.witnesses], "witnesses"),
+def each(values, change):
+    return [change(value) for value in values]
+
+
+def first(values, change):
+    return [change(values[0]), *values[1:]]
+
+
+CLAIMS = {
+    "problem": [(lambda r: "0" * 64, "problem"), (lambda r: "v2-" + "0" * 64, "problem"), (lambda r: "", "problem")],
+    "perturbation": [(lambda r: "at most 99 samples removed", "adversary"), (lambda r: "", "adversary")],
+    "method": [
+        (lambda r: "IBP", "record"),
+        (lambda r: r.method.replace("LP,", "MILP,"), "record"),
+        (lambda r: r.method.split(",")[0], "record"),
+        (lambda r: "LP in parts, MILP end to end", "record"),
+        (lambda r: "magic", "record"),
     ],
-)
-def test_what_was_tampered_with_fails(proved, problem, field, change, check):
-    record, folder = proved
-    found = verdicts(verify(tampered(record, **{field: change(record)}), problem, folder))
-    assert found[check] == "fails"
+    "settings": [
+        (lambda r: None, "record"),
+        (lambda r: {**r.settings.model_dump(), "method": "MILP"}, "record"),
+        (lambda r: {**r.settings.model_dump(), "window": 0}, "record"),
+        (lambda r: {**r.settings.model_dump(), "window": 1}, "domain"),
+    ],
+    "end_to_end": [
+        (lambda r: None, "record"),
+        (lambda r: {**r.end_to_end.model_dump(), "first": 1}, "record"),
+        (lambda r: {**r.end_to_end.model_dump(), "conditional": True}, "stability"),
+    ],
+    "lower": [
+        (lambda r: r.upper, "nominal run"),
+        (lambda r: [0.4 * a + 0.6 * b for a, b in zip(r.lower, r.upper, strict=True)], "attacks"),
+        (lambda r: each(r.lower, lambda v: v + 1e-4), "domain"),
+        (lambda r: first(r.lower, lambda v: np.nan), "record"),
+        (lambda r: first(r.lower, lambda v: np.inf), "record"),
+        (lambda r: r.lower[:-1], "record"),
+    ],
+    "upper": [
+        (lambda r: each(r.upper, lambda v: v - 1e-4), "domain"),
+        (lambda r: [0.5 * (a + b) for a, b in zip(r.lower, r.upper, strict=True)], "domain"),
+        (lambda r: first(r.upper, lambda v: np.nan), "record"),
+        (lambda r: [*r.upper, 0.0], "record"),
+    ],
+    "points": [
+        (lambda r: r.points[:-1], "record"),
+        (lambda r: [], "record"),
+        (lambda r: first(r.points, lambda p: [np.nan] * len(p)), "record"),
+        (lambda r: first(r.points, lambda p: [np.inf] * len(p)), "record"),
+        (lambda r: first(r.points, lambda p: each(p, lambda v: v + 1e-9)), "record"),
+        (lambda r: first(r.points, lambda p: p[:-1]), "record"),
+        (lambda r: r.points[::-1], "record"),
+    ],
+    "lowest": [
+        (lambda r: each(r.lowest, lambda p: each(p, lambda v: v + 1e-9)), "record"),
+        (lambda r: each(r.lowest, lambda p: each(p, lambda v: v - 9.0)), "stability"),
+        (lambda r: first(r.lowest, lambda p: [np.nan] * len(p)), "record"),
+        (lambda r: r.lowest[::-1], "record"),
+        (lambda r: r.lowest[1:], "record"),
+    ],
+    "highest": [
+        (lambda r: each(r.highest, lambda p: each(p, lambda v: v - 1e-9)), "record"),
+        (lambda r: each(r.highest, lambda p: each(p, lambda v: v + 9.0)), "stability"),
+        (lambda r: first(r.highest, lambda p: [-np.inf] * len(p)), "record"),
+        (lambda r: r.highest[::-1], "record"),
+    ],
+    "labels": [
+        (lambda r: r.nominal[1:], "record"),
+        (lambda r: [0.5] * len(r.nominal), "record"),
+        (lambda r: [np.nan] * len(r.nominal), "record"),
+        (lambda r: [*r.nominal, 1.0], "record"),
+    ],
+    "nominal": [
+        (lambda r: each(r.nominal, lambda c: -c), "record"),
+        (lambda r: first(r.nominal, lambda c: 7), "record"),
+        (lambda r: r.nominal[1:], "record"),
+    ],
+    "stable": [
+        (lambda r: [True] * len(r.stable), "record"),
+        (lambda r: [False] * len(r.stable), "record"),
+        (lambda r: r.stable[1:], "record"),
+    ],
+    "reachable": [
+        (lambda r: each(r.reachable, lambda row: row[:1]), "record"),
+        (lambda r: each(r.reachable, lambda row: []), "record"),
+        (lambda r: each(r.reachable, lambda row: [-1, 1]), "record"),
+        (lambda r: each(r.reachable, lambda row: [*row, row[0]]), "record"),
+        (lambda r: first(r.reachable, lambda row: [0]), "record"),
+    ],
+    "witnesses": [
+        (lambda r: [{**w.model_dump(), "query": 0} for w in r.witnesses], "record"),
+        (lambda r: [{**w.model_dump(), "query": -1} for w in r.witnesses], "record"),
+        (lambda r: [{**w.model_dump(), "query": 10**6} for w in r.witnesses], "record"),
+        (lambda r: [*r.witnesses, r.witnesses[0]], "record"),
+        (lambda r: [{**w.model_dump(), "predicted": -w.predicted} for w in r.witnesses], "record"),
+        (lambda r: [{**w.model_dump(), "changes": []} for w in r.witnesses], "witnesses"),
+        (lambda r: [{**w.model_dump(), "changes": w.changes * 2} for w in r.witnesses], "record"),
+        (lambda r: [{**w.model_dump(), "changes": [{**c.model_dump(), "sample": -1} for c in w.changes]} for w in r.witnesses], "record"),
+        (
+            lambda r: [{**w.model_dump(), "changes": [{**c.model_dump(), "removed": True} for c in w.changes]} for w in r.witnesses],
+            "witnesses",
+        ),
+        (
+            lambda r: [{**w.model_dump(), "changes": [{**c.model_dump(), "label": [9.0]} for c in w.changes]} for w in r.witnesses],
+            "witnesses",
+        ),
+        (lambda r: [{**w.model_dump(), "point": [9.0] * len(w.point)} for w in r.witnesses], "witnesses"),
+        (lambda r: [{**w.model_dump(), "point": [np.nan] * len(w.point)} for w in r.witnesses], "witnesses"),
+    ],
+}
+UNFORGEABLE = {"format", "digest"}
+"""One has one value only, the other is made of all fields."""
+
+
+@pytest.mark.parametrize(("field", "change", "check"), [(field, *claim) for field, claims in CLAIMS.items() for claim in claims])
+def test_what_was_tampered_with_fails(proved, problem, swift, field, change, check):
+    """In every field and every direction, also where the digest is forged."""
+    if field in {"method", "settings", "end_to_end"}:
+        record, folder = proved
+        assert check in failed(tampered(record, **{field: change(record)}), problem, folder)
+    else:
+        small, record = swift
+        assert failed(record, small) == set()
+        assert check in failed(tampered(record, **{field: change(record)}), small)
+
+
+def test_every_field_is_tampered_with_or_called_unchecked(swift):
+    problem, record = swift
+    told = {name.partition(".")[0] for name in NOT_CHECKED} - {"settings", "labels"}
+    assert set(CLAIMS) | told | UNFORGEABLE | {"rigour"} == set(Record.model_fields)
+    words = next(check for check in verify(record, problem) if check.verdict == UNCHECKED)
+    assert all(name in words.detail for name in NOT_CHECKED)
+
+
+def test_a_slip_in_any_field_is_seen_by_the_digest(swift):
+    problem, record = swift
+    changes = {
+        "name": "other",
+        "seconds": 0.0,
+        "versions": {},
+        "rigour": "solver tolerance",
+        "witnesses": record.witnesses[1:],
+        "digest": "",
+    }
+    for name, value in changes.items():
+        assert failed(record.model_copy(update={name: value}), problem) == {"contents"}
+
+
+def test_a_claimed_proof_is_shown_or_called_unproved(problem, x):
+    reach = agtopt.bound(problem, "MILP", conditional=False)
+    record = Record.of(reach, agtopt.certify(reach, x))
+    assert record.rigour == "solver tolerance"
+    assert verdicts(verify(tampered(record, rigour="proved"), problem))["rigour"] == "not proved"
+    interval = agtopt.bound(problem, "IBP")
+    assert verdicts(verify(Record.of(interval, agtopt.certify(interval, x)), problem))["rigour"] == "holds"
+    with pytest.raises(ValueError, match="rigour"):
+        tampered(record, rigour="trust me")
+
+
+def test_the_points_of_a_refuted_claim_cannot_be_moved_into_the_box_of_a_stable_one(swift):
+    """All eight checks held of it: nothing asked whether a point lies in its own box."""
+    problem, record = swift
+    refuted = record.witnesses[0].query
+    stable = next(k for k, holds in enumerate(record.stable) if holds and record.nominal[k] == record.nominal[refuted])
+    changes = {
+        name: [list(row) if isinstance(row, list) else row for row in getattr(record, name)]
+        for name in ("lowest", "highest", "stable", "reachable")
+    }
+    for values in changes.values():
+        values[refuted] = values[stable]
+    forged = tampered(record, **changes, witnesses=[w for w in record.witnesses if w.query != refuted])
+    assert failed(forged, problem) == {"record"}
+
+
+@pytest.mark.parametrize("make", [
+    lambda problem: agtopt.bound(problem, "IBP", dtype="float32"),
+    lambda problem: agtopt.bound(problem, "CROWN", dtype="float32"),
+])  # fmt: skip
+def test_domains_in_float32_are_found_again(problem, x, make):
+    reach = make(problem)
+    record = Record.of(reach, agtopt.certify(reach, x))
+    assert record.method.endswith("in float32")
+    assert set(verdicts(verify(record, problem)).values()) == {"holds"}
+
+
+def test_parts_and_samples_rest_on_the_word_of_the_record(problem, x):
+    for reach, method in (
+        (agtopt.bound_parts(problem, "IBP", 3), "IBP in parts"),
+        (agtopt.bound_samplewise(problem, "LP"), "LP by samples"),
+    ):
+        record = Record.of(reach, agtopt.certify(reach, x))
+        assert record.method == method
+        found = verdicts(verify(record, problem))
+        assert found["domain"] == found["stability"] == "not proved"
+        assert "fails" not in found.values()
+
+
+def test_proofs_of_another_budget_are_no_proofs(proved, problem, x, tmp_path):
+    """The same parameters, objectives and file names; one number differs."""
+    _, folder = proved
+    other = replace(problem, perturbation=agtopt.Removal(1))
+    reach = agtopt.bound(other, "LP", conditional=False, tighten=False, rigour="proved", proofs=tmp_path)
+    record = Record.of(reach, agtopt.certify(reach, x))
+    assert verdicts(verify(record, other, tmp_path))["domain"] == "holds"
+    assert verdicts(verify(record, other, folder))["domain"] == "fails"
 
 
 def test_a_box_that_is_claimed_a_little_too_small_is_not_proved(proved, problem):

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import torch
 
 import agtopt
+from agtopt.certificates import certify_dataset
 from agtopt.compiler import predicted_size
-from agtopt.problem import Training
+from agtopt.problem import Removal, Training
 from agtopt.semantics.concrete import trajectory
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +52,7 @@ def test_the_drivers_of_the_readme(tmp_path, monkeypatch):
 def test_the_certificates_of_the_readme(tmp_path, monkeypatch, half_moons, half_moons_reach):
     monkeypatch.chdir(tmp_path)
     scope = {"agtopt": agtopt, "problem": half_moons, "reach": half_moons_reach}
-    exec(blocks("README.md")[2], scope)
+    exec(blocks("README.md")[3], scope)
     assert scope["box"].stable.sum() < scope["exact"].stable.sum()
     assert "unknown" not in scope["exact"].verdicts
     assert scope["together"].attained == scope["together"].bound == 19
@@ -59,9 +61,10 @@ def test_the_certificates_of_the_readme(tmp_path, monkeypatch, half_moons, half_
 
 @pytest.fixture(scope="module")
 def outside():
-    """A layer, a loss and a perturbation model that no module of the package knows: docs/extending.md, block by block."""
+    """A layer, a loss and two perturbation models that no module of the package knows: docs/extending.md, block by block."""
     scope = {"__name__": __name__}
     for code in blocks("docs/extending.md"):
+        assert not re.search(r"[. ]_[a-z]", code), "no private names"
         exec(code, scope)
     return scope
 
@@ -79,10 +82,17 @@ def extended(outside):
     )
 
 
+@pytest.fixture(scope="module")
+def withdrawing(outside, extended):
+    """The same, where two of the samples with label −1 may be left out."""
+    data = agtopt.Dataset(extended.dataset.features, [-1.0, 1.0, -1.0, -1.0, 1.0])
+    return replace(extended, dataset=data, perturbation=outside["Withdrawn"](n=2, label=-1.0))
+
+
 def by_autograd(problem, dataset):
     """The same run by torch alone."""
     tensors = [torch.tensor(value, requires_grad=True) for value in problem.network.initial.values()]
-    x, y = torch.tensor(dataset.features), torch.tensor(dataset.labels)
+    x, y = torch.tensor(dataset.features[dataset.presence()]), torch.tensor(dataset.labels[dataset.presence()])
     for _ in range(2):
         z = ((x @ tensors[0].T + tensors[1]).clamp(min=0) / 2) @ tensors[2].T + tensors[3]
         loss = (1 - y * z[:, 0]).clamp(min=0).square().mean()
@@ -115,3 +125,48 @@ def test_what_comes_from_outside_is_bounded_soundly(extended):
         assert wide.contains(np.stack([tight.lower, tight.upper]), 1e-5)
     with pytest.raises(agtopt.UnsupportedError, match="enumerat"):
         extended.perturbation.enumerate(extended)
+
+
+def squared_hinges(problem, theta, features, labels):
+    """Of every model at every point, by hand."""
+    hidden = np.einsum("mi,roi->rmo", features, theta[:, :4].reshape(-1, 2, 2)) + theta[:, None, 4:6]
+    z = np.einsum("rmo,ro->rm", np.maximum(hidden, 0.0) / 2.0, theta[:, 6:8]) + theta[:, 8:]
+    return np.maximum(0.0, 1.0 - labels * z) ** 2
+
+
+def test_a_removal_from_outside_is_bounded_as_by_enumeration(withdrawing):
+    problem, every = withdrawing, withdrawing.perturbation.enumerate(withdrawing)
+    theta = np.array([by_autograd(problem, dataset) for dataset in every])
+    assert len(theta) == problem.perturbation.count(problem) == 7
+    assert all(problem.perturbation.admits(problem, dataset) for dataset in every)
+    inner = agtopt.attack(problem)
+    assert inner.exact
+    np.testing.assert_allclose([inner.lower[-1], inner.upper[-1]], [theta.min(axis=0), theta.max(axis=0)], rtol=0, atol=1e-14)
+    same = replace(problem, perturbation=Removal(2, vulnerable=[0, 2, 3]))
+    for bounded in (
+        lambda problem: agtopt.bound(problem, "IBP"),
+        lambda problem: agtopt.bound(problem, "CROWN"),
+        lambda problem: agtopt.bound(problem, "MILP"),
+        lambda problem: agtopt.bound_parts(problem, "IBP", 2),
+        lambda problem: agtopt.bound_samplewise(problem, "LP"),
+    ):
+        box, known = bounded(problem).domain, bounded(same).domain
+        assert box.contains(theta, 1e-9)
+        np.testing.assert_allclose([box.lower, box.upper], [known.lower, known.upper], rtol=0, atol=1e-7)
+    model = agtopt.compile(problem, "MILP")
+    assert max(model.replay_error(dataset) for dataset in every) < 1e-11
+    assert model.size.binaries <= predicted_size(problem, model.kind).binaries
+
+
+def test_a_loss_from_outside_is_certified_as_by_enumeration(withdrawing):
+    problem, data = withdrawing, withdrawing.dataset
+    theta = np.array([by_autograd(problem, dataset) for dataset in problem.perturbation.enumerate(problem)])
+    seen = squared_hinges(problem, theta, data.features, data.labels)
+    for method in ("IBP", "MILP"):
+        found = certify_dataset(agtopt.bound(problem, method), data.features, data.labels).losses
+        assert np.all((found.lower <= seen) & (seen <= found.upper))
+    still = replace(problem, perturbation=replace(problem.perturbation, n=0))
+    point = certify_dataset(agtopt.bound(still, "IBP"), data.features, data.labels).losses
+    np.testing.assert_allclose([point.lower, point.upper], [seen[0], seen[0]], rtol=0, atol=1e-9)
+    worst = agtopt.loss_attack(problem, data.features, data.labels)
+    assert worst.losses.max() == pytest.approx(seen.mean(axis=1).max(), abs=1e-12)

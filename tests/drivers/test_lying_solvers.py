@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
 
 import agtopt
 from agtopt import InfeasibleError, SoundnessError
 from agtopt.drivers import stage
-from agtopt.solvers import TOLERANCE, SolveResult, open_session
+from agtopt.solvers import PROVED, TOLERANCE, SolveResult, Status, open_session
 from tests.instances import corrupted, random_problem, torch_sgd
 from tests.matrix import Cell, cell_problem
 
@@ -32,8 +33,8 @@ def lie(monkeypatch, answer):
     return solves
 
 
-def result(bound, status="optimal", incumbent=None):
-    return SolveResult(status, bound, incumbent, TOLERANCE, 0.0)
+def result(bound, status=Status.OPTIMAL, incumbent=None):
+    return SolveResult(Status(status), bound, incumbent, TOLERANCE, 0.0)
 
 
 pytestmark = pytest.mark.usefixtures("closed_sessions")
@@ -104,10 +105,31 @@ def test_a_looser_bound_than_the_interval_is_not_taken(monkeypatch, problem):
 
 
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
-def test_infeasible_raises(monkeypatch, problem, kind):
-    """S4: the nominal run is a feasible point."""
-    lie(monkeypatch, lambda r, k: result(None, "infeasible"))
-    with pytest.raises(InfeasibleError, match="S4") as caught:
+def test_a_solver_that_calls_a_model_infeasible_costs_its_bound_only(monkeypatch, problem, kind):
+    """S4: the nominal run is a feasible point, so that the interval holds, and the row says so."""
+    lie(monkeypatch, lambda r, k: result(None, Status.INFEASIBLE))
+    reach, ibp = agtopt.bound(problem, kind, conditional=False), agtopt.bound(problem, "IBP").domain
+    np.testing.assert_allclose(reach.domain.lower, ibp.lower, rtol=1e-9)
+    np.testing.assert_allclose(reach.domain.upper, ibp.upper, rtol=1e-9)
+    asked = [row for row in reach.rows if row.status != Status.ATTAINED]
+    assert asked
+    assert {(row.status, row.source, row.rigour) for row in asked} == {(Status.CALLED_INFEASIBLE, "interval", PROVED)}
+
+
+@pytest.mark.parametrize("kind", ["LP", "MILP"])
+def test_a_model_without_the_nominal_run_raises(monkeypatch, problem, kind):
+    """S4: the model is to blame, whatever a solver says of it."""
+    honest = stage.compile
+
+    def wrong(*arguments):
+        model = honest(*arguments)
+        variable = next(iter(model.pyomo.parameter[model.stop].component_data_objects(pyo.Var)))
+        model.pyomo.never = pyo.Constraint(expr=variable >= variable.ub + 1.0)
+        return model
+
+    monkeypatch.setattr(stage, "compile", wrong)
+    stage.forget_models()
+    with pytest.raises(InfeasibleError, match="does not hold an admissible training run") as caught:
         agtopt.bound(problem, kind, conditional=False)
     assert isinstance(caught.value, ArithmeticError)
     saved_instance(str(caught.value))

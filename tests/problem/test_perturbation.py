@@ -1,12 +1,14 @@
 """admits, sample, count and enumerate describe one and the same set of datasets."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 import pytest
 
-from agtopt import Bounded, Dataset
+from agtopt import Bounded, Dataset, InvalidInputError
+from agtopt.problem import Moving
+from agtopt.problem.perturbation.base import within_ball
 from tests.instances import COMBINATIONS, corrupted, random_problem, with_reach
 from tests.matrix import CELLS, Cell, cell_problem
 
@@ -190,3 +192,60 @@ def test_a_budget_of_nothing_is_allowed_beside_flips():
     for model in (Bounded(0, nu=1, q=0, flips=[(-1, 1)]), Bounded(n_features=1, n_labels=0, eps=0.1, nu=1, q=0, flips=[(-1, 1)])):
         idle = replace(problem, perturbation=model)
         assert not any((dataset.labels != problem.dataset.labels).any() for dataset in model.sample(idle, 5, np.random.default_rng(0)))
+
+
+@dataclass(frozen=True)
+class Shifted(Moving):
+    """Samples move within a box, or a ball, of their own."""
+
+    says: bool = True
+    reach: float = 0.5
+    ball: tuple[float, float] | None = None
+
+    @property
+    def moves_features(self):
+        return self.says
+
+    def feature_box(self, problem, features):
+        return features - self.reach, features + self.reach
+
+    def label_box(self, problem, labels, certain=False):
+        return labels, labels + self.reach * (self.vulnerable == (0,))
+
+    def admits(self, problem, other, tolerance=1e-9):
+        return self.same_places(problem, other)
+
+    def sample(self, problem, size, generator):
+        raise NotImplementedError
+
+    def describe(self):
+        return "a sample moves"
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (Shifted(1, says=False), "move features although Shifted.moves_features is false"),
+        (Shifted(1, vulnerable=[0]), "move labels although Shifted.moves_labels is false"),
+        (Shifted(1, ball=(0.5, 3.0)), "norm 3.0 of Shifted.ball"),
+        (Shifted(1, ball=(-0.5, 2)), "radius of Shifted.ball"),
+        (Shifted(1, ball=(np.nan, 1)), "radius of Shifted.ball"),
+    ],
+)
+def test_what_a_model_says_of_itself_has_to_agree(model, words):
+    """A box that no flag announces would be taken for a point; a ball of another norm for one of 1 or 2."""
+    problem = random_problem(0, 1, "squared", "features", samples=4)
+    with pytest.raises(InvalidInputError, match=words):
+        replace(problem, perturbation=model)
+    replace(problem, perturbation=replace(model, n=0, ball=None))
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("radius", [0.0, 1e-300, 1e-160, 0.3, 1e200])
+def test_what_is_shortened_to_a_ball_lies_within_it(p, radius):
+    shifts = np.array([[0.0, 0.0], [1e-200, -1e-200], [0.1, 0.1], [3.0, -4.0], [1e150, 1.0]])
+    short = within_ball(shifts, (radius, p))
+    size = np.linalg.norm(short, ord=p, axis=1)
+    assert np.all(size <= radius * (1 + 1e-12))
+    within = np.linalg.norm(shifts, ord=p, axis=1) <= radius
+    np.testing.assert_array_equal(short[within], shifts[within])

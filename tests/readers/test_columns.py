@@ -1,5 +1,7 @@
 """Columns of a table: what becomes of them, and what is refused with its column and row."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,6 +63,68 @@ def test_a_constant_column_is_shifted_only():
     assert Columns.of(frame, "y").dataset(frame).features.tolist() == [[0.0], [0.0]]
 
 
+@pytest.mark.parametrize("value", [14.62, 0.1, -1e-300, 1e300, 0.0, 3.0])
+@pytest.mark.parametrize("rounding", [0.0, 4e-16], ids=["equal", "rounded"])
+def test_a_deviation_within_rounding_is_none(value, rounding):
+    """scikit-learn#17794: 120 times 14.62 deviates by 1e-14, which became a factor of 1e13."""
+    column = value * (1.0 + rounding * (np.arange(120) % 2))
+    frame = pd.DataFrame({"x": np.arange(120.0), "ph": column, "y": ["u", "v"] * 60})
+    columns = Columns.of(frame, "y", ["x", "ph"])
+    assert columns.factor[1] == 1.0
+    assert columns.factor[0] == np.arange(120.0).std()
+    np.testing.assert_allclose(columns.points(frame)[0][:, 1], 0.0, atol=1e-15 * abs(value))
+    moved = columns.points(frame.assign(ph=value + 0.01))[0][:, 1]
+    np.testing.assert_allclose(moved, 0.01, rtol=1e-9 if abs(value) < 1e10 else 1.0)
+
+
+def test_small_deviations_that_are_none_of_rounding_scale():
+    for spread in (1e-9, 1e-12):
+        frame = pd.DataFrame({"x": 1.0 + spread * np.arange(4), "y": ["u", "v"] * 2})
+        assert Columns.of(frame, "y").factor[0] == pytest.approx(1.118 * spread, rel=1e-3)
+
+
+@pytest.mark.parametrize("sentinel", [1e308, -1e308, 1e200, 1.7e308])
+def test_a_sentinel_that_no_float_can_scale_is_refused_by_its_column(sentinel):
+    values = [1.0, 2.0, 3.0, sentinel]
+    frame = pd.DataFrame({"a": range(4, 8), "x": values, "y": ["u", "v"] * 2})
+    with pytest.raises(InvalidInputError, match=r"column 'x': from .* cannot scale it; a number like this often stands for a missing one"):
+        Columns.of(frame, "y")
+    assert Columns.of(frame, "y", scale="none").dataset(frame).features[3, 1] == sentinel
+    small = Columns.of(frame.assign(x=[1e-9, 2e-9, 0.0, 0.0]), "y")
+    with pytest.raises(InvalidInputError, match=r"column 'x': .* is too large for a float after scaling"):
+        small.points(frame.assign(x=[0.0, 0.0, 0.0, np.sign(sentinel) * 1.7e308]))
+    with pytest.raises(InvalidInputError, match=r"column 'x': from .* deviation 0 as a float"):
+        Columns.of(frame.assign(x=[1e-200, 2e-200, 0.0, 0.0]), "y")
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "Unnamed: 0_level_0", "y.1"])
+def test_a_saved_index_and_a_second_label_are_no_features_by_default(frame, name):
+    table = frame.rename(columns={"kind": "y"}).assign(**{name: range(4)})
+    with pytest.raises(InvalidInputError, match=r"(has no name .*index=False.*|second column 'y'.*)--features"):
+        Columns.of(table, "y")
+    assert Columns.of(table, "y", ["cost"]).features == ("cost",)
+    assert Columns.of(table, "y", ["cost", name]).features == ("cost", name)
+
+
+def test_words_that_mean_the_same_are_refused_and_numbers_found_as_they_are_written():
+    def table(*words):
+        return pd.DataFrame({"a": range(len(words)), "y": list(words)})
+
+    for words, what in [(("1.1", "1.10", "2"), "how they write one number"), (("01", "1"), "one number"), (("ham", "ham "), "blanks")]:
+        with pytest.raises(InvalidInputError, match=f"'{words[0]}' and '{words[1]}' differ only in .*{what}"):
+            Columns.of(table(*words), "y", ["a"], "cross-entropy")
+    columns = Columns.of(table("01", "02"), "y", ["a"])
+    assert columns.classes == ("01", "02")
+    assert columns.points(table(1, 2.0, "2.00", "01"))[1].tolist() == [-1, 1, 1, -1]
+    large = Columns.of(table(2**53, 2**53 + 1), "y", ["a"])
+    assert large.classes == ("9007199254740992", "9007199254740993")
+    assert large.points(table(2**53 + 1, 2**53))[1].tolist() == [1, -1]
+    digits = Columns.of(table("10", "9", "1"), "y", ["a"], "cross-entropy")
+    assert digits.classes == ("1", "9", "10")
+    with pytest.raises(InvalidInputError, match="3 different values; name the loss"):
+        Columns.of(table("10", "9", "1"), "y", ["a"])
+
+
 names = st.text(min_size=1).filter(lambda word: word != "y")
 
 
@@ -77,7 +141,7 @@ def test_the_file_reads_back_exactly(tmp_path_factory, features, loss, scale):
 BAD_CELLS = [
     (np.nan, r"'a', row 1 \(counted from 0\) is empty"),
     (None, r"'a', row 1 \(counted from 0\) is empty"),
-    (np.inf, r"'a', row 1 \(counted from 0\) is inf"),
+    (np.inf, r"'a', row 1 \(counted from 0\) holds inf, which is not finite"),
     ("tall", r"'a', row 1 .* holds 'tall', which is no number; .*get_dummies"),
     ([1, 2], r"'a', row 1 .* holds \[1, 2\]"),
     (pd.Timestamp("2020-01-01"), r"'a', row 1 .* holds Timestamp"),
@@ -130,6 +194,12 @@ def test_a_broken_file_is_refused(tmp_path, frame):
         (text.replace("label", "labell"), "labell|label"),
         (text.replace("hinge", "squared"), "does not fit the classes"),
         (text.replace('"height",', ""), "one number for each feature"),
+        (text.replace('"height"', '"heavy"'), "none twice"),
+        (text.replace('"height"', '"kind"'), "not the label"),
+        (text.replace("hinge", "multi-hinge").replace('"a",', '"a", "a",'), "differ only in"),
+        (text.replace('"a",', '"a", "c",'), "takes two classes; the label 'kind' has 3"),
+        (re.sub(r"shift = .*?]", "shift = [0.0, nan, 0.0]", text, flags=re.DOTALL), "must be finite"),
+        (re.sub(r"factor = .*?]", "factor = [1.0, 0.0, 1.0]", text, flags=re.DOTALL), "every factor must be above 0"),
         (text.replace("hinge", "huber"), "'huber' is unknown"),
     ]:
         path.write_text(broken, encoding="utf-8")

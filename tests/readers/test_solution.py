@@ -8,6 +8,8 @@ import highspy
 import numpy as np
 import pyscipopt
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import agtopt
 from agtopt.compiler import export_file
@@ -50,7 +52,11 @@ BAD = [
     ("Columns\n    Index Status", "raw style"),
     ("Model status\nInfeasible\n\n# Primal solution values\nNone\n", "no primal point .status Infeasible"),
     (HIGHS.replace("2.5e-1", "many"), "'many' is no number"),
-    (HIGHS.replace("# Columns 2", "# Columns 20"), "'Rows' is no number"),
+    (HIGHS.replace("# Columns 2", "# Columns 3"), "'Rows' is no number"),
+    (HIGHS.replace("# Columns 2", "# Columns 1e12"), "'1e12' columns are announced, 4 lines follow"),
+    (HIGHS.replace("# Columns 2", "# Columns 1.5"), "'1.5' columns are announced, 1 lines follow"),
+    (HIGHS.replace("# Columns 2", "# Columns -1"), "'-1' columns are announced, 0 lines follow"),
+    (HIGHS.replace("x 2.5e-1", "data_selector(0) 0"), "'data_selector.0.' has two values"),
     ("solution status: infeasible\nno solution available\n", "no point .status infeasible"),
     ("objective value:   1e400\n", "no finite number"),
     ("# Objective value = 1\n", "Gurobi wrote no point"),
@@ -72,6 +78,38 @@ def test_a_missing_or_binary_file_is_named(tmp_path):
     (tmp_path / "b.sol").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(agtopt.InvalidInputError, match="no text"):
         read_solution(tmp_path / "b.sol")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_broken_files_are_refused_by_name(data, tmp_path):
+    """Lines of files of solvers and words from them, anew put together, cut off and mistyped."""
+    lines = [line for text in TEXTS.values() for line in text.splitlines()]
+    words = sorted({word for line in lines for word in line.split()})
+    line = st.sampled_from(lines) | st.lists(st.sampled_from(words), max_size=4).map(" ".join) | st.text(max_size=8)
+    content = "\n".join([data.draw(st.sampled_from([*lines[:1], *lines]), label="first"), *data.draw(st.lists(line, max_size=12))])
+    raw = bytearray(content.encode("utf-8", "surrogatepass"))
+    for place in data.draw(st.lists(st.integers(0, max(len(raw) - 1, 0)), max_size=2)) if raw else []:
+        raw[place] = data.draw(st.integers(0, 255))
+    (tmp_path / "s.sol").write_bytes(raw)
+    try:
+        found = read_solution(tmp_path / "s.sol")
+    except agtopt.AgtoptError:
+        return
+    assert np.isfinite([*found.values.values(), found.objective or 0.0]).all()
+
+
+@pytest.mark.parametrize("path", [None, 3, b"s.sol", ["s.sol"]])
+def test_what_is_no_path_is_named(path):
+    with pytest.raises(agtopt.InvalidInputError, match="is not allowed; it must be the path of a file"):
+        read_solution(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    """A folder, a name that is too long for the system, and one that it does not take."""
+    for name in ("", "s" * 5000, "s\0"):
+        with pytest.raises(agtopt.InvalidInputError, match=r"solution: .* cannot be read"):
+            read_solution(tmp_path / name)
 
 
 def solved_by_highs(model, solution):

@@ -1,6 +1,8 @@
 """Modules of torch: outputs and order of the parameters as torch has them; what cannot be read is named."""
 
 import re
+import warnings
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -8,73 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from agtopt import InvalidInputError, Network, UnsupportedError
+from agtopt import Bounded, Dataset, InvalidInputError, Network, Problem, Training, UnsupportedError
 from agtopt.problem import Add, Conv2d, Flatten, LeakyReLU
 from tests.readers.evaluate import outputs
-
-
-class Residual(nn.Module):
-    """Parameters are registered in another order than they are used in."""
-
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(32, 3)
-        self.body = nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(2, 2, 3, padding="same", bias=False))
-        self.stem = nn.Conv2d(1, 2, (3, 2), stride=2, padding=(1, 0))
-        self.act = nn.LeakyReLU(0.2)
-        self.input = nn.Identity()
-
-    def forward(self, x):
-        x = self.act(self.stem(self.input(x)))
-        x = torch.relu(x + self.body(x))
-        return self.head(torch.flatten(x, 1))
-
-
-class Wrapped(nn.Module):
-    """A module whose forward is the given function of it and x."""
-
-    def __init__(self, forward, **parts):
-        super().__init__()
-        self.formula = forward
-        for name, part in parts.items():
-            self.add_module(name, part)
-
-    def forward(self, x):
-        return self.formula(self, x)
-
-
-def dense(forward, **parts):
-    return Wrapped(forward, fc=nn.Linear(4, 4), out=nn.Linear(4, 2), **parts)
-
-
-MODULES = {
-    "nested": (
-        nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.ReLU(), nn.Identity(), nn.Linear(4, 4, bias=False)), nn.LeakyReLU(0.1)),
-        (3,),
-    ),
-    "convolutional": (
-        nn.Sequential(nn.Conv2d(3, 4, 3, padding="valid"), nn.ReLU(), nn.AvgPool2d(2), nn.Dropout(0.0), nn.Flatten(), nn.Linear(16, 2)),
-        (3, 6, 7),
-    ),
-    "pool": (nn.Sequential(nn.AvgPool2d((2, 3), stride=(1, 2)), nn.Flatten(), nn.Linear(6, 2)), (1, 4, 5)),
-    "residual": (Residual(), (1, 8, 9)),
-    "block in a Sequential": (nn.Sequential(nn.Linear(4, 4), dense(lambda m, x: m.out(m.fc(x) + x)), nn.ReLU()), (4,)),
-    "one layer": (nn.Linear(5, 2), (5,)),
-    "functions": (dense(lambda m, x: m.out(functional.leaky_relu(functional.relu(m.fc(x).relu()), negative_slope=0.3))), (4,)),
-    "a ReLU twice": (dense(lambda m, x: m.act(m.out(m.act(m.fc(x)))), act=nn.ReLU()), (4,)),
-    "sums": (dense(lambda m, x: m.out(torch.add(m.fc(x), x).add(torch.relu(x)))), (4,)),
-    "overwriting sum": (dense(lambda m, x: m.out(functional.relu(overwritten(m.fc(x), x)))), (4,)),
-    "view": (dense(lambda m, x: m.out(m.fc(x.view(x.size(0), -1)))), (2, 2)),
-    "view by shape": (dense(lambda m, x: m.out(m.fc(x.view(x.shape[0], -1)))), (1, 2, 2)),
-    "view by size": (dense(lambda m, x: m.out(m.fc(x.view((x.size()[0], 4))))), (2, 2)),
-    "view of a known size": (dense(lambda m, x: m.out(m.fc(x.view(-1, 4)))), (2, 2)),
-    "reshape": (dense(lambda m, x: m.out(m.fc(torch.reshape(x, (x.size(0), -1)).reshape(-1, 4).flatten(start_dim=1)))), (2, 2)),
-}
-
-
-def overwritten(x, y):
-    x += y
-    return x
+from tests.readers.modules import MODULES, Residual, Wrapped, dense
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -143,14 +82,67 @@ def test_what_does_not_lead_to_the_output_is_left_out():
         Network.from_torch(Wrapped(forward, fc=nn.Linear(2, 2), fc2=nn.Linear(2, 2), out=nn.Linear(2, 1)))
 
 
-def test_frozen_parameters_are_read_like_all_others():
-    module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)).requires_grad_(False)
-    assert Network.from_torch(module).size == 9
+def test_what_torch_does_not_train_is_named_with_the_way_to_freeze_it():
+    module = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    module[0].requires_grad_(False)
+    module[2].bias.requires_grad_(False)
+    with pytest.warns(UserWarning, match=re.escape("give Training(frozen=['dense1', 'dense2_bias'])")) as caught:
+        network = Network.from_torch(module)
+    assert caught[0].filename == __file__
+    training = Training("squared", epochs=2, frozen=["dense1", "dense2_bias"])
+    problem = Problem(network, Dataset(np.eye(2), [1.0, 2.0]), Bounded(0), training)
+    assert problem.trained == ("dense2_weight",)
+
+
+def test_what_torch_trains_needs_no_warning(recwarn):
+    Network.from_torch(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)))
+    assert not recwarn.list
 
 
 def tied():
     module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     module[1].weight = module[0].weight
+    return module
+
+
+def under(mode, module, x):
+    with mode:
+        return module(x)
+
+
+def silent_autocast():
+    with warnings.catch_warnings(action="ignore"):
+        return torch.autocast("cuda")
+
+
+def last(z):
+    torch.set_grad_enabled(False)
+    return z
+
+
+class Reversed(torch.autograd.Function):
+    """A ReLU whose gradient is turned round."""
+
+    @staticmethod
+    def forward(ctx, z):
+        return torch.relu(z)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -gradient
+
+
+def scaled(forward):
+    module = Wrapped(forward, out=nn.Linear(4, 2))
+    module.register_buffer("mean", torch.ones(4))
+    return module
+
+
+def fixed():
+    module = dense(lambda m, x: m.out(m.fc(x)))
+    weight = module.fc.weight.detach().clone()
+    del module.fc.weight
+    module.fc.register_buffer("weight", weight)
     return module
 
 
@@ -187,6 +179,22 @@ UNSUPPORTED = {
     "act overwrites fc, which act, add read; write it without inplace": dense(lambda m, x: sums(m, m.fc(x)), act=nn.ReLU(inplace=True)),
     "relu overwrites fc, which": dense(lambda m, x: m.out(overwriting_view(m.fc(x)))),
     "add overwrites fc, which": dense(lambda m, x: m.out(twice(m.fc(x), x))),
+    "forward switches the recording of gradients (torch.no_grad": dense(lambda m, x: m.out(under(torch.no_grad(), m.fc, x))),
+    "forward switches torch.inference_mode before 'fc'": dense(lambda m, x: m.out(under(torch.inference_mode(), m.fc, x))),
+    "torch.set_grad_enabled, an autograd function of its own) before 'output'": dense(lambda m, x: last(m.out(m.fc(x)))),
+    "an autograd function of its own) before 'relu'": dense(lambda m, x: m.out(Reversed.apply(m.fc(x)))),
+    "forward switches torch.autocast before": dense(lambda m, x: m.out(under(torch.autocast("cpu", torch.bfloat16), m.fc, x))),
+    "forward switches torch.autocast before 'out'": dense(lambda m, x: under(silent_autocast(), m.out, m.fc(x))),
+    "detach (detach) is not supported: it stops gradients": dense(lambda m, x: m.out(m.fc(x).detach())),
+    "getattr_1 (getattr) is not supported: it stops gradients": dense(lambda m, x: m.out(m.fc(x).data)),
+    "and freeze what it is meant to leave alone by Training(frozen=": dense(lambda m, x: m.out(torch.detach(m.fc(x)))),
+    "sub (sub) is not supported: no layer does the same; a fixed scaling of the inputs": scaled(lambda m, x: m.out((x - m.mean) / 3)),
+    "belongs to the data: scale the features": scaled(lambda m, x: m.out(x / 255.0)),
+    "it takes mean, which is not the output of a layer; a fixed scaling": scaled(lambda m, x: m.out(x + m.mean)),
+    "fc (Linear) is not supported: its weights are no parameters": fixed(),
+    "norm (BatchNorm2d)": nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(1))).eval(),
+    "0 (RReLU)": nn.Sequential(nn.RReLU(), nn.Linear(4, 2)),
+    "linear (linear) is not": torch.ao.nn.quantized.Linear(4, 2),
     "act overwrites out, which act, output read": dense(lambda m, x: discarded(m, m.out(m.fc(x))), act=nn.ReLU(inplace=True)),
 }
 
@@ -214,6 +222,7 @@ def twice(z, x):
 def test_what_is_not_supported_is_named(words):
     with pytest.raises(UnsupportedError, match=re.escape(words)) as caught:
         Network.from_torch(UNSUPPORTED[words], (4,))
+    assert torch.is_grad_enabled()
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("module: ")
 
@@ -244,9 +253,6 @@ class Own(nn.Linear):
 def test_a_subclass_is_not_taken_for_its_base():
     with pytest.raises(UnsupportedError, match="linear"):
         Network.from_torch(nn.Sequential(Own(2, 1)))
-    parametrised = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1))
-    with pytest.raises(UnsupportedError, match="ParametrizedLinear"):
-        Network.from_torch(nn.Sequential(parametrised))
 
 
 @pytest.mark.parametrize(

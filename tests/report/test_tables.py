@@ -25,6 +25,13 @@ def test_csv_and_json_hold_every_digit(frame, tmp_path):
     assert rows[0]["solves"] == 20
 
 
+def test_csv_holds_no_formula(tmp_path):
+    """Names of problems and reasons of refusals are texts of users; widths below 0 are numbers."""
+    frame = pd.DataFrame({"instance": ["=HYPERLINK(1)", "plain"], "least": [-1.5, np.nan], "@status": ["-x", None]})
+    lines = save_table(frame, tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
+    assert lines == ["instance,least,'@status", "'=HYPERLINK(1),-1.5,'-x", "plain,,"]
+
+
 def test_markdown(frame, tmp_path):
     lines = save_table(frame, tmp_path / "t.md").read_text().splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError, UnsupportedError
-from agtopt.problem.checks import indices, whole, whole_numbers
+from agtopt.problem.checks import chunks, indices, number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 
 if TYPE_CHECKING:
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Box = tuple[Array, Array]
 
+NAMED = 8
+"""Most vulnerable samples that a description names."""
+
 
 @dataclass(frozen=True)
 class Perturbation(ABC):
     """At most `budget` samples are touched, none but the vulnerable ones.
 
-    Subclasses say what a touched sample may become: as boxes, from which every semantics starts, and exactly, by `admits`.
+    What becomes of a touched sample is said by deriving from `Moving` or `Removing`, whose meanings are known, or by registering meanings
+    of one's own; and exactly, by `admits`.
     """
 
     n: int
@@ -41,6 +45,16 @@ class Perturbation(ABC):
         return self.n
 
     @property
+    def separate(self) -> bool:
+        """Whether features and labels have budgets of their own, and both move."""
+        return False
+
+    @property
+    def budgets(self) -> tuple[int, int]:
+        """How many samples may be touched in their features and in their labels; the same samples unless `separate`."""
+        return self.budget, self.budget
+
+    @property
     def moves_features(self) -> bool:
         """Whether a touched sample's features may differ."""
         return False
@@ -50,12 +64,57 @@ class Perturbation(ABC):
         """Whether a touched sample's label may differ."""
         return False
 
+    @property
+    def removes(self) -> bool:
+        """Whether a touched sample is left out."""
+        raise self._unsaid("removes")
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a touched sample gives way to another one, so that what is known of its place is not known of what stands there."""
+        raise self._unsaid("replaces")
+
+    @property
+    def ball(self) -> tuple[float, float] | None:
+        """Radius (units of the features) and norm, 1 or 2, of a ball around each sample that holds its features once it is touched.
+
+        None where their box says all.
+        """
+        return None
+
+    def _unsaid(self, what: str) -> UnsupportedError:
+        kind = type(self).__name__
+        return UnsupportedError(
+            f"perturbation: {kind} does not say whether it {what} a touched sample; derive it from agtopt.problem.Moving or Removing, "
+            f"or define {kind}.{what} (docs/extending.md, “A perturbation model”)"
+        )
+
     def check(self, problem: "Problem") -> None:
         """Raise InvalidInputError where the model does not fit the rest of the problem."""
         samples = len(problem.dataset)
         if self.budget > samples:
             raise InvalidInputError(f"perturbation.n: {self.budget} is more than the {samples} samples of the dataset")
         self._named(samples)
+
+    def check_boxes(self, problem: "Problem") -> None:
+        """Raise InvalidInputError where what moves, the boxes and the ball do not agree."""
+        kind, data = type(self).__name__, problem.dataset
+        if self.ball is not None:
+            radius, p = self.ball
+            number(f"perturbation: the radius of {kind}.ball", radius, least=0.0)
+            if p not in (1, 2):
+                raise InvalidInputError(f"perturbation: the norm {p!r} of {kind}.ball is not allowed; it must be 1 or 2")
+        if not len(self.touchable(problem)):
+            return
+        for what, moves, box, values in (
+            ("features", self.moves_features, self.feature_box, data.features),
+            ("labels", self.moves_labels, self.label_box, problem.encode(data.labels)),
+        ):
+            still = moves or all(np.array_equal(end, part) for part in chunks(values) for end in box(problem, part))
+            if not still:
+                raise InvalidInputError(
+                    f"perturbation: the boxes of {kind} move {what} although {kind}.moves_{what} is false; one of the two is wrong"
+                )
 
     def _named(self, samples: int) -> NDArray[np.int64]:
         if self.vulnerable is None:
@@ -109,13 +168,56 @@ class Perturbation(ABC):
     def describe(self) -> str:
         """The adversary in words."""
 
-    def _same_places(self, problem: "Problem", other: Dataset) -> bool:
+    def _among(self) -> str:
+        """The vulnerable samples in words, to end a description with; empty where all are."""
+        if self.vulnerable is None:
+            return ""
+        named = ", ".join(map(str, self.vulnerable[:NAMED])) + ", …" * (len(self.vulnerable) > NAMED)
+        return f", among {samples(len(self.vulnerable))} ({named})" if named else ", among no samples"
+
+    def same_places(self, problem: "Problem", other: Dataset) -> bool:
         """Whether no more samples than the budget differ, all of them touchable."""
         nominal = problem.dataset
         if other.features.shape != nominal.features.shape or other.labels.shape != nominal.labels.shape:
             return False
         changed = np.flatnonzero(other.changed(nominal))
         return len(changed) <= self.budget and set(changed) <= set(self.touchable(problem))
+
+
+@dataclass(frozen=True)
+class Moving(Perturbation):
+    """A touched sample stays in its place and moves within boxes of its own, which hold the sample as it stands."""
+
+    @property
+    def removes(self) -> bool:
+        return False
+
+    @property
+    def replaces(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class Removing(Perturbation):
+    """A touched sample is left out of every batch it occurs in; all others keep their batches, and the mean is over those that remain."""
+
+    @property
+    def removes(self) -> bool:
+        return True
+
+    @property
+    def replaces(self) -> bool:
+        return False
+
+    def check(self, problem: "Problem") -> None:
+        super().check(problem)
+        touchable = self.touchable(problem)
+        for t, batch in enumerate(problem.schedule):
+            if min(self.budget, int(np.isin(batch, touchable).sum())) >= len(batch):
+                raise InvalidInputError(
+                    f"perturbation.n: {self.budget} removals may leave no sample in the batch of step {t}, which has {len(batch)}; "
+                    "larger batches or a smaller budget are needed"
+                )
 
 
 def samples(many: int | None) -> str:
@@ -126,6 +228,14 @@ def samples(many: int | None) -> str:
 def drawn(touchable: NDArray[np.int64], budget: int, size: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
     """For each of `size` datasets, which samples are touched."""
     return [generator.choice(touchable, size=min(budget, len(touchable)), replace=False) for _ in range(size)]
+
+
+def within_ball(shifts: Array, ball: tuple[float, float]) -> Array:
+    """What samples (first axis) are moved by, shortened to the radius of a ball where it is longer."""
+    radius, p = ball
+    size = np.linalg.norm(shifts.reshape(len(shifts), -1), ord=p, axis=1)
+    part = np.divide(radius, size, out=np.ones_like(size), where=size > radius)
+    return np.asarray(shifts * part.reshape(-1, *(1,) * (shifts.ndim - 1)))
 
 
 def directions(shape: tuple[int, ...], extreme: bool, p: float, generator: np.random.Generator) -> Array:

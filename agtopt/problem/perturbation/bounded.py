@@ -13,14 +13,14 @@ from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.loss import Classes
-from agtopt.problem.perturbation.base import Array, Box, Perturbation, directions, drawn, samples
+from agtopt.problem.perturbation.base import Array, Box, Moving, directions, drawn, samples
 
 if TYPE_CHECKING:
     from agtopt.problem.problem import Problem
 
 
 @dataclass(frozen=True)
-class Bounded(Perturbation):
+class Bounded(Moving):
     """At most n samples changed, each within a ball (equation 7 of Sosnin et al. 2025).
 
     Parameters
@@ -94,7 +94,6 @@ class Bounded(Perturbation):
 
     @property
     def separate(self) -> bool:
-        """Whether features and labels have budgets of their own, and both move."""
         return self.n is None and self.moves_features and self.moves_labels
 
     @property
@@ -102,6 +101,14 @@ class Bounded(Perturbation):
         if self.n is not None:
             return self.n
         return (self.n_features or 0) * (self.eps > 0) + (self.n_labels or 0) * (self.nu > 0)
+
+    @property
+    def budgets(self) -> tuple[int, int]:
+        return (self.n_features or 0, self.n_labels or 0) if self.separate else (self.budget, self.budget)
+
+    @property
+    def ball(self) -> tuple[float, float] | None:
+        return (self.eps, self.p) if self.moves_features and self.p != inf else None
 
     @property
     def moves_features(self) -> bool:
@@ -168,7 +175,7 @@ class Bounded(Perturbation):
         return self.n if self.n is not None else (self.n_labels or 0)
 
     def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
-        if not self._same_places(problem, other) or other.present is not None:
+        if not self.same_places(problem, other) or other.present is not None:
             return False
         nominal, many = problem.dataset, len(problem.dataset)
         moved = np.linalg.norm((other.features - nominal.features).reshape(many, -1), ord=self.p, axis=1)
@@ -231,8 +238,8 @@ class Bounded(Perturbation):
         labels = (flips if self.q == 0 else f"labels ±{self.nu:g}") if self.nu > 0 else ""
         if self.n is None:
             moved, relabelled = features or "no change", labels or "no change"
-            return f"at most {samples(self.n_features)} with {moved} and {samples(self.n_labels)} with {relabelled}"
-        return f"at most {samples(self.n)} with {' and '.join(filter(None, (features, labels))) or 'no change'}"
+            return f"at most {samples(self.n_features)} with {moved} and {samples(self.n_labels)} with {relabelled}{self._among()}"
+        return f"at most {samples(self.n)} with {' and '.join(filter(None, (features, labels))) or 'no change'}{self._among()}"
 
 
 def _pairs(flips: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

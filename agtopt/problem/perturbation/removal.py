@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.errors import InvalidInputError
 from agtopt.problem.dataset import Dataset, Datasets
-from agtopt.problem.perturbation.base import Perturbation, drawn, samples
+from agtopt.problem.perturbation.base import Removing, drawn, samples
 
 if TYPE_CHECKING:
     from agtopt.problem.problem import Problem
 
 
 @dataclass(frozen=True)
-class Removal(Perturbation):
+class Removal(Removing):
     """At most n samples left out of every batch they occur in (Theorem 6 of Sosnin et al. 2025).
 
     All other samples keep their batches, and the mean is over those that remain. A loader that refills its batches after a removal
@@ -32,18 +31,8 @@ class Removal(Perturbation):
         Indices of the samples that may be left out; None for all.
     """
 
-    def check(self, problem: "Problem") -> None:
-        super().check(problem)
-        touchable = self.touchable(problem)
-        for t, batch in enumerate(problem.schedule):
-            if min(self.n, int(np.isin(batch, touchable).sum())) >= len(batch):
-                raise InvalidInputError(
-                    f"perturbation.n: {self.n} removals may leave no sample in the batch of step {t}, which has {len(batch)}; "
-                    "larger batches or a smaller budget are needed"
-                )
-
     def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
-        if not self._same_places(problem, other):
+        if not self.same_places(problem, other):
             return False
         nominal = problem.dataset
         return np.array_equal(other.features, nominal.features) and np.array_equal(other.labels, nominal.labels)
@@ -67,4 +56,4 @@ class Removal(Perturbation):
         return Datasets(problem.dataset, len(removed), present=present)
 
     def describe(self) -> str:
-        return f"at most {samples(self.n)} left out (batches are not refilled)"
+        return f"at most {samples(self.n)} left out{self._among()} (batches are not refilled)"

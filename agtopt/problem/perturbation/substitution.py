@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from agtopt.errors import InvalidInputError
+from agtopt.problem.checks import unmasked
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import Array, Box, Perturbation, directions, drawn, samples
 
@@ -48,12 +49,21 @@ class Substitution(Perturbation):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.features is not None:
+            unmasked("perturbation.features", self.features)
             lower, upper = (np.array(end, dtype=np.float64) for end in self.features)
             if not np.all(lower <= upper):
                 raise InvalidInputError("perturbation.features: the box is empty or NaN; lower ends must not exceed upper ends")
             object.__setattr__(self, "features", (lower, upper))
         if self.labels is not None:
             object.__setattr__(self, "labels", tuple(float(label) for label in self.labels))
+
+    @property
+    def removes(self) -> bool:
+        return False
+
+    @property
+    def replaces(self) -> bool:
+        return True
 
     @property
     def moves_features(self) -> bool:
@@ -98,7 +108,7 @@ class Substitution(Perturbation):
         return np.where(allowed.sum() == 1.0, possible, 0.0), possible
 
     def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
-        if not self._same_places(problem, other) or other.present is not None:
+        if not self.same_places(problem, other) or other.present is not None:
             return False
         changed = other.changed(problem.dataset)
         low, high = self.feature_box(problem, other.features[changed])
@@ -128,4 +138,4 @@ class Substitution(Perturbation):
 
     def describe(self) -> str:
         where = "anything" if self.features is None else "points of a box"
-        return f"at most {samples(self.n)} replaced by {where} (batches keep their sizes)"
+        return f"at most {samples(self.n)} replaced by {where}{self._among()} (batches keep their sizes)"

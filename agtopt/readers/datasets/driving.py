@@ -11,7 +11,7 @@ from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
 from agtopt.problem import Dataset
 from agtopt.problem.checks import whole
 from agtopt.problem.layers import pair
-from agtopt.readers.datasets.files import expected
+from agtopt.readers.datasets.files import expected, read_csv
 from agtopt.readers.datasets.split import Split, held_out
 
 if TYPE_CHECKING:
@@ -88,14 +88,9 @@ def read_driving(
 
 def _table(source: Path, camera: str) -> tuple[list[str], NDArray[np.float64]]:
     """Files of images and angles."""
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(source, skipinitialspace=True)
-        if "steering" not in frame and "angle" not in frame and frame.shape[1] == len(SIMULATOR):
-            frame = pd.read_csv(source, skipinitialspace=True, header=None, names=list(SIMULATOR))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{source}: cannot be read as a table: {error}") from None
+    frame = read_csv(source, "a table", skipinitialspace=True)
+    if "steering" not in frame and "angle" not in frame and frame.shape[1] == len(SIMULATOR):
+        frame = read_csv(source, "a table", skipinitialspace=True, header=None, names=list(SIMULATOR))
     if "steering" in frame and camera in frame:
         return _columns(source, frame, camera, "steering")
     if {"filename", "angle", "frame_id"} <= set(frame):

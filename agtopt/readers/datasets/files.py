@@ -1,10 +1,15 @@
 """Files that a reader expects: found, or an error that says which file belongs where; and their checksums."""
 
+import warnings
 from collections.abc import Iterable
 from hashlib import md5
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from agtopt.errors import InvalidInputError, MissingFileError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def expected(folder: str | Path, names: Iterable[str], origin: str) -> Path:
@@ -35,6 +40,25 @@ def expected(folder: str | Path, names: Iterable[str], origin: str) -> Path:
         if (path / name).exists():
             return path / name
     raise MissingFileError(f"{path}: {' or '.join(wanted)} is not there; get it from {origin}")
+
+
+def read_csv(path: Path, what: str, **options: Any) -> "pd.DataFrame":
+    """A CSV file by `pandas.read_csv`, which would take the first of surplus fields for an index and shift the columns.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be read as `what`, or a row has more fields than there are names.
+    """
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame: pd.DataFrame = pd.read_csv(path, index_col=False, **options)
+        except (ValueError, pd.errors.ParserWarning) as error:
+            raise InvalidInputError(f"{path}: cannot be read as {what}: {error}") from None
+    return frame
 
 
 def check_md5(path: Path, known: str) -> None:

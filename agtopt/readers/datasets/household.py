@@ -6,7 +6,7 @@ import numpy as np
 
 from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import whole
-from agtopt.readers.datasets.files import expected
+from agtopt.readers.datasets.files import expected, read_csv
 from agtopt.readers.datasets.split import Split, split_at_random
 
 NAMES = ("household_power_consumption.txt", "household_power_consumption.zip", "individual+household+electric+power+consumption.zip")
@@ -55,10 +55,7 @@ def read_household(path: str | Path, rows: int | None = None, test: float = 0.1,
     import pandas as pd
 
     source = expected(path, NAMES, ORIGIN)
-    try:
-        frame = pd.read_csv(source, sep=";", na_values=["?"], dtype={"Date": str, "Time": str})
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{source}: cannot be read as a table with ';' between its columns: {error}") from None
+    frame = read_csv(source, "a table with ';' between its columns", sep=";", na_values=["?"], dtype={"Date": str, "Time": str})
     missing = [name for name in ("Date", "Time", TARGET, *MEASURED) if name not in frame.columns]
     if missing:
         raise InvalidInputError(f"{source}: has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns))}")

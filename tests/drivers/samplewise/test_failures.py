@@ -12,14 +12,13 @@ from agtopt import (
     LP,
     MILP,
     MIQCP,
-    InfeasibleError,
     InvalidInputError,
     SolverUnavailableError,
     SoundnessError,
     bound_samplewise,
 )
 from agtopt.drivers import samplewise
-from agtopt.solvers import PROVED
+from agtopt.solvers import PROVED, Status
 from tests.drivers.samplewise.cases import assert_holds_runs, assert_within
 from tests.drivers.test_lying_solvers import lie, result
 from tests.instances import corrupted
@@ -50,11 +49,16 @@ def test_no_bound_falls_back_to_the_interval(monkeypatch, problem, bound, status
 
 
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
-def test_infeasible_raises(monkeypatch, problem, kind):
-    """S4."""
-    lie(monkeypatch, lambda r, k: result(None, "infeasible"))
-    with pytest.raises(InfeasibleError, match=r"S4.*sample"):
-        bound_samplewise(problem, kind)
+def test_a_solver_that_calls_a_model_infeasible_costs_its_bound_only(monkeypatch, problem, kind):
+    """S4: the nominal run is a feasible point, so that the interval holds, and the row says so."""
+    solves = lie(monkeypatch, lambda r, k: result(None, Status.INFEASIBLE))
+    reach, crown = bound_samplewise(problem, kind), agtopt.bound(problem, CROWN)
+    assert solves
+    for one, other in zip(reach.states, crown.states, strict=True):
+        np.testing.assert_array_equal(one.lower, other.lower)
+        np.testing.assert_array_equal(one.upper, other.upper)
+    assert {row.status for row in reach.rows} == {Status.CALLED_INFEASIBLE, Status.ATTAINED}
+    assert {row.rigour for row in reach.rows} == {PROVED}
 
 
 def test_a_kind_that_is_stopped_is_never_looser_than_lp(monkeypatch, problem):

@@ -22,7 +22,7 @@ from agtopt import (
 )
 from agtopt.attacks import sampled_attack
 from agtopt.drivers import samplewise
-from agtopt.solvers import PROVED, TOLERANCE
+from agtopt.solvers import PROVED, TOLERANCE, Status
 from tests.drivers.samplewise.cases import CHOSEN, assert_holds_runs, assert_within, every_cell, one_unit
 from tests.instances import COMBINATIONS, corrupted, random_problem
 from tests.matrix import VALUES, cell_problem, zeroed
@@ -144,11 +144,11 @@ def test_the_smallest_parameters_rest_on_the_largest_gradients(problem, monkeypa
         # The names say what is bounded.
         assert all(task.objective.name.startswith(task.objective.address[1].removeprefix("descent.")) for task in part.tasks)
         return [
-            replace(row, status="slow" if task.sense > 0 else "optimal")
+            replace(row, status=Status.FAILED if task.sense > 0 else Status.OPTIMAL)
             for task, row in zip(part.tasks, samplewise.lost_part(part), strict=True)
         ]
 
     monkeypatch.setattr(samplewise, "run_part", said)
     rows = bound_samplewise(problem, LP).rows
-    assert {row.status for row in rows if row.sense == "min"} == {"slow", "attained"}
-    assert {row.status for row in rows if row.sense == "max"} == {"optimal", "attained"}
+    assert {row.status for row in rows if row.sense == "min"} == {Status.FAILED, Status.ATTAINED}
+    assert {row.status for row in rows if row.sense == "max"} == {Status.OPTIMAL, Status.ATTAINED}

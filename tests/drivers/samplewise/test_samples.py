@@ -134,9 +134,11 @@ def test_samples_that_no_one_may_touch_stand_as_they_are():
 
 
 def test_an_adversary_with_a_meaning_of_its_own_is_refused(problem):
-    class Other:
-        pass
+    class Other(TouchedSamples):
+        """Its rows are what samples may become, not what they are."""
 
-    with pytest.raises(UnsupportedError, match="sample-wise"):
-        Samples(problem, Other(), sampled_attack(problem, 2))
+    other = Other(problem, [(True, True)], (1,))
+    other.variants = None
+    with pytest.raises(UnsupportedError, match="Other has no sample-wise"):
+        Samples(problem, other, sampled_attack(problem, 2))
     assert isinstance(interval_adversary(problem.perturbation, problem), TouchedSamples)

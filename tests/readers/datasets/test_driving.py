@@ -78,6 +78,7 @@ def test_what_is_wrong_is_said(drive):
         ("a,b\n1,2", "needed are center and steering"),
         (f"{HEADER}\n{lines[0].replace('-0.2', 'left')}", "not a column of numbers"),
         (f"{HEADER}\n{lines[0]}", "1 rows"),
+        (f"{HEADER}\n{lines[0]},1\n{lines[1]},2", "Length of header"),
         ("", "table"),
     ):
         table.write_text(text)

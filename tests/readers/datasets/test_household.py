@@ -64,6 +64,9 @@ def test_what_is_wrong_is_said(file, tmp_path):
     file.write_text("\n".join([HEADER, ROWS[0], ROWS[1].replace("0.436", "much")]))
     with pytest.raises(InvalidInputError, match="number"):
         read_household(file)
+    file.write_text("\n".join([HEADER, *(row + ";1.000" for row in ROWS[:2])]))
+    with pytest.raises(InvalidInputError, match="Length of header"):
+        read_household(file)
     file.write_text("\n".join([HEADER, *ROWS[2:]]))
     with pytest.raises(InvalidInputError, match="1 complete rows"):
         read_household(file)
