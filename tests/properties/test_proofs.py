@@ -20,6 +20,7 @@ from agtopt.solvers import SOLVERS, open_session
 from agtopt.solvers import proof as searches
 from tests.matrix import CELLS, cell_problem
 from tests.properties.exact_runs import BITS, wide_parameters
+from tests.rows import missed
 
 LIMIT = 1.0
 """Seconds of a search: what is proved by then is judged, too."""
@@ -55,17 +56,21 @@ def attempted(number):
         return [(type(error).__name__, "")]
     if not model.moving.any():
         return [("nothing moves", "")]
-    runs = agtopt.attack(problem, limit=60)
-    session, found = open_session(SOLVERS["proof"], model.pyomo), []
-    started, starts = rng.random() < 0.5, rng.random(4)
+    runs, found = agtopt.attack(problem, limit=60), []
+    # Replaying three classes rounds more than a framework does.
+    if problem.training.loss.name != "cross-entropy":
+        model.assign(problem.dataset)
+        found += [("false row", f"{number}: {problem.name}: {text}") for text in missed(model.pyomo)[0]]
+    session = open_session(SOLVERS["proof"], model.pyomo)
+    started = bool(rng.random() < 0.5)
     moving = np.flatnonzero(model.moving)
     for k, sense in [(int(k), sense) for k in rng.permutation(moving)[:2] for sense in (1.0, -1.0)]:
         model.minimise(sense * np.eye(problem.network.size)[k])
         order = np.argsort(sense * runs.theta[:, k])
         if started:
             # The nominal run, or any other: not the best.
-            model.assign(problem.dataset if starts[len(found)] < 0.7 else runs.datasets[int(order[len(order) // 2])])
-        result = session.solve(LIMIT, start=bool(started))
+            model.assign(problem.dataset if rng.random() < 0.7 else runs.datasets[int(order[len(order) // 2])])
+        result = session.solve(LIMIT, start=started)
         found.append(_judged(problem, runs, (number, k, sense), order, session, result))
     return found
 
@@ -86,11 +91,11 @@ def _judged(problem: agtopt.Problem, runs: Attack, which, order, session, result
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gap", [1e-5, 1e-13])
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(3))
 def test_no_proof_excludes_a_run(part, gap, monkeypatch):
     """Without a gap a bound that is too tight by a few roundings is seen, too."""
     monkeypatch.setattr(searches, "RELATIVE_GAP", gap)
-    outcomes = [outcome for number in range(part, 48, 8) for outcome in attempted(number + 1000 * (gap < 1e-9))]
+    outcomes = [outcome for number in range(part, 15, 3) for outcome in attempted(number + 1000 * (gap < 1e-9))]
     assert [text for word, text in outcomes if word.startswith("false")] == []
     assert sum(word == "right" for word, _ in outcomes) > 8
 
