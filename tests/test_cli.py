@@ -12,6 +12,7 @@ import pytest
 
 from agtopt import cli
 from agtopt.cli import screen, telling
+from agtopt.drivers import horizon
 from agtopt.solvers import SOLVERS
 from tests.conftest import MODELS
 
@@ -275,3 +276,22 @@ def test_a_misused_export_is_one_line_and_code_2(agtopt, arguments, words, tmp_p
     assert err.startswith("agtopt: ")
     assert words in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("bound",), ("certify",), ("certify", "--end-to-end", "MILP")])
+def test_solves_that_stopped_at_their_limit_are_counted(agtopt, arguments):
+    command, *more = arguments
+    _, out, _ = agtopt(command, MOONS, "--kind", "LP" if more else "MILP", "--no-conditional", "--window", 2, "--time-limit", 0.01, *more)
+    assert re.search(r"[1-9]\d* of \d+ bounds stopped at --time-limit: they hold", out)
+
+
+def test_certify_says_that_it_was_interrupted(agtopt, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(horizon, "interval_steps", stopped)
+    _, out, _ = agtopt("certify", TINY, "--kind", "IBP")
+    assert "(interrupted)" in out
+    _, out, _ = agtopt("bound", TINY, "--kind", "IBP")
+    assert "(interrupted)" in out

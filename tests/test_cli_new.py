@@ -87,6 +87,8 @@ BAD = [
     (("--data", "t.csv", "--label", "cost", "--features", "a", "--loss", "squared"), "--eps, --nu or --remove"),
     (("--data", "t.csv", "--label", "cost", "--features", "a", "--loss", "squared", "--flips"), "no classes to flip"),
     (("--data", "t.csv", "--label", "kind", "--nu", "0.1"), "--flips"),
+    (("--data", "t.csv", "--label", "kind", "--features", '"a'), "names between commas"),
+    (("--data", "t.csv", "--label", "kind", "--hold-out", "0.001"), "holds out none"),
     (("--data", "t.csv", "--label", "kind", "--remove", "--flips"), "not both"),
     (("--data", "t.csv", "--label", "kind", "--hidden", "4,x"), "'x'"),
     (("--data", "t.csv", "--label", "kind", "--hold-out", "1"), "hold_out"),

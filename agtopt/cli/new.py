@@ -24,7 +24,9 @@ def new(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     data: Annotated[Path, typer.Option(help="CSV file with a row of names.")],
     label: Annotated[str, typer.Option(help="Column of the class or the target.")],
-    features: Annotated[str | None, typer.Option(help="Columns of the features, separated by commas; all others by default.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Columns of the features, separated by commas (a name with one in quotation marks).")
+    ] = None,
     scale: Annotated[str, typer.Option(help="standard (mean 0, deviation 1 on these rows) or none.")] = "standard",
     hold_out: Annotated[float, typer.Option(help=f"Part of the rows of each class that is written to {TEST} and not trained on.")] = 0.0,
     loss: Annotated[str | None, typer.Option(help="By default hinge for two classes, cross-entropy for more that are text.")] = None,
@@ -61,6 +63,8 @@ def new(
     read = f"{data.name}: {label} from {', '.join(columns.features)}; scale {scale}"
     origin = f"{read}; {len(held)} of {len(frame)} rows held out (seed {seed})"
     columns.save(save(problem, folder, origin))
+    if len(held):
+        write_csv(folder / TEST, frame.columns, test.to_numpy().tolist())
     print(f"{data.name}: {len(frame)} rows", columns_read(frame, columns), sep="\n", end="\n\n")
     if columns.classes is not None:
         print(classes_read(frame, columns, problem.classes or (), held), end="\n\n")
@@ -70,13 +74,15 @@ def new(
         print(f"class {word!r} is too rare to be held out: all its rows are trained on")
     print(problem.describe())
     if len(held):
-        write_csv(folder / TEST, frame.columns, test.to_numpy().tolist())
         print(f"{len(held)} rows held out: agtopt certify {folder} --points {folder / TEST}")
 
 
 def _listed(features: str) -> list[str]:
     """Names between commas; one with a comma stands in quotation marks."""
-    return [name.strip() for name in next(csv.reader([features], skipinitialspace=True), [])]
+    try:
+        return [name.strip() for name in next(csv.reader([features], skipinitialspace=True, strict=True), [])]
+    except csv.Error as error:
+        raise InvalidInputError(f"features: {features!r} cannot be read as names between commas: {error}") from None
 
 
 def _adversary(columns: Columns, n: int, eps: float, flips: bool, nu: float, remove: bool) -> Perturbation:

@@ -298,6 +298,7 @@ def compile(
         if start != 0:
             raise InvalidInputError(f"domain: a window that starts at step {start} needs the domain of that step")
         domain = initial_domain(problem)
+    instance("domain", domain, Interval, Polytope)
     if len(domain) != problem.state_size:
         raise InvalidInputError(f"domain: {len(domain)} entries do not fit; the state of a step has {problem.state_size}")
     store = KnownBounds() if known is None else known

@@ -1,5 +1,6 @@
 """Networks from ONNX files."""
 
+from dataclasses import replace
 from math import inf
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ def read(source: "str | PathLike[str] | bytes | ModelProto") -> Network:
     The graph is run on random batches by onnx's reference evaluator, in float64: with the file's own number of samples, or with two and
     three where the first axis of the input is open. What follows from constants and shapes is a constant, and a node that keeps the
     samples and flattens the rest is a `Flatten`, however the exporter wrote it. The outputs must lie within the intervals of the network
-    that was read.
+    that was read, for the file's weights and for random ones.
 
     Layers are named as by `Network.chain` and θ is flattened in the order of the nodes. A constant that is added to a matrix product is
     its bias. A file does not tell what is trained: whatever a layer takes is a parameter here (``Training(frozen=…)`` fixes it).
@@ -58,9 +59,12 @@ def read(source: "str | PathLike[str] | bytes | ModelProto") -> Network:
     """
     file = load(source)
     shape, generator = file.sample_shape, np.random.default_rng(SEED)
-    (network, uses), (other, _) = (_network(file, generator.normal(size=(batch, *shape))) for batch in file.batches)
-    if not _same(network, other):
-        raise UnsupportedError(f"{file.label}: is another network for {file.batches[0]} samples than for {file.batches[1]}")
+    first, second = (generator.normal(size=(batch, *shape)) for batch in file.batches)
+    network, uses = _network(file, first)
+    if not _same(network, _network(file, second)[0]):
+        raise UnsupportedError(f"{file.label}: is another network for {len(first)} samples than for {len(second)}")
+    # A tensor that starts at zero would hide what lies before it.
+    _network(replace(file, constants=uses.drawn(file.constants, generator)), second)
     uses.say(file.label, network, level=5)
     return network
 

@@ -1,7 +1,7 @@
 """Whose an ONNX file's constants are: what exporters merge, share, compute and drop."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -66,7 +66,12 @@ class Use:
         names = {self.value.name, other.value.name}
         if exporter == PYTORCH and len(names) == 2 and not any(name.startswith(MADE) for name in names):
             return False
-        return not all(use.uniform and use.tensor.endswith("_bias") for use in (self, other))
+        return not all(use.uniform and use.bias for use in (self, other))
+
+    @property
+    def bias(self) -> bool:
+        """Whether it is a bias."""
+        return self.tensor.endswith("_bias")
 
     @property
     def layer(self) -> str:
@@ -106,6 +111,17 @@ class Uses(list[Use]):
                     "the file does not tell; read the module by Network.from_torch, or write an initializer for each",
                 )
             self.append(use)
+
+    def drawn(self, constants: Mapping[str, Array], generator: np.random.Generator) -> dict[str, Array]:
+        """A file's constants with random entries where they are trained, which each format holds; biases of equal entries stay such."""
+        found = dict(constants)
+        for use in self:
+            root = str(use.value.root)
+            if root in constants:
+                shape = constants[root].shape
+                one = use.uniform and use.bias
+                found[root] = np.broadcast_to(generator.integers(-16, 17, size=(1,) * len(shape) if one else shape) / 8.0, shape)
+        return found
 
     def say(self, label: str, network: Network, level: int) -> None:
         """Warn of what the file does not tell: equal tensors, and layers without a bias."""

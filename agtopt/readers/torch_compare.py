@@ -62,8 +62,8 @@ def compare(module: nn.Module, network: Network, names: Sequence[str]) -> None:
     Raises
     ------
     UnsupportedError
-        If they differ, with the largest deviation and where it is; or if forward fails, or changes anything:
-        weights, attributes, random numbers.
+        If they differ, with the largest deviation and where it is; or if a pass fails, or forward changes anything: weights, attributes,
+        its input, random numbers.
     """
     generator = np.random.default_rng(0)
     module.double().cpu()
@@ -113,19 +113,22 @@ def _of_module(module: nn.Module, x: Array, direction: Array) -> tuple[Array, li
     parameters = list(module.parameters())
     found: Sequence[Tensor | None] = [None] * len(parameters)
     if z.requires_grad:
-        found = torch.autograd.grad((z * number_tensor(direction)).sum(), parameters, allow_unused=True)
+        try:
+            found = torch.autograd.grad((z * number_tensor(direction)).sum(), parameters, allow_unused=True)
+        except RuntimeError as error:
+            raise UnsupportedError(f"module: its backward pass fails: {error}") from error
     gradients = [torch.zeros_like(own) if gradient is None else gradient for own, gradient in zip(parameters, found, strict=True)]
     return z.detach().numpy(), [gradient.numpy() for gradient in gradients]
 
 
 def _outputs(module: nn.Module, x: Tensor) -> Tensor:
     """One call of forward, which may change nothing."""
-    before = _state(module)
+    before = _state(module, x)
     try:
         z = module(x)
     except Exception as error:  # forward is foreign code: it may fail in any way
         raise UnsupportedError(f"module: forward fails on float64 samples of shape {tuple(x.shape)}: {error!r}") from error
-    after = _state(module)
+    after = _state(module, x)
     for what in (*before, *after):
         if before.get(what) != after.get(what):
             raise UnsupportedError(f"module: forward changes {what}; only a forward that leaves everything as it was can be read")
@@ -134,9 +137,10 @@ def _outputs(module: nn.Module, x: Tensor) -> Tensor:
     return z
 
 
-def _state(module: nn.Module) -> dict[str, Any]:
+def _state(module: nn.Module, x: Tensor) -> dict[str, Any]:
     """Everything that a call of forward might change and a later one notice."""
     found = {
+        "the samples that it is given": _seen(x, set()),
         "the random numbers of torch": _seen(torch.get_rng_state(), set()),
         "the random numbers of Python": random.getstate(),
         "the random numbers of NumPy": _seen(np.random.get_state(), set()),

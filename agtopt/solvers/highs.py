@@ -203,7 +203,7 @@ class HighsSession:
             duals = np.array(self.highs.getSolution().row_dual)
             self.duals = duals if len(duals) == a.matrix.shape[0] else None
             proved = -np.inf if self.duals is None else safe_bound(cost, a.matrix, *a.true_sides, a.lower, a.upper, duals)
-            bound, rigour = proved, PROVED if isfinite(proved) else TOLERANCE
+            bound, rigour = proved, PROVED if isfinite(proved) and status != Status.INFEASIBLE else TOLERANCE
         return SolveResult(status, moved(bound, constant) if isfinite(bound) else None, incumbent, rigour, seconds)
 
     def load(self) -> bool:
@@ -242,7 +242,7 @@ class HighsSession:
 
     def _optimised(self) -> Status:
         status = self._ended()
-        if status == Status.INFEASIBLE:
+        if status in (Status.INFEASIBLE, Status.FAILED):
             # Presolve called models infeasible that a training run satisfies to the last bit (docs/decisions.md).
             self.highs.setOptionValue("presolve", "off")
             self.highs.clearSolver()

@@ -6,6 +6,8 @@ import torch
 
 import agtopt
 from agtopt import InvalidInputError
+from agtopt.certificates.prediction import certificates_over
+from agtopt.certificates.queries import Queries
 from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, sample
 from agtopt.drivers import Reach
@@ -68,7 +70,8 @@ def test_a_tie_is_no_win(linear):
     """Trap 7: the score 0 may be either class."""
     size = linear.network.size
     point = np.zeros((1, linear.network.input_shape[0]))
-    found = agtopt.certify(around(linear, np.zeros(size), np.zeros(size)), point)
+    nominal = np.zeros(size)
+    found = certificates_over(around(linear, nominal, nominal), Interval.point(nominal), nominal, Queries.of(linear, point, None, 0.0))
     assert not found.stable.any()
     assert found.reachable.all()
 
@@ -99,6 +102,7 @@ def test_a_margin_that_may_be_zero_is_no_win(monkeypatch):
     problem = agtopt.load(MODELS / "flips-cross-entropy")
     zeros = np.zeros((len(problem.dataset), 3))
     monkeypatch.setattr("agtopt.certificates.prediction.score_bounds", lambda *arguments, **options: (zeros, zeros))
+    monkeypatch.setattr("agtopt.certificates.attained.outputs", lambda *_: zeros[np.newaxis])
     assert agtopt.certify(agtopt.bound(problem, "IBP"), problem.dataset.features).reachable.all()
 
 

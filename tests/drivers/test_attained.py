@@ -13,7 +13,7 @@ from agtopt.drivers import horizon, parts, run, samplewise, stage
 from agtopt.drivers.tighten import candidates
 from agtopt.formulation import selector
 from agtopt.kinds import LP
-from agtopt.semantics import choices
+from agtopt.semantics import choices, fragments
 from agtopt.semantics.adversary import interval_adversary
 from agtopt.semantics.concrete import state_trajectory
 from agtopt.solvers import PROVED, TOLERANCE
@@ -88,13 +88,14 @@ def test_intervals_that_forget_the_adversary(monkeypatch, driver):
 
 
 def test_a_perturbation_with_the_meaning_of_another(monkeypatch):
-    """Half of an adversary's intervals: what touches nothing stands for a removal."""
-    removal = agtopt.load(MODELS / "removal-hinge")
-    honest, nothing = interval_adversary, agtopt.Bounded(0)
-    monkeypatch.setattr(
-        "agtopt.semantics.propagation.interval_adversary", lambda model, problem: honest(nothing, replace(problem, perturbation=nothing))
-    )
-    with pytest.raises(SoundnessError, match="S9"):
+    """The intervals of an adversary that touches nothing stand for a removal."""
+    removal, nothing = agtopt.load(MODELS / "removal-hinge"), agtopt.Bounded(0)
+
+    def lying(problem, numerics):
+        return interval_adversary(nothing, replace(problem, perturbation=nothing), numerics)
+
+    monkeypatch.setattr(fragments, "propagating_adversary", lying)
+    with pytest.raises(SoundnessError, match="S9: the box after step 1"):
         agtopt.bound(removal, "IBP")
 
 

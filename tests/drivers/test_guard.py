@@ -40,7 +40,7 @@ def run(folder, text):
 def test_a_script_without_a_guard_ends_with_one_error_that_names_it(tmp_path, method):
     done = run(tmp_path, START.replace("METHOD", method) + WORK)
     *_, last = done.stderr.splitlines()
-    assert (done.returncode, done.stdout, done.stderr.count("Traceback")) == (1, "", 1)
+    assert (done.returncode, done.stdout, done.stderr.count("Traceback")) == (1, "", 1), done.stderr
     assert last.startswith("agtopt.errors.InvalidInputError: executor: a worker process ended before its first call (exit code 1)")
     assert 'put what the script does under `if __name__ == "__main__":`' in last
 
@@ -48,7 +48,7 @@ def test_a_script_without_a_guard_ends_with_one_error_that_names_it(tmp_path, me
 def test_a_script_that_workers_cannot_import_ends_with_one_error_besides_theirs(tmp_path):
     """They fail before they reach the line that starts workers."""
     done = run(tmp_path, ONCE + WORK)
-    assert (done.returncode, done.stderr.count("FileExistsError: "), done.stderr.count("InvalidInputError: ")) == (1, 1, 1)
+    assert (done.returncode, done.stderr.count("FileExistsError: "), done.stderr.count("InvalidInputError: ")) == (1, 1, 1), done.stderr
     assert "what the worker printed says why it ended" in done.stderr.splitlines()[-1]
 
 

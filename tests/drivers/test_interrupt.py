@@ -1,10 +1,14 @@
 """Ctrl-C: what was found holds, and a run goes on to the result it would have had."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
 import agtopt
+from agtopt.drivers import horizon
 from agtopt.drivers import run as module
+from agtopt.semantics import checkpoint
 from tests.conftest import MODELS
 
 
@@ -74,3 +78,50 @@ def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
     assert reach.domain.contains(agtopt.attack(problem).theta, 1e-9)
     places = [(row.start, row.stop, row.objective, row.sense) for row in reach.rows]
     assert len(set(places)) == len(places), "a bound stands twice in the table"
+
+
+@pytest.mark.parametrize("kind", ["IBP", "CROWN"])
+@pytest.mark.parametrize("many", [0, 1])
+@pytest.mark.parametrize("saved", [False, True])
+def test_propagation_keeps_the_steps_that_are_done(problem, monkeypatch, kind, many, saved, tmp_path):
+    """After them is the whole line, which certifies nothing; a run with a checkpoint goes on."""
+    place = tmp_path if saved else None
+    whole, honest = agtopt.bound(problem, kind), checkpoint.interval_steps if saved else horizon.interval_steps
+
+    def stopped(*arguments, **options):
+        yield from islice(honest(*arguments, **options), many)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint if saved else horizon, "interval_steps", stopped)
+        reach = agtopt.bound(problem, kind, checkpoint=place)
+    assert reach.interrupted
+    assert len(reach.states) == problem.steps + 1
+    for t, (box, same) in enumerate(zip(reach.states, whole.states, strict=True)):
+        np.testing.assert_array_equal(box.lower, same.lower if t <= many else np.full(len(same), -np.inf))
+        np.testing.assert_array_equal(box.upper, same.upper if t <= many else np.full(len(same), np.inf))
+    assert not agtopt.certify(reach, problem.dataset.features).stable.any()
+    assert not agtopt.bound(problem, kind, checkpoint=place).interrupted
+
+
+def test_what_is_frozen_is_known_after_an_interrupt(monkeypatch):
+    frozen = agtopt.load(MODELS / "conv-frozen")
+    monkeypatch.setattr(horizon, "interval_steps", lambda *_, **__: stop())
+    box, start = agtopt.bound(frozen, "IBP").states[-1], frozen.flatten(frozen.state)
+    still = np.isfinite(box.lower)
+    assert still.any()
+    assert not still.all()
+    np.testing.assert_array_equal(box.lower[still], start[still])
+    np.testing.assert_array_equal(box.upper[still], start[still])
+
+
+def test_models_that_are_interrupted_before_the_first(problem, monkeypatch):
+    monkeypatch.setattr(module, "interval_steps", lambda *_, **__: stop())
+    reach = agtopt.bound(problem, "LP")
+    assert (reach.interrupted, reach.rows, len(reach.states)) == (True, (), problem.steps + 1)
+    assert reach.domain.contains(agtopt.attack(problem).theta)
+
+
+def stop():
+    raise KeyboardInterrupt
+    yield

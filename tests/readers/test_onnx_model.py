@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from agtopt import AgtoptError, Conv2d, Dense, InvalidInputError, MissingFileError, Network, UnsupportedError
+from agtopt.readers import onnx_operations
 from tests.readers.evaluate import outputs
 from tests.readers.onnx_graphs import attribute, model, node, saved
 
@@ -231,6 +232,40 @@ def test_a_network_that_depends_on_the_number_of_samples_is_refused():
     with pytest.raises(UnsupportedError, match="another network for 2 samples than for 3"):
         Network.from_onnx(model(nodes, (1, 9, 9), weights))
     assert Network.from_onnx(model(nodes, (1, 9, 9), weights, batch=3)).layer("conv2d1") == Conv2d(1, 2, (3, 6), bias=False)
+
+
+def misread_gemm(a, b, c, *, transB=0):
+    return onnx_operations._gemm(a, b, c)
+
+
+def misread_pool(x, *, kernel_shape, strides):
+    return onnx_operations.Part(onnx_operations.AvgPool2d(tuple(kernel_shape), tuple(kernel_shape)), (x,))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.0])
+@pytest.mark.parametrize(
+    ("kind", "reader", "words"),
+    [
+        ("Gemm", misread_gemm, "has other outputs than the file"),
+        ("LeakyRelu", lambda x, *, alpha: onnx_operations.Part(onnx_operations.ReLU(), (x,)), "has other outputs than the file"),
+        ("AveragePool", misread_pool, "it gives shape (2, 1, 3, 3), where a layer gives (2, 1, 2, 2)"),
+    ],
+)
+def test_a_reader_that_is_wrong_is_found_out(kind, reader, words, scale, monkeypatch):
+    """Whatever the weights are: those of the last layer may all be zero, and so may the others."""
+    nodes = [
+        node("AveragePool", "x", "p", kernel_shape=[2, 2], strides=[1, 1]),
+        node("Flatten", "p", "f"),
+        node("Gemm", "f W b", "h", transB=1),
+        node("LeakyRelu", "h", "r", alpha=0.5),
+        node("Gemm", "r V c", "y", transB=1),
+    ]
+    weights = {"W": scale * normal(9, 9), "b": scale * normal(9), "V": 0.0 * normal(9, 9), "c": normal(9)}
+    made = model(nodes, (1, 4, 4), weights)
+    assert Network.from_onnx(made).size == 180
+    monkeypatch.setitem(onnx_operations.OPERATIONS, kind, reader)
+    with pytest.raises(UnsupportedError, match=re.escape(words)):
+        Network.from_onnx(made)
 
 
 def test_weights_are_those_of_the_file_in_the_order_of_the_nodes(tmp_path):

@@ -71,6 +71,8 @@ CHANGED = {
     "forward changes the random numbers of torch": beside(lambda m: torch.rand(1)),
     "forward changes the random numbers of NumPy": beside(lambda m: np.random.rand()),
     "forward changes the random numbers of Python": between(lambda m, h: torch.relu(h) if random.random() < 1e-12 else h),
+    "forward changes the samples that it is given": nn.Sequential(nn.LeakyReLU(0.1, inplace=True), nn.Linear(4, 2)),
+    "its backward pass fails: one of the variables needed": called(lambda m, h: torch.relu(h).mul_(2.0) / 2.0),
     "in eval() at its weights": between(lambda m, h: h if m.training else torch.relu(h)),
     "in train() at its weights": called(lambda m, h: torch.relu(h)),
     "output in a batch of 5": called(lambda m, h: h.roll(1, 0)),
@@ -86,7 +88,7 @@ CHANGED = {
 def test_what_is_another_function_is_refused_with_where_it_differs(words):
     before = random.getstate(), torch.get_rng_state(), np.random.get_state()[1:3]
     with pytest.raises(UnsupportedError, match=re.escape(words)) as caught:
-        Network.from_torch(CHANGED[words])
+        Network.from_torch(CHANGED[words], (4,))
     assert "\n" not in str(caught.value)
     after = random.getstate(), torch.get_rng_state(), np.random.get_state()[1:3]
     assert before[0] == after[0]

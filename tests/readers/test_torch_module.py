@@ -194,7 +194,6 @@ UNSUPPORTED = {
     "fc (Linear) is not supported: its weights are no parameters": fixed(),
     "norm (BatchNorm2d)": nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(1))).eval(),
     "0 (RReLU)": nn.Sequential(nn.RReLU(), nn.Linear(4, 2)),
-    "linear (linear) is not": torch.ao.nn.quantized.Linear(4, 2),
     "act overwrites out, which act, output read": dense(lambda m, x: discarded(m, m.out(m.fc(x))), act=nn.ReLU(inplace=True)),
 }
 
