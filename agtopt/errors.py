@@ -13,6 +13,14 @@ class MissingFileError(AgtoptError, FileNotFoundError):
     """A file that was named does not exist."""
 
 
+class SaveError(AgtoptError, OSError):
+    """A file could not be written (a full disk, a folder without permission); nothing of it is left half written."""
+
+
+class SaveWarning(UserWarning):
+    """A file beside a result could not be written; the result is whole."""
+
+
 class UnsupportedError(AgtoptError, NotImplementedError):
     """A combination that has no sound encoding here; the message says why."""
 
@@ -26,7 +34,7 @@ class SoundnessError(AgtoptError, ArithmeticError):
 
 
 class InfeasibleError(SoundnessError):
-    """A solver called a model infeasible although the nominal run is a feasible point of it (S4)."""
+    """A model does not hold an admissible training run, or is proved to hold none (S4, S9)."""
 
 
 class BudgetSpentError(AgtoptError, RuntimeError):

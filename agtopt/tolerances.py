@@ -72,9 +72,16 @@ INTEGRALITY = 1e-7
 RELATIVE_GAP = 1e-5
 """Relative gap at which a mixed-integer solve stops: it costs width, never soundness, as the dual bound is used (S4)."""
 
+ORDINARY = 2.0**-7, 2.0**10
+"""Sizes that need no unit of their own. Within them an absolute tolerance is a relative one too, up to what `BOUND_MARGIN` leaves free."""
+
+FARTHEST = 200
+"""Units lie between 2 to the power of minus this and of this, so that nothing which is measured in them over- or underflows."""
+
 BOUND_MARGIN = 1e-6
-"""Every bound of a solver is moved outward by this times ``1 + |bound|``, ten times the feasibility tolerance, before it becomes a
-domain, a big-M or decides an indicator (S9). For a bound proved from LP duals (S5) it is not needed for that bound
+"""Every bound of a solver is moved outward by this times ``unit + |bound|``, ten times the feasibility tolerance, before it becomes a
+domain, a big-M or decides an indicator (S9). The unit is that of the row, column or objective (`unit_of`): the solver sees it in that unit,
+so that its absolute tolerance is so many units. For a bound proved from LP duals (S5) it is not needed for that bound
 but protects the indicators decided with it."""
 
 KINK_ROOM = 1e-12
@@ -87,12 +94,13 @@ LARGEST_BIG_M = 1e9
 LARGEST_EXPONENT = 40.0
 """Exponents beyond this get no exponential in a model: SCIP takes 1e20, which is e^46, for infinite, and bounds were wrong by factors."""
 
-SMALLEST_COEFFICIENT = 1e-9
-"""Coefficients of cuts below this are left out: solvers ignore them silently (HiGHS: small_matrix_value)."""
+SMALLEST_COEFFICIENT = 2e-9
+"""Coefficients up to this are left out of rows, in the units of these, and paid for: solvers ignore those of 1e-9 silently (HiGHS:
+small_matrix_value; SCIP: numerics/epsilon). Twice that leaves room for what they divide rows by."""
 
 AGREEMENT = 1e-6
-"""Relative to ``1 + |value|``: bounds that contradict each other by more raise a SoundnessError (S6), and so do bounds with the word of a
-solver in them that exclude an attained run by more (S9)."""
+"""Relative to ``unit + |value|``: bounds that contradict each other by more raise a SoundnessError (S6), and so do bounds with the word of
+a solver in them that exclude an attained run by more (S9)."""
 
 ROUNDING = 1e-12
 """Relative to ``1 + |value|``: proved bounds that exclude an attained run by more raise a SoundnessError (S9). They cover the rounding of
@@ -103,12 +111,51 @@ READING = 1e-9
 from. Rounding in another order takes some 1e-14 of it; what is another function differs by far more somewhere."""
 
 
-def outward(bound: ArrayLike, sense: int) -> NDArray[np.float64]:
-    """Move bounds outward by the margin (S9); `sense` is -1 for lower and +1 for upper bounds.
+def unit_of(size: ArrayLike) -> NDArray[np.float64]:
+    """The unit in which a solver sees quantities of a size: 1 where that is `ORDINARY`, otherwise the next larger power of two.
+
+    A solver's tolerances are absolute, and it drops coefficients below `SMALLEST_COEFFICIENT`: in these units both are relative to what
+    they apply to. To multiply by a power of two is exact, so that units change no model.
+
+    Parameters
+    ----------
+    size : array_like
+        Largest absolute values; of 0 and of what is not finite the unit is 1.
+    """
+    sizes = np.asarray(size, dtype=np.float64)
+    least, most = ORDINARY
+    plain = ~np.isfinite(sizes) | (sizes == 0.0) | ((least <= sizes) & (sizes <= most))
+    if plain.all():
+        return np.ones(sizes.shape)
+    _, exponents = np.frexp(np.where(plain, 1.0, sizes))
+    return np.where(plain, 1.0, np.ldexp(1.0, np.clip(exponents, -FARTHEST, FARTHEST)))
+
+
+def size_of(lower: ArrayLike, upper: ArrayLike) -> NDArray[np.float64]:
+    """The largest absolute value in each interval."""
+    return np.maximum(np.abs(lower), np.abs(upper))
+
+
+def outward(bound: ArrayLike, sense: int, unit: ArrayLike) -> NDArray[np.float64]:
+    """Move bounds outward by the margin (S9); `sense` is -1 for lower and +1 for upper bounds, `unit` that of what is bounded.
 
     Bounds from intervals need it too once they become rows of a model: rows that leave less room than a solver's tolerance have been
     declared infeasible although the nominal run satisfies them.
     """
     values = np.asarray(bound, dtype=np.float64)
     finite = np.isfinite(values)
-    return np.where(finite, values + sense * BOUND_MARGIN * (1.0 + np.abs(np.where(finite, values, 0.0))), values)
+    size = np.asarray(unit, dtype=np.float64) + np.abs(np.where(finite, values, 0.0))
+    return np.where(finite, values + sense * BOUND_MARGIN * size, values)
+
+
+def common_unit(lower: ArrayLike, upper: ArrayLike) -> float:
+    """The unit of all intervals together: of a single one that is zero but for rounding it would be that of the rounding."""
+    sizes = size_of(lower, upper)
+    return float(unit_of(np.max(sizes, where=np.isfinite(sizes), initial=0.0)))
+
+
+def crossed(lower: ArrayLike, upper: ArrayLike) -> NDArray[np.bool_]:
+    """Where a lower bound exceeds its upper bound by more than rounding and solver tolerance, in their common unit (S6)."""
+    low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(low - high > AGREEMENT * (common_unit(low, high) + np.abs(low)))

@@ -25,7 +25,7 @@ def agtopt(monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["agtopt", *map(str, arguments)])
-        monkeypatch.setattr(screen, "console", screen.Console(width=200))
+        monkeypatch.setattr(screen, "console", screen.Console(width=200, markup=False, emoji=False))
         with pytest.raises(SystemExit) as done:
             cli.main()
         return done.value.code or 0, *capsys.readouterr()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import UnsupportedError
+from agtopt.files import replaced, saving, staged
 from agtopt.problem.checks import number, whole
 
 Array = NDArray[np.float64]
@@ -175,14 +176,13 @@ def write_driving(
     number("light", light, above=0.0)
     bend, place = (_wander(rng, count) for _ in range(2))
     steering = 0.35 * bend - 0.15 * place + rng.normal(0, 0.005, count)
-    path = Path(folder)
-    (path / "IMG").mkdir(parents=True, exist_ok=True)
     rows = []
-    for k in range(count):
-        picture = _road(bend[k], place[k], size, rng, shadows) * light
-        name = f"IMG/center_{k:05d}.png"
-        Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(path / name)
-        rows.append(f"{name},{name},{name},{steering[k]:.6f},0.5,0,20")
+    with staged(_made(Path(folder) / "IMG")) as stage:
+        for k in range(count):
+            picture = _road(bend[k], place[k], size, rng, shadows) * light
+            name = f"center_{k:05d}.png"
+            Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(stage / name)
+            rows.append(f"IMG/{name},IMG/{name},IMG/{name},{steering[k]:.6f},0.5,0,20")
     lines = "\n".join(["center,left,right,steering,throttle,brake,speed", *rows]) + "\n"
     return _written(folder, "driving_log.csv", lambda file: file.write_text(lines, encoding="utf-8"))
 
@@ -205,12 +205,12 @@ def write_reviews(folder: str | Path, train: int = 600, test: int = 200, seed: i
     rng = np.random.default_rng(whole("seed", seed, 0))
     for part, count in (("train", whole("train", train, 1)), ("test", whole("test", test, 1))):
         for name, words, others in (("neg", BAD, GOOD), ("pos", GOOD, BAD)):
-            for k in range(count):
-                own, foreign = rng.integers(6, 13), rng.integers(0, 4)
-                text = [*rng.choice(NEUTRAL, 20), *rng.choice(words, own), *rng.choice(others, foreign)]
-                stars = rng.integers(7, 11) if name == "pos" else rng.integers(1, 5)
-                review = " ".join(rng.permutation(text)) + "."
-                _written(Path(folder) / part / name, f"{k}_{stars}.txt", lambda path, review=review: path.write_text(review))  # type: ignore[misc]
+            with staged(_made(Path(folder) / part / name)) as stage:
+                for k in range(count):
+                    own, foreign = rng.integers(6, 13), rng.integers(0, 4)
+                    text = [*rng.choice(NEUTRAL, 20), *rng.choice(words, own), *rng.choice(others, foreign)]
+                    stars = rng.integers(7, 11) if name == "pos" else rng.integers(1, 5)
+                    (stage / f"{k}_{stars}.txt").write_text(" ".join(rng.permutation(text)) + ".", encoding="utf-8")
     return Path(folder)
 
 
@@ -242,10 +242,16 @@ def write_embeddings(folder: str | Path, train: int = 20_000, test: int = 300, f
 
 
 def _written(folder: str | Path, name: str, write: Callable[[Path], object]) -> Path:
-    path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
-    write(path / name)
+    path = _made(Path(folder))
+    with replaced(path / name) as part:
+        write(part)
     return path
+
+
+def _made(folder: Path) -> Path:
+    with saving(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _digits() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

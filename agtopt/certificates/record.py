@@ -16,6 +16,7 @@ from agtopt.domains import Interval, Polytope
 from agtopt.drivers import OBBT, Reach, Settings
 from agtopt.drivers.reach import FLOAT32
 from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
+from agtopt.files import read_text, write_text
 from agtopt.kinds import KINDS, Propagation
 from agtopt.problem import Dataset, Problem
 from agtopt.solvers import PROVED, TOLERANCE
@@ -219,11 +220,19 @@ class Record(_Strict):
         return sha256(self.model_dump_json(exclude={"digest"}).encode()).hexdigest()
 
     def save(self, path: str | Path) -> Path:
-        """Write the JSON file."""
+        """Write the JSON file.
+
+        Raises
+        ------
+        MissingFileError
+            If the folder does not exist.
+        SaveError
+            If it cannot be written; a file that was there before still is.
+        """
         target = Path(path)
         if not target.parent.is_dir():
             raise MissingFileError(f"record: the folder {target.parent} does not exist")
-        target.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        write_text(target, self.model_dump_json(indent=1))
         return target
 
     @classmethod
@@ -240,9 +249,9 @@ class Record(_Strict):
         if not Path(path).is_file():
             raise MissingFileError(f"record: {path} does not exist")
         try:
-            return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+            return cls.model_validate_json(read_text(path, f"record: {path} is no certificate"))
+        except ValidationError as error:
+            first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             if where == "format":
                 raise InvalidInputError(f"record: {path} is of another format than {FORMAT}; certify again with this version") from None

@@ -1,6 +1,7 @@
 """``agtopt bound`` and ``agtopt compare``."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from agtopt.cli.options import (
 from agtopt.cli.screen import show, tell_of_limits
 from agtopt.drivers import bound as bound_parameters
 from agtopt.errors import AgtoptError, InvalidInputError
+from agtopt.files import attempt
 from agtopt.kinds import KINDS, kind_named
 from agtopt.readers import load
 from agtopt.report import compare as compare_methods
@@ -111,8 +113,6 @@ def compare(
             progress=True,
             resume=resume,
         )
-    if output is not None:
-        comparison.save(output)
     for instance in comparison.instances:
         rows = comparison.table.query("instance == @instance.problem.name")
         hidden = ["instance", "to_enumerated", "building", "solving", *SIZES, "bounds", "rigour"]
@@ -124,7 +124,9 @@ def compare(
         how = "enumerated exactly" if inner.exact else "attained by attacks (a lower bound)"
         screen.console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")
         for row in refused.itertuples():
-            screen.console.print(f"{row.method}, window {row.window}, solver {row.solver}: {row.status}", markup=False, highlight=False)
+            screen.console.print(f"{row.method}, window {row.window}, solver {row.solver}: {row.status}", highlight=False)
+    if output is not None:
+        attempt(partial(comparison.save, output))
     if comparison.interrupted:
         screen.console.print(
             f"interrupted: {len(comparison.cells)} cells are shown" + (f"; go on with --resume {resume}" if resume else "")

@@ -1,5 +1,6 @@
 """``agtopt certify`` and ``agtopt verify``."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from agtopt.cli.options import (
 )
 from agtopt.cli.screen import show, tell_of_limits
 from agtopt.drivers import bound as bound_parameters
+from agtopt.files import attempt
 from agtopt.readers import Columns, load, read_table
 from agtopt.report import save_table
 from agtopt.solvers import PROVED, TOLERANCE
@@ -68,12 +70,12 @@ def certify(
             certificates = certify_end_to_end(
                 reach, X, y, eps, end_to_end, solver, time_limit, conditional, rigour, proofs, attack=runs, executor=pool, progress=True
             )
-    if record is not None:
-        Record.of(reach, certificates).save(record)
     frame = certificates.table()
     show(frame.head(20), f"{problem.describe()} (first 20 of {len(frame)} points)")
+    if record is not None:
+        attempt(partial(Record.of(reach, certificates).save, record))
     if output is not None:
-        save_table(frame, output)
+        attempt(partial(save_table, frame, output))
     if certificates.nominal is not None:
         counts = pd.Series(certificates.verdicts).value_counts()
         screen.console.print(f"of {len(frame)} predictions " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items()))

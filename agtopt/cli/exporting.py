@@ -1,5 +1,6 @@
 """``agtopt export`` and ``agtopt import-solution``."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from agtopt.cli.options import Conditional, Folder, Kind, read_points
 from agtopt.compiler import Target, direction_target, export_file, output_target, parameter_target
 from agtopt.compiler import export as export_models
 from agtopt.errors import InvalidInputError
+from agtopt.names import visible
 from agtopt.problem import Problem
 from agtopt.readers import load
 from agtopt.report import import_solution
@@ -45,16 +47,17 @@ def export(
         kinds = [name.strip() for name in kind.split(",")]
         endings = ["." + name.strip().removeprefix(".") for name in formats.split(",")]
         files = export_models(problem, to, kinds, endings=endings, conditional=conditional)
-        screen.console.print(f"{to}: {len(files)} models of {problem.name}, a name map for each, README.md")
+        screen.console.print(f"{to}: {len(files)} models of {visible(problem.name)}, a name map for each, README.md")
         return
     file = export_file(problem, to, _target(problem, parameter, direction, point, output, sense), kind, conditional)
     size = file.size
     screen.console.print(
-        f"{to}: {file.kind}, {sense} {file.target.name}, {size.binaries} binaries, {size.continuous} continuous variables, "
+        f"{to}: {file.kind}, {sense} {visible(file.target.name)}, {size.binaries} binaries, {size.continuous} continuous variables, "
         f"{size.linear} linear and {size.quadratic} quadratic constraints"
     )
     low, high = file.optimum
-    screen.console.print(f"optimum of the file between {low:.9g} and {high:.9g}; beside it {to.name}.names.csv and {to.name}.md")
+    unit = "" if file.unit == 1.0 else f" in its unit of {file.unit!r}"
+    screen.console.print(f"optimum of the file between {low:.9g} and {high:.9g}{unit}; beside it {to.name}.names.csv and {to.name}.md")
 
 
 def import_solution_file(
@@ -71,7 +74,7 @@ def import_solution_file(
     """Read a solution of an exported model, and train for real on the data that it stands for; options as for the export."""
     problem = load(folder)
     target = _target(problem, parameter, direction, point, output, sense)
-    screen.console.print(import_solution(problem, file, target, kind, conditional).describe(), markup=False, highlight=False)
+    screen.console.print(import_solution(problem, file, target, kind, conditional).describe(), highlight=False)
 
 
 def _target(problem: Problem, parameter: str | None, direction: str | None, point: Path | None, output: int, sense: str) -> Target:
@@ -85,8 +88,16 @@ def _target(problem: Problem, parameter: str | None, direction: str | None, poin
             raise InvalidInputError(f"output: {output} does not exist; the network has {outputs}")
         return output_target(problem, inputs[0], np.eye(outputs)[output], sense, f"output[{output}]")
     if direction is not None:
-        return direction_target(problem, dict(map(_weight, direction.split())), sense)
+        return direction_target(problem, dict(map(_weight, _split(direction))), sense)
     return parameter_target(problem, problem.network.parameter_names[0] if parameter is None else parameter, sense)
+
+
+def _split(words: str) -> list[str]:
+    """As a shell splits: names with blanks stand in quotes."""
+    try:
+        return shlex.split(words)
+    except ValueError as error:
+        raise InvalidInputError(f"direction: {words!r} is not allowed: {error}") from None
 
 
 def _weight(word: str) -> tuple[str, float]:

@@ -10,6 +10,7 @@ import typer
 from agtopt.cli.options import Decimal, Encoding, Separator
 from agtopt.cli.overview import classes_read, columns_read, counting, too_rare
 from agtopt.errors import InvalidInputError
+from agtopt.files import replaced
 from agtopt.problem import Bounded, Network, Perturbation, Problem, Removal, Training
 from agtopt.readers import Columns, read_table, save
 from agtopt.readers.cells import words
@@ -64,7 +65,8 @@ def new(
     origin = f"{read}; {len(held)} of {len(frame)} rows held out (seed {seed})"
     columns.save(save(problem, folder, origin))
     if len(held):
-        write_csv(folder / TEST, frame.columns, test.to_numpy().tolist())
+        with replaced(folder / TEST) as part:
+            write_csv(part, frame.columns, test.to_numpy().tolist())
     print(f"{data.name}: {len(frame)} rows", columns_read(frame, columns), sep="\n", end="\n\n")
     if columns.classes is not None:
         print(classes_read(frame, columns, problem.classes or (), held), end="\n\n")

@@ -64,7 +64,7 @@ def read_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Arrays X and, if there, y of an .npz file."""
     if not path.exists():
         raise MissingFileError(f"points: {path} does not exist")
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, "X", "y")
     if "X" not in arrays:
         raise InvalidInputError(f"points: {path} has no array 'X'")
     return arrays["X"], arrays.get("y")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,12 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from agtopt.drivers.row import Row, stopped
+from agtopt.files import attempt
+from agtopt.names import visible
 from agtopt.report import save_table
 from agtopt.solvers import Status
 
 NO_ANSWER = (Status.CALLED_INFEASIBLE, Status.FAILED, Status.LOST, Status.REFUSED)
 
-console = Console(width=None if sys.stdout.isatty() else 110)
+# Names are shown as they are: [brackets] and :colons: mean nothing.
+console = Console(width=None if sys.stdout.isatty() else 110, markup=False, emoji=False)
 
 
 def tell_of_limits(rows: Sequence[Row]) -> None:
@@ -28,12 +32,12 @@ def tell_of_limits(rows: Sequence[Row]) -> None:
 
 def show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
     """Print a table, and write it to a file as well if one is named."""
-    console.print(title, markup=False, highlight=False)
+    console.print(title, highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in frame.columns:
-        table.add_column(name, justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", no_wrap=True)
+        table.add_column(visible(str(name)), justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", no_wrap=True)
     for row in frame.itertuples(index=False):
-        table.add_row(*("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+        table.add_row(*("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else visible(str(value)) for value in row))
     console.print(table)
     if output is not None:
-        save_table(frame, output)
+        attempt(partial(save_table, frame, output))

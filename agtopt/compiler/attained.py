@@ -41,8 +41,10 @@ def leading_datasets(problem: Problem, attack: Attack | None) -> Iterator[Datase
     return chain(probes(problem), found)
 
 
-def compared_bound(model: "CompiledModel", result: SolveResult, datasets: Iterable[Dataset], solver: Solver) -> SolveResult:
+def compared_bound(model: "CompiledModel", result: SolveResult, datasets: Iterable[Dataset], solver: Solver, unit: float) -> SolveResult:
     """What was found of the model's objective, to minimise, once it excludes no run; the variables keep their values.
+
+    `unit` is that of the objective.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def compared_bound(model: "CompiledModel", result: SolveResult, datasets: Iterab
                     raise InfeasibleError("S4: the model is proved to be empty, but a training run satisfies it and every row of your own")
                 return replace(result, status=Status.CALLED_INFEASIBLE, bound=None)
             room = ROUNDING if result.rigour == PROVED else AGREEMENT
-            if result.bound is not None and excluded(result.bound, value, -1, room):
+            if result.bound is not None and excluded(result.bound, value, -1, room, unit):
                 raise SoundnessError(
                     f"S9: the bound {result.bound} of the objective excludes {value}, which a training run attains (to minimise)"
                 )

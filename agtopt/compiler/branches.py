@@ -12,7 +12,7 @@ from agtopt.domains import Interval, KnownBounds
 from agtopt.problem import Problem
 from agtopt.semantics.propagation import branch_steps
 from agtopt.semantics.symbolic import BranchBounds
-from agtopt.tolerances import outward
+from agtopt.tolerances import outward, size_of, unit_of
 
 CHUNK = 2**21
 """Per-sample gradient entries held at once; it bounds memory and changes no result."""
@@ -69,7 +69,9 @@ def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Int
         if budget == 1:
             ends.append((lower, upper))
     for t in range(start, stop):
-        low, high = (problem.unflatten(outward(ends[t - start], sense)) for ends, sense in ((hull.lower, -1), (hull.upper, 1)))
+        least, most = hull.lower[t - start], hull.upper[t - start]
+        unit = unit_of(size_of(least, most))
+        low, high = problem.unflatten(outward(least, -1, unit)), problem.unflatten(outward(most, 1, unit))
         for tensor in problem.state:
             known.shrink((t + 1, tensor), low[tensor], high[tensor])
     numbers = np.unique(np.stack([hull.lowest, hull.highest])[..., : problem.network.size])

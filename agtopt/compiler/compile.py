@@ -16,7 +16,7 @@ from agtopt.attacks import Attack
 from agtopt.compiler.attained import leading_datasets
 from agtopt.compiler.branches import learn_branches
 from agtopt.compiler.custom import bound_objective
-from agtopt.compiler.export import write_model
+from agtopt.compiler.export import units_of, write_model
 from agtopt.compiler.size import Size, counted_size
 from agtopt.compiler.violation import violation
 from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
@@ -24,6 +24,7 @@ from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Affine, Site
 from agtopt.kinds import Formulation, kind_named
+from agtopt.names import title
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
 from agtopt.semantics.choices import chosen_values
@@ -32,7 +33,7 @@ from agtopt.semantics.quantity import Quantity
 from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
 from agtopt.solvers import SolveResult, choose
-from agtopt.tolerances import outward
+from agtopt.tolerances import size_of, unit_of
 
 
 @dataclass(eq=False)
@@ -76,6 +77,11 @@ class CompiledModel:
     def quantities(self) -> Mapping[Address, Quantity]:
         """Pre-activations, errors and descent directions by (step, name), e.g. ``(3, "forward.dense1")``, each with its interval."""
         return self._operations.named
+
+    @property
+    def units(self) -> Mapping[str, float]:
+        """The variables that solvers see in a unit of their own, by name: their value times it is what they stand for."""
+        return units_of(self.pyomo)
 
     @property
     def decisive(self) -> bool:
@@ -216,18 +222,19 @@ class CompiledModel:
         -------
         float
             The largest of the differences of any parameter at any step from plain SGD, and of the violations of any bound or
-            constraint, each relative to (1 + its size).
+            constraint, each relative to its unit (1 for ordinary sizes) + its size.
         """
         data = self.problem.dataset if dataset is None else dataset
         self.assign(data)
         trained = state_trajectory(self.problem, data)
         worst = 0.0
-        for t, state in zip(range(self.start, self.stop + 1), self._states, strict=True):
-            worst = max(worst, float(np.max(np.abs(state.values() - trained[t]) / (1.0 + np.abs(trained[t])))))
+        for t, state, box in zip(range(self.start, self.stop + 1), self._states, self.steps, strict=True):
+            unit = unit_of(size_of(box.lower, box.upper))
+            worst = max(worst, float(np.max(np.abs(state.values() - trained[t]) / (unit + np.abs(trained[t])))))
         return max(worst, self.violation())
 
     def violation(self) -> float:
-        """The largest violation of a bound or constraint at the current values, relative to (1 + the bound)."""
+        """The largest violation of a bound or constraint at the current values, in its unit, relative to (1 + the bound)."""
         model = self.pyomo
         return violation(model.component_data_objects(pyo.Var), model.component_data_objects(pyo.Constraint, active=True))
 
@@ -306,7 +313,7 @@ def compile(
     box = domain if isinstance(domain, Interval) else domain.box or interval_hull(domain)
     if branches is None:
         branches = learn_branches(problem, store, start, box, last).bounds if conditional and start < last else BranchBounds.nothing()
-    model = pyo.ConcreteModel(name=f"{problem.name}_{formulation}_{start}_{last}")
+    model = pyo.ConcreteModel(name=f"{title(problem.name)}_{formulation}_{start}_{last}")
     with _collector_paused():
         ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
         written = list(write_steps(ops, start, last, box))
@@ -323,8 +330,8 @@ def compile(
 def _constrain(site: Site, state: Affine, polytope: Polytope) -> None:
     """The rows of a start domain, with room for a solver (S9)."""
     body = (state * polytope.directions).total(1)
-    for suffix, side, ends, sense in (("_above", "lower", polytope.lower, -1), ("_below", "upper", polytope.upper, 1)):
-        site.rows(suffix, body, body.varies & np.isfinite(ends), **{side: outward(ends, sense)})
+    for suffix, side, ends in (("_above", "lower", polytope.lower), ("_below", "upper", polytope.upper)):
+        site.rows(suffix, body, body.varies & np.isfinite(ends), **{side: ends}, margin=True)
 
 
 def _prioritise(model: Any, ops: SymbolicOperations) -> None:

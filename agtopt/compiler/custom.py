@@ -13,6 +13,7 @@ from agtopt.compiler.attained import compared_bound
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset
 from agtopt.solvers import Solver, SolveResult, open_session
+from agtopt.solvers.objective import objective_unit
 from agtopt.tolerances import outward
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ def bound_objective(compiled: "CompiledModel", solver: Solver, time_limit: float
     model = compiled.pyomo
     objective = _the_objective(model)
     linear, sign = _linear(objective), -1.0 if objective.sense == pyo.maximize else 1.0
-    with _minimising(model, objective, linear, sign):
+    with _minimising(model, objective, linear, sign) as own:
         session = open_session(solver, model)
         result = session.solve(time_limit)
         session.load()
-        moved = replace(result, bound=None if result.bound is None else float(outward(result.bound, -1)))
-        result = compared_bound(compiled, moved, datasets, solver)
+        unit = objective_unit(own.expr)
+        moved = replace(result, bound=None if result.bound is None else float(outward(result.bound, -1, unit)))
+        result = compared_bound(compiled, moved, datasets, solver, unit)
     bound = None if result.bound is None else sign * result.bound
     return replace(result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent)
 
@@ -66,7 +68,7 @@ def _linear(objective: Any) -> LinearExpression:
 
 
 @contextmanager
-def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: float) -> Iterator[None]:
+def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: float) -> Iterator[Any]:
     # To minimise always: dual bounds of maximisations were wrong in past solvers (docs/decisions.md).
     own = model.component(OWN)
     if own is not None and own.ctype is not pyo.Objective:
@@ -84,7 +86,7 @@ def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: floa
         )
     )
     try:
-        yield
+        yield own
     finally:
         own.set_value(before[0])
         own.sense = before[1]

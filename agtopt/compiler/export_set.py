@@ -1,5 +1,6 @@
 """Model files for other solvers with all that a person needs beside them: names, and a README."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from agtopt.compiler.readme import readme
 from agtopt.compiler.size import Size
 from agtopt.compiler.target import Target, all_targets
 from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.files import replaced, saving, write_text
 from agtopt.kinds import Formulation, kind_named
+from agtopt.names import digest
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance, listed
 from agtopt.semantics.concrete import trajectory
@@ -39,6 +42,8 @@ class Exported:
         The best value that a training run is known to attain.
     exact : bool
         Whether every admissible run was tried for it.
+    unit : float
+        Of the objective in the file, 1 for ordinary sizes: what the file states, times it, is the value.
     """
 
     path: Path
@@ -50,12 +55,13 @@ class Exported:
     nominal: float
     attained: float
     exact: bool
+    unit: float
 
     @property
     def optimum(self) -> tuple[float, float]:
-        """Between which numbers the optimum of the file lies, as the file states it: it minimises the negative of a ``max``."""
+        """Between which numbers the optimum of the file lies, as the file states it, in its unit (the negative of a ``max``)."""
         ends = (self.lower, self.attained) if self.target.sense == "min" else (-self.upper, -self.attained)
-        return ends[0] + 0.0, ends[1] + 0.0
+        return ends[0] / self.unit + 0.0, ends[1] / self.unit + 0.0
 
 
 class ExportedSet(tuple[Exported, ...]):
@@ -134,12 +140,14 @@ def export(
     for kind in formulations:
         model = compile(problem, kind, conditional=conditional)
         wanted = _targets(model, targets)
-        path.mkdir(exist_ok=True)
+        slugs = _slugs(wanted)
+        with saving(path):
+            path.mkdir(exist_ok=True)
         for target in wanted:
             chosen = model if target.query is None else compile(problem, kind, conditional=conditional)
-            stem = f"{str(kind).replace(':', '-')}.{target.slug}.{target.sense}"
+            stem = f"{str(kind).replace(':', '-')}.{slugs[target.name]}.{target.sense}"
             exported += [_write(chosen, target, path / f"{stem}{ending}", inner) for ending in dict.fromkeys(endings)]
-    (path / "README.md").write_text(readme(problem, exported, conditional), encoding="utf-8")
+    write_text(path / "README.md", readme(problem, exported, conditional))
     return ExportedSet(exported)
 
 
@@ -165,7 +173,7 @@ def export_file(problem: Problem, path: str | Path, target: Target, kind: str | 
     file = Path(path)
     check_path(file)
     exported = _write(compile(problem, _formulation(kind, file.suffix), conditional=conditional), target, file, attack(problem))
-    file.with_name(file.name + ".md").write_text(readme(problem, [exported], conditional), encoding="utf-8")
+    write_text(file.with_name(file.name + ".md"), readme(problem, [exported], conditional))
     return exported
 
 
@@ -186,17 +194,27 @@ def _targets(model: CompiledModel, targets: Sequence[str | Target] | None) -> li
     found: list[Target] = []
     for target in targets:
         found += [target] if isinstance(target, Target) else all_targets(model, (target,))
-    stems = [(target.slug.lower(), target.sense) for target in found]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise InvalidInputError(f"targets: two have the file name {twice[0]!r} and the sense {twice[1]}; give each a name of its own")
+    asked = Counter((target.name, target.sense) for target in found)
+    (name, sense), times = asked.most_common(1)[0]
+    if times > 1:
+        raise InvalidInputError(f"targets: two have the name {name!r} and the sense {sense}; give each a name of its own")
     return found
+
+
+def _slugs(targets: Sequence[Target]) -> dict[str, str]:
+    """The part of a file's name by the names of targets: different ones differ."""
+    slugs = {target.name: target.slug for target in targets}
+    times = Counter(slugs.values())
+    return {name: slug if times[slug] == 1 else f"{slug}~{digest(name)}" for name, slug in slugs.items()}
 
 
 def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> Exported:
     target.minimise(model)
     written = write_model(model.pyomo, path)
-    write_csv(path.with_name(path.name + ".names.csv"), ("file", "pyomo"), written.names.items())
+    units = {**model.units, "objective": written.unit}
+    rows = ((symbol, name, repr(units.get(name, 1.0))) for symbol, name in written.names.items())
+    with replaced(path.with_name(path.name + ".names.csv")) as part:
+        write_csv(part, ("file", "pyomo", "unit"), rows)
     problem = model.problem
     values = target.values(problem, inner.theta)
     lower, upper = target.ends(model)
@@ -211,4 +229,5 @@ def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> E
         float(target.values(problem, trajectory(problem)[-1:])[0]),
         float(best),
         inner.exact,
+        written.unit,
     )

@@ -1,21 +1,27 @@
 """What a person reads beside exported model files."""
 
+import re
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from agtopt.compiler.target import Target
+from agtopt.names import markdown
 from agtopt.problem import Problem
 
 if TYPE_CHECKING:
     from agtopt.compiler.export_set import Exported
 
 PROGRAMS = {
-    "highs": "highs --solution_file {stem}.sol {file}",
-    "cbc": "cbc {file} solve solution {stem}.sol",
-    "glpk": "glpsol --{format} {file} -o {stem}.txt",
-    "scip": "scip -c 'read {file} optimize write solution {stem}.sol quit'",
-    "gurobi": "gurobi_cl ResultFile={stem}.sol {file}",
+    "highs": ("highs", "--solution_file", "{stem}.sol", "{file}"),
+    "cbc": ("cbc", "{file}", "solve", "solution", "{stem}.sol"),
+    "glpk": ("glpsol", "--{format}", "{file}", "-o", "{stem}.txt"),
+    "scip": ("scip", "-c", "read {file} optimize write solution {stem}.sol quit"),
+    "gurobi": ("gurobi_cl", "ResultFile={stem}.sol", "{file}"),
 }
+"""The words of the command that solves a file."""
+
+_PLAIN = re.compile(r"[\w.+,:~\[\]-]+")
 QUADRATIC = ("scip", "gurobi")
 
 
@@ -24,11 +30,9 @@ def commands(exported: "Exported") -> dict[str, str]:
     path = exported.path
     words = {"file": path.name, "stem": path.stem, "format": "lp" if path.suffix == ".lp" else "freemps"}
     if path.suffix == ".gms":
-        return {"gams": f"gams {path.name}"}
-    if path.suffix == ".nl":
-        return {"scip": PROGRAMS["scip"].format(**words)}
-    names = QUADRATIC if exported.size.quadratic else tuple(PROGRAMS)
-    return {name: PROGRAMS[name].format(**words) for name in names}
+        return {"gams": f"gams {quote(path.name)}"}
+    names = ("scip",) if path.suffix == ".nl" else QUADRATIC if exported.size.quadratic else tuple(PROGRAMS)
+    return {name: " ".join(quote(word.format(**words)) for word in PROGRAMS[name]) for name in names}
 
 
 def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) -> str:
@@ -36,9 +40,9 @@ def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) 
     first = exported[0]
     tried = ", here after trying every admissible dataset." if first.exact else ", as far as attacks found."
     lines = [
-        f"# {problem.name}",
+        f"# {markdown(problem.name)}",
         "",
-        f"{problem.describe()}.",
+        f"{markdown(problem.describe())}.",
         "",
         "Each file asks how small or how large a number that training produces can become, over every dataset that the adversary can make",
         "of the training data: a parameter after the last step, a weighted sum of parameters, or an output of the trained network. Every",
@@ -54,8 +58,8 @@ def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) 
     for each in exported:
         low, high = each.optimum
         counts = " | ".join(str(count) for count in vars(each.size).values())
-        objective = f"{each.target.sense} {each.target.name}"
-        lines.append(f"| `{each.path.name}` | {each.kind} | {objective} | {counts} | {each.nominal:.9g} | {low:.9g} | {high:.9g} |")
+        objective = f"{each.target.sense} {markdown(each.target.name)}"
+        lines.append(f"| {_code(each.path.name)} | {each.kind} | {objective} | {counts} | {each.nominal:.9g} | {low:.9g} | {high:.9g} |")
     lines += [
         "",
         "`nominal` is the objective, in its own sign, after training on the data as they are; the optima are those of the file.",
@@ -63,23 +67,37 @@ def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) 
         "`data.selector[3]` (whether sample 3 is touched) or `parameter[2].dense1_weight[0,1]` (a weight after step 2).",
         "`c_u_<name>_` and `c_l_<name>_` are the upper and lower side of the constraint `<name>`. In `.nl` files all are",
         "numbered; `.col` and `.row` name them too.",
+        *_units(exported),
         "" if conditional else "\nWritten without the cuts of conditional bounds (`--no-conditional`).",
         "## How to solve",
         "",
     ]
     for each in {(each.path.suffix, each.size.quadratic > 0): each for each in reversed(exported)}.values():
-        lines += [f"`{each.path.name}` ({each.kind}):", "", "```console", *commands(each).values(), "```", ""]
+        lines += [f"{_code(each.path.name)} ({each.kind}):", "", "```console", *commands(each).values(), "```", ""]
     kind, option = str(first.kind), "" if conditional else " --no-conditional"
     lines += [
         "Then, with the folder of the problem, see what the solution means by real training on the data that it stands for",
         "(solution files of HiGHS, SCIP, Gurobi and CBC):",
         "",
         "```console",
-        f"agtopt import-solution FOLDER {first.path.stem}.sol --kind {kind}{option}" + _asked(problem, first.target),
+        f"agtopt import-solution FOLDER {quote(first.path.stem + '.sol')} --kind {kind}{option}" + _asked(problem, first.target),
         "```",
         "",
     ]
     return "\n".join(lines)
+
+
+def _units(exported: "Sequence[Exported]") -> list[str]:
+    """What the units of the files are."""
+    lines = [
+        "The last column of `<file>.names.csv` is the unit of a variable: a power of two, 1 for ordinary sizes. Its value times",
+        "the unit is what `<name>` stands for; such a variable is called `<name>_in_units`. `agtopt import-solution` undoes units.",
+    ]
+    scaled = [each for each in exported if each.unit != 1.0]
+    if scaled:
+        words = ", ".join(f"`{each.path.name}` {each.unit!r}" for each in scaled)
+        lines.append(f"Objectives have units too, and the optima above are in them, as the files state them: {words}.")
+    return lines
 
 
 def _asked(problem: Problem, target: Target) -> str:
@@ -89,5 +107,11 @@ def _asked(problem: Problem, target: Target) -> str:
         return f"{sense} --point POINT.npz" + (f" --output {target.direction.argmax()}" if len(target.direction) > 1 else "")
     weights = {name: weight for name, weight in zip(problem.network.parameter_names, target.direction, strict=True) if weight}
     if set(weights.values()) == {1.0} and len(weights) == 1:
-        return f"{sense} --parameter '{next(iter(weights))}'"
-    return f"{sense} --direction '" + " ".join(f"{name}={weight:.17g}" for name, weight in weights.items()) + "'"
+        return f"{sense} --parameter {quote(next(iter(weights)))}"
+    # Quotes within quotes only where a name needs them: the command line splits as a shell does.
+    words = (f"{name if _PLAIN.fullmatch(name) else quote(name)}={weight:.17g}" for name, weight in weights.items())
+    return f"{sense} --direction {quote(' '.join(words))}"
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if _PLAIN.fullmatch(name) else markdown(name)

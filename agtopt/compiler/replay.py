@@ -14,8 +14,10 @@ from agtopt.compiler.compile import CompiledModel
 from agtopt.compiler.export import holds_functions, write_model
 from agtopt.compiler.target import Target
 from agtopt.errors import InvalidInputError
+from agtopt.files import saving
 from agtopt.problem import Dataset
 from agtopt.semantics.concrete import trajectory
+from agtopt.solvers.objective import objective_unit
 
 CONSTANT = "ONE_VAR_CONSTANT"
 """The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a constant."""
@@ -39,9 +41,11 @@ class Replay:
     attained : float or None
         Its value after plain SGD on the dataset; None where that is not admissible.
     violation : float
-        The largest violation of a bound or constraint at the point, relative to (1 + the bound).
+        The largest violation of a bound or constraint at the point, in its unit, relative to (1 + the bound).
     theta : array, shape (p,), or None
         The parameters that training gives.
+    unit : float
+        Of the objective in the file: what it states, times it, is the target's value.
     """
 
     target: Target
@@ -52,6 +56,7 @@ class Replay:
     attained: float | None
     violation: float
     theta: NDArray[np.float64] | None
+    unit: float
 
 
 def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) -> Replay:
@@ -99,6 +104,7 @@ def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) ->
         None if theta is None else float(target.values(problem, theta[np.newaxis])[0]),
         model.violation(),
         theta,
+        objective_unit(model.pyomo.objective.expr),
     )
 
 
@@ -109,5 +115,5 @@ def _nearest_zero(variable: Any) -> float:
 
 def _names(model: Any) -> Mapping[str, str]:
     """The names in an LP or MPS file, which are the same."""
-    with TemporaryDirectory() as folder:
+    with saving("a temporary file"), TemporaryDirectory() as folder:
         return write_model(model, Path(folder) / "names.lp").names

@@ -1,5 +1,6 @@
 """What a model file asks for: the least or greatest value of a weighted sum of trained parameters, or of outputs of the trained network."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from agtopt.compiler.compile import CompiledModel
 from agtopt.compiler.query import Query, append_query, outputs_of
 from agtopt.errors import InvalidInputError
+from agtopt.names import checked, file_name
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.semantics.concrete import outputs
@@ -37,7 +39,7 @@ class Target:
     Raises
     ------
     InvalidInputError
-        If the sense is not ``min`` or ``max``.
+        If the sense is not ``min`` or ``max``, or the name is no text.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Target:
     query: Query | None = None
 
     def __post_init__(self) -> None:
+        checked("target.name", self.name)
         if self.sense not in SENSES:
             raise InvalidInputError(f"sense: {self.sense!r} is not allowed; it must be min or max")
 
@@ -87,7 +90,7 @@ class Target:
     @property
     def slug(self) -> str:
         """The name without characters that file names or shells take amiss."""
-        return "".join(sign if sign.isalnum() or sign in "-+." else "_" for sign in self.name).strip("_")
+        return re.sub(r"[\[\],]+", "_", file_name(self.name)).strip("_")
 
 
 def parameter_target(problem: Problem, name: str, sense: str = "min") -> Target:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import SoundnessError
-from agtopt.tolerances import AGREEMENT
+from agtopt.tolerances import crossed
 
 Array = NDArray[np.float64]
 Address = tuple[Hashable, ...]
@@ -38,7 +38,7 @@ class KnownBounds:
         known = self._bounds.get(address)
         if known is not None:
             lower, upper = np.maximum(lower, known[0]), np.minimum(upper, known[1])
-        if np.any(lower - upper > AGREEMENT * (1.0 + np.abs(lower))):
+        if np.any(crossed(lower, upper)):
             raise SoundnessError(f"S6: two bounds at {address} do not meet")
         self._bounds[address] = (np.minimum(lower, upper), np.maximum(lower, upper))
 

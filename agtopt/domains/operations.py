@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from agtopt.domains.directions import counted
 from agtopt.domains.interval import Interval
 from agtopt.domains.linear_program import LinearProgram
-from agtopt.domains.polytope import Polytope, crossed, interval_hull, merged, minima, own_sides, rounding
+from agtopt.domains.polytope import Polytope, interval_hull, merged, minima, own_sides, rounding
 from agtopt.errors import InvalidInputError, SoundnessError
-from agtopt.tolerances import UNIT_ROUNDOFF
+from agtopt.tolerances import UNIT_ROUNDOFF, crossed
 from agtopt.verbs import verb
 
 Array = NDArray[np.float64]

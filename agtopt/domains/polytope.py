@@ -10,7 +10,7 @@ from agtopt.domains import directions as templates
 from agtopt.domains.interval import Interval
 from agtopt.domains.linear_program import LinearProgram, lengths
 from agtopt.errors import InvalidInputError, SoundnessError
-from agtopt.tolerances import AGREEMENT, SMALLEST, UNIT_ROUNDOFF
+from agtopt.tolerances import AGREEMENT, SMALLEST, UNIT_ROUNDOFF, crossed, unit_of
 
 Array = NDArray[np.float64]
 
@@ -274,13 +274,11 @@ def merged(directions: Array, lower: Array, upper: Array) -> tuple[Array, Array,
     return np.array(rows).reshape(-1, directions.shape[1]), np.minimum(lower, upper), np.maximum(lower, upper)
 
 
-def crossed(lower: Array, upper: Array) -> NDArray[np.bool_]:
-    """Where a lower bound exceeds its upper bound by more than rounding and solver tolerance (S6)."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(lower - upper > AGREEMENT * (1.0 + np.abs(lower)))
-
-
 def _refuse_empty(program: LinearProgram) -> None:
     ball = program.inscribed(cap=0.0)
-    if ball is not None and ball.most < -AGREEMENT * (1.0 + np.max(np.abs(ball.centre))):
+    if ball is None:
+        return
+    ends = np.concatenate([program.lower, program.upper])
+    size = np.max(np.abs(ball.centre))
+    if ball.most < -AGREEMENT * (unit_of(np.max(np.abs(ends[np.isfinite(ends)]), initial=size)) + size):
         raise SoundnessError(f"S6: the polytope is empty; its rows would have to move by {-ball.most:.3g} to meet")

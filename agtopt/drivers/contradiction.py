@@ -9,9 +9,11 @@ from agtopt.compiler import CompiledModel
 from agtopt.compiler.export import holds_functions
 from agtopt.domains import excluded
 from agtopt.drivers.task import Task
-from agtopt.errors import InfeasibleError, SoundnessError
+from agtopt.errors import InfeasibleError, SaveError, SoundnessError
+from agtopt.files import saving, write_text
 from agtopt.problem import Dataset
 from agtopt.solvers import PROVED
+from agtopt.solvers.objective import objective_unit
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, INTEGRALITY, RELATIVE_GAP, ROUNDING
 
 
@@ -23,7 +25,7 @@ def check_known(task: Task) -> None:
     SoundnessError
         If it excludes that.
     """
-    if excluded(task.known, task.attained, task.sense, room_of(task.rigour)):
+    if excluded(task.known, task.attained, task.sense, room_of(task.rigour), task.unit):
         raise SoundnessError(f"S9: the bound {task.known} on {_words(task)} excludes {task.attained}, which a training run attains")
 
 
@@ -35,10 +37,11 @@ def check_found(task: Task, bound: float, rigour: str, model: CompiledModel) -> 
     SoundnessError
         If it excludes that; the instance is saved.
     """
-    if excluded(bound, task.attained, task.sense, room_of(task.rigour if rigour == PROVED else rigour)):
+    room = room_of(task.rigour if rigour == PROVED else rigour)
+    if excluded(bound, task.attained, task.sense, room, objective_unit(model.pyomo.objective.expr)):
         raise SoundnessError(
             f"S9: the {model.kind} bound {bound} on {_words(task)} excludes {task.attained}, "
-            f"which a training run attains; the instance is saved in {saved_instance(task, model)}"
+            f"which a training run attains; the instance {saved_instance(task, model)}"
         )
 
 
@@ -55,7 +58,7 @@ def check_run(task: Task, dataset: Dataset, model: CompiledModel) -> None:
     if not violation <= AGREEMENT:
         raise InfeasibleError(
             f"S9: the {model.kind} of steps {task.stage.start}…{task.stage.stop} does not hold an admissible training run, which violates "
-            f"it by {violation:.3g}; the instance is saved in {saved_instance(task, model)}"
+            f"it by {violation:.3g}; the instance {saved_instance(task, model)}"
         )
 
 
@@ -68,9 +71,18 @@ def _words(task: Task) -> str:
     return task.objective.name + (f" after step {task.stage.stop}" if task.objective.address is None else "")
 
 
-def saved_instance(task: Task, model: CompiledModel) -> Path:
-    """The model in a new folder, beside what a solver was asked."""
-    stage, folder = task.stage, Path(mkdtemp(prefix="agtopt-unsound-"))
+def saved_instance(task: Task, model: CompiledModel) -> str:
+    """Where the model is saved, beside what a solver was asked; a full disk does not hide the contradiction."""
+    try:
+        return f"is saved in {_write_instance(task, model)}"
+    except SaveError as error:
+        return f"is not kept: {error}"
+
+
+def _write_instance(task: Task, model: CompiledModel) -> Path:
+    stage = task.stage
+    with saving("the instance"):
+        folder = Path(mkdtemp(prefix="agtopt-unsound-"))
     options = {
         "kind": str(model.kind),
         "steps": [stage.start, stage.stop],
@@ -84,5 +96,5 @@ def saved_instance(task: Task, model: CompiledModel) -> Path:
         "relative_gap": RELATIVE_GAP,
         "packages": {name: version(name) for name in ("pyomo", "highspy", "pyscipopt")},
     }
-    (folder / "options.json").write_text(json.dumps(options, indent=2), encoding="utf-8")
+    write_text(folder / "options.json", json.dumps(options, indent=2))
     return model.write(folder / ("instance.nl" if holds_functions(model.pyomo) else "instance.mps"))

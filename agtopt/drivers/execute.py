@@ -23,6 +23,7 @@ from warnings import warn
 from weakref import WeakKeyDictionary
 
 from agtopt.errors import AgtoptError, InvalidInputError
+from agtopt.files import noted, report
 from agtopt.problem.checks import whole
 from agtopt.semantics.concrete import use_one_thread
 
@@ -184,8 +185,10 @@ class _Attempt(Generic[T, R]):
         return self.name
 
 
-def _attempt(attempt: _Attempt[T, R]) -> R:
-    return attempt.run(attempt.task)
+def _attempt(attempt: _Attempt[T, R]) -> tuple[R, list[str]]:
+    """The result, and what could not be saved: nobody sees the warnings of a worker."""
+    with noted() as failures:
+        return attempt.run(attempt.task), failures
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,7 @@ def completed(
         _check_importable(tasks[0])
     failed: list[T] = []
     failures: list[_Failure] = []
-    waiting: dict[Future[R], T] = {}
+    waiting: dict[Future[tuple[R, list[str]]], T] = {}
     try:
         for task in tasks:
             waiting[_submitted(executor, run, task)] = task
@@ -256,7 +259,7 @@ def completed(
         warn(f"{len(failures)} of {len(tasks)} tasks gave no result and are lost; the last one: {failures[-1].reason}", stacklevel=2)
 
 
-def _ended(waiting: dict[Future[R], T], patience: float | None) -> list[tuple[T, R | _Failure]]:
+def _ended(waiting: dict[Future[tuple[R, list[str]]], T], patience: float | None) -> list[tuple[T, R | _Failure]]:
     """Take what has ended out of those that wait.
 
     No future that has ended is held any longer: what is held and lay on a worker that dies, dask computes again.
@@ -290,16 +293,16 @@ def _check_importable(task: object) -> None:
         )
 
 
-def _submitted(executor: Executor, run: Callable[[T], R], task: T) -> Future[R]:
+def _submitted(executor: Executor, run: Callable[[T], R], task: T) -> Future[tuple[R, list[str]]]:
     try:
         return executor.submit(_attempt, _Attempt(run, task))
     except BrokenExecutor as error:
-        future: Future[R] = Future()
+        future: Future[tuple[R, list[str]]] = Future()
         future.set_exception(error)
         return future
 
 
-def _outcome(future: Future[R], patience: float | None = 0.0) -> R | _Failure:
+def _outcome(future: Future[tuple[R, list[str]]], patience: float | None = 0.0) -> R | _Failure:
     # What agtopt raises on purpose says something of the problem, and Ctrl-C is for the whole run. Every other exception costs its task
     # only, whatever its class: each executor has its own for a worker that died (BrokenProcessPool, KilledWorker of dask, which is a bare
     # Exception, a cancelled future where the cluster is gone, exit statuses), a worker without memory raises what it can, and the bound
@@ -309,7 +312,9 @@ def _outcome(future: Future[R], patience: float | None = 0.0) -> R | _Failure:
     except (CancelledError, TimeoutError) as cause:
         error = cause
     if error is None:
-        return future.result()
+        result, unsaved = future.result()
+        report(unsaved)
+        return result
     if isinstance(error, (AgtoptError, KeyboardInterrupt)):
         raise error
     return _failure(error)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +17,7 @@ from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
 from agtopt.drivers.tighten import OBBT
 from agtopt.errors import InvalidInputError
+from agtopt.files import attempt, saving
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -90,6 +92,7 @@ def bound(
         CROWN what a step may hold beside the problem and the parameters, 1 by default.
     checkpoint : path or None
         Folder that takes what is found after every step of IBP and CROWN, or every window; a run that was killed goes on from there.
+        What cannot be written there, or to `proofs`, is a `SaveWarning` and costs no result.
     device : str
         Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which holds the features too unless they are on
         disk. Written for CUDA, tested on the CPU: no run on a GPU exists yet. Models are built on the CPU.
@@ -187,8 +190,13 @@ def _check_propagation(kind: Propagation, settings: dict[str, object]) -> None:
 
 def _save(run: Run, path: Path | None) -> None:
     if path is not None:
+        attempt(partial(_write, run, path))
+
+
+def _write(run: Run, path: Path) -> None:
+    with saving(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        run.save(path)
+    run.save(path)
 
 
 def _begun(problem: Problem, settings: Settings, executor: Executor | None, saved: Path) -> Run:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from agtopt.names import visible
+
 PATIENCE = 0.2
 """Seconds between two updates in a notebook, where each is a message to the browser."""
 
@@ -18,12 +20,18 @@ class Progress:
     """Counts the bounds found and shows the total width so far."""
 
     def __init__(self, shown: bool, total: int, title: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         console = Console()
-        self._notebook = _NotebookBar(total, title) if shown and console.is_jupyter else None
-        visible = shown and console.is_terminal and self._notebook is None
-        self._bar = RichProgress(*columns, TextColumn("{task.fields[width]}"), console=console, disable=not visible, transient=True)
-        self._task = self._bar.add_task(title, total=total, width="")
+        self._notebook = _NotebookBar(total, visible(title)) if shown and console.is_jupyter else None
+        seen = shown and console.is_terminal and self._notebook is None
+        self._bar = RichProgress(*columns, TextColumn("{task.fields[width]}"), console=console, disable=not seen, transient=True)
+        self._task = self._bar.add_task(visible(title), total=total, width="")
 
     def __enter__(self) -> "Progress":
         self._bar.start()

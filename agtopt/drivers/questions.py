@@ -26,6 +26,7 @@ from agtopt.drivers.task import Answer, Stage, Task
 from agtopt.problem import Problem
 from agtopt.semantics.concrete import outputs
 from agtopt.semantics.symbolic import BranchBounds
+from agtopt.tolerances import size_of, unit_of
 
 Array = NDArray[np.float64]
 
@@ -96,7 +97,9 @@ def ask(
                 f"margin[{question.point},{question.rival}]", entries, question.weights[question.weights != 0.0], _at(problem, "query")
             )
             run = int(values.argmin())
-            task = Task(stage, len(tasks), objective, -1, question.known, float(values[run]), attack.dataset(run), run, reach.rigour)
+            best = float(values[run])
+            unit = float(unit_of(size_of(question.known, best)))
+            task = Task(stage, len(tasks), objective, -1, question.known, best, attack.dataset(run), unit, run, reach.rigour)
             tasks.append((question, place, task))
     with Progress(progress, len(tasks), f"{settings.kind} {problem.name}") as bar:
         try:
@@ -125,7 +128,7 @@ def count_flips(
     run = int(total.argmax())
     objective = Objective("flipped", np.arange(many), np.ones(many), _at(reach.problem, "query.flipped"))
     task = Task(
-        _stage(reach, settings, attack)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run), run, reach.rigour
+        _stage(reach, settings, attack)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run), 1.0, run, reach.rigour
     )
     try:
         ((_, answer),) = _answered([task], settings, executor)

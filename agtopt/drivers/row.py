@@ -1,8 +1,7 @@
 """What one solve contributed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from agtopt.solvers import PROVED, TOLERANCE, Status
 
@@ -58,14 +57,3 @@ class Row:
     rigour: str
     seconds: float
     building: float = 0.0
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> "Row":
-        """A row from its fields, as files have them.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If a field is missing, or the status is none.
-        """
-        return cls(**{**values, "status": Status(values["status"])})

@@ -1,17 +1,17 @@
 """A run of a driver that can be stepped by hand, saved after each model and resumed."""
 
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
+from typing import Annotated, Any
 from uuid import uuid4
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantities, extended_attack
 from agtopt.compiler import CompiledModel
@@ -30,6 +30,7 @@ from agtopt.drivers.task import Stage, Task
 from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
+from agtopt.files import opened, write_arrays
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -37,6 +38,7 @@ from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.propagation import interval_steps
 from agtopt.semantics.states import initial_domain
 from agtopt.semantics.symbolic import BranchBounds
+from agtopt.tolerances import size_of, unit_of
 
 Array = NDArray[np.float64]
 
@@ -45,6 +47,23 @@ COMPILING = 120.0
 
 MOST_TRAINING = 2**30
 """Per-sample gradient entries that enumeration may cost before a run samples its attacks instead: some seconds."""
+
+FORMAT = 2
+"""Of the file of a saved run."""
+
+
+class _About(BaseModel):
+    """What the file of a saved run says beside its arrays: known bounds and supports stand in the order of theirs."""
+
+    format: int = 1
+    problem: str
+    settings: dict[str, Any]
+    obbt: dict[str, Any] | None
+    done: Annotated[int, Field(ge=0)]
+    seconds: float
+    rows: list[Row]
+    known: list[tuple[int, str]] = []
+    supports: list[int] = []
 
 
 class Run:
@@ -147,27 +166,32 @@ class Run:
         return Reach(self.problem, self.settings.kind, boxes, tuple(self.rows), self.seconds, not self.finished, polytopes, self.settings)
 
     def save(self, path: str | Path) -> Path:
-        """Write everything that was found, as an .npz file without pickle."""
+        """Write everything that was found, as an .npz file without pickle.
+
+        Raises
+        ------
+        SaveError
+            If it cannot be written; a file that was there before still is.
+        """
         settings = {field.name: getattr(self.settings, field.name) for field in fields(Settings) if field.name not in ("domain", "obbt")}
         tighten = settings["tighten"]
         about = {
+            "format": FORMAT,
             "problem": self.problem.fingerprint,
             "settings": {**settings, "method": str(self.settings.kind), "tighten": tighten if isinstance(tighten, bool) else str(tighten)},
             "obbt": None if self.settings.obbt is None else {**asdict(self.settings.obbt), "kind": str(self.settings.obbt.formulation)},
             "done": self.done,
+            "known": list(self.known),
+            "supports": list(self.supports),
             "seconds": self.seconds,
             "rows": [asdict(row) for row in self.rows],
         }
-        arrays = {f"known|{t}|{name}": np.stack(self.known.get((t, name)) or ()) for t, name in self.known}
-        arrays |= {f"support|{t}": np.stack(ends) for t, ends in self.supports.items()}
+        arrays = {f"known_{k}": np.stack(self.known.get(address) or ()) for k, address in enumerate(self.known)}
+        arrays |= {f"support_{t}": np.stack(ends) for t, ends in self.supports.items()}
         if self.settings.domain is not None:
             arrays["directions"] = self.settings.domain.directions
-        target = Path(path)
-        part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        with part.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about, default=str)), **arrays)  # type: ignore[arg-type]
-        # A run that is killed while it writes leaves the file that was there.
-        return part.replace(target)
+        write_arrays(path, {"about": np.array(json.dumps(about, default=str)), **arrays})
+        return Path(path)
 
     @classmethod
     def resume(cls, problem: Problem, path: str | Path, executor: Executor | None = None, inner: Attack | None = None) -> "Run":
@@ -182,26 +206,29 @@ class Run:
         """
         if not Path(path).exists():
             raise MissingFileError(f"run: {path} does not exist")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                arrays = {name: file[name] for name in file.files if name != "about"}
-            if reason := mismatch(str(about["problem"]), problem.fingerprint):
+        with opened(path, f"run: {path} is no saved run") as archive:
+            about = _About.model_validate_json(archive.text("about"))
+            if reason := mismatch(about.problem, problem.fingerprint):
                 raise InvalidInputError(f"run: {path} cannot be continued: {reason}")
-            template = Polytope(arrays.pop("directions")) if "directions" in arrays else None
-            obbt = None if about["obbt"] is None else OBBT(**about["obbt"])
-            run = cls(problem, Settings(**about["settings"], domain=template, obbt=obbt), executor, inner=inner)
-            run.done, run.seconds, run.rows = about["done"], about["seconds"], [Row.read(row) for row in about["rows"]]
-            for name, (lower, upper) in arrays.items():
-                what, t, *address = name.split("|")
-                if what == "support":
-                    run.supports[int(t)] = lower, upper
-                else:
-                    run.known.shrink((int(t), *address), lower, upper)
-        except (KeyError, ValueError, OSError, TypeError, EOFError, BadZipFile) as error:
-            if isinstance(error, InvalidInputError):
-                raise
-            raise InvalidInputError(f"run: {path} is no saved run: {error}") from None
+            if about.format != FORMAT:
+                raise InvalidInputError(f"run: {path} cannot be continued: it has format {about.format}, not {FORMAT}; start it again")
+            size = problem.network.size
+            template = Polytope(archive.array("directions", (None, size))) if "directions" in archive.names else None
+            obbt = None if about.obbt is None else OBBT(**about.obbt)
+            settings = Settings(**about.settings, domain=template, obbt=obbt)
+            if about.done > len(list(settings.stages(problem))):
+                raise ValueError(f"{about.done} of its models are not to be solved")
+            parts = [f"known_{k}" for k in range(len(about.known))] + [f"support_{t}" for t in about.supports]
+            archive.only(("about", *parts), ("directions",))
+            rows = 0 if template is None else len(template.directions)
+            supports = {t: _ends(archive.array(f"support_{t}", (2, rows))) for t in about.supports}
+            # Of other quantities only the models know the shape.
+            shapes = {name: ((2, *value.shape),) for name, value in problem.state.items()}
+            known = {at: _ends(archive.array(f"known_{k}", *shapes.get(at[1], ()))) for k, at in enumerate(about.known)}
+        run = cls(problem, settings, executor, inner=inner)
+        run.done, run.seconds, run.rows, run.supports = about.done, about.seconds, about.rows, supports
+        for address, (lower, upper) in known.items():
+            run.known.shrink(address, lower, upper)
         run._compare()
         return run
 
@@ -299,7 +326,7 @@ class Run:
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
         rigour, nominal = self.rigour, self.problem.dataset
-        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, rigour=rigour) for k, c in enumerate(chosen)]
+        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour) for k, c in enumerate(chosen)]
         rows: list[tuple[Task, Row]] = []
         try:
             for found in self._solved(tasks):
@@ -315,10 +342,11 @@ class Run:
         stage = self._stage(window, self._kind(window))
         chosen = self.objectives if window.result else self.objectives[:size]
         lower, upper = self._ends(stop, len(chosen) > size)
+        units = unit_of(size_of(lower, upper))
         # What an interrupted step has found is not asked again.
         found = {(row.objective, row.sense) for row in self.rows if (row.start, row.stop) == (stage.start, stop)}
         tasks = [
-            self._task(stage, k, sense, float(end[k]))
+            self._task(stage, k, sense, float(end[k]), float(units[k]))
             for k, objective in enumerate(chosen)
             for sense, word, end in ((-1, "min", lower), (1, "max", upper))
             if (objective.name, word) not in found
@@ -347,9 +375,9 @@ class Run:
             lower, upper = np.maximum(lower, self.supports[t][0]), np.minimum(upper, self.supports[t][1])
         return np.append(theta.lower, lower), np.append(theta.upper, upper)
 
-    def _task(self, stage: Stage, k: int, sense: int, known: float) -> Task:
+    def _task(self, stage: Stage, k: int, sense: int, known: float, unit: float) -> Task:
         best, run = self.extremes.value(k, sense, stage.stop), self.extremes.run(k, sense, stage.stop)
-        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run), run, self.rigour)
+        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run), unit, run, self.rigour)
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""
@@ -371,6 +399,13 @@ class Run:
         # The kind and its relaxation, and time to compile both.
         patience = None if limit is None else 2.0 * limit + RELAXATION + COMPILING
         yield from completed(self.executor, run_task, tasks, lost_row, patience)
+
+
+def _ends(stored: Array) -> tuple[Array, Array]:
+    lower, upper = stored
+    if np.isnan(stored).any():
+        raise ValueError("a bound in it is no number")
+    return lower, upper
 
 
 def _attained(problem: Problem) -> Attack:

@@ -34,7 +34,7 @@ from agtopt.semantics.propagation import CrownIntervals, interval_steps
 from agtopt.semantics.states import flat_ranges, initial_domain, state_ranges
 from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, TOLERANCE, Status, choose
-from agtopt.tolerances import BOUND_MARGIN
+from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 
 Array = NDArray[np.float64]
 
@@ -217,19 +217,21 @@ class _Decomposition:
                 words, (low, high) = f"{case.words} in step {t}", (end[case.place] for end in self.ends[name])
                 clipped = [self._clipped(end) for end in attained[name]]
                 refuse_excluded(f"the gradient by {name} of {words}", low, high, clipped, room_of(self.rigour))
+                units = unit_of(size_of(low, high)).ravel()
                 for sense, end, best in zip((-1, 1), (low, high), attained[name], strict=True):
-                    tasks += self._tasks(stage, words, name, first, sense, end.ravel(), best.ravel())
+                    tasks += self._tasks(stage, words, name, first, sense, end.ravel(), best.ravel(), units)
             first += value.size
         return Part(case.place, tuple(tasks))
 
-    def _tasks(self, stage: Stage, words: str, tensor: str, first: int, sense: int, known: Array, attained: Array) -> Iterator[Task]:
+    def _tasks(
+        self, stage: Stage, words: str, tensor: str, first: int, sense: int, known: Array, attained: Array, units: Array
+    ) -> Iterator[Task]:
         # Bounds of solvers are moved outward by the margin: within it of a run nothing can be gained.
-        for k in np.flatnonzero(~attains(known, self._clipped(attained), BOUND_MARGIN)):
+        for k in np.flatnonzero(~attains(known, self._clipped(attained), BOUND_MARGIN, units)):
             name = f"{self.problem.network.parameter_names[first + k]} of {words}"
             objective = Objective(name, np.array([k]), np.ones(1), (0, f"descent.{tensor}"))
-            yield Task(
-                stage, first + int(k), objective, sense, float(known[k]), float(attained[k]), stage.problem.dataset, rigour=self.rigour
-            )
+            values = float(known[k]), float(attained[k])
+            yield Task(stage, first + int(k), objective, sense, *values, stage.problem.dataset, float(units[k]), rigour=self.rigour)
 
     def _clipped(self, gradients: Array) -> Array:
         clip = self.problem.training.clip

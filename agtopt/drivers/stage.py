@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -15,8 +15,11 @@ from agtopt.drivers.contradiction import check_found, check_known, check_run, sa
 from agtopt.drivers.row import Row
 from agtopt.drivers.task import NOMINAL, Answer, Stage, Task
 from agtopt.errors import InfeasibleError, InvalidInputError
+from agtopt.files import attempt, saving
 from agtopt.kinds import LP, Formulation
+from agtopt.names import file_name
 from agtopt.solvers import PROVED, TOLERANCE, Session, SolveResult, Status, choose, open_session
+from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.proof import proof_of
 from agtopt.solvers.tree import Tree
 from agtopt.tolerances import outward
@@ -130,7 +133,8 @@ def _run(task: Task) -> Row:
             status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
         if result.bound is None or np.isnan(result.bound):
             continue
-        found = float(outward(-task.sense * result.bound, task.sense))
+        unit = objective_unit(_model(stage, kind).pyomo.objective.expr)
+        found = float(outward(-task.sense * result.bound, task.sense, unit))
         check_found(task, found, result.rigour, _model(stage, kind))
         if task.sense * (best - found) > 0:
             best, source, rigour = found, str(kind), TOLERANCE if TOLERANCE in (task.rigour, result.rigour) else PROVED
@@ -164,7 +168,7 @@ def _row(
 
 def closed(task: Task, bound: float) -> bool:
     """Whether a training run attains the bound, so that no solver can improve it."""
-    return bool(attains(bound, task.attained))
+    return bool(attains(bound, task.attained, unit=task.unit))
 
 
 def _prepare(stage: Stage, kind: Formulation) -> None:
@@ -193,7 +197,7 @@ def _minimised(task: Task, kind: Formulation) -> SolveResult:
             steps = f"{task.stage.start}…{task.stage.stop}"
             raise InfeasibleError(
                 f"S4: the {kind} of steps {steps} is proved to be empty, but the nominal run satisfies it; "
-                f"the instance is saved in {saved_instance(task, model)}"
+                f"the instance {saved_instance(task, model)}"
             )
         return replace(result, status=Status.CALLED_INFEASIBLE, bound=None)
     return result if task.stage.proofs is None else _kept(task, kind, result, proof_of(session))
@@ -203,10 +207,14 @@ def _kept(task: Task, kind: Formulation, result: SolveResult, tree: Tree | None)
     """Write the proof of a bound; the bound is what the proof says when it is checked, to the last bit."""
     if tree is None:
         return result
-    path = _proof(task, kind)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tree.save(path)
+    attempt(partial(_write_proof, tree, _proof(task, kind)))
     return _proved(tree, result.status, result.incumbent, result.seconds)
+
+
+def _write_proof(tree: Tree, path: Path) -> None:
+    with saving(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    tree.save(path)
 
 
 def _replayed(task: Task, kind: Formulation, model: CompiledModel) -> SolveResult:
@@ -236,4 +244,4 @@ def _proved(tree: Tree, status: Status, incumbent: float | None, seconds: float)
 def _proof(task: Task, kind: Formulation) -> Path:
     stage, side = task.stage, "min" if task.sense < 0 else "max"
     assert stage.proofs is not None
-    return stage.proofs / f"{stage.start}-{stage.stop}-{kind}-{task.objective.name.replace('/', '_')}-{side}.npz"
+    return stage.proofs / f"{stage.start}-{stage.stop}-{str(kind).replace(':', '-')}-{file_name(task.objective.name)}-{side}.npz"

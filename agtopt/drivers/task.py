@@ -76,6 +76,8 @@ class Task:
         The best value of any training run; NaN where none is known.
     dataset : Dataset
         The data of that run: the solver's start.
+    unit : float
+        That of what is bounded (`tolerances.unit_of`): gaps are relative to it.
     run : int
         Its number among those of an attack.
     rigour : str
@@ -89,6 +91,7 @@ class Task:
     known: float
     attained: float
     dataset: Dataset
+    unit: float
     run: int = NOMINAL
     rigour: str = PROVED
 

@@ -17,7 +17,7 @@ from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import whole
-from agtopt.tolerances import ROUNDING
+from agtopt.tolerances import ROUNDING, size_of, unit_of
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -75,13 +75,14 @@ def linear_kind(name: str, value: str | Formulation) -> Formulation:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One end of one entry of a quantity: where it is now, and what training attains of it (NaN where nothing is known)."""
+    """One end of one entry of a quantity: where it is now, what training attains of it (NaN where nothing is known), and its unit."""
 
     objective: Objective
     sense: int
     known: float
     attained: float
     width: float
+    unit: float
 
 
 def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, Ends], room: float = ROUNDING) -> list[Candidate]:
@@ -107,13 +108,15 @@ def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, En
         inner = attained.get((t, at))
         least, most = (end.ravel() for end in inner) if inner is not None else (np.full(low.shape, np.nan),) * 2
         kinks, varies = _kinks(model.problem, node), quantity.affine.varies.ravel()
+        units = unit_of(size_of(low, high))
         for k in np.flatnonzero(varies & _matters(low, high, kinks)):
             name = f"{at}[{','.join(map(str, np.unravel_index(k, quantity.affine.shape)))}]@{t}"
             objective = Objective(name, np.array([k]), np.ones(1), (t, at))
             way = _way(float(low[k]), float(high[k]), float(least[k]), float(most[k]), kinks)
             for sense, end, best in ((-1, low[k], least[k]), (1, high[k], most[k])):
-                if not attains(end, best):
-                    found.append((way, Candidate(objective, sense, float(end), float(best), float(high[k] - low[k]))))
+                if not attains(end, best, unit=units[k]):
+                    width, unit = float(high[k] - low[k]), float(units[k])
+                    found.append((way, Candidate(objective, sense, float(end), float(best), width, unit)))
     return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
 
 

@@ -2,9 +2,9 @@ r"""Arrays of affine expressions, and the one way in which they become Pyomo var
 
 **Rounding (S5).** A row is written with rounded numbers: a mean has the factor 1/b, coefficients are products, constants are sums. The
 values that a training run gives the variables miss the row a little, and a proof that took the row for exact would lose that run. Every
-expression therefore knows by how much a run may miss it. `size` is the sum of the magnitudes of all terms that went into it, at the
+expression therefore knows by how much a run may miss it. `magnitude` is the sum of the magnitudes of all terms that went into it, at the
 bounds of their variables; terms that cancel stay in it. `roundings` is how often any of them was rounded. A run, in exact arithmetic or
-as a framework evaluates it in float64, is off by at most `room` = γ(roundings) · size (Higham, 2002, section 3.1; twice, once for our
+as a framework evaluates it in float64, is off by at most `room` = γ(roundings) · magnitude (Higham, 2002, section 3.1; twice, once for our
 numbers and once for those of the framework). A new variable *is* the value of the run, so errors do not add up from row to row.
 
 Inequalities are moved outward by their room. Equations stay equations, because solvers do better with them. Their rooms are kept in the
@@ -19,9 +19,11 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression
-from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression
+from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression, RangedExpression
 
-from agtopt.tolerances import DOUBLE, SMALLEST_COEFFICIENT
+from agtopt.errors import UnsupportedError
+from agtopt.formulation.naming import add_component
+from agtopt.tolerances import DOUBLE, SMALLEST_COEFFICIENT, UNIT_ROUNDOFF, outward, size_of, unit_of
 
 Array = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -32,6 +34,12 @@ ROUNDING = "rounding"
 
 WRITING = 8
 """Roundings of a row beside those of its body: its side, and a difference of the two."""
+
+IN_UNITS = "_in_units"
+"""Ends the name of a Var that has units: the name without it is an Expression, the same quantity in its natural scale."""
+
+UNITS = "unit"
+"""The suffix of a model that holds the units of its variables, where they have any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +52,10 @@ class Affine:
     coefficients : array, shape S + (K,)
         A zero coefficient marks an absent term.
     variables : object array, shape S + (K,)
-        Pyomo variables; anything where the coefficient is zero.
-    size : array, shape S
+        Pyomo variables, each in its own unit, which is in the coefficient; anything where the coefficient is zero.
+    sizes : array, shape S + (K,)
+        The largest absolute value of each variable.
+    magnitude : array, shape S
         At least the sum of the magnitudes of all terms, those that have cancelled included.
     roundings : int
         How often a term was rounded, at most.
@@ -54,27 +64,29 @@ class Affine:
     constant: Array
     coefficients: Array
     variables: Objects
-    size: Array
+    sizes: Array
+    magnitude: Array
     roundings: int = 0
 
     @classmethod
     def known(cls, values: ArrayLike, error: ArrayLike = 0.0) -> "Affine":
         """An array of numbers, each off by at most `error`."""
         constant = np.asarray(values, dtype=np.float64)
-        size = np.abs(constant) + np.asarray(error) / DOUBLE.unit
-        empty = np.empty((*constant.shape, 0), dtype=object)
-        return cls(constant, np.zeros(empty.shape), empty, size, int(np.any(error)))
+        magnitude = np.abs(constant) + np.asarray(error) / DOUBLE.unit
+        none = np.zeros((*constant.shape, 0))
+        return cls(constant, none, np.empty(none.shape, dtype=object), none, magnitude, int(np.any(error)))
 
     @classmethod
-    def single(cls, variables: Objects, size: Array, where: Mask, otherwise: "Affine | ArrayLike" = 0.0) -> "Affine":
-        """One variable per entry, of that magnitude at most; entries outside the mask `where` are the numbers `otherwise`."""
+    def single(cls, variables: Objects, units: Array, sizes: Array, where: Mask, otherwise: "Affine | ArrayLike" = 0.0) -> "Affine":
+        """One variable per entry, in its unit and of its size in that; entries outside the mask `where` are the numbers `otherwise`."""
         rest = (otherwise if isinstance(otherwise, Affine) else cls.known(otherwise)).broadcast(where.shape)
-        present = where.astype(np.float64)
+        coefficients = np.where(where, units, 0.0)
         return cls(
             np.where(where, 0.0, rest.constant),
-            present[..., np.newaxis],
+            coefficients[..., np.newaxis],
             variables[..., np.newaxis],
-            np.where(where, size, rest.size),
+            sizes[..., np.newaxis],
+            np.where(where, units * sizes, rest.magnitude),
             0 if where.all() else rest.roundings,
         )
 
@@ -89,25 +101,33 @@ class Affine:
         return result
 
     @property
+    def largest(self) -> Array:
+        """The size of the largest term of each entry, constants apart; shape S."""
+        result: Array = (np.abs(self.coefficients) * np.where(self.coefficients != 0.0, self.sizes, 0.0)).max(axis=-1, initial=0.0)
+        return result
+
+    @property
     def room(self) -> Array:
         """By how much the value that a training run gives an entry may differ from the expression, shape S."""
-        return self.size * DOUBLE.accumulated(self.roundings)
+        return self.magnitude * DOUBLE.accumulated(self.roundings)
 
-    def loosened(self, size: Array | float, roundings: int) -> "Affine":
-        """The same expressions with further terms of that size that have cancelled, and further roundings."""
-        return replace(self, size=self.size + size, roundings=self.roundings + roundings)
+    def loosened(self, magnitude: Array | float, roundings: int) -> "Affine":
+        """The same expressions with further terms of that magnitude that have cancelled, and further roundings."""
+        return replace(self, magnitude=self.magnitude + magnitude, roundings=self.roundings + roundings)
 
     def within(self, low: Array, high: Array) -> "Affine":
         """The same expressions; the true values of their numbers are known to lie in [low, high], which bounds their errors."""
         if not self.roundings:
             return self
         error = np.maximum(np.maximum(self.constant - low, high - self.constant), 0.0)
-        size = np.abs(self.constant) + error / (self.roundings * DOUBLE.unit)
-        return replace(self, size=np.where(self.varies, self.size, np.minimum(self.size, size)))
+        magnitude = np.abs(self.constant) + error / (self.roundings * DOUBLE.unit)
+        return replace(self, magnitude=np.where(self.varies, self.magnitude, np.minimum(self.magnitude, magnitude)))
 
     def map(self, apply: Callable[[Any, int], Any]) -> "Affine":
         """Rearrange entries: `apply(array, extra)` acts on all but the last `extra` axes."""
-        return Affine(apply(self.constant, 0), apply(self.coefficients, 1), apply(self.variables, 1), apply(self.size, 0), self.roundings)
+        constant, magnitude = (apply(array, 0) for array in (self.constant, self.magnitude))
+        coefficients, variables, sizes = (apply(array, 1) for array in (self.coefficients, self.variables, self.sizes))
+        return Affine(constant, coefficients, variables, sizes, magnitude, self.roundings)
 
     def __getitem__(self, index: Any) -> "Affine":
         return self.map(lambda array, extra: array[index])
@@ -132,7 +152,8 @@ class Affine:
             first.constant + second.constant,
             np.concatenate([first.coefficients, second.coefficients], axis=-1),
             np.concatenate([first.variables, second.variables], axis=-1),
-            first.size + second.size,
+            np.concatenate([first.sizes, second.sizes], axis=-1),
+            first.magnitude + second.magnitude,
             max(first.roundings, second.roundings) + 1,
         )
 
@@ -146,8 +167,9 @@ class Affine:
             wide.constant * factors,
             wide.coefficients * factors[..., np.newaxis],
             wide.variables,
+            wide.sizes,
             # What underflows is off by less than a rounding of the smallest normal number.
-            np.where(factors == 0.0, 0.0, wide.size) * np.abs(factors) + np.where(factors == 0.0, 0.0, DOUBLE.normal),
+            np.where(factors == 0.0, 0.0, wide.magnitude) * np.abs(factors) + np.where(factors == 0.0, 0.0, DOUBLE.normal),
             wide.roundings + (0 if exact else 2),
         )
 
@@ -173,18 +195,33 @@ class Affine:
             self.constant.sum(axis=last),
             self.coefficients.reshape(*shape, terms),
             self.variables.reshape(*shape, terms),
-            self.size.sum(axis=last),
+            self.sizes.reshape(*shape, terms),
+            self.magnitude.sum(axis=last),
             self.roundings + max(entries - 1, 0),
         )
 
     def without_dust(self) -> "tuple[Affine, Array]":
-        """The expressions without the coefficients that solvers ignore, and by how much each may change for it (S9); shape (rows,)."""
-        dust = (self.coefficients != 0.0) & (np.abs(self.coefficients) < SMALLEST_COEFFICIENT)
-        slack = np.zeros(len(self.constant))
-        for row, term in np.argwhere(dust):
-            variable = self.variables[row, term]
-            slack[row] += abs(self.coefficients[row, term]) * max(abs(variable.lb), abs(variable.ub))
-        return (replace(self, coefficients=np.where(dust, 0.0, self.coefficients)) if dust.any() else self), slack
+        """The expressions without the coefficients that solvers ignore, and by how much each may change for it (S9); shape S.
+
+        Raises
+        ------
+        UnsupportedError
+            If a variable with such a coefficient is unbounded.
+        """
+        dust = (self.coefficients != 0.0) & ((np.abs(self.coefficients) <= SMALLEST_COEFFICIENT) | (self.sizes == 0.0))
+        if not dust.any():
+            return self, np.zeros(self.shape)
+        change = (np.abs(self.coefficients) * np.where(dust, self.sizes, 0.0)).sum(axis=-1)
+        if not np.isfinite(change).all():
+            raise UnsupportedError("a variable without bounds has a coefficient so small that solvers leave it out; give it bounds")
+        # Rounded up, whatever the order of the sum.
+        change *= 1.0 + (self.coefficients.shape[-1] + 4) * UNIT_ROUNDOFF
+        return replace(self, coefficients=np.where(dust, 0.0, self.coefficients)), change
+
+    def shares(self, values: Array) -> "tuple[list[Any], list[float]]":
+        """The variables of an array of single ones, and what each is, in its unit, where the array has these values."""
+        where = self.varies
+        return self.variables[..., 0][where].tolist(), (values[where] / self.coefficients[..., 0][where]).tolist()
 
     def values(self) -> Array:
         """Current values, read from the variables."""
@@ -221,8 +258,7 @@ class Assignment:
 
     def run(self) -> None:
         """Set the variables to the values that training gives them."""
-        found = self.compute()[self.where].tolist()
-        for variable, value in zip(self.target.variables[..., 0][self.where], found, strict=True):
+        for variable, value in zip(*self.target.shares(self.compute()), strict=True):
             variable.set_value(value, skip_validation=True)
 
 
@@ -266,57 +302,108 @@ class Site:
         return [tuple(key) for key in found.tolist()]
 
     def variables(
-        self, suffix: str, lower: ArrayLike, upper: ArrayLike, where: Mask, binary: bool = False, otherwise: Affine | ArrayLike = 0.0
+        self,
+        suffix: str,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        where: Mask,
+        binary: bool = False,
+        otherwise: Affine | ArrayLike = 0.0,
+        natural: bool = False,
     ) -> Affine:
-        """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`."""
-        objects = np.empty(where.shape, dtype=object)
-        lows, highs = (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape) for end in (lower, upper))
+        """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`.
+
+        Where its size asks for a unit (`unit_of`), the variable is in that, and an Expression has its name and its natural scale;
+        `natural` ones, which stand in functions that are not linear, have none.
+        """
+        objects, sizes = np.empty(where.shape, dtype=object), np.zeros(where.shape)
+        units = np.ones(where.shape)
         if where.any():
-            low, high = lows[where].tolist(), highs[where].tolist()
+            low, high = (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] for end in (lower, upper))
+            units[where] = unit = np.ones(len(low)) if natural else unit_of(size_of(low, high))
+            low, high = low / unit, high / unit
+            sizes[where] = size_of(low, high)
             component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
-            setattr(self.block, self.name + suffix, component)
-            for variable, least, most in zip(component.values(), low, high, strict=True):
+            scaled = bool(np.any(unit != 1.0))
+            add_component(self.block, self.name + suffix + IN_UNITS * scaled, component)
+            for variable, least, most in zip(component.values(), low.tolist(), high.tolist(), strict=True):
                 variable.setlb(least)
                 variable.setub(most)
             objects[where] = list(component.values())
-        return Affine.single(objects, np.maximum(np.abs(lows), np.abs(highs)), where, otherwise)
+            if scaled:
+                component.doc = f"{self.name}{suffix} in units of {_powers(unit)}"
+                model = self.block.model()
+                if model.component(UNITS) is None:
+                    model.add_component(UNITS, pyo.Suffix(direction=pyo.Suffix.LOCAL))
+                model.component(UNITS).update(zip(component.values(), unit.tolist(), strict=True))
+                self.named(self.name + suffix).name_expressions(Affine.single(objects, units, sizes, where), where)
+        return Affine.single(objects, units, sizes, where, otherwise)
 
     def name_expressions(self, body: Affine, where: Mask) -> None:
         """A new indexed Expression over the entries in the mask `where`: a name to browse by, without a variable."""
         if where.any():
             chosen = dict(zip(self.keys(where), body[where].expressions(), strict=True))
-            setattr(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
+            add_component(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
 
-    def rows(self, suffix: str, body: Affine, where: Mask, lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> None:
+    def rows(
+        self,
+        suffix: str,
+        body: Affine,
+        where: Mask,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+        margin: bool = False,
+    ) -> None:
         """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower.
 
-        Each has the room that a training run needs: an inequality is moved outward by it, that of an equation is kept for proofs.
+        Each has the room that a training run needs: an inequality is moved outward by it, that of an equation is kept for proofs. A row is
+        divided by its unit, that of its largest term, which changes nothing of what it says. What solvers leave out of it is paid for on
+        both sides. With a `margin` its side is moved outward by that of a solver's tolerance in that unit (S9).
         """
         if not where.any():
             return
         wide = body.broadcast(where.shape)[where]
-        chosen, dust = (wide, 0.0) if lower is not None and upper is not None else wide.without_dust()
-        end = np.broadcast_to(np.asarray(upper if lower is None else lower, dtype=np.float64), where.shape)[where]
-        # Pyomo adds up the coefficients of a variable that occurs more than once.
-        room = dust + chosen.loosened(np.abs(end), WRITING + chosen.coefficients.shape[-1]).room
-        # The constant goes to the right-hand side: writers and readers agree on it there.
-        bodies = replace(chosen, constant=np.zeros(len(end))).expressions()
-        side, keys = end - wide.constant, self.keys(where)
-        if lower is not None and upper is not None:
-            self.constrain(suffix, keys, [EqualityExpression(pair) for pair in zip(bodies, side.tolist(), strict=True)], room)
-        elif lower is None:
-            pairs = zip(bodies, (side + room).tolist(), strict=True)
-            self.constrain(suffix, keys, [InequalityExpression(pair, False) for pair in pairs])
+        unit = unit_of(wide.largest)
+        chosen, slack = (replace(wide, constant=np.zeros(len(unit))) * (1.0 / unit)).without_dust()
+        equation = lower is not None and upper is not None
+        sides: list[list[float]] = []
+        for end, sense in ((lower, -1), (upper, 1)):
+            if end is None:
+                continue
+            given = np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where]
+            moved = outward(given, sense, unit) if margin else given
+            # The constant goes to the right-hand side: writers and readers agree on it there.
+            side = (moved - wide.constant) / unit
+            # Pyomo adds up the coefficients of a variable that occurs more than once.
+            rounding = chosen.loosened(np.abs(moved) / unit, WRITING + chosen.coefficients.shape[-1]).room
+            room = np.where(slack > 0.0, slack + rounding, 0.0) if equation else slack + rounding
+            sides.append((side + sense * room).tolist())
+        bodies = chosen.expressions()
+        if not equation:
+            relations = [
+                InequalityExpression((body, side) if lower is None else (side, body), False)
+                for body, side in zip(bodies, sides[0], strict=True)
+            ]
         else:
-            pairs = zip((side - room).tolist(), bodies, strict=True)
-            self.constrain(suffix, keys, [InequalityExpression(pair, False) for pair in pairs])
+            relations = [
+                EqualityExpression((body, least)) if least == most else RangedExpression((least, body, most), False)
+                for body, least, most in zip(bodies, *sides, strict=True)
+            ]
+        self.constrain(suffix, self.keys(where), relations, rounding if equation else None)
 
     def constrain(self, suffix: str, keys: list[Any], relations: list[Any], room: Array | None = None) -> None:
         """A new indexed Constraint from one relation per key; `room` is by how much a training run may miss each."""
         component = pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True)))
-        setattr(self.block, self.name + suffix, component)
+        add_component(self.block, self.name + suffix, component)
         if room is not None:
             model = self.block.model()
             if model.component(ROUNDING) is None:
                 model.add_component(ROUNDING, pyo.Suffix(direction=pyo.Suffix.LOCAL, datatype=pyo.Suffix.FLOAT))
             model.component(ROUNDING).update(zip(component.values(), room.tolist(), strict=True))
+
+
+def _powers(units: Array) -> str:
+    """Powers of two in words."""
+    exponents = np.unique(np.frexp(units)[1] - 1)
+    words = [f"2^{exponent}" for exponent in exponents.tolist()]
+    return words[0] if len(words) == 1 else f"{words[0]} … {words[-1]}, each entry in its own"

@@ -20,7 +20,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
-from agtopt.tolerances import CURVE_MARGIN, FEASIBILITY
+from agtopt.tolerances import CURVE_MARGIN, FEASIBILITY, size_of, unit_of
 
 GRID = 193
 """Points at which the curvature is sampled to place the segments; it moves them, not their validity."""
@@ -136,8 +136,9 @@ def curve_corridor(
     A box that is narrower than a solver's tolerance is all that it can hold of a curve: it gets that tolerance as room, and no corridor.
     """
     varies = value.varies
-    where = np.asarray(varies & (results[1] - results[0] >= FEASIBILITY))
-    room = np.where(where, 0.0, FEASIBILITY)
+    tolerance = FEASIBILITY * unit_of(size_of(*results))
+    where = np.asarray(varies & (results[1] - results[0] >= tolerance))
+    room = np.where(where, 0.0, tolerance)
     result = site.variables("", results[0] - room, results[1] + room, varies, otherwise=_at_numbers(curve, value))
     site.assign(result, varies, lambda: curve.values(value.values()))
     if segments == 1:
@@ -174,7 +175,7 @@ def curve_corridor(
 def curve_itself(site: Site, curve: Curve, value: Affine, results: tuple[Array, Array]) -> Affine:
     """p = f(value) as an equation of the function (MINLP)."""
     where = value.varies
-    result = site.variables("", *results, where, otherwise=_at_numbers(curve, value))
+    result = site.variables("", *results, where, otherwise=_at_numbers(curve, value), natural=True)
     site.assign(result, where, lambda: curve.values(value.values()))
     if where.any():
         pairs = zip(result[where].expressions(), value[where].expressions(), strict=True)

@@ -14,8 +14,10 @@ McCormick envelope of :math:`w = u v` with :math:`u \in [u_L, u_U], v \in [v_L, 
 from typing import Any
 
 import numpy as np
+import pyomo.environ as pyo
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
+from agtopt.tolerances import SMALLEST_COEFFICIENT, unit_of
 
 Bounds = tuple[Array, Array]
 
@@ -65,15 +67,39 @@ def kept_product(site: Site, suffix: str, first: Affine, second: Affine, rest: A
     """
     result = site.variables(suffix, *bounds, where)
     site.assign(result, where, lambda: rest.values() + _sum_of_products(first, second))
+    both = first.varies & second.varies
+    terms = np.where(both, (first.largest + np.abs(first.constant)) * (second.largest + np.abs(second.constant)), 0.0)
+    unit = unit_of(np.maximum(np.maximum(result.largest, rest.largest), terms.max(axis=-1, initial=0.0)))
+    linear, left = ((result - rest) * (1.0 / unit))[where].without_dust()
+    scaled = first * (1.0 / unit)[..., np.newaxis]
+    left = left + _ignored(scaled, second, both)[where]
     relations = []
-    for entry, defined, remainder in zip(np.argwhere(where), result[where].expressions(), rest[where].expressions(), strict=True):
-        factors = first[tuple(entry)], second[tuple(entry)]
-        both = factors[0].varies & factors[1].varies
-        products = zip(factors[0][both].expressions(), factors[1][both].expressions(), strict=True)
-        body = defined - remainder - sum(expanded(u, v) for u, v in products)
-        relations.append(body == 0.0)
+    for entry, body, slack in zip(np.argwhere(where), linear.expressions(), left.tolist(), strict=True):
+        used = tuple(entry)
+        products = zip(scaled[used][both[used]].expressions(), second[used][both[used]].expressions(), strict=True)
+        difference = body - sum(expanded(u, v) for u, v in products)
+        relations.append(pyo.inequality(-slack, difference, slack) if slack else difference == 0.0)
     site.constrain(f"{suffix}_product" if suffix else "_product", site.keys(where), relations)
     return result
+
+
+def _ignored(first: Affine, second: Affine, both: Mask) -> Array:
+    """By how much the sum of products may change where solvers ignore its smallest coefficients (S9), shape S."""
+    (a, x), (b, y) = (
+        (
+            np.concatenate([np.abs(factor.coefficients), np.abs(factor.constant)[..., np.newaxis]], axis=-1),
+            np.concatenate([factor.sizes, np.ones((*factor.shape, 1))], axis=-1),
+        )
+        for factor in (first, second)
+    )
+    least = [np.min(factor, where=factor != 0.0, initial=np.inf) for factor in (a, b)]
+    if least[0] * least[1] > SMALLEST_COEFFICIENT:
+        return np.zeros(both.shape[:-1])
+    coefficients = a[..., :, np.newaxis] * b[..., np.newaxis, :]
+    sizes = np.where(coefficients != 0.0, x[..., :, np.newaxis] * y[..., np.newaxis, :], 0.0)
+    small = both[..., np.newaxis, np.newaxis] & (coefficients <= SMALLEST_COEFFICIENT)
+    lost: Array = np.where(small, coefficients * sizes, 0.0).sum(axis=(-3, -2, -1))
+    return lost
 
 
 def _sum_of_products(first: Affine, second: Affine) -> Array:

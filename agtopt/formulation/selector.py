@@ -11,7 +11,7 @@ import numpy as np
 
 from agtopt.formulation.affine import Affine, Array, Mask, Site
 from agtopt.formulation.product import expanded
-from agtopt.tolerances import UNIT_ROUNDOFF, outward
+from agtopt.tolerances import UNIT_ROUNDOFF, unit_of
 
 PAIRED = 12
 """Entries of a sample up to which an ℓ2 ball is cut by a row for each pair of them."""
@@ -43,7 +43,7 @@ def ball(site: Site, value: Affine, nominal: Array, selectors: Affine, radius: f
 
     With :math:`r \ge |\tilde x - x|`, for p = 1 :math:`\sum_j r_j \le \epsilon s`. For p = 2 a polyhedron around the ball,
     :math:`\sum_j r_j \le \sqrt{d} \epsilon s` and :math:`r_j + r_k \le \sqrt{2} \epsilon s`, and where products are `kept` the cone
-    :math:`\sum_j (\tilde x_j - x_j)^2 \le \epsilon^2 s^2` itself.
+    :math:`\sum_j r_j^2 \le \epsilon^2 s^2` itself: r is of the size of :math:`\epsilon`, however large x is.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def ball(site: Site, value: Affine, nominal: Array, selectors: Affine, radius: f
         pairs = size[:, first] + size[:, second] - (selectors * (sqrt(2.0) * wide))[:, np.newaxis]
         site.rows("_pair", pairs, np.broadcast_to(where[:, np.newaxis], (len(where), len(first))), upper=0.0)
     if kept:
-        relations = []
+        relations, unit = [], unit_of(wide)
         for sample in np.flatnonzero(where).tolist():
-            differences = (value[sample] - nominal[sample]).expressions()
-            (reach,) = (selectors * wide)[sample][np.newaxis].expressions()
-            relations.append(sum(expanded(d, d) for d in differences) - expanded(reach, reach) <= 0.0)
+            (reach,) = (selectors * (wide / unit))[sample][np.newaxis].expressions()
+            parts = (size[sample] * (1.0 / unit[sample])).expressions()
+            relations.append(sum(expanded(r, r) for r in parts) - expanded(reach, reach) <= 0.0)
         site.constrain("_ball", site.keys(where), relations)
 
 
@@ -141,5 +141,5 @@ def conditional_cuts(
     for selectors, fall, rise in reach:
         rising, fallen = rising - selectors * rise, fallen + selectors * fall
         moves_up, moves_down = moves_up | (rise > 0.0), moves_down | (fall > 0.0)
-    site.rows(f"{suffix}_stays_below", rising, where & moves_up, upper=outward(clean[1], 1))
-    site.rows(f"{suffix}_stays_above", fallen, where & moves_down, lower=outward(clean[0], -1))
+    site.rows(f"{suffix}_stays_below", rising, where & moves_up, upper=clean[1], margin=True)
+    site.rows(f"{suffix}_stays_above", fallen, where & moves_down, lower=clean[0], margin=True)

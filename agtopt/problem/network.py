@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import networkx as nx
@@ -12,10 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.names import checked
 from agtopt.problem.checks import finite_array, listed, whole
 from agtopt.problem.layers import Dense, Layer, ReLU, Shape
 
 INPUT = "input"
+MOST_ENTRIES = 2**31
+"""Of the output of a layer for one sample: a few numbers in a file ask for any size."""
+
+VELOCITY = "velocity_"
+"""Prefix of the momentum's tensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +32,8 @@ class Network:
     Parameters
     ----------
     graph : networkx.DiGraph
-        Node ``"input"`` is the source; every other node carries its `Layer` as attribute ``layer``.
+        Node ``"input"`` is the source; every other node carries its `Layer` as attribute ``layer``. A name is any text that is not empty,
+        has no full stop and does not begin with ``velocity_``.
     input_shape : tuple of int
         Shape of one sample.
     initial : mapping from str to array_like
@@ -34,7 +42,7 @@ class Network:
     Raises
     ------
     InvalidInputError
-        If the graph is not such a DAG, a layer does not fit its input, or a tensor is missing, surplus or misshapen.
+        If the graph is not such a DAG, a name is not allowed, a layer does not fit its input, or a tensor is missing, surplus or misshapen.
     """
 
     graph: nx.DiGraph
@@ -44,6 +52,8 @@ class Network:
     def __post_init__(self) -> None:
         if not isinstance(self.graph, nx.DiGraph):
             raise InvalidInputError(f"network.graph: {self.graph!r} is not allowed; it must be a networkx.DiGraph")
+        for node in self.graph:
+            _check_node(node)
         graph = nx.DiGraph()
         graph.add_nodes_from(self.graph.nodes(data=True))
         # Edge by edge, since nx.DiGraph(graph) would sort the inputs of a layer by their place among the nodes.
@@ -56,6 +66,8 @@ class Network:
         if len(sinks) != 1 or sinks == [INPUT]:
             raise InvalidInputError(f"network: one output layer is needed, found {sinks}")
         expected = {f"{node}_{role}": shape for node in self.nodes for role, shape in self.layer(node).parameter_shapes().items()}
+        if len(expected) < sum(len(self.layer(node).parameter_shapes()) for node in self.nodes):
+            raise InvalidInputError(f"network: tensors of two layers have the same name, of {', '.join(self.nodes)}; rename one")
         if set(expected) != set(self.initial):
             raise InvalidInputError(f"network.initial: has tensors {sorted(self.initial)}; the layers need {sorted(expected)}")
         tensors = {name: finite_array(f"network.initial[{name!r}]", value) for name, value in self.initial.items()}
@@ -177,6 +189,10 @@ class Network:
             if len(sources) != layer.arity if layer.arity else len(sources) < 2:
                 raise InvalidInputError(f"network: layer {node!r} has inputs {sources}; it takes {layer.arity or 'two or more'}")
             shapes[node] = layer.output_shape(*(shapes[source] for source in sources))
+            if prod(shapes[node]) > MOST_ENTRIES:
+                raise InvalidInputError(
+                    f"network: layer {node!r} has {prod(shapes[node])} entries for one sample; at most {MOST_ENTRIES} are"
+                )
         return shapes
 
     @property
@@ -237,3 +253,11 @@ class Network:
             name: part.reshape(array.shape[:-1] + value.shape)
             for (name, value), part in zip(self.initial.items(), np.split(array, ends, axis=-1), strict=True)
         }
+
+
+def _check_node(node: Any) -> None:
+    """Refuse a name that would be taken for something else: quantities are called ``forward.<node>``, velocities ``velocity_<tensor>``."""
+    if not checked("network: a layer's name", node).strip():
+        raise InvalidInputError("network: a layer's name is empty; every layer needs a name of its own")
+    if "." in node or node.startswith(VELOCITY):
+        raise InvalidInputError(f"network: layer {node!r} is not allowed; a name has no '.' and does not begin with {VELOCITY!r}")

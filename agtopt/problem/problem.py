@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.names import checked, visible
 from agtopt.problem.checks import instance
 from agtopt.problem.dataset import Dataset
 from agtopt.problem.fingerprint import fingerprint
-from agtopt.problem.network import INPUT, Network
+from agtopt.problem.network import INPUT, VELOCITY, Network
 from agtopt.problem.perturbation import Perturbation
 from agtopt.problem.training import Training
 
 Array = NDArray[np.float64]
-VELOCITY = "velocity_"
-"""Prefix of the momentum's tensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class Problem:
         `Bounded`, `Removal` or `Substitution`.
     training : Training
     name : str
-        Shown in tables and file names.
+        Shown in tables, model files and pictures.
 
     Raises
     ------
@@ -51,6 +50,7 @@ class Problem:
     def __post_init__(self) -> None:
         for field, kind in (("network", Network), ("dataset", Dataset), ("perturbation", Perturbation), ("training", Training)):
             instance(f"problem.{field}", getattr(self, field), kind)
+        checked("problem.name", self.name)
         sample_shape = self.dataset.features.shape[1:]
         if sample_shape != self.network.input_shape:
             raise InvalidInputError(
@@ -165,9 +165,9 @@ class Problem:
         """One line in words."""
         network = self.network
         shown = [INPUT, *(node for node in network.nodes if network.layer(node).parameter_shapes())]
-        unbiased = f", no bias in {', '.join(network.unbiased)}" if network.unbiased else ""
+        unbiased = visible(f", no bias in {', '.join(network.unbiased)}") if network.unbiased else ""
         return (
-            f"{self.name}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters{unbiased}), "
+            f"{visible(self.name)}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters{unbiased}), "
             f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; {self.perturbation.describe()}"
         )
 

@@ -10,6 +10,9 @@ from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import indices, number, whole, whole_numbers
 from agtopt.problem.loss import Loss, loss_named
 
+MOST_VISITS, VISITS_PER_STEP = 2**28, 32
+"""How often samples may be visited, and how many visits a step counts for: 2 GiB of indices, 250 bytes for each step."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -106,6 +109,12 @@ class Training:
 
     def schedule(self, samples: int) -> tuple[NDArray[np.int64], ...]:
         """The sample indices of each step, over all epochs, for a dataset of this many samples."""
+        each = -(-samples // (self.batch_size or samples)) if self.batches is None else len(self.batches)
+        if self.epochs * max(each * VISITS_PER_STEP, samples) > MOST_VISITS:
+            raise InvalidInputError(
+                f"training.epochs: {self.epochs} are not allowed with {each} batches of {samples} samples; at most "
+                f"{MOST_VISITS // VISITS_PER_STEP:,} steps, in which {MOST_VISITS:,} samples are visited, are"
+            )
         if self.batches is not None:
             fixed = tuple(indices("training.batches", batch, samples) for batch in self.batches)
             return fixed * self.epochs

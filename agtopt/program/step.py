@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from agtopt.problem.network import INPUT
-from agtopt.problem.problem import VELOCITY, Problem
+from agtopt.problem.network import INPUT, VELOCITY
+from agtopt.problem.problem import Problem
 from agtopt.program.backward import backward
 from agtopt.program.forward import Parameters, forward
 from agtopt.program.loss import loss_gradient

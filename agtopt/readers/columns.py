@@ -1,7 +1,6 @@
 """From the columns of a table to arrays: which are features, which is the label, and how both become numbers."""
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from agtopt.errors import InvalidInputError, MissingFileError
+from agtopt.files import write_text
+from agtopt.names import checked
 from agtopt.problem import Dataset
 from agtopt.problem.loss import LOSSES
 from agtopt.readers.cells import Array, check_columns, exact, numbers, words
+from agtopt.readers.toml import read_toml
 
 COLUMNS = "columns.toml"
 """Name of the file beside a ``problem.toml``."""
@@ -48,7 +50,7 @@ class Columns:
     Raises
     ------
     InvalidInputError
-        If the loss is not one of agtopt's own.
+        If the loss is not one of agtopt's own, or a name is no text.
     """
 
     features: tuple[str, ...]
@@ -95,6 +97,9 @@ class Columns:
         return cls(tuple(chosen), label, name, _classes(name, label, found), tuple(shift.tolist()), tuple(factor.tolist()))
 
     def __post_init__(self) -> None:
+        for field, names in (("features", self.features), ("label", (self.label,)), ("classes", self.classes or ())):
+            for name in names:
+                checked(f"columns.{field}", name)
         if self.loss not in LOSSES:
             raise InvalidInputError(f"loss: {self.loss!r} is unknown; allowed are {', '.join(LOSSES)}")
         _check_features(self.label, self.features)
@@ -170,7 +175,7 @@ class Columns:
     def save(self, folder: str | Path) -> Path:
         """Write ``columns.toml`` into a problem folder."""
         path = Path(folder) / COLUMNS
-        path.write_text(tomli_w.dumps({name: value for name, value in asdict(self).items() if value is not None}), encoding="utf-8")
+        write_text(path, tomli_w.dumps({name: value for name, value in asdict(self).items() if value is not None}))
         return path
 
     @classmethod
@@ -187,13 +192,7 @@ class Columns:
         path = Path(folder) / COLUMNS
         if not path.is_file():
             raise MissingFileError(f"columns: {path} does not exist; `agtopt new` writes it, and points of other problems are .npz files")
-        try:
-            schema = _ColumnsSchema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInputError(f"{path}: is not valid TOML: {error}") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidInputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']} (it was {first['input']!r})") from None
+        schema = read_toml(path, _ColumnsSchema)
         classes = None if schema.classes is None else tuple(schema.classes)
         try:
             return cls(tuple(schema.features), schema.label, schema.loss, classes, tuple(schema.shift), tuple(schema.factor))

@@ -98,8 +98,12 @@ class Draft:
 
     def tensors_of(self, *nodes: str) -> list[str]:
         """Names of the tensors of layers; by default of all, in the order of the layers."""
+        return list(self.shapes(*nodes))
+
+    def shapes(self, *nodes: str) -> dict[str, Shape]:
+        """Shapes of the tensors of layers by name; by default of all, in the order of the layers."""
         layers = {node: self.graph.nodes[node]["layer"] for node in nodes or self.graph if node != INPUT}
-        return [f"{node}_{role}" for node, layer in layers.items() for role in layer.parameter_shapes()]
+        return {f"{node}_{role}": shape for node, layer in layers.items() for role, shape in layer.parameter_shapes().items()}
 
     def cut(self, output: str) -> None:
         """Drop what does not lead to the output."""

@@ -1,20 +1,18 @@
 """A problem as a folder: problem.toml for people, arrays.npz for numbers."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import tomli_w
-from numpy.lib.npyio import NpzFile
-from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ValidationError
+from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
+from agtopt.files import opened, put_arrays, saving, staged
 from agtopt.problem import (
     Add,
     AvgPool2d,
@@ -37,6 +35,7 @@ from agtopt.problem.checks import instance
 from agtopt.problem.loss import LOSSES
 from agtopt.readers.draft import Draft
 from agtopt.readers.schema import NetworkSchema, ProblemSchema
+from agtopt.readers.toml import read_toml
 
 PROBLEM, ARRAYS = "problem.toml", "arrays.npz"
 BOX = ("perturbation_lower", "perturbation_upper")
@@ -77,25 +76,19 @@ def load(folder: str | Path) -> Problem:
     for needed in (path, path / PROBLEM, path / ARRAYS):
         if not needed.exists():
             raise MissingFileError(f"{needed}: does not exist; a problem is a folder with {PROBLEM} and {ARRAYS}")
-    try:
-        schema = ProblemSchema.model_validate(tomllib.loads((path / PROBLEM).read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path / PROBLEM}: is not valid TOML: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        # pydantic names the chosen type as well, which is no key of the file.
-        field = ".".join(str(key) for key in first["loc"] if key not in {*LAYERS, *PERTURBATIONS})
-        raise InvalidInputError(f"{path / PROBLEM}: {field}: {first['msg']} (it was {first['input']!r})") from None
-    arrays = read_arrays(path / ARRAYS)
-    missing = {"features", "labels"} - set(arrays)
-    if missing:
-        raise InvalidInputError(f"{path / ARRAYS}: has no array {sorted(missing)[0]!r}")
-    dataset = Dataset(arrays.pop("features"), arrays.pop("labels"))
-    perturbation = _perturbation(schema.perturbation, arrays)
+    # pydantic names the chosen type as well.
+    schema = read_toml(path / PROBLEM, ProblemSchema, {*LAYERS, *PERTURBATIONS})
+    draft, shape = _draft(schema.network), tuple(schema.network.input_shape)
+    with opened(path / ARRAYS, f"{path / ARRAYS}: cannot be read") as archive:
+        archive.only(("features", "labels", *draft.shapes()), BOX if schema.perturbation.type == "substitution" else ())
+        labels = archive.array("labels", (None,), (None, None))
+        features = archive.array("features", (len(labels), *shape))
+        box = {end: archive.array(end) for end in BOX if end in archive.names}
+        draft.initial = {name: archive.array(name, extents) for name, extents in draft.shapes().items()}
     return Problem(
-        network=_network(schema.network, arrays),
-        dataset=dataset,
-        perturbation=perturbation,
+        network=draft.network(shape, schema.network.parameters),
+        dataset=Dataset(features, labels),
+        perturbation=_perturbation(schema.perturbation, box),
         training=Training(**schema.training.model_dump()),
         name=schema.name,
     )
@@ -119,10 +112,13 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
 
     Raises
     ------
+    SaveError
+        If the files cannot be written; those that were there before still are.
     UnsupportedError
         If a layer, the loss or the perturbation model is not one of agtopt's own: a file cannot say what it does.
     """
     instance("problem", problem, Problem)
+    instance("description", description, str)
     training, box = problem.training, _box(problem.perturbation)
     if training.loss not in LOSSES.values():
         raise UnsupportedError(f"training.loss: {training.loss!r} cannot be saved; allowed are {', '.join(LOSSES)}")
@@ -135,31 +131,33 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
     }
     arrays = {"features": problem.dataset.features, "labels": problem.dataset.labels, **box, **problem.network.initial}
     path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
-    (path / PROBLEM).write_text(tomli_w.dumps(document), encoding="utf-8")
-    np.savez(path / ARRAYS, **arrays)  # type: ignore[arg-type]
+    with saving(path):
+        path.mkdir(parents=True, exist_ok=True)
+    # Both files or neither: the text of one problem beside the arrays of another would be a third.
+    with staged(path) as stage:
+        (stage / PROBLEM).write_text(tomli_w.dumps(document), encoding="utf-8")
+        put_arrays(stage / ARRAYS, arrays)
     return path
 
 
-def read_arrays(path: Path) -> Arrays:
-    """The arrays of an .npz file, read without pickle; raises InvalidInputError if it is no such file."""
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, NpzFile):
-            raise ValueError("it holds a single array, not an archive of named ones")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except (BadZipFile, ValueError, OSError, EOFError) as error:
-        raise InvalidInputError(f"{path}: cannot be read as arrays without pickle: {error}") from None
+def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
+    """Arrays of numbers of an .npz file, read without pickle: those named and there; others are not looked at.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such file.
+    """
+    with opened(path, f"{path}: cannot be read as arrays without pickle") as archive:
+        return {name: archive.array(name) for name in names if name in archive.names}
 
 
-def _network(schema: NetworkSchema, weights: Mapping[str, ArrayLike]) -> Network:
+def _draft(schema: NetworkSchema) -> Draft:
     draft = Draft()
     for entry in schema.layers:
         layer = LAYERS[entry.type](**entry.model_dump(exclude={"type", "name", "sources"}))
         draft.add(layer, [draft.last] if entry.sources is None else entry.sources, entry.name)
-    draft.initial = dict(weights)
-    return draft.network(tuple(schema.input_shape), schema.parameters)
+    return draft
 
 
 def _described_network(network: Network) -> dict[str, Any]:

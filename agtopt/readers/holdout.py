@@ -43,7 +43,7 @@ def held_out(rows: int, share: float, seed: int, classes: Sequence[str] | None =
 def _shares(sizes: NDArray[np.intp], share: float) -> NDArray[np.intp]:
     """How many of each group: its share rounded down, and one more where most is cut off, until the whole is the share of all."""
     wanted = sizes * share
-    counts: NDArray[np.intp] = np.minimum(np.floor(wanted).astype(np.intp), sizes - 1)
+    counts: NDArray[np.intp] = np.floor(wanted).astype(np.intp)
     for group in np.argsort(counts - wanted, kind="stable"):
         if counts.sum() < round(share * sizes.sum()) and counts[group] < sizes[group] - 1:
             counts[group] += 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.errors import UnsupportedError
 from agtopt.problem import Add, AvgPool2d, Conv2d, Dense, Flatten, LeakyReLU, ReLU
 from agtopt.problem.layers import Shape
 from agtopt.readers.draft import Part, flat_bias, require, understand
@@ -50,8 +51,8 @@ def understood(file: OnnxFile, node: "NodeProto", inputs: Sequence[Value | None]
 
 
 def _output_of_a_layer(value: Value | None) -> Value:
-    require(value is not None and value.layer is not None, "it does not take the output of a layer")
-    assert value is not None
+    if value is None or value.layer is None:
+        raise UnsupportedError("it does not take the output of a layer")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,8 +72,8 @@ COMPUTING = (
 )
 """Operations that shapes are computed with. What draws at random, makes large arrays or has a graph inside is not among them."""
 
-LARGEST_SHAPE = 1000
-"""Entries of all that such an operation takes: enough for shapes, and no product of two of them is large."""
+LARGEST_COMPUTED = 10**6
+"""Entries that such an operation may give, at most the product of those that it takes: enough for shapes."""
 
 
 def folded(file: OnnxFile, node: "NodeProto", values: Sequence[Value | None]) -> Value | None:
@@ -90,7 +91,7 @@ def folded(file: OnnxFile, node: "NodeProto", values: Sequence[Value | None]) ->
         same = node.op_type != "Cast" or np.array_equal(array, first.array)
         return Value(array, None, first.root if same else None, node.output[0] if node.op_type == "Identity" else first.name)
     if node.op_type in COMPUTING:
-        entries = sum(array.size for array in arrays if array is not None)
-        require(entries <= LARGEST_SHAPE, "it computes with constants; only shapes may be computed, from few entries")
+        entries = prod(array.size for array in arrays if array is not None)
+        require(entries <= LARGEST_COMPUTED, "it computes with constants; only shapes may be computed, from few entries")
         return Value(file.evaluate(node, arrays))
     return None

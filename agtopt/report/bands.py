@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.names import caption
 from agtopt.report.styles import BAR_STYLES, EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above
 
 Array = NDArray[np.float64]
@@ -139,7 +140,7 @@ def plot_bands(frames: pd.DataFrame | Mapping[str, pd.DataFrame], measure: str =
         raise InvalidInputError(f"plot: the tables vary {' and '.join(varied)}; compare tables over one quantity")
     axes = plt.gca() if ax is None else ax
     draw_bands(axes, bands)
-    axes.set(xlabel="training step" if varied[0] == "step" else varied[0], ylabel=_AXES[measure])
+    axes.set(xlabel="training step" if varied[0] == "step" else caption(varied[0]), ylabel=_AXES[measure])
     legend_above(axes, 2)
     return axes
 
@@ -164,7 +165,9 @@ def draw_bands(axes: Axes, bands: Sequence[Band]) -> None:
             points: dict[str, Any] = {"marker": marker, "markersize": 6, "markerfacecolor": "white", "markevery": spaced}
             axes.plot(found.at, found.attacked, color="black", linestyle=":", linewidth=1.2, zorder=2.4, **points)
     for found, (colour, hatch), line, edge, _ in styled:
-        axes.fill_between([], [], [], facecolor=colour, hatch=hatch, edgecolor=line, linestyle=edge, linewidth=1.2, label=found.label)
+        axes.fill_between(
+            [], [], [], facecolor=colour, hatch=hatch, edgecolor=line, linestyle=edge, linewidth=1.2, label=caption(found.label)
+        )
     _label_lines(axes, styled, shared)
     axes.set_ylim(low, high)
     axes.margins(x=0.02)
@@ -179,10 +182,10 @@ def _label_lines(axes: Axes, styled: Sequence[tuple[Band, tuple[str, str], str, 
         axes.plot(first.at, first.nominal, color="black", linewidth=1.8, zorder=2.3, label="nominal data")
     for found, _, _, _, marker in styled:
         if not shared:
-            axes.plot([], [], color="black", linewidth=1.8, marker=marker, markersize=5, label=f"{found.label}, nominal data")
+            axes.plot([], [], color="black", linewidth=1.8, marker=marker, markersize=5, label=caption(f"{found.label}, nominal data"))
         if found.attacked is not None:
             name = "attacked" if len(styled) == 1 else f"{found.label}, attacked"
-            axes.plot([], [], color="black", linestyle=":", marker=marker, markersize=6, markerfacecolor="white", label=name)
+            axes.plot([], [], color="black", linestyle=":", marker=marker, markersize=6, markerfacecolor="white", label=caption(name))
 
 
 def _one_nominal(bands: Sequence[Band]) -> bool:

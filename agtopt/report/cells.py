@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -14,6 +14,7 @@ from agtopt.drivers.fit import check_fit
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.windows import Window
 from agtopt.errors import SolverUnavailableError, UnsupportedError
+from agtopt.files import attempt
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
 from agtopt.problem.encoding import digest
@@ -156,10 +157,10 @@ def _solved(work: Work, settings: Settings, bar: Progress | None) -> Outcome:
             if window in longest:
                 sizes.append(run.model().size)
             if work.checkpoint is not None and not run.finished:
-                run.save(work.checkpoint)
+                attempt(partial(run.save, work.checkpoint))
     except KeyboardInterrupt:
         if work.checkpoint is not None:
-            run.save(work.checkpoint)
+            attempt(partial(run.save, work.checkpoint))
         return Outcome(run.finish(), _largest(sizes))
     reach = run.finish()
     for start, stop, *_ in [window for window in run.stages[:resumed] if window in longest]:

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from agtopt.names import visible
 from agtopt.problem import Network
 from agtopt.problem.network import INPUT
 
@@ -54,7 +55,7 @@ def _label(network: Network, node: str, trained: set[str]) -> tuple[str, str, bo
     count = sum(network.initial[tensor].size for tensor in tensors)
     fixed = bool(tensors) and not trained.intersection(tensors)
     below = shape + (f", {count} parameters" if count else "") + (", fixed" if fixed else "")
-    return f"{node}: {type(network.layer(node)).__name__}", below, fixed
+    return f"{visible(node)}: {type(network.layer(node)).__name__}", below, fixed
 
 
 def _box(label: tuple[str, str, bool], corner: tuple[float, float], width: float) -> str:

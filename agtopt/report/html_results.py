@@ -101,7 +101,7 @@ def _(noun: Exported) -> str:
         + (", written as the minimum of its negative" * (noun.target.sense == "max")),
         "variables": f"{noun.size.binaries:,} binary, {noun.size.continuous:,} continuous",
         "constraints": f"{noun.size.linear:,} linear, {noun.size.quadratic:,} quadratic or more",
-        "optimum of the file": f"between {low:.9g} and {high:.9g}",
+        "optimum of the file": f"between {low:.9g} and {high:.9g}" + ("" if noun.unit == 1.0 else f", in its unit of {noun.unit!r}"),
     }
     return section("Model for other solvers", facts(words))
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from agtopt.attacks import Attack
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
+from agtopt.names import caption
 from agtopt.report.figures import Array, Extent, Features, Regions, boundary_scores, common_names, parameter_intervals, projection
 from agtopt.report.styles import BAR_STYLES, CLASS_STYLES, EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain, plain_log_axis
 
@@ -123,7 +124,7 @@ def plot_parameters(
     breadths = np.linspace(0.86, 0.5, len(data.labels)) if len(data.labels) > 1 else [0.6]
     for label, low, high, breadth, (colour, hatch) in zip(data.labels, lower, upper, breadths, cycle(BAR_STYLES), strict=False):
         style: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "#555555", "linewidth": 0.8}
-        axes.bar(positions, high - low, breadth, bottom=low, label=label, **style)
+        axes.bar(positions, high - low, breadth, bottom=low, label=caption(label), **style)
     if len(data.attained):
         across = np.broadcast_to(positions, data.attained.shape)
         axes.plot(
@@ -134,7 +135,9 @@ def plot_parameters(
     axes.set(xlabel="parameter", ylabel=f"value, scaled: {measure} interval = [−1, 1]")
     if len(called) <= NAMED:
         long = max(map(len, called)) > 3
-        axes.set_xticks(positions, called, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor")
+        axes.set_xticks(
+            positions, list(map(caption, called)), rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
+        )
     else:
         axes.set_xlabel("index of the parameter")
     legend_above(axes, 2)
@@ -175,12 +178,12 @@ def plot_projection(
         axes.fill(*shape.T, facecolor=colour, hatch=hatch, edgecolor="#777777", linewidth=0.0)
         # Outlines lie in front of all fillings: polygons may cross.
         axes.fill(*shape.T, fill=False, zorder=2, **outline)
-        axes.fill_between([], [], [], facecolor=colour, hatch=hatch, label=label, **outline)
+        axes.fill_between([], [], [], facecolor=colour, hatch=hatch, label=caption(label), **outline)
         if not np.ptp(shape, axis=0).any():
             axes.plot(*shape[:1].T, "x", color="black", markersize=9)
     if attack is not None:
         axes.plot(*attained.T, "o", color="black", markersize=2.5, zorder=3, label="attained by training")
-    axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), xlabel=names[i], ylabel=names[j])
+    axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), xlabel=caption(names[i]), ylabel=caption(names[j]))
     legend_above(axes, 2)
     return axes
 
@@ -210,7 +213,7 @@ def plot_comparison(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for (keys, rows), (marker, line, colour, corner) in zip(solved.groupby(["method", *named], sort=False), styles, strict=False):
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 8, "markerfacecolor": "none"}
         label = ", ".join(str(key) for key in keys if key)
-        axes.plot(rows["seconds"], rows[measure], linestyle=line if len(rows) > 1 else "none", label=label, **style)
+        axes.plot(rows["seconds"], rows[measure], linestyle=line if len(rows) > 1 else "none", label=caption(label), **style)
         if windows and rows["solver"].any():
             for at in zip(rows["window"], rows["seconds"], rows[measure], strict=True):
                 axes.annotate(at[0], at[1:], textcoords="offset points", fontsize="small", color=colour, **corner)

@@ -27,8 +27,8 @@ class ImportedSolution:
 
     @property
     def stated(self) -> float | None:
-        """The program's objective in the target's own sense (a file minimises the negative of a ``max``)."""
-        return None if self.solution.objective is None else self.replay.target.sign * self.solution.objective
+        """The program's objective in the target's own sense and scale (a file minimises the negative of a ``max``, in a unit)."""
+        return None if self.solution.objective is None else self.replay.target.sign * self.replay.unit * self.solution.objective
 
     def describe(self) -> str:
         """A few lines in words."""

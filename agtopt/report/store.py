@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
+from pydantic import BaseModel
 
 from agtopt.attacks import Attack
 from agtopt.compiler import Size
@@ -13,8 +14,18 @@ from agtopt.domains import Interval, refuse_excluded
 from agtopt.drivers import Reach
 from agtopt.drivers.row import Row
 from agtopt.errors import InvalidInputError, MissingFileError
+from agtopt.files import attempt, opened, saving, write_arrays
 from agtopt.report.cells import Cell, Outcome
 from agtopt.tolerances import AGREEMENT
+
+
+class _About(BaseModel):
+    """What a file says beside the ends of its boxes."""
+
+    key: str
+    seconds: float
+    size: Size | None
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Store:
             raise MissingFileError(f"resume: the folder {str(place.parent)!r} does not exist")
         if place.exists() and not place.is_dir():
             raise InvalidInputError(f"resume: {str(folder)!r} is a file; it must be a folder, new or from an earlier comparison")
-        place.mkdir(exist_ok=True)
+        attempt(partial(_make, place))
         return cls(place)
 
     def checkpoint(self, cell: Cell) -> Path:
@@ -52,7 +63,7 @@ class Store:
         return self.folder / f"{cell.key}.run.npz"
 
     def keep(self, cell: Cell, outcome: Outcome) -> None:
-        """Write a finished cell; others are not kept."""
+        """Write a finished cell; others are not kept, and one that cannot be written is a `SaveWarning`."""
         reach = outcome.reach
         if reach is None or not outcome.finished:
             return
@@ -63,11 +74,8 @@ class Store:
             "rows": [asdict(row) for row in reach.rows],
         }
         ends = {side: np.stack([getattr(state, side) for state in reach.states]) for side in ("lower", "upper")}
-        part = self._file(cell).with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, about=np.array(json.dumps(about)), **ends)  # type: ignore[arg-type]
-        part.replace(self._file(cell))
-        self.checkpoint(cell).unlink(missing_ok=True)
+        if attempt(partial(write_arrays, self._file(cell), {"about": np.array(json.dumps(about)), **ends}, compressed=True)):
+            self.checkpoint(cell).unlink(missing_ok=True)
 
     def find(self, cell: Cell, inner: Attack) -> Outcome | None:
         """The outcome of a cell that is finished, compared once more with what training attains.
@@ -82,21 +90,24 @@ class Store:
         path = self._file(cell)
         if not path.exists():
             return None
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                about, lower, upper = json.loads(str(file["about"])), file["lower"], file["upper"]
-            if about["key"] != cell.key or lower.shape != (cell.problem.steps + 1, cell.problem.state_size):
+        shape = (cell.problem.steps + 1, cell.problem.state_size)
+        with opened(path, f"resume: {path} is no finished cell; remove it, and it is solved again") as archive:
+            archive.only(("about", "lower", "upper"))
+            about = _About.model_validate_json(archive.text("about"))
+            if about.key != cell.key:
                 raise ValueError("it holds another cell")
+            lower, upper = (archive.array(end, shape, kinds="f") for end in ("lower", "upper"))
             states = tuple(Interval(low, high) for low, high in zip(lower, upper, strict=True))
-            rows = tuple(Row.read(row) for row in about["rows"])
-            size = None if about["size"] is None else Size(**about["size"])
-            reach = Reach(cell.problem, cell.method, states, rows, about["seconds"], settings=cell.settings)
-        except (KeyError, ValueError, OSError, TypeError, EOFError, BadZipFile) as error:
-            raise InvalidInputError(f"resume: {path} is no finished cell: {error}; remove it, and it is solved again") from None
+            reach = Reach(cell.problem, cell.method, states, about.rows, about.seconds, settings=cell.settings)
         for t, box in enumerate(reach.steps):
             words = f"the domain after step {t} in {path} (remove the file)"
             refuse_excluded(words, box.lower, box.upper, [inner.lower[t], inner.upper[t]], AGREEMENT)
-        return Outcome(reach, size)
+        return Outcome(reach, about.size)
 
     def _file(self, cell: Cell) -> Path:
         return self.folder / f"{cell.key}.npz"
+
+
+def _make(folder: Path) -> None:
+    with saving(folder):
+        folder.mkdir(exist_ok=True)

@@ -7,8 +7,12 @@ import pandas as pd
 from tabulate import tabulate
 
 from agtopt.errors import InvalidInputError
+from agtopt.files import replaced
+from agtopt.names import markdown, visible
 from agtopt.spreadsheet import write_csv
 
+# tabulate itself escapes what LaTeX would take amiss.
+_NAMES = {".md": markdown, ".tex": visible}
 _FORMATS = {".md": "github", ".tex": "latex_booktabs"}
 SUFFIXES = (".csv", ".json", *_FORMATS)
 
@@ -49,18 +53,25 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
     ------
     InvalidInputError
         If the ending is not allowed, or the folder does not exist.
+    SaveError
+        If it cannot be written.
     """
     target = table_path(path)
-    if target.suffix == ".csv":
-        write_csv(target, frame.columns, _cells(frame))
-    elif target.suffix == ".json":
-        frame.to_json(target, orient="records", indent=1, double_precision=15)
-    else:
-        text = tabulate(
-            _cells(frame), list(frame.columns), _FORMATS[target.suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame)
-        )
-        target.write_text(text + "\n", encoding="utf-8")
+    with replaced(target) as part:
+        if target.suffix == ".csv":
+            write_csv(part, frame.columns, _cells(frame))
+        elif target.suffix == ".json":
+            frame.to_json(part, orient="records", indent=1, double_precision=15)
+        else:
+            part.write_text(_text(frame, target.suffix) + "\n", encoding="utf-8")
     return target
+
+
+def _text(frame: pd.DataFrame, suffix: str) -> str:
+    safe = _NAMES[suffix]
+    rows = [[safe(cell) if isinstance(cell, str) else cell for cell in row] for row in _cells(frame)]
+    headers = [safe(str(name)) for name in frame.columns]
+    return str(tabulate(rows, headers, _FORMATS[suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame)))
 
 
 def _cells(frame: pd.DataFrame) -> list[list[Any]]:
@@ -70,5 +81,5 @@ def _cells(frame: pd.DataFrame) -> list[list[Any]]:
 
 
 def _words(frame: pd.DataFrame) -> list[int]:
-    """Columns that tabulate must not take for numbers."""
-    return [k for k, name in enumerate(frame.columns) if not pd.api.types.is_numeric_dtype(frame[name])]
+    """Columns that tabulate must not take for numbers; it knows of none where there are no rows."""
+    return [k for k, name in enumerate(frame.columns) if len(frame) and not pd.api.types.is_numeric_dtype(frame[name])]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from agtopt.attacks import Attack
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
+from agtopt.names import caption
 from agtopt.report.bands import Band, draw_bands
 from agtopt.report.figures import common_names
 from agtopt.report.styles import EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain_log_axis
@@ -77,7 +78,7 @@ def plot_widths(
     for (label, widths), (colour, marker, line) in zip(curves.items(), styles, strict=False):
         steps = np.arange(len(widths))
         shown = np.where((widths > 0.0) & np.isfinite(widths), widths, np.nan)
-        axes.plot(steps, shown, color=colour, marker=marker, markersize=6, markerfacecolor="white", linestyle=line, label=label)
+        axes.plot(steps, shown, color=colour, marker=marker, markersize=6, markerfacecolor="white", linestyle=line, label=caption(label))
     if attack is not None:
         widths = step_widths(attack, names)
         name = "all admissible runs" if attack.exact else "attained by training"
@@ -125,7 +126,7 @@ def plot_trajectory(reach: Reach | Mapping[str, Reach], parameter: str, attack: 
         axes.fill_between(
             np.arange(len(lower)), lower[:, k], upper[:, k], facecolor="#a0a0a0", edgecolor="black", linewidth=0.8, zorder=2.2, label=name
         )
-    axes.set(xlabel="training step", ylabel=parameter)
+    axes.set(xlabel="training step", ylabel=caption(parameter))
     legend_above(axes, 2)
     return axes
 

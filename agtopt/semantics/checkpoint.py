@@ -1,14 +1,14 @@
 """Interval propagation that is written down step by step, so that a run that was killed goes on to the identical domain."""
 
-import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from agtopt.domains import Interval
 from agtopt.errors import InvalidInputError
+from agtopt.files import attempt, opened, saving, write_arrays
 from agtopt.problem import Problem
 from agtopt.problem.fingerprint import mismatch
 from agtopt.semantics.fragments import MEMORY
@@ -25,7 +25,7 @@ def checkpointed_steps(
     ----------
     problem : Problem
     folder : path
-        Receives ``step_000001.npz``, …; made if it does not exist.
+        Receives ``step_000001.npz``, …; made if it does not exist. A step that cannot be written is a `SaveWarning`.
     linear, memory, numerics
         As of `interval_steps`; a run may go on on another device.
 
@@ -40,7 +40,7 @@ def checkpointed_steps(
         If the folder is of another problem, or of a run with other bounds, or one of its files is broken.
     """
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
+    attempt(partial(_make, place))
     run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}" + " float32" * (numerics.dtype != FLOAT64.dtype)
     done, domain = 0, None
     while done < problem.steps and (path := _path(place, done + 1)).exists():
@@ -49,8 +49,13 @@ def checkpointed_steps(
         yield domain
     for box in interval_steps(problem, done, domain, linear=linear, memory=memory, numerics=numerics):
         done += 1
-        _write(_path(place, done), run, box)
+        attempt(partial(_write, _path(place, done), run, box))
         yield box
+
+
+def _make(place: Path) -> None:
+    with saving(place):
+        place.mkdir(parents=True, exist_ok=True)
 
 
 def _path(place: Path, step: int) -> Path:
@@ -58,22 +63,13 @@ def _path(place: Path, step: int) -> Path:
 
 
 def _read(path: Path, run: str, problem: Problem) -> Interval:
-    try:
-        with np.load(path) as stored:
-            found, lower, upper = str(stored["run"]), stored["lower"], stored["upper"]
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise InvalidInputError(f"checkpoint: {path} is broken ({error}); remove it") from None
-    if found != run:
-        reason = mismatch(found.partition(" ")[0], problem.fingerprint) or "it is of a run with other settings"
-        raise InvalidInputError(f"checkpoint: {path} cannot be continued: {reason}; give an empty folder")
-    return Interval(lower, upper)
+    with opened(path, f"checkpoint: {path} is broken; remove it") as archive:
+        archive.only(("run", "lower", "upper"))
+        if (found := archive.text("run")) != run:
+            reason = mismatch(found.partition(" ")[0], problem.fingerprint) or "it is of a run with other settings"
+            raise InvalidInputError(f"checkpoint: {path} cannot be continued: {reason}; give an empty folder")
+        return Interval(*(archive.array(end, (problem.state_size,), kinds="f") for end in ("lower", "upper")))
 
 
 def _write(path: Path, run: str, box: Interval) -> None:
-    # A file is either whole or not there, whenever the process is killed.
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    with unfinished.open("wb") as file:
-        np.savez(file, run=np.array(run), lower=box.lower, upper=box.upper)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_arrays(path, {"run": np.array(run), "lower": box.lower, "upper": box.upper})

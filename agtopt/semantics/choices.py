@@ -106,10 +106,10 @@ def batch_last(value: Affine) -> Affine:
 
 
 def chosen_values(target: Affine, values: Array) -> Values:
-    """The variables of an array of single variables with the values that they take."""
-    where = target.varies
-    if where.any():
-        yield values[where].tolist(), target.variables[..., 0][where].tolist()
+    """The variables of an array of single variables with the values that they take, in their units."""
+    if target.varies.any():
+        variables, shares = target.shares(values)
+        yield shares, variables
 
 
 class TouchedChoices:

@@ -10,7 +10,7 @@ from agtopt.formulation.selector import PAIRED
 from agtopt.kinds import Formulation
 from agtopt.problem import Moving, Perturbation, Problem, Removing, Substitution
 from agtopt.problem.layers import Patches, Shape
-from agtopt.problem.problem import VELOCITY
+from agtopt.problem.network import VELOCITY
 from agtopt.program import train
 from agtopt.program.subscripts import parse
 from agtopt.semantics.choices import touchable

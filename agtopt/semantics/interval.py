@@ -13,7 +13,7 @@ from agtopt.semantics.arithmetic import Indicator, Nonnegative, Range, both, lar
 from agtopt.semantics.concrete import fold, reshape, unfold
 from agtopt.semantics.numerics import FLOAT64, Numerics
 from agtopt.semantics.transcendental import sigmoid, softmax
-from agtopt.tolerances import AGREEMENT
+from agtopt.tolerances import crossed
 
 EXACT_FACTORS = (1.0, 2.0)
 
@@ -81,7 +81,7 @@ class IntervalOperations:
         """
         # fmax and fmin take the other bound where one is unknown.
         low, high = torch.fmax(value.lower, lower), torch.fmin(value.upper, upper)
-        if bool((low - high > AGREEMENT * (1.0 + low.abs())).any()):
+        if crossed(low.cpu().numpy(), high.cpu().numpy()).any():
             raise SoundnessError(f"S6: two bounds of {at} do not meet")
         return Range(torch.minimum(low, high), torch.maximum(low, high))
 

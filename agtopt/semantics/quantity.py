@@ -60,15 +60,15 @@ def linear_part(a: Affine, b: Affine) -> Affine:
     else:
         found = b * a.constant + a * b.constant - a.constant * b.constant
     # Both factors may be off; two roundings more for a number that was rounded before it was given, and for the product.
-    return replace(found, size=a.size * b.size + DOUBLE.normal, roundings=a.roundings + b.roundings + 2)
+    return replace(found, magnitude=a.magnitude * b.magnitude + DOUBLE.normal, roundings=a.roundings + b.roundings + 2)
 
 
 def contracted(subscripts: str, a: Affine, b: Affine) -> Affine:
     """The contraction of two arrays of numbers."""
     axes = parse(subscripts)
     terms = prod(max(a.shape[axes.left.index(letter)], b.shape[axes.right.index(letter)]) for letter in axes.contracted)
-    constant, size = (np.einsum(subscripts, *pair) for pair in ((a.constant, b.constant), (a.size, b.size)))
-    return replace(Affine.known(constant), size=size + terms * DOUBLE.normal, roundings=a.roundings + b.roundings + 1 + terms)
+    constant, magnitude = (np.einsum(subscripts, *pair) for pair in ((a.constant, b.constant), (a.magnitude, b.magnitude)))
+    return replace(Affine.known(constant), magnitude=magnitude + terms * DOUBLE.normal, roundings=a.roundings + b.roundings + 1 + terms)
 
 
 def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
@@ -83,7 +83,8 @@ def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
         np.concatenate([part.constant for part in parts], axis=axis),
         np.concatenate([padded(part.coefficients, 0.0) for part in parts], axis=axis),
         np.concatenate([padded(part.variables, None) for part in parts], axis=axis),
-        np.concatenate([part.size for part in parts], axis=axis),
+        np.concatenate([padded(part.sizes, 0.0) for part in parts], axis=axis),
+        np.concatenate([part.magnitude for part in parts], axis=axis),
         max(part.roundings for part in parts),
     )
 

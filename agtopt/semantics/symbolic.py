@@ -32,7 +32,7 @@ from agtopt.formulation.affine import Assignment
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.layers import Patches, Shape
-from agtopt.problem.problem import VELOCITY
+from agtopt.problem.network import VELOCITY
 from agtopt.program import train
 from agtopt.program.subscripts import parse
 from agtopt.semantics.arithmetic import Range
@@ -40,7 +40,7 @@ from agtopt.semantics.choices import write_choices
 from agtopt.semantics.propagation import CrownIntervals
 from agtopt.semantics.quantity import Quantity, contracted, joined, linear_part, spread, spread_ends, taken
 from agtopt.semantics.states import flat_ranges, state_ranges
-from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN, outward
+from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
@@ -147,9 +147,10 @@ class SymbolicOperations:
 
     def _checked(self, quantity: Quantity, at: str) -> Quantity:
         if not all(bool((end.abs() < LARGEST_BIG_M).all()) for end in quantity.range):
+            size = max(float(end.abs().max()) for end in quantity.range)
             raise UnsupportedError(
-                f"the interval of {at} at step {self.t} is too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the window or start "
-                "from a tighter domain"
+                f"the interval of {at} at step {self.t} reaches ±{size:.3g}, too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the "
+                "window, start from a tighter domain, or give the features smaller units"
             )
         return quantity
 
@@ -335,7 +336,7 @@ class SymbolicOperations:
         else:
             (first, past), *others = terms
             # The first factor, 1 − α λ, is itself the rounded difference of two numbers.
-            following = (past.affine * first).loosened(past.affine.size, UPDATE)
+            following = (past.affine * first).loosened(past.affine.magnitude, UPDATE)
             for factor, value in others:
                 following = following + value.affine * factor
         address = (self.t + 1, tensor)
@@ -366,10 +367,10 @@ class SymbolicOperations:
         lower, upper = (self.problem.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper))
         chosen = self.choices.touched[self.branches.samples]
         site = self.site(f"update.{tensor}", batch=False)
-        for suffix, ends, side, sense in (("_branch_above", lower, "lower", -1), ("_branch_below", upper, "upper", 1)):
+        for suffix, ends, side in (("_branch_above", lower, "lower"), ("_branch_below", upper, "upper")):
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
             body = variables - (chosen * deviation).total(1)
-            site.rows(suffix, body, where, **{side: outward(ends[0], sense)})
+            site.rows(suffix, body, where, **{side: ends[0]}, margin=True)
 
 
 def write_steps(ops: SymbolicOperations, start: int, stop: int, domain: Interval) -> Iterator[tuple[Affine, Interval]]:

@@ -15,6 +15,7 @@ from scipy.sparse import csc_matrix, hstack
 from agtopt.domains.safe_bound import moved, safe_bound
 from agtopt.errors import InvalidInputError, SolverUnavailableError
 from agtopt.formulation.affine import ROUNDING
+from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
 from agtopt.solvers.status import Status, translated
 from agtopt.tolerances import DOUBLE, FEASIBILITY, INTEGRALITY, RELATIVE_GAP
@@ -176,8 +177,9 @@ class HighsSession:
         if self.refused:
             return SolveResult(Status.REFUSED, None, None, TOLERANCE, 0.0)
         cost, constant = self.arrays.objective(self.model)
+        unit = objective_unit(self.model.objective.expr)
         self._restart(time_limit)
-        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
+        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost / unit)
         # For linear programs HiGHS counts the time of all runs of one object, for mixed-integer ones that of the last.
         spent = 0.0 if self.arrays.integer.any() else self.highs.getRunTime()
         self.highs.setOptionValue("time_limit", highspy.kHighsInf if time_limit is None else spent + time_limit)
@@ -195,12 +197,12 @@ class HighsSession:
             return SolveResult(Status.UNBOUNDED if status == Status.OPTIMAL else status, None, None, TOLERANCE, seconds)
         info = self.highs.getInfo()
         feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        incumbent = info.objective_function_value + constant if feasible else None
+        incumbent = info.objective_function_value * unit + constant if feasible else None
         if self.arrays.integer.any():
-            bound, rigour = info.mip_dual_bound if status in (Status.OPTIMAL, Status.TIME_LIMIT) else -np.inf, TOLERANCE
+            bound, rigour = info.mip_dual_bound * unit if status in (Status.OPTIMAL, Status.TIME_LIMIT) else -np.inf, TOLERANCE
         else:
             a = self.arrays
-            duals = np.array(self.highs.getSolution().row_dual)
+            duals = np.array(self.highs.getSolution().row_dual) * unit
             self.duals = duals if len(duals) == a.matrix.shape[0] else None
             proved = -np.inf if self.duals is None else safe_bound(cost, a.matrix, *a.true_sides, a.lower, a.upper, duals)
             bound, rigour = proved, PROVED if isfinite(proved) and status != Status.INFEASIBLE else TOLERANCE

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from agtopt.domains.safe_bound import moved
 from agtopt.errors import SoundnessError, UnsupportedError
 from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
+from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
 from agtopt.solvers.status import Status
@@ -49,10 +50,12 @@ class Adviser:
         for name, value in {**OPTIONS, "presolve": "off"}.items():
             self.highs.setOptionValue(name, value)
         self.highs.passModel(relaxed)
+        self.unit = 1.0
 
-    def minimise(self, cost: Array) -> None:
-        """Set the objective."""
-        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
+    def minimise(self, cost: Array, unit: float) -> None:
+        """Set the objective, and the unit in which the solver sees it."""
+        self.unit = unit
+        self.highs.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost / unit)
 
     def ask(self, box: Box, seconds: float) -> Advice:
         """Solve the relaxation over a box."""
@@ -151,7 +154,7 @@ class Search:
     @property
     def target(self) -> float:
         """The bound from which on a node is of no interest."""
-        return self.best - RELATIVE_GAP * (1.0 + abs(self.best)) if np.isfinite(self.best) else inf
+        return self.best - RELATIVE_GAP * (self.adviser.unit + abs(self.best)) if np.isfinite(self.best) else inf
 
     def run(self) -> None:
         """Search until nothing is left or the time is over."""
@@ -225,7 +228,7 @@ class Search:
     def _close(self, node: Node, leaf: Leaf, bound: float) -> None:
         if self.witness is not None and self._witnessed(node):
             value = float(self.checker.cost @ self.witness)
-            if bound - value > AGREEMENT * (1.0 + abs(value)):
+            if bound - value > AGREEMENT * (self.adviser.unit + abs(value)):
                 raise SoundnessError(f"S9: the proved bound {bound} excludes a run that satisfies every row, of cost {value}")
         self.growth.leaves[-node.order] = leaf
         self.proved = min(self.proved, bound)
@@ -258,11 +261,12 @@ class ProofSession:
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
         began = perf_counter()
         cost, constant = self.arrays.objective(self.model)
-        self.adviser.minimise(cost)
+        unit = objective_unit(self.model.objective.expr)
+        self.adviser.minimise(cost, unit)
         point = np.array([variable.value for variable in self.arrays.columns]) if start else None
         best = inf if point is None else float(cost @ point)
         # The start itself is not cut off: where no leaf holds a point, the model does not hold the start either.
-        checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (1.0 + abs(best)))
+        checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (unit + abs(best)))
         witness = point if point is not None and self.arrays.satisfied(point) else None
         search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit, witness)
         search.run()

@@ -7,6 +7,7 @@ from pyomo.contrib.solver.common.factory import SolverFactory
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from agtopt.errors import SolverUnavailableError
+from agtopt.solvers.objective import divided, objective_unit
 from agtopt.solvers.registry import Solver
 from agtopt.solvers.result import TOLERANCE, SolveResult
 from agtopt.solvers.status import Status, translated
@@ -43,12 +44,19 @@ class PyomoSession:
         self.results: Any = None
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
-        results = self._solved(time_limit)
+        objective, natural = self.model.objective, self.model.objective.expr
+        unit = objective_unit(natural)
+        try:
+            objective.set_value(divided(natural, unit))
+            results = self._solved(time_limit)
+        finally:
+            objective.set_value(natural)
         status = self._status()
         bound, incumbent, seconds = results.objective_bound, results.incumbent_objective, float(results.timing_info.wall_time)
         if status == Status.INFEASIBLE_OR_UNBOUNDED:
             status, bound, incumbent = self._told_apart(time_limit), None, None
-        return SolveResult(status, bound if bound is not None and isfinite(bound) else None, incumbent, TOLERANCE, seconds)
+        bound = bound * unit if bound is not None and isfinite(bound) else None
+        return SolveResult(status, bound, None if incumbent is None else incumbent * unit, TOLERANCE, seconds)
 
     def load(self) -> bool:
         if self.results is None or self.results.incumbent_objective is None:

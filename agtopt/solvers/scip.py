@@ -12,6 +12,7 @@ from pyomo.core.expr.visitor import StreamBasedExpressionVisitor
 from pyomo.repn import generate_standard_repn
 from pyscipopt.scip import PY_SCIP_PARAMSETTING as SCIP_PARAMSETTING
 
+from agtopt.solvers.objective import divided, objective_unit
 from agtopt.solvers.result import TOLERANCE, SolveResult
 from agtopt.solvers.status import Status, translated
 from agtopt.tolerances import FEASIBILITY, RELATIVE_GAP
@@ -132,7 +133,8 @@ class ScipSession:
         return pyscipopt.quicksum(terms) + parts.constant, 1 if parts.is_linear() else 2
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
-        self._prepare(self._expression(self.model.objective.expr)[0], time_limit)
+        unit = objective_unit(self.model.objective.expr)
+        self._prepare(self._expression(divided(self.model.objective.expr, unit))[0], time_limit)
         if start:
             solution = self.scip.createSol()
             for variable, added in self.variables.values():
@@ -148,8 +150,8 @@ class ScipSession:
             return SolveResult(Status.UNBOUNDED if status == Status.OPTIMAL else status, None, None, TOLERANCE, seconds)
         bound = self.scip.getDualbound()
         known = isfinite(bound) and abs(bound) < self.scip.infinity()
-        incumbent = self.scip.getObjVal() if self.scip.getNSols() and status != Status.UNBOUNDED else None
-        return SolveResult(status, bound if known else None, incumbent, TOLERANCE, seconds)
+        incumbent = self.scip.getObjVal() * unit if self.scip.getNSols() and status != Status.UNBOUNDED else None
+        return SolveResult(status, bound * unit if known else None, incumbent, TOLERANCE, seconds)
 
     def _prepare(self, objective: Any, time_limit: float | None) -> None:
         self.scip.freeTransform()

@@ -7,20 +7,19 @@ before its two subtrees, that of 0 first. Whatever numbers stand in such a list,
 bound of a leaf is a bound of the whole: to change the list or the duals costs width, or the proof, but never soundness.
 """
 
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix, vstack
 
 from agtopt.domains.safe_bound import moved, safe_bound
-from agtopt.errors import InvalidInputError, MissingFileError, SoundnessError
+from agtopt.errors import MissingFileError, SoundnessError
+from agtopt.files import opened, write_arrays
 from agtopt.solvers.highs import Arrays
 from agtopt.solvers.propagation import Box, Places, Rows, propagate
 
@@ -198,11 +197,12 @@ class Tree:
         ------
         MissingFileError
             If the folder does not exist.
+        SaveError
+            If it cannot be written.
         """
         if not Path(path).parent.is_dir():
             raise MissingFileError(f"path: the folder {Path(path).parent} does not exist")
-        with Path(path).open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **_packed(self))
+        write_arrays(path, _packed(self), compressed=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "Tree":
@@ -217,12 +217,9 @@ class Tree:
         """
         if not Path(path).is_file():
             raise MissingFileError(f"path: there is no file {path}")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                packed = {name: np.asarray(file[name]) for name in file.files}
-            return _unpacked(packed)
-        except (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, MemoryError, BadZipFile, zlib.error) as error:
-            raise InvalidInputError(f"path: {path} is broken or holds no tree ({error})") from error
+        with opened(path, f"path: {path} is broken or holds no tree") as archive:
+            archive.only(_TYPES)
+            return _unpacked({name: archive.array(name, kinds=np.dtype(kind).kind) for name, kind in _TYPES.items()})
 
 
 _TYPES: dict[str, Any] = {

@@ -132,6 +132,13 @@ def test_no_code_asks_which_loss_or_perturbation_it_has():
                 assert not texts & {"hinge", "squared", "multi-hinge", "cross-entropy", "binary-cross-entropy"}, f"{path}:{node.lineno}"
 
 
+@pytest.mark.parametrize("what", ["removes", "replaces"])
+def test_a_perturbation_says_itself_what_becomes_of_a_sample(what):
+    with pytest.raises(UnsupportedError, match=rf"Unknown.*{what}.*Moving or Removing.*A perturbation model"):
+        getattr(instance("Unknown", Perturbation), what)
+    assert all(getattr(instance("Derived", kind), what) in (True, False) for kind in finished(Perturbation))
+
+
 @dataclass(frozen=True)
 class Leaving(Perturbation):
     """It leaves a sample out, and says so nowhere but in its datasets."""

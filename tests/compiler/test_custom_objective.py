@@ -8,6 +8,7 @@ import pytest
 import agtopt
 from agtopt.semantics.concrete import trajectory
 from tests.instances import corrupted
+from tests.properties.test_units import measured
 
 KINDS = ("LP", "QCP", "MILP", "MIQCP")
 
@@ -143,3 +144,17 @@ def test_a_component_in_the_way_is_named(model):
     model.pyomo.mine = pyo.Objective(expr=weight(model))
     with pytest.raises(agtopt.InvalidInputError, match="rename your"):
         model.bound()
+
+
+def test_rows_and_objectives_of_a_users_own_mean_what_they_say_in_any_unit():
+    """What is named by its name is in its natural scale, whatever unit solvers see it in."""
+    for k in (0, 20):
+        problem = measured(k)
+        model = agtopt.compile(problem, "MILP")
+        weight = model.pyomo.parameter[model.stop].dense1_weight[0, 0]
+        model.pyomo.mine = pyo.Objective(expr=weight, sense=pyo.maximize)
+        hull = agtopt.attack(problem).domain
+        assert model.bound().bound * 2.0**k == pytest.approx(hull.upper[0] * 2.0**k, abs=1e-5)
+        assert pyo.value(weight) == pytest.approx(hull.upper[0], rel=1e-5)
+        model.pyomo.half = pyo.Constraint(expr=weight <= 0.5 * (hull.lower[0] + hull.upper[0]))
+        assert model.bound().bound < hull.upper[0]

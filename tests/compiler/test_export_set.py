@@ -161,7 +161,7 @@ def test_readme_and_names_are_beside_the_files(ball, files):
     for each in files:
         assert f"`{each.path.name}`" in text
         with each.path.with_name(each.path.name + ".names.csv").open(newline="") as rows:
-            names = dict(list(csv.reader(rows))[1:])
+            names = {row[0]: row[1] for row in list(csv.reader(rows))[1:]}
         model = agtopt.compile(ball, each.kind)
         each.target.minimise(model)
         known = {component.name for kind in (pyo.Var, pyo.Constraint) for component in model.pyomo.component_data_objects(kind)}

@@ -29,7 +29,7 @@ def test_every_command_prints_what_the_page_says(tmp_path, monkeypatch, capsys):
             for line in lines:
                 assert printed(line, said), f"{line!r} is not in\n{said}"
     assert commands == 10
-    assert expected == 31
+    assert expected == 33
     assert certified > 0.8
     assert (tmp_path / "points.csv").read_text(encoding="utf-8").count("certified") == 168
 

@@ -8,6 +8,7 @@ import pytest
 
 from agtopt.formulation import Affine, Site, binary_product, conditional_cuts, gated_indicator, label_flip, mccormick, perturbed, relu
 from agtopt.solvers import SOLVERS, open_session
+from agtopt.tolerances import unit_of
 
 ONE = np.ones(1, dtype=bool)
 RANGES = [(-2.0, 3.0), (-1.0, 0.0), (0.0, 2.0), (0.0, 0.0), (0.5, 2.0), (-3.0, -0.5)]
@@ -24,13 +25,14 @@ class Bench:
 
     def variable(self, name, low, high, binary=False):
         affine = Site(self.model.block, name).variables("", low, high, ONE, binary)
-        self.inputs.append(affine.variables[0, 0])
+        self.inputs.append(affine)
         return affine
 
     def output(self, affine, *values, solver=None):
         """Smallest and largest output for these inputs; None if infeasible."""
-        for variable, value in zip(self.inputs, values, strict=True):
-            variable.fix(value)
+        for given, value in zip(self.inputs, values, strict=True):
+            for variable, share in zip(*given.shares(array(value)), strict=True):
+                variable.fix(share)
         ends = []
         for sign in (1.0, -1.0):
             self.model.del_component("objective")
@@ -93,8 +95,9 @@ def test_binary_product_is_exact_at_both_ends_of_the_binary(low, high):
     bench = Bench()
     s, v = bench.variable("s", 0, 1, True), bench.variable("v", low, high)
     p = binary_product(bench.site, "", s, v, (array(low), array(high)), ONE)
+    unit = float(unit_of(max(-low, high)))  # in which the solver sees it
     for selected, value in product((0, 1), np.linspace(low, high, 5)):
-        assert bench.output(p, selected, value) == pytest.approx([selected * value] * 2, abs=1e-6, rel=1e-7)
+        assert bench.output(p, selected, value) == pytest.approx([selected * value] * 2, abs=1e-6 * unit, rel=1e-7)
 
 
 @pytest.mark.parametrize("first", RANGES[:4])

@@ -147,6 +147,13 @@ def test_a_few_bytes_cannot_ask_for_gigabytes(nodes, shape):
         Network.from_onnx(model(nodes, shape, PARTS))
 
 
+def test_constants_along_axes_of_their_own_cannot_ask_for_gigabytes():
+    axes = {f"c{i}": np.ones([9 if i == j else 1 for j in range(12)]) for i in range(12)}
+    nodes = [node("Max", " ".join(axes), "m"), node("Gemm", "x W m", "y")]
+    with pytest.raises(UnsupportedError, match=r"'m' \(Max\) is not supported: it computes with constants"):
+        Network.from_onnx(model(nodes, (1,), {"W": np.ones((1, 1)), **axes}))
+
+
 def test_an_outer_sum_of_constants_cannot_ask_for_gigabytes():
     column, row = np.ones((2**16, 1)), np.ones((1, 2**16))
     nodes = [node("Gemm", "x W", "s"), node("Add", "s c", "y")]

@@ -311,7 +311,7 @@ UNSUPPORTED = {
     ),
     "(Mul) is not supported: it computes with constants": (
         [node("Mul", "D g", "d"), node("MatMul", "x d", "y")],
-        {"D": normal(3, 400), "g": normal(400)},
+        {"D": normal(3, 4000), "g": normal(4000)},
     ),
     "'r' (RandomNormal) is not supported: no layer does the same": (
         [node("RandomNormal", "", "r", shape=[3, 2]), node("MatMul", "x r", "y")],

@@ -1,5 +1,6 @@
 """Solution files of other programs: read, given back to the model, and replayed by real training."""
 
+import csv
 import shutil
 import subprocess
 
@@ -16,6 +17,7 @@ from agtopt.compiler import export_file
 from agtopt.compiler.readme import commands
 from agtopt.readers.solution import read_solution
 from tests.conftest import MODELS
+from tests.properties.test_units import measured
 
 HIGHS = """Model status
 Optimal
@@ -164,6 +166,28 @@ def test_the_worst_dataset_of_another_program_attains_what_it_says(name, program
     if name != "l1-squared":
         assert found.replay.attained == pytest.approx(found.stated, abs=1e-4)
     assert "training on that data attains" in found.describe()
+
+
+@pytest.mark.parametrize("k", [-20, 20])
+@pytest.mark.parametrize(("program", "ending"), [("highs", ".mps"), ("highs", ".lp"), ("scip", ".mps")])
+def test_units_of_files_are_said_and_undone(k, program, ending, tmp_path):
+    """Features of 2^k: weights are of 2^-k, and so is what a file is asked for."""
+    problem = measured(k)
+    target = agtopt.parameter_target(problem, "dense1_weight[0,0]", "max")
+    written = export_file(problem, tmp_path / f"m{ending}", target, "MILP", conditional=False)
+    best = agtopt.attack(problem).theta[:, 0].max()
+    assert written.optimum[0] == pytest.approx(-written.upper / written.unit)
+    assert 0.1 < -written.optimum[1] < 1.0
+    with (tmp_path / f"m{ending}.names.csv").open(newline="") as file:
+        units = {row["pyomo"]: float(row["unit"]) for row in csv.DictReader(file)}
+    assert units["objective"] == written.unit
+    assert units["parameter[4].dense1_weight_in_units[0,0]"] == written.unit
+    assert units["data.selector[0]"] == 1.0
+    assert repr(written.unit) in (tmp_path / f"m{ending}.md").read_text()
+    SOLVERS[program](written.path, tmp_path / "m.sol")
+    found = agtopt.import_solution(problem, tmp_path / "m.sol", target, "MILP", conditional=False)
+    for value in (found.stated, found.replay.modelled, found.replay.attained):
+        assert value == pytest.approx(best, rel=1e-4)
 
 
 def test_a_point_of_an_nl_file_and_of_a_query(tmp_path):

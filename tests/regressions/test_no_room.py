@@ -55,7 +55,7 @@ def test_exponents_beyond_what_solvers_take_for_finite_are_refused(loss):
     features = 100.0 * np.array([[1.0, 0.5], [-1.0, 0.7], [0.4, -1.0]])
     problem = linear(features, [0.0, 1.0, 1.0], weight, [0.0] * many, Bounded(1, eps=10.0), loss, epochs=2, learning_rate=0.1)
     with pytest.raises(UnsupportedError, match=r"the exponent of .* reaches"):
-        agtopt.bound(problem, "MINLP")
+        agtopt.compile(problem, "MINLP")
     reach = agtopt.bound(problem, "LP", tighten=False)
     for dataset in corrupted(problem, 20):
         assert reach.domain.contains(torch_sgd(problem, dataset)[-1], 1e-7)

@@ -41,8 +41,11 @@ def test_steps_that_are_there_are_not_propagated_again(tmp_path, flips, monkeypa
 def test_the_folder_of_another_run_is_refused(tmp_path, flips):
     list(checkpointed_steps(flips, tmp_path))
     other = replace(flips, training=replace(flips.training, learning_rate=0.123))
-    for again in (checkpointed_steps(other, tmp_path), checkpointed_steps(flips, tmp_path, linear=True)):
-        with pytest.raises(InvalidInputError, match="another run"):
+    for again, words in (
+        (checkpointed_steps(other, tmp_path), "of another problem"),
+        (checkpointed_steps(flips, tmp_path, linear=True), "of a run with other settings"),
+    ):
+        with pytest.raises(InvalidInputError, match=words):
             next(again)
 
 

@@ -108,7 +108,7 @@ def read_embeddings(path: str | Path) -> Split:
     source = Path(path)
     if not source.exists():
         raise MissingFileError(f"{source}: does not exist; needed is an .npz file, or a folder, with {', '.join(ARRAYS)}")
-    arrays = {name: _array(source / f"{name}.npy") for name in ARRAYS} if source.is_dir() else read_arrays(source)
+    arrays = {name: _array(source / f"{name}.npy") for name in ARRAYS} if source.is_dir() else read_arrays(source, *ARRAYS)
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise InvalidInputError(f"{source}: has no array {missing[0]!r}; needed are {', '.join(ARRAYS)}")

@@ -43,7 +43,7 @@ def read_octmnist(path: str | Path, check: bool = False) -> Split:
     source = expected(path, ["octmnist.npz"], ORIGIN)
     if check:
         check_md5(source, MD5)
-    arrays = read_arrays(source)
+    arrays = read_arrays(source, *(f"{part}_{what}" for part in ("train", "test") for what in ("images", "labels")))
     parts = []
     for name in ("train", "test"):
         try:
