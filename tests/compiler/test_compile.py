@@ -33,6 +33,7 @@ def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, 
 def test_predicted_size_of_the_matrix(monkeypatch, cell):
     """Likewise for every perturbation model, loss, training feature and layer; clipping and frozen layers decide some entries anyway."""
     monkeypatch.setattr("agtopt.semantics.symbolic.LARGEST_BIG_M", np.inf)
+    monkeypatch.setattr("agtopt.semantics.symbolic.LARGEST_EXPONENT", np.inf)
     problem = cell_problem(cell)
     moves = [name in problem.trained or name not in problem.network.initial for name in problem.state]
     moving = problem.flatten({name: np.full(value.shape, float(m)) for (name, value), m in zip(problem.state.items(), moves, strict=True)})

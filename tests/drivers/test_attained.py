@@ -91,10 +91,10 @@ def test_a_perturbation_with_the_meaning_of_another(monkeypatch):
     """The intervals of an adversary that touches nothing stand for a removal."""
     removal, nothing = agtopt.load(MODELS / "removal-hinge"), agtopt.Bounded(0)
 
-    def lying(problem, numerics):
-        return interval_adversary(nothing, replace(problem, perturbation=nothing), numerics)
+    def lying(model, problem, *rest):
+        return interval_adversary(nothing, replace(problem, perturbation=nothing), *rest)
 
-    monkeypatch.setattr(fragments, "propagating_adversary", lying)
+    monkeypatch.setattr(fragments, "interval_adversary", lying)
     with pytest.raises(SoundnessError, match="S9: the box after step 1"):
         agtopt.bound(removal, "IBP")
 
