@@ -54,7 +54,8 @@ class Rounding(NamedTuple):
         return share / (1.0 - share) if share < 1.0 else inf
 
 
-UNIT_ROUNDOFF, SMALLEST, *_ = Rounding.of(np.float64)
+DOUBLE = Rounding.of(np.float64)
+UNIT_ROUNDOFF, SMALLEST, *_ = DOUBLE
 
 CURVE_MARGIN = 1e-13
 """Relative margin of a line of a corridor: some hundred units in the last place of the few operations that it takes."""

@@ -110,7 +110,11 @@ class CompiledModel:
         theta = self._theta if address is None else self.quantities[address].affine.reshape(-1)
         if weights.shape != theta.shape:
             raise InvalidInputError(f"direction: shape {weights.shape} does not fit; it must be {theta.shape}")
-        (expression,) = (theta * weights).total(1)[np.newaxis].expressions()
+        chosen = np.flatnonzero(weights)
+        value = (theta[chosen] * weights[chosen]).total(1)[np.newaxis]
+        # S5: a bound of the written objective is one of the true value; solvers add up the coefficients of a variable that occurs twice.
+        sums = max(int(np.count_nonzero(value.coefficients)) - 1, 0)
+        (expression,) = (value - value.loosened(0.0, sums).room).expressions()
         if self.pyomo.component("objective") is None:
             self.pyomo.objective = pyo.Objective(expr=expression)
         else:

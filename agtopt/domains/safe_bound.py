@@ -49,6 +49,11 @@ def safe_bound(cost: Array, matrix: Matrix, row_lower: Array, row_upper: Array, 
         return float(terms.sum() - (len(terms) + 8) * (UNIT_ROUNDOFF * magnitude + SMALLEST))
 
 
+def moved(bound: float, constant: float) -> float:
+    """A lower bound plus a constant, rounded down."""
+    return float(np.nextafter(bound + constant, -np.inf)) if np.isfinite(bound) and constant != 0.0 else bound
+
+
 def usable_duals(duals: Array, row_lower: Array, row_upper: Array) -> tuple[Array, Array]:
     """The duals of which a finite side exists, 0 elsewhere, and that side of each row."""
     side = np.where(duals > 0, row_lower, row_upper)

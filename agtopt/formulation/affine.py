@@ -1,4 +1,15 @@
-"""Arrays of affine expressions, and the one way in which they become Pyomo variables and constraints."""
+r"""Arrays of affine expressions, and the one way in which they become Pyomo variables and constraints.
+
+**Rounding (S5).** A row is written with rounded numbers: a mean has the factor 1/b, coefficients are products, constants are sums. The
+values that a training run gives the variables miss the row a little, and a proof that took the row for exact would lose that run. Every
+expression therefore knows by how much a run may miss it. `magnitude` is the sum of the magnitudes of all terms that went into it, at the
+bounds of their variables; terms that cancel stay in it. `roundings` is how often any of them was rounded. A run, in exact arithmetic or
+as a framework evaluates it in float64, is off by at most `room` = γ(roundings) · magnitude (Higham, 2002, section 3.1; twice, once for our
+numbers and once for those of the framework). A new variable *is* the value of the run, so errors do not add up from row to row.
+
+Inequalities are moved outward by their room. Equations stay equations, because solvers do better with them. Their rooms are kept in the
+suffix `ROUNDING` of the model, and whatever proves a bound reads them as two-sided rows that are wider by it (`solvers.highs.Arrays`).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,11 +23,17 @@ from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpres
 
 from agtopt.errors import UnsupportedError
 from agtopt.formulation.naming import add_component
-from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF, outward, size_of, unit_of
+from agtopt.tolerances import DOUBLE, SMALLEST_COEFFICIENT, UNIT_ROUNDOFF, outward, size_of, unit_of
 
 Array = NDArray[np.float64]
 Objects = NDArray[np.object_]
 Mask = NDArray[np.bool_]
+
+ROUNDING = "rounding"
+"""The suffix of a model that holds the room of its equations."""
+
+WRITING = 8
+"""Roundings of a row beside those of its body: its side, and a difference of the two."""
 
 IN_UNITS = "_in_units"
 """Ends the name of a Var that has units: the name without it is an Expression, the same quantity in its natural scale."""
@@ -38,25 +55,40 @@ class Affine:
         Pyomo variables, each in its own unit, which is in the coefficient; anything where the coefficient is zero.
     sizes : array, shape S + (K,)
         The largest absolute value of each variable.
+    magnitude : array, shape S
+        At least the sum of the magnitudes of all terms, those that have cancelled included.
+    roundings : int
+        How often a term was rounded, at most.
     """
 
     constant: Array
     coefficients: Array
     variables: Objects
     sizes: Array
+    magnitude: Array
+    roundings: int = 0
 
     @classmethod
-    def known(cls, values: ArrayLike) -> "Affine":
-        """An array of numbers."""
+    def known(cls, values: ArrayLike, error: ArrayLike = 0.0) -> "Affine":
+        """An array of numbers, each off by at most `error`."""
         constant = np.asarray(values, dtype=np.float64)
+        magnitude = np.abs(constant) + np.asarray(error) / DOUBLE.unit
         none = np.zeros((*constant.shape, 0))
-        return cls(constant, none, np.empty(none.shape, dtype=object), none)
+        return cls(constant, none, np.empty(none.shape, dtype=object), none, magnitude, int(np.any(error)))
 
     @classmethod
-    def single(cls, variables: Objects, units: Array, sizes: Array, where: Mask, otherwise: ArrayLike = 0.0) -> "Affine":
+    def single(cls, variables: Objects, units: Array, sizes: Array, where: Mask, otherwise: "Affine | ArrayLike" = 0.0) -> "Affine":
         """One variable per entry, in its unit and of its size in that; entries outside the mask `where` are the numbers `otherwise`."""
+        rest = (otherwise if isinstance(otherwise, Affine) else cls.known(otherwise)).broadcast(where.shape)
         coefficients = np.where(where, units, 0.0)
-        return cls(np.where(where, 0.0, otherwise), coefficients[..., np.newaxis], variables[..., np.newaxis], sizes[..., np.newaxis])
+        return cls(
+            np.where(where, 0.0, rest.constant),
+            coefficients[..., np.newaxis],
+            variables[..., np.newaxis],
+            sizes[..., np.newaxis],
+            np.where(where, units * sizes, rest.magnitude),
+            0 if where.all() else rest.roundings,
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,9 +106,28 @@ class Affine:
         result: Array = (np.abs(self.coefficients) * np.where(self.coefficients != 0.0, self.sizes, 0.0)).max(axis=-1, initial=0.0)
         return result
 
+    @property
+    def room(self) -> Array:
+        """By how much the value that a training run gives an entry may differ from the expression, shape S."""
+        return self.magnitude * DOUBLE.accumulated(self.roundings)
+
+    def loosened(self, magnitude: Array | float, roundings: int) -> "Affine":
+        """The same expressions with further terms of that magnitude that have cancelled, and further roundings."""
+        return replace(self, magnitude=self.magnitude + magnitude, roundings=self.roundings + roundings)
+
+    def within(self, low: Array, high: Array) -> "Affine":
+        """The same expressions; the true values of their numbers are known to lie in [low, high], which bounds their errors."""
+        if not self.roundings:
+            return self
+        error = np.maximum(np.maximum(self.constant - low, high - self.constant), 0.0)
+        magnitude = np.abs(self.constant) + error / (self.roundings * DOUBLE.unit)
+        return replace(self, magnitude=np.where(self.varies, self.magnitude, np.minimum(self.magnitude, magnitude)))
+
     def map(self, apply: Callable[[Any, int], Any]) -> "Affine":
         """Rearrange entries: `apply(array, extra)` acts on all but the last `extra` axes."""
-        return Affine(apply(self.constant, 0), apply(self.coefficients, 1), apply(self.variables, 1), apply(self.sizes, 1))
+        constant, magnitude = (apply(array, 0) for array in (self.constant, self.magnitude))
+        coefficients, variables, sizes = (apply(array, 1) for array in (self.coefficients, self.variables, self.sizes))
+        return Affine(constant, coefficients, variables, sizes, magnitude, self.roundings)
 
     def __getitem__(self, index: Any) -> "Affine":
         return self.map(lambda array, extra: array[index])
@@ -102,13 +153,25 @@ class Affine:
             np.concatenate([first.coefficients, second.coefficients], axis=-1),
             np.concatenate([first.variables, second.variables], axis=-1),
             np.concatenate([first.sizes, second.sizes], axis=-1),
+            first.magnitude + second.magnitude,
+            max(first.roundings, second.roundings) + 1,
         )
 
     def __mul__(self, factor: Array | float) -> "Affine":
-        """Product with numbers, entry by entry."""
+        """Product with numbers, entry by entry; these may have been rounded themselves, unless they are powers of two."""
         factors = np.asarray(factor, dtype=np.float64)
         wide = self.broadcast(np.broadcast_shapes(self.shape, factors.shape))
-        return Affine(wide.constant * factors, wide.coefficients * factors[..., np.newaxis], wide.variables, wide.sizes)
+        mantissas = np.abs(np.frexp(factors)[0])
+        exact = bool(np.all((mantissas == 0.5) | (mantissas == 0.0)))
+        return Affine(
+            wide.constant * factors,
+            wide.coefficients * factors[..., np.newaxis],
+            wide.variables,
+            wide.sizes,
+            # What underflows is off by less than a rounding of the smallest normal number.
+            np.where(factors == 0.0, 0.0, wide.magnitude) * np.abs(factors) + np.where(factors == 0.0, 0.0, DOUBLE.normal),
+            wide.roundings + (0 if exact else 2),
+        )
 
     __rmul__ = __mul__
 
@@ -125,13 +188,16 @@ class Affine:
         """Sum over the last `axes` axes."""
         if axes == 0:
             return self
-        shape = self.shape[: len(self.shape) - axes]
-        terms = int(np.prod(self.shape[len(shape) :])) * self.coefficients.shape[-1]
+        shape, last = self.shape[: len(self.shape) - axes], tuple(range(-axes, 0))
+        entries = int(np.prod(self.shape[len(shape) :]))
+        terms = entries * self.coefficients.shape[-1]
         return Affine(
-            self.constant.sum(axis=tuple(range(-axes, 0))),
+            self.constant.sum(axis=last),
             self.coefficients.reshape(*shape, terms),
             self.variables.reshape(*shape, terms),
             self.sizes.reshape(*shape, terms),
+            self.magnitude.sum(axis=last),
+            self.roundings + max(entries - 1, 0),
         )
 
     def without_dust(self) -> "tuple[Affine, Array]":
@@ -242,7 +308,7 @@ class Site:
         upper: ArrayLike,
         where: Mask,
         binary: bool = False,
-        otherwise: ArrayLike = 0.0,
+        otherwise: Affine | ArrayLike = 0.0,
         natural: bool = False,
     ) -> Affine:
         """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`.
@@ -290,8 +356,9 @@ class Site:
     ) -> None:
         """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower.
 
-        A row is divided by its unit, that of its largest term, which changes nothing of what it says. What solvers leave out of it is paid
-        for on both sides. With a `margin` its side is moved outward by that of a solver's tolerance in that unit (S9).
+        Each has the room that a training run needs: an inequality is moved outward by it, that of an equation is kept for proofs. A row is
+        divided by its unit, that of its largest term, which changes nothing of what it says. What solvers leave out of it is paid for on
+        both sides. With a `margin` its side is moved outward by that of a solver's tolerance in that unit (S9).
         """
         if not where.any():
             return
@@ -307,8 +374,8 @@ class Site:
             moved = outward(given, sense, unit) if margin else given
             # The constant goes to the right-hand side: writers and readers agree on it there.
             side = (moved - wide.constant) / unit
-            # S3: a constant of the size of a big-M has absorbed the digits of smaller ones.
-            rounding = 8.0 * UNIT_ROUNDOFF * (np.abs(moved) + np.abs(wide.constant)) / unit
+            # Pyomo adds up the coefficients of a variable that occurs more than once.
+            rounding = chosen.loosened(np.abs(moved) / unit, WRITING + chosen.coefficients.shape[-1]).room
             room = np.where(slack > 0.0, slack + rounding, 0.0) if equation else slack + rounding
             sides.append((side + sense * room).tolist())
         bodies = chosen.expressions()
@@ -322,11 +389,17 @@ class Site:
                 EqualityExpression((body, least)) if least == most else RangedExpression((least, body, most), False)
                 for body, least, most in zip(bodies, *sides, strict=True)
             ]
-        self.constrain(suffix, self.keys(where), relations)
+        self.constrain(suffix, self.keys(where), relations, rounding if equation else None)
 
-    def constrain(self, suffix: str, keys: list[Any], relations: list[Any]) -> None:
-        """A new indexed Constraint from one relation per key."""
-        add_component(self.block, self.name + suffix, pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True))))
+    def constrain(self, suffix: str, keys: list[Any], relations: list[Any], room: Array | None = None) -> None:
+        """A new indexed Constraint from one relation per key; `room` is by how much a training run may miss each."""
+        component = pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True)))
+        add_component(self.block, self.name + suffix, component)
+        if room is not None:
+            model = self.block.model()
+            if model.component(ROUNDING) is None:
+                model.add_component(ROUNDING, pyo.Suffix(direction=pyo.Suffix.LOCAL, datatype=pyo.Suffix.FLOAT))
+            model.component(ROUNDING).update(zip(component.values(), room.tolist(), strict=True))
 
 
 def _powers(units: Array) -> str:

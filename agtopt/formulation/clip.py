@@ -2,7 +2,10 @@ r"""The truncation of a gradient.
 
 :math:`c = \min(\max(g, -\kappa), \kappa)` as two rectifiers, each of which disappears where the bounds of g decide it:
 
-.. math:: m = -\kappa + \max(0, g + \kappa), \qquad c = \kappa - \max(0, \kappa - m).
+.. math:: m = \max(-\kappa, g), \qquad c = -\max(-\kappa, -m).
+
+Their kinks are at :math:`-\kappa`, so a g that is far from them is written as it is. Nothing is added to it and taken away again, which
+would cost it digits.
 """
 
 import numpy as np
@@ -13,7 +16,7 @@ from agtopt.formulation.relu import relu
 
 def clip(site: Site, value: Affine, low: Array, high: Array, bound: float, binaries: bool) -> Affine:
     """`value` in [low, high], truncated to [−bound, bound]."""
-    upper, _ = relu(site.named(f"{site.name}_lower"), value + bound, low + bound, high + bound, binaries)
-    least, most = np.maximum(low, -bound), np.maximum(high, -bound)
-    lower, _ = relu(site.named(f"{site.name}_upper"), (upper - 2.0 * bound) * -1.0, bound - most, bound - least, binaries)
-    return lower * -1.0 + bound
+    raised, _ = relu(site.named(f"{site.name}_lower"), value, low, high, binaries, kink=-bound)
+    least, most = (np.maximum(end, -bound) for end in (low, high))
+    lowered, _ = relu(site.named(f"{site.name}_upper"), -raised, -most, -least, binaries, kink=-bound)
+    return -lowered

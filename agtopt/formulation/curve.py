@@ -37,7 +37,7 @@ class Curve:
     ----------
     name : str
     values, curvature : callable
-        f and f'', entry by entry.
+        f, which rises, and f'', entry by entry.
     critical : callable
         For slopes, the points where f' takes them (any number where there is none).
     equation : callable
@@ -121,6 +121,13 @@ def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
     return found
 
 
+def _at_numbers(curve: Curve, value: Affine) -> Affine:
+    """f of the entries without variables; it rises, so the room of the argument bounds the error."""
+    argument, room = (np.where(value.varies, 0.0, part) for part in (value.constant, value.room))
+    low, found, high = (curve.values(argument + shift) for shift in (-room, 0.0, room))
+    return Affine.known(found, np.maximum(found - low, high - found) + CURVE_MARGIN * (np.abs(high) + 1e-9))
+
+
 def curve_corridor(
     site: Site, curve: Curve, value: Affine, bounds: tuple[Array, Array], results: tuple[Array, Array], segments: int, binaries: bool
 ) -> Affine:
@@ -129,11 +136,10 @@ def curve_corridor(
     A box that is narrower than a solver's tolerance is all that it can hold of a curve: it gets that tolerance as room, and no corridor.
     """
     varies = value.varies
-    known = np.where(varies, 0.0, curve.values(np.where(varies, 0.0, value.constant)))
     tolerance = FEASIBILITY * unit_of(size_of(*results))
     where = np.asarray(varies & (results[1] - results[0] >= tolerance))
     room = np.where(where, 0.0, tolerance)
-    result = site.variables("", results[0] - room, results[1] + room, varies, otherwise=known)
+    result = site.variables("", results[0] - room, results[1] + room, varies, otherwise=_at_numbers(curve, value))
     site.assign(result, varies, lambda: curve.values(value.values()))
     if segments == 1:
         slope, below, above = corridor(curve, *bounds)
@@ -169,8 +175,7 @@ def curve_corridor(
 def curve_itself(site: Site, curve: Curve, value: Affine, results: tuple[Array, Array]) -> Affine:
     """p = f(value) as an equation of the function (MINLP)."""
     where = value.varies
-    known = np.where(where, 0.0, curve.values(np.where(where, 0.0, value.constant)))
-    result = site.variables("", *results, where, otherwise=known, natural=True)
+    result = site.variables("", *results, where, otherwise=_at_numbers(curve, value), natural=True)
     site.assign(result, where, lambda: curve.values(value.values()))
     if where.any():
         pairs = zip(result[where].expressions(), value[where].expressions(), strict=True)

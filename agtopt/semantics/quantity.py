@@ -1,14 +1,16 @@
 """What a quantity is while a model is written: affine expressions with their own interval alongside (a reduced product)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.formulation import Affine
-from agtopt.program.subscripts import Subscripts
+from agtopt.program.subscripts import Subscripts, parse
 from agtopt.semantics.arithmetic import Range
+from agtopt.tolerances import DOUBLE
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -52,10 +54,21 @@ def spread_ends(value: Quantity, axes: Subscripts, letters: str, shape: tuple[in
 def linear_part(a: Affine, b: Affine) -> Affine:
     """The product of the entries of which at most one varies."""
     if not a.varies.any():
-        return b * a.constant
-    if not b.varies.any():
-        return a * b.constant
-    return b * a.constant + a * b.constant - a.constant * b.constant
+        found = b * a.constant
+    elif not b.varies.any():
+        found = a * b.constant
+    else:
+        found = b * a.constant + a * b.constant - a.constant * b.constant
+    # Both factors may be off; two roundings more for a number that was rounded before it was given, and for the product.
+    return replace(found, magnitude=a.magnitude * b.magnitude + DOUBLE.normal, roundings=a.roundings + b.roundings + 2)
+
+
+def contracted(subscripts: str, a: Affine, b: Affine) -> Affine:
+    """The contraction of two arrays of numbers."""
+    axes = parse(subscripts)
+    terms = prod(max(a.shape[axes.left.index(letter)], b.shape[axes.right.index(letter)]) for letter in axes.contracted)
+    constant, magnitude = (np.einsum(subscripts, *pair) for pair in ((a.constant, b.constant), (a.magnitude, b.magnitude)))
+    return replace(Affine.known(constant), magnitude=magnitude + terms * DOUBLE.normal, roundings=a.roundings + b.roundings + 1 + terms)
 
 
 def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
@@ -71,6 +84,8 @@ def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
         np.concatenate([padded(part.coefficients, 0.0) for part in parts], axis=axis),
         np.concatenate([padded(part.variables, None) for part in parts], axis=axis),
         np.concatenate([padded(part.sizes, 0.0) for part in parts], axis=axis),
+        np.concatenate([part.magnitude for part in parts], axis=axis),
+        max(part.roundings for part in parts),
     )
 
 

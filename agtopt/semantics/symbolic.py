@@ -38,12 +38,18 @@ from agtopt.program.subscripts import parse
 from agtopt.semantics.arithmetic import Range
 from agtopt.semantics.choices import write_choices
 from agtopt.semantics.propagation import CrownIntervals
-from agtopt.semantics.quantity import Quantity, joined, linear_part, spread, spread_ends, taken
+from agtopt.semantics.quantity import Quantity, contracted, joined, linear_part, spread, spread_ends, taken
 from agtopt.semantics.states import flat_ranges, state_ranges
 from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
+
+EVALUATION = 16
+"""Roundings of a probability that a framework evaluates (`Rounding.evaluation`)."""
+
+UPDATE = 4
+"""Roundings of the factors of an update, as the product of a rate and a decay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +169,7 @@ class SymbolicOperations:
         axes = parse(subscripts)
         enclosure = self.intervals.contract(subscripts, first.range, second.range, at)
         if not (first.affine.varies.any() or second.affine.varies.any()):
-            return Quantity(Affine.known(np.einsum(subscripts, first.affine.constant, second.affine.constant)), enclosure)
+            return Quantity(contracted(subscripts, first.affine, second.affine), enclosure)
         a, b = spread(first.affine, axes, axes.left), spread(second.affine, axes, axes.right)
         shape = np.broadcast_shapes(a.shape, b.shape)
         both = np.broadcast_to(a.varies, shape) & np.broadcast_to(b.varies, shape)
@@ -221,7 +227,7 @@ class SymbolicOperations:
         logits = [self.column(value, c) for c in range(value.affine.shape[-1])]
         if len(logits) == 2:
             second = self.sigmoid(self.add(logits[1], self.scale(-1.0, logits[0])), at).affine
-            return Quantity(joined([1.0 - second, second], axis=1), enclosure)
+            return Quantity(joined([(1.0 - second).loosened(0.0, EVALUATION), second], axis=1), enclosure)
         normaliser, parts = self._normaliser(logits, at), []
         for c, logit in enumerate(logits):
             own = self.intervals.column(enclosure, c)
@@ -230,7 +236,7 @@ class SymbolicOperations:
             parts.append(self._curve(EXPONENTIAL, Quantity(exponent.affine, narrowed), own, f"{at}_{c}"))
         shares_of_all = joined(parts, axis=1)
         varies = np.asarray(shares_of_all.varies.any(axis=1))
-        self.site(at).rows("_one", shares_of_all.total(1), varies, lower=1.0, upper=1.0)
+        self.site(at).rows("_one", shares_of_all.total(1).loosened(0.0, EVALUATION), varies, lower=1.0, upper=1.0)
         return Quantity(shares_of_all, enclosure)
 
     def _normaliser(self, logits: list[Quantity], at: str) -> Quantity:
@@ -243,7 +249,8 @@ class SymbolicOperations:
             where = np.logical_or.reduce([logit.affine.varies for logit in logits])
             constants = np.logaddexp.reduce([logit.affine.constant for logit in logits])
             site = self.site(f"{at}_normaliser")
-            total = site.variables("", *Quantity(Affine.known(constants), enclosure).ends(), where, otherwise=constants)
+            low, high = Quantity(Affine.known(constants), enclosure).ends()
+            total = site.variables("", low, high, where, otherwise=Affine.known(constants, high - low))
             site.assign(total, where, lambda: np.logaddexp.reduce([logit.affine.values() for logit in logits]))
             return self._checked(Quantity(total, enclosure), at)
         total_ = logits[0]
@@ -281,7 +288,8 @@ class SymbolicOperations:
             site.name_expressions(bounded.affine, where)
             self.named[self.t, at] = bounded
             return bounded
-        variables = site.variables("", *self._checked(bounded, at).ends(), where, otherwise=bounded.affine.constant)
+        ends = self._checked(bounded, at).ends()
+        variables = site.variables("", *ends, where, otherwise=bounded.affine.within(*ends))
         site.assign(variables, where, value.affine.values)
         site.rows("_definition", variables - value.affine, where, lower=0.0, upper=0.0)
         self.named[self.t, at] = Quantity(variables, bounded.range, value.binary)
@@ -326,8 +334,10 @@ class SymbolicOperations:
             # v = (θ_t − θ_{t+1}) / α_t: two terms instead of a sum over the batch.
             following = self.moved[tensor.removeprefix(VELOCITY)]
         else:
-            following = terms[0][1].affine * terms[0][0]
-            for factor, value in terms[1:]:
+            (first, past), *others = terms
+            # The first factor, 1 − α λ, is itself the rounded difference of two numbers.
+            following = (past.affine * first).loosened(past.affine.magnitude, UPDATE)
+            for factor, value in others:
                 following = following + value.affine * factor
         address = (self.t + 1, tensor)
         self.known.shrink(address, *self._checked(Quantity(following, enclosure), tensor).ends())
@@ -336,7 +346,8 @@ class SymbolicOperations:
             return tightened
         where = following.varies
         parameter_site = Site(self.model.parameter[self.t + 1], tensor, replay=self.replay)
-        variables = parameter_site.variables("", *tightened.ends(), where, otherwise=following.constant)
+        ends = tightened.ends()
+        variables = parameter_site.variables("", *ends, where, otherwise=following.within(*ends))
         parameter_site.assign(variables, where, following.values)
         site = self.site(f"update.{tensor}", batch=False)
         site.rows("", variables - following, where, lower=0.0, upper=0.0)

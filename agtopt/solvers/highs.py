@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy.sparse import csc_matrix, hstack
 
-from agtopt.domains.safe_bound import safe_bound
+from agtopt.domains.safe_bound import moved, safe_bound
 from agtopt.errors import InvalidInputError, SolverUnavailableError
+from agtopt.formulation.affine import ROUNDING
 from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
 from agtopt.solvers.status import Status, translated
-from agtopt.tolerances import FEASIBILITY, INTEGRALITY, RELATIVE_GAP
+from agtopt.tolerances import DOUBLE, FEASIBILITY, INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]
 
@@ -33,15 +34,36 @@ OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """A linear model as arrays: min cost·x, row_lower ≤ matrix x ≤ row_upper, lower ≤ x ≤ upper, some x integer."""
+    """A linear model as arrays: min cost·x, row_lower ≤ matrix x ≤ row_upper, lower ≤ x ≤ upper, some x integer.
+
+    The rows are what a solver gets. A training run misses each by at most `room`, so a proof reads them as `true_sides`.
+    """
 
     matrix: csc_matrix
     row_lower: Array
     row_upper: Array
+    room: Array
     lower: Array
     upper: Array
     integer: NDArray[np.bool_]
     columns: list[Any]
+
+    @property
+    def true_sides(self) -> tuple[Array, Array]:
+        """The sides of the rows, moved outward by their room."""
+        moves, low, high = self.room > 0.0, self.row_lower - self.room, self.row_upper + self.room
+        return np.where(moves, np.nextafter(low, -np.inf), low), np.where(moves, np.nextafter(high, np.inf), high)
+
+    def satisfied(self, point: Array) -> bool:
+        """Whether a point is in the model, but for the rounding of this very check."""
+        (low, high), magnitude = self.true_sides, abs(self.matrix)
+        value, size = self.matrix @ point, magnitude @ np.abs(point)
+        error = DOUBLE.accumulated(len(point)) * size
+        return bool(
+            np.all((low <= value + error) & (value - error <= high))
+            and np.all((self.lower <= point) & (point <= self.upper))
+            and np.all(point[self.integer] == np.round(point[self.integer]))
+        )
 
     @classmethod
     def of(cls, model: Any) -> "Arrays":
@@ -70,14 +92,15 @@ class Arrays:
         kinds = np.array([row.bound_type for row in form.rows])
         held = {id(variable) for variable in form.columns}
         free = [v for v in model.component_data_objects(pyo.Var) if id(v) not in held and not v.fixed]
-        columns, rows = [*form.columns, *free], len(form.rows)
+        columns, rows, rooms = [*form.columns, *free], len(form.rows), model.component(ROUNDING)
         return cls(
             csc_matrix(hstack([form.A, csc_matrix((rows, len(free)))])),
             np.where(kinds <= 0, form.rhs, -np.inf),
             np.where(kinds >= 0, form.rhs, np.inf),
+            np.array([0.0 if rooms is None else rooms.get(row.constraint, 0.0) for row in form.rows]),
             np.array([-np.inf if v.lb is None else v.lb for v in columns]),
             np.array([np.inf if v.ub is None else v.ub for v in columns]),
-            np.array([v.is_integer() for v in columns]),
+            np.array([v.is_integer() for v in columns], dtype=bool),
             columns,
         )
 
@@ -181,9 +204,9 @@ class HighsSession:
             a = self.arrays
             duals = np.array(self.highs.getSolution().row_dual) * unit
             self.duals = duals if len(duals) == a.matrix.shape[0] else None
-            proved = -np.inf if self.duals is None else safe_bound(cost, a.matrix, a.row_lower, a.row_upper, a.lower, a.upper, duals)
+            proved = -np.inf if self.duals is None else safe_bound(cost, a.matrix, *a.true_sides, a.lower, a.upper, duals)
             bound, rigour = proved, PROVED if isfinite(proved) and status != Status.INFEASIBLE else TOLERANCE
-        return SolveResult(status, bound + constant if isfinite(bound) else None, incumbent, rigour, seconds)
+        return SolveResult(status, moved(bound, constant) if isfinite(bound) else None, incumbent, rigour, seconds)
 
     def load(self) -> bool:
         if self.highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:

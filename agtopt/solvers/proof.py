@@ -3,6 +3,9 @@ r"""Branch and bound whose every leaf is a proof: no MIP solver is trusted (S5, 
 Binaries are branched on, the adversary's selectors first, and every node's bounds are propagated: with the selectors fixed this alone fixes
 the training run. HiGHS solves the relaxations that are left, but only as an adviser: what its duals prove is proved by `tree`, which also
 says what a leaf is. Every open node has its parent's proof, so that a search that is stopped leaves a valid tree too.
+
+A start is a training run. Where it satisfies the rows, nothing may be proved that it contradicts: a node that holds its choices is not
+empty and has no higher bound. What contradicts it raises (S9).
 """
 
 from dataclasses import dataclass, field
@@ -15,14 +18,15 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.domains.safe_bound import moved
 from agtopt.errors import SoundnessError, UnsupportedError
 from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
 from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
 from agtopt.solvers.status import Status
-from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree, moved
-from agtopt.tolerances import INTEGRALITY, RELATIVE_GAP
+from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree
+from agtopt.tolerances import AGREEMENT, INTEGRALITY, RELATIVE_GAP
 
 Array = NDArray[np.float64]
 
@@ -133,10 +137,15 @@ class Search:
         Cost of the best point known; it decides what is searched, and no bound depends on it.
     deadline : float
         When to stop, as `perf_counter` counts.
+    witness : array, shape (columns,), or None
+        A point of the model.
     """
 
-    def __init__(self, checker: Checker, adviser: Adviser, priority: Places, best: float, deadline: float) -> None:
+    def __init__(
+        self, checker: Checker, adviser: Adviser, priority: Places, best: float, deadline: float, witness: Array | None = None
+    ) -> None:
         self.checker, self.adviser, self.priority, self.best, self.deadline = checker, adviser, priority, best, deadline
+        self.witness = witness
         self.growth, self.proved, self.late = Growth(), inf, False
         self.unbounded = False
         self.point: Array | None = None
@@ -153,15 +162,17 @@ class Search:
             node = heappop(self.heap)
             self.late = self.late or perf_counter() > self.deadline
             if node.bound >= self.target or self.late or self.unbounded:
-                self._close(-node.order, Leaf(OPEN, node.leaf.rows, node.leaf.duals), node.bound)
+                self._close(node, Leaf(OPEN, node.leaf.rows, node.leaf.duals), node.bound)
             else:
                 self._visit(node)
 
     def _visit(self, node: Node) -> None:
         box = self.checker.entered(node.box, node.split)
         if box is None:
-            self._close(-node.order, ALONE, inf)
+            self._close(node, ALONE, inf)
             return
+        if self.witness is not None and self._witnessed(node) and not self._holds(box, self.witness):
+            raise SoundnessError("S9: propagation leaves out a run that satisfies every row")
         bound, leaf = self._better(box, (-inf, ALONE), (ALONE, node.leaf) if len(node.leaf.rows) else (ALONE,))
         point = None
         if bound < self.target:
@@ -173,10 +184,21 @@ class Search:
         column = None if bound >= self.target else self._branching(box, point)
         # A point without fractions may have moved the target.
         if column is None or bound >= self.target:
-            self._close(-node.order, leaf, bound)
+            self._close(node, leaf, bound)
             return
         for child, value in zip(self.growth.split(-node.order, column), (0.0, 1.0), strict=True):
             heappush(self.heap, Node(bound, -child, box, (column, value), leaf))
+
+    def _witnessed(self, node: Node) -> bool:
+        """Whether the witness is in a node."""
+        if self.witness is None or (node.split is not None and self.witness[node.split[0]] != node.split[1]):
+            return False
+        return self._holds(node.box, self.witness)
+
+    def _holds(self, box: Box, point: Array) -> bool:
+        """Whether a box holds the binaries of a point."""
+        chosen = self.checker.binary
+        return bool(np.all((box.lower[chosen] <= point[chosen]) & (point[chosen] <= box.upper[chosen])))
 
     def _better(self, box: Box, known: tuple[float, Leaf], leaves: tuple[Leaf, ...]) -> tuple[float, Leaf]:
         """The leaf that proves most; none is looked at any more once one proves enough."""
@@ -203,8 +225,12 @@ class Search:
                     self.best, self.point = found, point
         return int(free[np.lexsort((-away, -self.priority[free]))[0]]) if len(free) else None
 
-    def _close(self, node: int, leaf: Leaf, bound: float) -> None:
-        self.growth.leaves[node] = leaf
+    def _close(self, node: Node, leaf: Leaf, bound: float) -> None:
+        if self.witness is not None and self._witnessed(node):
+            value = float(self.checker.cost @ self.witness)
+            if bound - value > AGREEMENT * (self.adviser.unit + abs(value)):
+                raise SoundnessError(f"S9: the proved bound {bound} excludes a run that satisfies every row, of cost {value}")
+        self.growth.leaves[-node.order] = leaf
         self.proved = min(self.proved, bound)
 
 
@@ -237,10 +263,12 @@ class ProofSession:
         cost, constant = self.arrays.objective(self.model)
         unit = objective_unit(self.model.objective.expr)
         self.adviser.minimise(cost, unit)
-        best = float(cost @ np.array([variable.value for variable in self.arrays.columns])) if start else inf
+        point = np.array([variable.value for variable in self.arrays.columns]) if start else None
+        best = inf if point is None else float(cost @ point)
         # The start itself is not cut off: where no leaf holds a point, the model does not hold the start either.
         checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (unit + abs(best)))
-        search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit)
+        witness = point if point is not None and self.arrays.satisfied(point) else None
+        search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit, witness)
         search.run()
         self.point = search.point
         self.tree = Tree(self.arrays, cost, constant, checker.cutoff, *search.growth.listed())

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix, vstack
 
-from agtopt.domains.safe_bound import safe_bound
+from agtopt.domains.safe_bound import moved, safe_bound
 from agtopt.errors import MissingFileError, SoundnessError
 from agtopt.files import opened, write_arrays
 from agtopt.solvers.highs import Arrays
@@ -32,7 +32,7 @@ LEAF = -1
 OPEN, BOUND, EMPTY = range(3)
 """What the duals of a leaf prove: a bound over its parent's box, a bound over its own box, or that this holds no point."""
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,12 @@ class Checker:
     def _rows(self) -> Rows:
         a = self.arrays
         matrix = csc_matrix(vstack([a.matrix, csc_matrix(self.cost[np.newaxis])]))
-        return Rows.of(matrix, np.append(a.row_lower, -inf), np.append(a.row_upper, self.cutoff), a.integer)
+        low, high = self._sides
+        return Rows.of(matrix, np.append(low, -inf), np.append(high, self.cutoff), a.integer)
+
+    @cached_property
+    def _sides(self) -> tuple[Array, Array]:
+        return self.arrays.true_sides
 
     @cached_property
     def _by_row(self) -> csr_matrix:
@@ -112,7 +117,8 @@ class Checker:
             If the leaf says that the box is empty and the duals do not prove it.
         """
         used = csc_matrix(self._by_row[leaf.rows]) if len(leaf.rows) else self._no_rows
-        sides = self.arrays.row_lower[leaf.rows], self.arrays.row_upper[leaf.rows]
+        low, high = self._sides
+        sides = low[leaf.rows], high[leaf.rows]
         cost = np.zeros_like(self.cost) if leaf.kind == EMPTY else self.cost
         value = safe_bound(cost, used, *sides, *box, leaf.duals)
         if leaf.kind != EMPTY:
@@ -216,11 +222,6 @@ class Tree:
             return _unpacked({name: archive.array(name, kinds=np.dtype(kind).kind) for name, kind in _TYPES.items()})
 
 
-def moved(bound: float, constant: float) -> float:
-    """A lower bound plus a constant, rounded down."""
-    return float(np.nextafter(bound + constant, -inf)) if np.isfinite(bound) and constant != 0.0 else bound
-
-
 _TYPES: dict[str, Any] = {
     "format": np.int64,
     "data": np.float64,
@@ -228,6 +229,7 @@ _TYPES: dict[str, Any] = {
     "indptr": np.int64,
     "row_lower": np.float64,
     "row_upper": np.float64,
+    "room": np.float64,
     "lower": np.float64,
     "upper": np.float64,
     "integer": np.bool_,
@@ -254,6 +256,7 @@ def _packed(tree: Tree) -> dict[str, NDArray[Any]]:
         "indptr": a.matrix.indptr,
         "row_lower": a.row_lower,
         "row_upper": a.row_upper,
+        "room": a.room,
         "lower": a.lower,
         "upper": a.upper,
         "integer": a.integer,
@@ -279,7 +282,9 @@ def _unpacked(packed: dict[str, NDArray[Any]]) -> Tree:
     rows, columns = len(packed["row_lower"]), len(packed["lower"])
     for name in ("upper", "integer", "names", "cost"):
         _demand(len(packed[name]) == columns, name)
-    _demand(len(packed["row_upper"]) == rows, "row_upper")
+    for name in ("row_upper", "room"):
+        _demand(len(packed[name]) == rows, name)
+    _demand(bool((packed["room"] >= 0.0).all()), "room")
     for name in ("data", "cost", "constant", "duals"):
         _demand(bool(np.isfinite(packed[name]).all()), name)
     for name in ("row_lower", "row_upper", "lower", "upper", "cutoff"):
@@ -287,7 +292,7 @@ def _unpacked(packed: dict[str, NDArray[Any]]) -> Tree:
     matrix = csc_matrix((packed["data"], packed["indices"], packed["indptr"]), shape=(rows, columns))
     matrix.check_format(full_check=True)
     sides, box = (packed["row_lower"], packed["row_upper"]), (packed["lower"], packed["upper"])
-    arrays = Arrays(matrix, *sides, *box, packed["integer"], [str(name) for name in packed["names"]])
+    arrays = Arrays(matrix, *sides, packed["room"], *box, packed["integer"], [str(name) for name in packed["names"]])
     numbers = float(packed["constant"]), float(packed["cutoff"])
     return Tree(arrays, packed["cost"], *numbers, packed["nodes"].astype(np.intp), _leaves(packed, rows))
 

@@ -81,5 +81,5 @@ def test_an_unbounded_variable_cannot_be_left_out(block):
 
 
 def test_largest_terms():
-    x = Affine(np.array([9.0]), np.array([[2.0, 0.0]]), np.array([["u", None]], dtype=object), np.array([[3.0, np.inf]]))
+    x = Affine(np.array([9.0]), np.array([[2.0, 0.0]]), np.array([["u", None]], dtype=object), np.array([[3.0, np.inf]]), np.array([15.0]))
     assert x.largest.tolist() == [6.0]

@@ -6,11 +6,15 @@ import pytest
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 import agtopt
-from agtopt import UnsupportedError
+from agtopt import SoundnessError, UnsupportedError
+from agtopt.attacks.runs import Attack
+from agtopt.formulation import relu
+from agtopt.semantics import symbolic
 from agtopt.solvers import proof
-from agtopt.solvers.highs import HighsSession
+from agtopt.solvers.highs import Arrays, HighsSession
 from agtopt.solvers.proof import ProofSession
 from agtopt.solvers.scip import ScipSession
+from agtopt.solvers.tree import Checker
 from tests.instances import random_problem
 from tests.solvers.milp import random_milp
 
@@ -222,3 +226,110 @@ def test_milp_domains_are_proved_and_equal_enumeration(n):
     np.testing.assert_allclose(reach.domain.upper, hull.domain.upper, rtol=0, atol=5e-5)
     with pytest.raises(agtopt.SolverUnavailableError):
         agtopt.bound(random_problem(2, 2, "squared", "both"), "MIQCP", solver="proof")
+
+
+@pytest.fixture(scope="module")
+def clipped():
+    """A removal moves θ[1] from −4.9 to −5.5; gradients of 1e-3 beside a clip of 100 lose six digits where the two are added."""
+    features = np.array([[1.24068202e-03], [-1.56761454e-03], [-6.37244517e-04], [-7.55039781e-04], [8.73208041e-05]])
+    return agtopt.Problem(
+        network=agtopt.Network.dense([1, 1], seed=65),
+        dataset=agtopt.Dataset(features, np.array([0.0, 1.0, 0.0, 0.0, 0.0])),
+        perturbation=agtopt.Removal(n=1),
+        training=agtopt.Training("binary-cross-entropy", batch_size=2, drop_last=True, learning_rate=10.0, clip=100.0, weight_decay=0.01),
+    )
+
+
+def there_and_back(site, value, low, high, bound, binaries):
+    """The truncation with κ added and taken away again, as it was written once."""
+    upper, _ = relu(site.named(f"{site.name}_lower"), value + bound, low + bound, high + bound, binaries)
+    least, most = np.maximum(low, -bound), np.maximum(high, -bound)
+    lower, _ = relu(site.named(f"{site.name}_upper"), (upper - 2.0 * bound) * -1.0, bound - most, bound - least, binaries)
+    return lower * -1.0 + bound
+
+
+def proved_ends(problem, runs: Attack):
+    """Proved bound, least value of any run and status, for each end of each parameter."""
+    model, found = agtopt.compile(problem, "MILP", conditional=False), []
+    session = ProofSession(model.pyomo)
+    for weights in (*np.eye(problem.network.size), *-np.eye(problem.network.size)):
+        model.minimise(weights)
+        result = session.solve()
+        found.append((session.tree.bound(), float((runs.theta @ weights).min()), result.status))
+    return found
+
+
+@pytest.mark.parametrize("clip", [symbolic.clip, there_and_back], ids=["clip", "κ there and back"])
+def test_digits_that_constants_absorb_cost_no_run(clipped, clip, monkeypatch):
+    """S5: rows know what they have lost. Rows that were taken for exact "proved" 0.73555 and −5.3115 here, or that there is no run."""
+    monkeypatch.setattr(symbolic, "clip", clip)
+    runs = agtopt.attack(clipped)
+    assert runs.exact
+    for bound, best, status in proved_ends(clipped, runs):
+        assert status == "optimal"
+        assert best - 3e-5 * (1 + abs(best)) <= bound <= best
+    monkeypatch.setattr(Arrays, "true_sides", property(lambda self: (self.row_lower, self.row_upper)))
+    exact = proved_ends(clipped, runs)
+    assert any(bound > best + 1e-3 for bound, best, _ in exact) == (clip is there_and_back)
+
+
+def test_a_certificate_in_which_the_attack_at_hand_lacks_the_run(clipped):
+    """Five predictions that one removal changes were certified."""
+    full = agtopt.attack(clipped)
+    nominal = Attack(clipped, False, full.extremes, full.theta[:1], full.datasets.part(0, 1))
+    points = np.linspace(-7.45, -6.2, 26)[:, np.newaxis]
+    reach = agtopt.bound(clipped, "IBP")
+    found = agtopt.certify_end_to_end(reach, points, method="MILP", conditional=False, attack=nominal, rigour="proved")
+    assert found.rigour == "proved"
+    changed = ((full.theta[:, :1] * points.T + full.theta[:, 1:] > 0) != found.nominal.astype(bool)).any(axis=0)
+    assert changed.any()
+    assert not (found.stable & changed).any()
+
+
+class Pruner(Checker):
+    """Calls a node empty whose propagation fixes a selector."""
+
+    def entered(self, parent, split):
+        found = super().entered(parent, split)
+        return None if split is not None else found
+
+
+class Boaster(Checker):
+    """Proves too much."""
+
+    def bound(self, leaf, box):
+        return super().bound(leaf, box) + 1.0
+
+
+@pytest.mark.parametrize("liar", [Pruner, Boaster])
+def test_what_a_known_run_contradicts_raises(clipped, liar, monkeypatch):
+    """S9: the start is a run that satisfies every row; without one there is nothing to compare with."""
+    model = agtopt.compile(clipped, "MILP", conditional=False)
+    session, runs = ProofSession(model.pyomo), agtopt.attack(clipped)
+    monkeypatch.setattr(proof, "Checker", liar)
+    for k in range(2):
+        model.minimise(np.eye(2)[k])
+        model.assign(runs.datasets[int(runs.theta[:, k].argmin())])
+        assert session.arrays.satisfied(np.array([variable.value for variable in session.arrays.columns]))
+        with pytest.raises(SoundnessError, match="S9"):
+            session.solve(start=True)
+
+
+def test_a_point_is_in_the_model_or_not():
+    model, _ = random_milp(3)
+    arrays = Arrays.of(model)
+    point = np.array([variable.value for variable in arrays.columns])
+    assert arrays.satisfied(point)
+    for k in range(len(point)):
+        for step in (-1e-6, 1e-6) if arrays.integer[k] else (-5.0, 5.0):
+            assert not arrays.satisfied(point + step * np.eye(len(point))[k])
+
+
+def test_an_objective_that_was_rounded_is_lowered_by_its_room():
+    """A bound of what is written is one of what is meant."""
+    problem = random_problem(2, 1, "hinge", "flips", samples=5, steps=2, n=1)
+    model = agtopt.compile(problem, "MILP")
+    model.minimise(np.full(problem.network.size, 1.0 / 3.0))
+    assert -1e-13 < model.objective_terms[2] < 0.0
+    model.minimise(np.eye(problem.network.size)[0])
+    assert model.objective_terms[2] == 0.0
