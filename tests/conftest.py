@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import agtopt
-from agtopt.semantics.concrete import use_one_thread
+from agtopt.training.concrete import use_one_thread
 from tests.instances import random_problem
 
 MODELS = Path(__file__).parent.parent / "models"

@@ -9,7 +9,7 @@ from agtopt.attacks.changes import admitted
 from agtopt.problem import Datasets, Dense, Problem
 from agtopt.problem.perturbation.base import within_ball
 from agtopt.program import forward
-from agtopt.semantics.concrete import ConcreteOperations
+from agtopt.training.concrete import ConcreteOperations
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

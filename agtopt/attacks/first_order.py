@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from agtopt.problem import Datasets, Problem
 from agtopt.program import train
-from agtopt.semantics.concrete import ConcreteOperations
+from agtopt.training.concrete import ConcreteOperations
 
 Array = NDArray[np.float64]
 

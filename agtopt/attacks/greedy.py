@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from agtopt.attacks.changes import Changes, admitted, single_changes, untouched
 from agtopt.attacks.first_order import run_entries
 from agtopt.problem import Datasets, Problem
-from agtopt.semantics.concrete import trajectories
+from agtopt.training.concrete import trajectories
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

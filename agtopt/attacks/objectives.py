@@ -9,7 +9,7 @@ from torch.nn import functional
 from agtopt.problem import Problem
 from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError
 from agtopt.program import backward, forward, loss_gradient
-from agtopt.semantics.concrete import ConcreteOperations, outputs
+from agtopt.training.concrete import ConcreteOperations, outputs
 from agtopt.verbs import unregistered, verb
 
 Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agtopt.attacks.first_order import run_entries
 from agtopt.problem import Datasets, Problem
 from agtopt.program import train
-from agtopt.semantics.concrete import CHUNK, concrete_operations
+from agtopt.training.concrete import CHUNK, concrete_operations
 
 MOST_RUNS = 8
 """The nominal run, and up to seven on random admissible data."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from agtopt.domains.known import Address
 from agtopt.problem import Datasets, Problem
-from agtopt.semantics.concrete import ConcreteOperations, trajectories
+from agtopt.training.concrete import ConcreteOperations, trajectories
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from agtopt.domains import Interval
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset, Datasets, Problem
-from agtopt.semantics.concrete import trajectories
+from agtopt.training.concrete import trajectories
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from agtopt.attacks.runs import Attack, summarised
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset, Datasets, Problem
 from agtopt.problem.checks import finite_array, instance, whole
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

@@ -11,7 +11,7 @@ from agtopt.baselines.certified import RobustPredictions
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Bounded, Dataset, Network, Problem, Training
 from agtopt.problem.checks import finite_array, whole
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 
 
 @dataclass(frozen=True, eq=False)

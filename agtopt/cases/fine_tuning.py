@@ -11,7 +11,7 @@ from agtopt.problem import Bounded, Dataset, Network, Problem, Training
 from agtopt.problem.architectures import convolutions
 from agtopt.problem.checks import indices, number, whole
 from agtopt.readers.datasets import DRUSEN, NORMAL, Split
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 
 
 def pretrained(network: Network, dataset: Dataset, training: Training) -> Network:

@@ -14,7 +14,7 @@ from agtopt.domains import refuse_excluded
 from agtopt.drivers.contradiction import room_of
 from agtopt.errors import SoundnessError
 from agtopt.problem import Problem
-from agtopt.semantics.concrete import outputs
+from agtopt.training.concrete import outputs
 
 Array = NDArray[np.float64]
 

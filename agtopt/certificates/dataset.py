@@ -17,7 +17,7 @@ from agtopt.certificates.queries import Eps, Queries
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import instance, whole_numbers
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,8 +26,8 @@ from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
-from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED, TOLERANCE, choose
+from agtopt.training.concrete import trajectory
 
 Array = NDArray[np.float64]
 

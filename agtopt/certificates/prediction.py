@@ -18,7 +18,7 @@ from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.problem import Network
 from agtopt.problem.checks import instance
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 
 Array = NDArray[np.float64]
 

@@ -35,12 +35,12 @@ from agtopt.certificates.ladder import Ladder, by_intervals
 from agtopt.certificates.noise import cauchy, cryptographic, laplace, opendp_laplace, released
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.intervals.interval import IntervalOperations
+from agtopt.intervals.states import tensor_ranges
 from agtopt.problem import Problem, Substitution
 from agtopt.problem.checks import finite_array, instance, number
 from agtopt.program import forward
-from agtopt.semantics.concrete import trajectory
-from agtopt.semantics.interval import IntervalOperations
-from agtopt.semantics.states import tensor_ranges
+from agtopt.training.concrete import trajectory
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

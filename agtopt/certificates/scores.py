@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.domains import Interval, Polytope, minima
+from agtopt.intervals.arithmetic import Range, largest, rounding_error
+from agtopt.intervals.crown import LinearIntervals, Traced, substituted
+from agtopt.intervals.interval import IntervalOperations
+from agtopt.intervals.states import tensor_ranges
 from agtopt.problem import Network
 from agtopt.program import backward, forward
 from agtopt.program.forward import Parameters
-from agtopt.semantics.arithmetic import Range, largest, rounding_error
-from agtopt.semantics.crown import LinearIntervals, Traced, substituted
-from agtopt.semantics.interval import IntervalOperations
-from agtopt.semantics.states import tensor_ranges
 
 Array = NDArray[np.float64]
 

@@ -20,8 +20,8 @@ from agtopt.errors import AgtoptError
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.problem.fingerprint import mismatch
-from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED
+from agtopt.training.concrete import trajectory
 
 HOLDS, FAILS, UNPROVED, UNCHECKED = "holds", "fails", "not proved", "not checked"
 

@@ -11,7 +11,7 @@ from agtopt.attacks.objectives import margins, predicted, predictions
 from agtopt.certificates.queries import Queries
 from agtopt.problem import Dataset, Problem
 from agtopt.program import forward
-from agtopt.semantics.concrete import ConcreteOperations, trajectory
+from agtopt.training.concrete import ConcreteOperations, trajectory
 
 Array = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.domains import Interval, KnownBounds
+from agtopt.intervals.propagation import branch_steps
 from agtopt.problem import Problem
-from agtopt.semantics.propagation import branch_steps
-from agtopt.semantics.symbolic import BranchBounds
+from agtopt.symbolic.operations import BranchBounds
 from agtopt.tolerances import outward, size_of, unit_of
 
 CHUNK = 2**21

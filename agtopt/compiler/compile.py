@@ -23,17 +23,17 @@ from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
 from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Affine, Site
+from agtopt.intervals.states import initial_domain
 from agtopt.kinds import Formulation, kind_named
 from agtopt.names import title
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
-from agtopt.semantics.choices import chosen_values
-from agtopt.semantics.concrete import state_trajectory
-from agtopt.semantics.quantity import Quantity
-from agtopt.semantics.states import initial_domain
-from agtopt.semantics.symbolic import BranchBounds, SymbolicOperations, write_steps
 from agtopt.solvers import SolveResult, choose
+from agtopt.symbolic.choices import chosen_values
+from agtopt.symbolic.operations import BranchBounds, SymbolicOperations, write_steps
+from agtopt.symbolic.quantity import Quantity
 from agtopt.tolerances import size_of, unit_of
+from agtopt.training.concrete import state_trajectory
 
 
 @dataclass(eq=False)

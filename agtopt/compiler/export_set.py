@@ -19,8 +19,8 @@ from agtopt.kinds import Formulation, kind_named
 from agtopt.names import digest
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance, listed
-from agtopt.semantics.concrete import trajectory
 from agtopt.spreadsheet import write_csv
+from agtopt.training.concrete import trajectory
 
 
 @dataclass(frozen=True)

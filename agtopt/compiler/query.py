@@ -21,10 +21,10 @@ from agtopt.compiler.compile import CompiledModel
 from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
 from agtopt.formulation.affine import Site
+from agtopt.intervals.arithmetic import Range
+from agtopt.intervals.states import tensor_ranges
 from agtopt.program import forward
-from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.quantity import Quantity
-from agtopt.semantics.states import tensor_ranges
+from agtopt.symbolic.quantity import Quantity
 from agtopt.tolerances import KINK_ROOM
 
 Array = NDArray[np.float64]

@@ -16,8 +16,8 @@ from agtopt.compiler.target import Target
 from agtopt.errors import InvalidInputError
 from agtopt.files import saving
 from agtopt.problem import Dataset
-from agtopt.semantics.concrete import trajectory
 from agtopt.solvers.objective import objective_unit
+from agtopt.training.concrete import trajectory
 
 CONSTANT = "ONE_VAR_CONSTANT"
 """The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a constant."""

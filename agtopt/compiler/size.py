@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
-from agtopt.semantics.counting import count_steps
+from agtopt.symbolic.counting import count_steps
 
 
 @dataclass(frozen=True)

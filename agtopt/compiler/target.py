@@ -14,7 +14,7 @@ from agtopt.errors import InvalidInputError
 from agtopt.names import checked, file_name
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
-from agtopt.semantics.concrete import outputs
+from agtopt.training.concrete import outputs
 
 Array = NDArray[np.float64]
 SENSES = {"min": 1.0, "max": -1.0}

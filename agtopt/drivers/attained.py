@@ -10,9 +10,9 @@ from agtopt.attacks import Attack, Extremes, attained_states, probes
 from agtopt.attacks.changes import rows
 from agtopt.domains import Interval, refuse_excluded
 from agtopt.problem import Problem
-from agtopt.semantics.concrete import trajectories
-from agtopt.semantics.symbolic import BranchBounds
+from agtopt.symbolic.operations import BranchBounds
 from agtopt.tolerances import ROUNDING
+from agtopt.training.concrete import trajectories
 
 Array = NDArray[np.float64]
 

@@ -25,7 +25,7 @@ from weakref import WeakKeyDictionary
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.files import noted, report
 from agtopt.problem.checks import whole
-from agtopt.semantics.concrete import use_one_thread
+from agtopt.training.concrete import use_one_thread
 
 T = TypeVar("T")
 R = TypeVar("R")

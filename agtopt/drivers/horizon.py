@@ -18,14 +18,14 @@ from agtopt.drivers.stage import forget_models
 from agtopt.drivers.tighten import OBBT
 from agtopt.errors import InvalidInputError
 from agtopt.files import attempt, saving
+from agtopt.intervals.checkpoint import checkpointed_steps
+from agtopt.intervals.propagation import interval_steps
+from agtopt.intervals.scale.fragments import MEMORY
+from agtopt.intervals.scale.numerics import FLOAT64, Numerics
+from agtopt.intervals.states import initial_domain, unknown_domain
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
-from agtopt.semantics.checkpoint import checkpointed_steps
-from agtopt.semantics.fragments import MEMORY
-from agtopt.semantics.numerics import FLOAT64, Numerics
-from agtopt.semantics.propagation import interval_steps
-from agtopt.semantics.states import initial_domain, unknown_domain
 from agtopt.solvers import TOLERANCE
 
 AUTO = "auto"

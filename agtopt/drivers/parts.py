@@ -21,11 +21,11 @@ from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
 from agtopt.errors import InvalidInputError
+from agtopt.intervals.propagation import interval_steps
+from agtopt.intervals.states import initial_domain
 from agtopt.kinds import CROWN, IBP, Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance, whole
-from agtopt.semantics.propagation import interval_steps
-from agtopt.semantics.states import initial_domain
 from agtopt.solvers import PROVED, TOLERANCE
 
 MOST_PARTS = 10_000

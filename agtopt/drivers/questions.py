@@ -24,9 +24,9 @@ from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, forget_models, lost_answer, run_question
 from agtopt.drivers.task import Answer, Stage, Task
 from agtopt.problem import Problem
-from agtopt.semantics.concrete import outputs
-from agtopt.semantics.symbolic import BranchBounds
+from agtopt.symbolic.operations import BranchBounds
 from agtopt.tolerances import size_of, unit_of
+from agtopt.training.concrete import outputs
 
 Array = NDArray[np.float64]
 

@@ -31,13 +31,13 @@ from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_end
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.files import opened, write_arrays
+from agtopt.intervals.propagation import interval_steps
+from agtopt.intervals.states import initial_domain
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.problem.fingerprint import mismatch
-from agtopt.semantics.propagation import interval_steps
-from agtopt.semantics.states import initial_domain
-from agtopt.semantics.symbolic import BranchBounds
+from agtopt.symbolic.operations import BranchBounds
 from agtopt.tolerances import size_of, unit_of
 
 Array = NDArray[np.float64]

@@ -12,13 +12,13 @@ from agtopt.attacks import Attack
 from agtopt.attacks.changes import rows
 from agtopt.domains import Interval
 from agtopt.errors import UnsupportedError
+from agtopt.intervals.adversary import Rows
+from agtopt.intervals.arithmetic import Range
 from agtopt.problem import Bounded, Dataset, Datasets, Moving, Network, Perturbation, Problem, Training
 from agtopt.problem.perturbation.base import within_ball
 from agtopt.program import forward
 from agtopt.program.step import gradients
-from agtopt.semantics.adversary import Rows
-from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.concrete import ConcreteOperations, trajectories
+from agtopt.training.concrete import ConcreteOperations, trajectories
 
 Array = NDArray[np.float64]
 Batch = NDArray[np.int64]

@@ -25,15 +25,15 @@ from agtopt.drivers.samples import Case, Samples
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models, lost_row, run_tasks
 from agtopt.drivers.task import Stage, Task
+from agtopt.intervals.arithmetic import Range
+from agtopt.intervals.propagation import CrownIntervals, interval_steps
+from agtopt.intervals.states import flat_ranges, initial_domain, state_ranges
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.program import train
-from agtopt.semantics.arithmetic import Range
-from agtopt.semantics.propagation import CrownIntervals, interval_steps
-from agtopt.semantics.states import flat_ranges, initial_domain, state_ranges
-from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED, TOLERANCE, Status, choose
+from agtopt.symbolic.operations import BranchBounds
 from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 
 Array = NDArray[np.float64]

@@ -12,8 +12,8 @@ from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
-from agtopt.semantics.symbolic import BranchBounds
 from agtopt.solvers import PROVED
+from agtopt.symbolic.operations import BranchBounds
 
 NOMINAL = -1
 """Number of the nominal run where it is none of an attack."""

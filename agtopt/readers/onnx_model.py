@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.intervals.interval import IntervalOperations
 from agtopt.problem import Network
 from agtopt.problem.network import INPUT
 from agtopt.program.forward import forward
@@ -17,7 +18,6 @@ from agtopt.readers.onnx_file import OnnxFile, load
 from agtopt.readers.onnx_operations import ALLOWED, understood
 from agtopt.readers.onnx_parameters import Uses
 from agtopt.readers.onnx_values import Value, folded
-from agtopt.semantics.interval import IntervalOperations
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto

@@ -16,8 +16,8 @@ from agtopt.errors import UnsupportedError
 from agtopt.problem import Bounded, Dataset, Network, Problem, Training
 from agtopt.program.backward import backward
 from agtopt.program.forward import forward
-from agtopt.semantics.concrete import ConcreteOperations, number_tensor
 from agtopt.tolerances import READING
+from agtopt.training.concrete import ConcreteOperations, number_tensor
 
 Array = NDArray[np.float64]
 OWN = "its weights"

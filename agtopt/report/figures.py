@@ -13,8 +13,8 @@ from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.problem import Problem
 from agtopt.problem.checks import whole
-from agtopt.semantics.concrete import outputs, trajectory
 from agtopt.tolerances import AGREEMENT, UNIT_ROUNDOFF
+from agtopt.training.concrete import outputs, trajectory
 
 Array = NDArray[np.float64]
 Features = Callable[[Array], Array]

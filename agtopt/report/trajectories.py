@@ -16,7 +16,7 @@ from agtopt.names import caption
 from agtopt.report.bands import Band, draw_bands
 from agtopt.report.figures import common_names
 from agtopt.report.styles import EDGE_STYLES, LINE_COLOURS, MARKERS, legend_above, plain_log_axis
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from agtopt import Bounded, Dataset, Network, Problem, Removal, Substitution, Tr
 from agtopt.attacks import greedy, greedy_attack, heuristic_attack
 from agtopt.attacks.runs import summarised
 from agtopt.problem import Datasets
-from agtopt.semantics.concrete import trajectories
+from agtopt.training.concrete import trajectories
 
 LOSSES = (("squared", 2), ("squared", 1), ("binary-cross-entropy", 1), ("cross-entropy", 3), ("hinge", 1), ("multi-hinge", 3))
 

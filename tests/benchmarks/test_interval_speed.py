@@ -16,8 +16,8 @@ import torch
 
 from agtopt import Bounded, Dataset, Dense, Flatten, ReLU
 from agtopt.cases import moons_problem
-from agtopt.semantics.concrete import use_one_thread
-from agtopt.semantics.propagation import interval_steps
+from agtopt.intervals.propagation import interval_steps
+from agtopt.training.concrete import use_one_thread
 from tests.peers.workloads import WIDTH_ROOM, workloads
 
 LOADS = workloads()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import agtopt
-from agtopt.semantics.propagation import interval_steps
+from agtopt.intervals.propagation import interval_steps
 from agtopt.solvers import choose, open_session
 from agtopt.solvers.highs import Arrays
 

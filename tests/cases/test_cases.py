@@ -30,7 +30,7 @@ from agtopt.cases import (
 from agtopt.problem.architectures import conv_small, convolutions, pilotnet
 from agtopt.readers.datasets import DRUSEN, NORMAL, Split
 from agtopt.report import plot_bands
-from agtopt.semantics.concrete import outputs, trajectory
+from agtopt.training.concrete import outputs, trajectory
 
 
 def tabular(samples=60, inputs=4, classes=0, seed=0):

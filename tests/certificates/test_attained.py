@@ -6,7 +6,7 @@ import pytest
 import agtopt
 from agtopt import SoundnessError
 from agtopt.certificates import dataset, end_to_end, prediction
-from agtopt.semantics.concrete import outputs, trajectory
+from agtopt.training.concrete import outputs, trajectory
 from tests.conftest import MODELS
 from tests.instances import random_problem
 

@@ -12,7 +12,7 @@ from agtopt import InvalidInputError
 from agtopt.certificates import certified_history, certify_dataset
 from agtopt.certificates.losses import loss_range
 from agtopt.problem.loss import LOSSES
-from agtopt.semantics.concrete import outputs, trajectories, trajectory
+from agtopt.training.concrete import outputs, trajectories, trajectory
 from tests.conftest import MODELS
 
 NAMES = [

@@ -15,8 +15,8 @@ from agtopt.compiler import Query, append_query, flips_of, inputs_of, outputs_of
 from agtopt.domains import sample
 from agtopt.drivers import processes, stage
 from agtopt.problem import Datasets
-from agtopt.semantics.concrete import outputs, trajectory
 from agtopt.solvers import PROVED, SolveResult, choose, open_session
+from agtopt.training.concrete import outputs, trajectory
 from tests.conftest import MODELS
 from tests.instances import random_problem, with_reach
 

@@ -15,7 +15,7 @@ from agtopt.certificates.account import Account
 from agtopt.certificates.ladder import ladder
 from agtopt.certificates.privacy import CAUCHY, LAPLACE, private_predictions, smooth_sensitivity
 from agtopt.problem import Datasets
-from agtopt.semantics.concrete import outputs, trajectories, trajectory
+from agtopt.training.concrete import outputs, trajectories, trajectory
 from tests.certificates.instances import UNIVERSE, grid, moons, small
 
 

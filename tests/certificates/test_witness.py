@@ -12,7 +12,7 @@ from agtopt.certificates.queries import Queries
 from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, Polytope, sample
 from agtopt.drivers import Reach
-from agtopt.semantics.concrete import outputs, trajectory
+from agtopt.training.concrete import outputs, trajectory
 from tests.conftest import MODELS
 from tests.instances import random_problem
 

@@ -8,8 +8,8 @@ import pytest
 import agtopt
 from agtopt import InfeasibleError, InvalidInputError, SoundnessError
 from agtopt.compiler import attained, custom
-from agtopt.semantics.concrete import trajectory
 from agtopt.solvers import PROVED, TOLERANCE, Status, open_session
+from agtopt.training.concrete import trajectory
 from tests.instances import random_problem
 
 

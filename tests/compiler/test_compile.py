@@ -7,7 +7,7 @@ import pytest
 import agtopt
 from agtopt import Interval, InvalidInputError, KnownBounds, UnsupportedError
 from agtopt.compiler import compile, predicted_size
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 from tests.instances import COMBINATIONS, KINDS, corrupted, random_problem
 from tests.matrix import ALL_KINDS, CELLS, CURVED, Cell, cell_problem
 
@@ -18,7 +18,7 @@ SIZES = ("binaries", "continuous", "linear", "quadratic")
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
 def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, loss, reach, kind):
     """Table 1: from a wide box no bound decides an indicator, so the formula is exact; elsewhere it is a limit."""
-    monkeypatch.setattr("agtopt.semantics.symbolic.LARGEST_BIG_M", np.inf)
+    monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_BIG_M", np.inf)
     for seed in range(4):
         problem = random_problem(seed, depth, loss, reach, steps=3, samples=6)
         size = problem.network.size
@@ -32,8 +32,8 @@ def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_predicted_size_of_the_matrix(monkeypatch, cell):
     """Likewise for every perturbation model, loss, training feature and layer; clipping and frozen layers decide some entries anyway."""
-    monkeypatch.setattr("agtopt.semantics.symbolic.LARGEST_BIG_M", np.inf)
-    monkeypatch.setattr("agtopt.semantics.symbolic.LARGEST_EXPONENT", np.inf)
+    monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_BIG_M", np.inf)
+    monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_EXPONENT", np.inf)
     problem = cell_problem(cell)
     moves = [name in problem.trained or name not in problem.network.initial for name in problem.state]
     moving = problem.flatten({name: np.full(value.shape, float(m)) for (name, value), m in zip(problem.state.items(), moves, strict=True)})

@@ -6,7 +6,7 @@ import pyscipopt
 import pytest
 
 import agtopt
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 from tests.instances import corrupted
 from tests.properties.test_units import measured
 

@@ -13,7 +13,7 @@ import agtopt
 from agtopt.certificates import certify_dataset
 from agtopt.compiler import predicted_size
 from agtopt.problem import Removal, Training
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 
 ROOT = Path(__file__).parents[2]
 

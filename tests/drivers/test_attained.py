@@ -12,11 +12,12 @@ from agtopt.compiler.branches import Branches
 from agtopt.drivers import horizon, parts, run, samplewise, stage
 from agtopt.drivers.tighten import candidates
 from agtopt.formulation import selector
+from agtopt.intervals.adversary import interval_adversary
+from agtopt.intervals.scale import fragments
 from agtopt.kinds import LP
-from agtopt.semantics import choices, fragments
-from agtopt.semantics.adversary import interval_adversary
-from agtopt.semantics.concrete import state_trajectory
 from agtopt.solvers import PROVED, TOLERANCE
+from agtopt.symbolic import choices
+from agtopt.training.concrete import state_trajectory
 from tests.conftest import MODELS
 from tests.drivers.test_lying_solvers import lie
 from tests.instances import random_problem
@@ -53,7 +54,7 @@ def lying_intervals(monkeypatch, change):
 
     for module in (horizon, run, samplewise, parts):
         monkeypatch.setattr(module, "interval_steps", lying)
-    monkeypatch.setattr("agtopt.semantics.checkpoint.interval_steps", lying)
+    monkeypatch.setattr("agtopt.intervals.checkpoint.interval_steps", lying)
 
 
 @pytest.mark.parametrize("relative", [1e-9, 1e-3, 10.0])

@@ -8,7 +8,7 @@ import pytest
 import agtopt
 from agtopt.drivers import horizon
 from agtopt.drivers import run as module
-from agtopt.semantics import checkpoint
+from agtopt.intervals import checkpoint
 from tests.conftest import MODELS
 
 

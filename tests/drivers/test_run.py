@@ -10,7 +10,7 @@ from agtopt import Bounded, InvalidInputError, MissingFileError, Run, Settings
 from agtopt.compiler import branches
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import KnownBounds
-from agtopt.semantics.states import initial_domain
+from agtopt.intervals.states import initial_domain
 from tests.instances import random_problem
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from agtopt.formulation import Affine, Site
 from agtopt.formulation.affine import ROUNDING
-from agtopt.semantics.quantity import contracted, joined, linear_part
 from agtopt.solvers.highs import Arrays
+from agtopt.symbolic.quantity import contracted, joined, linear_part
 
 FEW = 3
 

@@ -9,7 +9,7 @@ import pytest
 
 import agtopt
 from agtopt.domains import Interval
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 from tests.golden.reference import Folder
 from tests.properties.test_nesting import assert_within
 

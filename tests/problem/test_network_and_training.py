@@ -6,7 +6,7 @@ import torch
 
 import agtopt
 from agtopt import Bounded, Dataset, Dense, Flatten, Network, Problem, ReLU, Training
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 from tests.instances import random_problem, torch_model, torch_sgd
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from agtopt import Dataset, Dense, Network, Problem, UnsupportedError
+from agtopt.intervals.propagation import BranchIntervals, BudgetedIntervals, CrownBranches, CrownIntervals
 from agtopt.problem import Bounded, Layer, Loss, Training
 from agtopt.program import Arithmetic, Operations, forward, train
-from agtopt.semantics.concrete import ConcreteOperations, trajectory
-from agtopt.semantics.counting import CountingOperations
-from agtopt.semantics.propagation import BranchIntervals, BudgetedIntervals, CrownBranches, CrownIntervals
-from agtopt.semantics.symbolic import SymbolicOperations
+from agtopt.symbolic.counting import CountingOperations
+from agtopt.symbolic.operations import SymbolicOperations
+from agtopt.training.concrete import ConcreteOperations, trajectory
 from tests.instances import random_problem
 
 VERBS = [name for protocol in (Arithmetic, Operations) for name in vars(protocol) if not name.startswith("_")]

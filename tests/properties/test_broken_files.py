@@ -23,10 +23,10 @@ from agtopt import (
 )
 from agtopt.cli.options import read_points
 from agtopt.compiler import export_file, parameter_target
+from agtopt.intervals.checkpoint import checkpointed_steps
 from agtopt.readers.folder import ARRAYS, PROBLEM
 from agtopt.readers.solution import read_solution
 from agtopt.report.store import Store
-from agtopt.semantics.checkpoint import checkpointed_steps
 from agtopt.solvers.tree import Tree
 
 X = np.array([[1.0, 0.7], [0.6, 1.2], [0.9, 1.1], [1.3, 0.5]])

@@ -8,8 +8,8 @@ import pytest
 import agtopt
 from agtopt import CROWN, IBP
 from agtopt.compiler import compile
-from agtopt.semantics.concrete import state_trajectory
 from agtopt.solvers import choose, highs, open_session, scip
+from agtopt.training.concrete import state_trajectory
 from tests.instances import corrupted
 from tests.matrix import ALL_KINDS, CELLS, CURVED, VALUES, cell_problem, zeroed
 from tests.reference import torch_states

@@ -8,7 +8,7 @@ import pytest
 import agtopt
 from agtopt import IBP, LP, MILP, MIQCP, QCP
 from agtopt.attacks import sampled_attack
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 from tests.instances import COMBINATIONS, corrupted, random_problem
 
 SLACK = 2e-5

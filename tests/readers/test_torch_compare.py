@@ -11,7 +11,7 @@ from torch import nn
 
 import agtopt
 from agtopt import Bounded, Dataset, Network, Problem, Training, UnsupportedError
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 from tests.readers.modules import MODULES, dense
 
 

@@ -8,7 +8,7 @@ import pytest
 import agtopt
 from agtopt import InvalidInputError
 from agtopt.report import band, plot_bands
-from agtopt.semantics.concrete import outputs
+from agtopt.training.concrete import outputs
 from tests.instances import random_problem
 
 mpl.use("Agg")

@@ -17,7 +17,7 @@ from agtopt.report import (
     plot_regions,
 )
 from agtopt.report.figures import boundary_scores, grid, scores
-from agtopt.semantics.concrete import trajectory
+from agtopt.training.concrete import trajectory
 from tests.instances import random_problem
 
 mpl.use("Agg")
@@ -72,7 +72,7 @@ def test_scores_of_a_deep_model_in_chunks(monkeypatch):
         at = problem.network.unflatten(row)
         hidden = np.maximum(inputs @ at["dense1_weight"].T + at["dense1_bias"], 0)
         expected.append((hidden @ at["dense2_weight"].T + at["dense2_bias"])[:, 0])
-    monkeypatch.setattr("agtopt.semantics.concrete.CHUNK", 40)
+    monkeypatch.setattr("agtopt.training.concrete.CHUNK", 40)
     np.testing.assert_allclose(scores(problem, theta, inputs), expected, rtol=1e-12, atol=1e-12)
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pyomo.environ as pyo
 import pytest
+from agtopt.semantics import symbolic
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 import agtopt
 from agtopt import SoundnessError, UnsupportedError
 from agtopt.attacks.runs import Attack
 from agtopt.formulation import relu
-from agtopt.semantics import symbolic
 from agtopt.solvers import proof
 from agtopt.solvers.highs import Arrays, HighsSession
 from agtopt.solvers.proof import ProofSession

@@ -22,7 +22,7 @@ from agtopt import (
 from agtopt.attacks import sampled_attack
 from agtopt.compiler import compile
 from agtopt.drivers.samples import Samples
-from agtopt.semantics.adversary import TouchedSamples, interval_adversary
+from agtopt.intervals.adversary import TouchedSamples, interval_adversary
 from tests.drivers.samplewise.cases import assert_holds_runs, every_cell
 from tests.instances import corrupted, random_problem
 from tests.matrix import cell_problem

@@ -1,1 +1,0 @@
-"""The meanings of the program: numbers, intervals, and variables of an optimisation model."""

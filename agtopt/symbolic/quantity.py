@@ -1,0 +1,95 @@
+"""What a quantity is while a model is written: affine expressions with their own interval alongside (a reduced product)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.formulation import Affine
+from agtopt.intervals.arithmetic import Range
+from agtopt.program.subscripts import Subscripts, parse
+from agtopt.tolerances import DOUBLE
+
+Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """An array of affine expressions and the interval that encloses it.
+
+    The interval of a sample's quantity may have a leading axis: index 0 the sample as it stands, then under every variant of being
+    touched, the last of which contains all others.
+    """
+
+    affine: Affine
+    range: Range
+    binary: bool = False
+
+    @property
+    def variants(self) -> int:
+        """Length of the leading axis of the interval; 0 where there is none."""
+        low = self.range.lower
+        return int(low.shape[0]) if low.dim() > len(self.affine.shape) else 0
+
+    def ends(self, which: int = -1) -> Ends:
+        """Bounds in the shape of the expressions; 0 as the sample stands, −1 the whole range."""
+        shape = self.affine.shape
+        low, high = (end[which] if self.variants else end for end in self.range)
+        return np.broadcast_to(low.numpy(), shape), np.broadcast_to(high.numpy(), shape)
+
+
+def spread(value: Affine, axes: Subscripts, letters: str) -> Affine:
+    """An array with the axes of a contraction's union."""
+    return value.map(lambda array, extra: axes.spread(array, letters, extra))
+
+
+def spread_ends(value: Quantity, axes: Subscripts, letters: str, shape: tuple[int, ...]) -> Ends:
+    """Its bounds likewise."""
+    low, high = (np.broadcast_to(axes.spread(end, letters), shape) for end in value.ends())
+    return low, high
+
+
+def linear_part(a: Affine, b: Affine) -> Affine:
+    """The product of the entries of which at most one varies."""
+    if not a.varies.any():
+        found = b * a.constant
+    elif not b.varies.any():
+        found = a * b.constant
+    else:
+        found = b * a.constant + a * b.constant - a.constant * b.constant
+    # Both factors may be off; two roundings more for a number that was rounded before it was given, and for the product.
+    return replace(found, magnitude=a.magnitude * b.magnitude + DOUBLE.normal, roundings=a.roundings + b.roundings + 2)
+
+
+def contracted(subscripts: str, a: Affine, b: Affine) -> Affine:
+    """The contraction of two arrays of numbers."""
+    axes = parse(subscripts)
+    terms = prod(max(a.shape[axes.left.index(letter)], b.shape[axes.right.index(letter)]) for letter in axes.contracted)
+    constant, magnitude = (np.einsum(subscripts, *pair) for pair in ((a.constant, b.constant), (a.magnitude, b.magnitude)))
+    return replace(Affine.known(constant), magnitude=magnitude + terms * DOUBLE.normal, roundings=a.roundings + b.roundings + 1 + terms)
+
+
+def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
+    """Arrays of expressions, one behind the other along one of their axes."""
+    width = max(part.coefficients.shape[-1] for part in parts)
+
+    def padded(array: NDArray[np.generic], fill: object) -> NDArray[np.generic]:
+        missing = [(0, 0)] * (array.ndim - 1) + [(0, width - array.shape[-1])]
+        return np.pad(array, missing, constant_values=fill)  # type: ignore[call-overload, no-any-return]
+
+    return Affine(
+        np.concatenate([part.constant for part in parts], axis=axis),
+        np.concatenate([padded(part.coefficients, 0.0) for part in parts], axis=axis),
+        np.concatenate([padded(part.variables, None) for part in parts], axis=axis),
+        np.concatenate([padded(part.sizes, 0.0) for part in parts], axis=axis),
+        np.concatenate([part.magnitude for part in parts], axis=axis),
+        max(part.roundings for part in parts),
+    )
+
+
+def taken(value: Affine, index: NDArray[np.int64]) -> Affine:
+    """Entries of (n, size) by number, (n, *index.shape); −1 gives zero."""
+    picked = value.map(lambda array, extra: array[:, np.maximum(index, 0)])
+    return picked * (index >= 0).astype(np.float64)

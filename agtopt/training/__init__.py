@@ -1,0 +1,1 @@
+"""Plain SGD in torch: what every bound is compared with."""
