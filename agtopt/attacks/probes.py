@@ -31,9 +31,9 @@ def probes(problem: Problem, seed: int = 0) -> Datasets:
 
 
 def attained_states(problem: Problem, datasets: Datasets) -> Iterator[NDArray[np.float64]]:
-    """The states (runs, s) of training on every dataset after each step; infinite where a run diverged."""
+    """The states (runs, s) of training on every dataset after each step; infinite or NaN where a run has overflowed."""
     many = len(datasets)
     state = {name: torch.tensor(value).expand(many, *value.shape) for name, value in problem.state.items()}
     for following in train(concrete_operations(problem, datasets), problem, state, 0, problem.steps):
         wide = {name: value.expand(many, *problem.state[name].shape).numpy() for name, value in following.items()}
-        yield np.nan_to_num(problem.flatten(wide), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+        yield problem.flatten(wide)

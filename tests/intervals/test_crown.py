@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from agtopt.semantics import crown
+from agtopt.intervals import crown
 
 import agtopt
 from agtopt import Add, AvgPool2d, Bounded, Conv2d, Dense, Flatten, LeakyReLU, Network, ReLU

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from agtopt.semantics import fragments
+from agtopt.intervals.scale import fragments
 
 from agtopt import Bounded, Dataset, Interval, Network, Problem, Training
 from agtopt.intervals.arithmetic import Range

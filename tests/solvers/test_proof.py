@@ -3,7 +3,7 @@
 import numpy as np
 import pyomo.environ as pyo
 import pytest
-from agtopt.semantics import symbolic
+from agtopt.symbolic import operations
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 import agtopt
@@ -259,10 +259,10 @@ def proved_ends(problem, runs: Attack):
     return found
 
 
-@pytest.mark.parametrize("clip", [symbolic.clip, there_and_back], ids=["clip", "κ there and back"])
+@pytest.mark.parametrize("clip", [operations.clip, there_and_back], ids=["clip", "κ there and back"])
 def test_digits_that_constants_absorb_cost_no_run(clipped, clip, monkeypatch):
     """S5: rows know what they have lost. Rows that were taken for exact "proved" 0.73555 and −5.3115 here, or that there is no run."""
-    monkeypatch.setattr(symbolic, "clip", clip)
+    monkeypatch.setattr(operations, "clip", clip)
     runs = agtopt.attack(clipped)
     assert runs.exact
     for bound, best, status in proved_ends(clipped, runs):

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from agtopt.semantics import fragments, kernels
+from agtopt.intervals.scale import fragments, kernels
 
 from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
 from agtopt.intervals.aggregation import TouchedMean

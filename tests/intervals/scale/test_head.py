@@ -5,7 +5,7 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
-from agtopt.semantics import fragments, head
+from agtopt.intervals.scale import fragments, head
 
 from agtopt import Add, Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
 from agtopt.intervals.interval import IntervalOperations

@@ -8,7 +8,7 @@ from collections import deque
 from threading import Thread
 
 import pytest
-from agtopt.semantics import compiled
+from agtopt.intervals.scale import jit
 
 
 def test_loops_are_compiled_anew_where_nothing_can_be_kept(monkeypatch):
@@ -20,8 +20,8 @@ def test_loops_are_compiled_anew_where_nothing_can_be_kept(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return loop
 
-    monkeypatch.setattr(compiled, "njit", njit)
-    assert compiled.compiled(len) is len
+    monkeypatch.setattr(jit, "njit", njit)
+    assert jit.compiled(len) is len
     assert asked == [True, False]
 
 
@@ -32,7 +32,7 @@ def interrupted(calls):
 
 
 def test_an_interrupt_waits_for_the_end_of_first_calls_only():
-    run, calls, handler = compiled.first_calls_uninterrupted(interrupted), [], signal.getsignal(signal.SIGINT)
+    run, calls, handler = jit.first_calls_uninterrupted(interrupted), [], signal.getsignal(signal.SIGINT)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             run(calls)
@@ -46,14 +46,14 @@ def test_an_interrupt_waits_for_the_end_of_first_calls_only():
 def test_a_first_call_that_fails_leaves_interrupts_as_they_were():
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(TypeError):
-        compiled.first_calls_uninterrupted(len)(1)
+        jit.first_calls_uninterrupted(len)(1)
     assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_threads_call_as_they_are():
     """Only the main one is interrupted from the keyboard, and may say how."""
     found = []
-    thread = Thread(target=lambda: found.append(compiled.first_calls_uninterrupted(len)("ab")))
+    thread = Thread(target=lambda: found.append(jit.first_calls_uninterrupted(len)("ab")))
     thread.start()
     thread.join()
     assert found == [2]
@@ -61,7 +61,7 @@ def test_threads_call_as_they_are():
 
 def test_handlers_that_are_not_of_python_stay(monkeypatch):
     monkeypatch.setattr(signal, "getsignal", lambda _: None)
-    assert compiled.first_calls_uninterrupted(len)("ab") == 2
+    assert jit.first_calls_uninterrupted(len)("ab") == 2
 
 
 INTERRUPTED = """

@@ -189,7 +189,7 @@ def test_a_float32_run_goes_on_to_the_identical_domain(flips, tmp_path):
     for first, second in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(first.lower, second.lower)
         np.testing.assert_array_equal(first.upper, second.upper)
-    with pytest.raises(InvalidInputError, match="another run"):
+    with pytest.raises(InvalidInputError, match="other settings"):
         list(checkpointed_steps(flips, tmp_path))
 
 
