@@ -6,10 +6,10 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from agtopt.intervals import crown
 
 import agtopt
 from agtopt import Add, AvgPool2d, Bounded, Conv2d, Dense, Flatten, LeakyReLU, Network, ReLU
+from agtopt.intervals import crown
 from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.crown import LinearIntervals
 from agtopt.intervals.interval import IntervalOperations

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from agtopt.intervals.scale import fragments
 
 from agtopt import Bounded, Dataset, Interval, Network, Problem, Training
 from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.propagation import interval_steps
+from agtopt.intervals.scale import fragments
 from agtopt.intervals.scale.numerics import FLOAT64, Numerics
 from agtopt.intervals.states import Layout, StateVector, initial_domain
 from agtopt.problem.problem import VELOCITY

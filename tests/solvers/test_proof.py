@@ -3,7 +3,6 @@
 import numpy as np
 import pyomo.environ as pyo
 import pytest
-from agtopt.symbolic import operations
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 import agtopt
@@ -15,6 +14,7 @@ from agtopt.solvers.highs import Arrays, HighsSession
 from agtopt.solvers.proof import ProofSession
 from agtopt.solvers.scip import ScipSession
 from agtopt.solvers.tree import Checker
+from agtopt.symbolic import operations
 from tests.instances import random_problem
 from tests.solvers.milp import random_milp
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from agtopt.training import concrete
 
+from agtopt.training import concrete
 from agtopt.training.concrete import trajectories, trajectory
 from tests.instances import COMBINATIONS, corrupted, random_problem, torch_sgd
 

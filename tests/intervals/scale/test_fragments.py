@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from agtopt.intervals.scale import fragments, kernels
 
 from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
 from agtopt.intervals.aggregation import TouchedMean
 from agtopt.intervals.arithmetic import Range, both
 from agtopt.intervals.propagation import BudgetedIntervals, CrownIntervals, interval_steps
+from agtopt.intervals.scale import fragments, kernels
 from agtopt.intervals.scale.blocks import Outer, blocks
 from agtopt.intervals.scale.fragments import fragment_size
 from agtopt.intervals.scale.products import Mirror

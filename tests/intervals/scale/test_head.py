@@ -5,11 +5,11 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
-from agtopt.intervals.scale import fragments, head
 
 from agtopt import Add, Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
 from agtopt.intervals.interval import IntervalOperations
 from agtopt.intervals.propagation import interval_steps
+from agtopt.intervals.scale import fragments, head
 from agtopt.problem.network import INPUT
 from agtopt.training.concrete import trajectory
 from tests.instances import corrupted

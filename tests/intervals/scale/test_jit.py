@@ -8,6 +8,7 @@ from collections import deque
 from threading import Thread
 
 import pytest
+
 from agtopt.intervals.scale import jit
 
 
