@@ -48,5 +48,9 @@ class KnownBounds:
         twin._bounds = dict(self._bounds)
         return twin
 
+    def items(self) -> Iterator[tuple[Address, tuple[Array, Array]]]:
+        """Every address with its bounds."""
+        return iter(self._bounds.items())
+
     def __iter__(self) -> Iterator[Address]:
         return iter(self._bounds)

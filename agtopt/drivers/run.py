@@ -1,17 +1,13 @@
 """A run of a driver that can be stepped by hand, saved after each model and resumed."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
 from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantities, extended_attack
 from agtopt.compiler import CompiledModel
@@ -24,19 +20,18 @@ from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.row import Row, rigour_of
+from agtopt.drivers.saved import Found, load_found, save_found
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, compiled, forget_models, limit_for, lost_row, run_task
 from agtopt.drivers.task import Stage, Task
 from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
-from agtopt.errors import InvalidInputError, MissingFileError
-from agtopt.files import opened, write_arrays
+from agtopt.errors import InvalidInputError
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.states import initial_domain
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
-from agtopt.problem.fingerprint import mismatch
 from agtopt.symbolic.operations import BranchBounds
 from agtopt.tolerances import size_of, unit_of
 
@@ -47,23 +42,6 @@ COMPILING = 120.0
 
 MOST_TRAINING = 2**30
 """Per-sample gradient entries that enumeration may cost before a run samples its attacks instead: some seconds."""
-
-FORMAT = 2
-"""Of the file of a saved run."""
-
-
-class _About(BaseModel):
-    """What the file of a saved run says beside its arrays: known bounds and supports stand in the order of theirs."""
-
-    format: int = 1
-    problem: str
-    settings: dict[str, Any]
-    obbt: dict[str, Any] | None
-    done: Annotated[int, Field(ge=0)]
-    seconds: float
-    rows: list[Row]
-    known: list[tuple[int, str]] = []
-    supports: list[int] = []
 
 
 class Run:
@@ -173,25 +151,8 @@ class Run:
         SaveError
             If it cannot be written; a file that was there before still is.
         """
-        settings = {field.name: getattr(self.settings, field.name) for field in fields(Settings) if field.name not in ("domain", "obbt")}
-        tighten = settings["tighten"]
-        about = {
-            "format": FORMAT,
-            "problem": self.problem.fingerprint,
-            "settings": {**settings, "method": str(self.settings.kind), "tighten": tighten if isinstance(tighten, bool) else str(tighten)},
-            "obbt": None if self.settings.obbt is None else {**asdict(self.settings.obbt), "kind": str(self.settings.obbt.formulation)},
-            "done": self.done,
-            "known": list(self.known),
-            "supports": list(self.supports),
-            "seconds": self.seconds,
-            "rows": [asdict(row) for row in self.rows],
-        }
-        arrays = {f"known_{k}": np.stack(self.known.get(address) or ()) for k, address in enumerate(self.known)}
-        arrays |= {f"support_{t}": np.stack(ends) for t, ends in self.supports.items()}
-        if self.settings.domain is not None:
-            arrays["directions"] = self.settings.domain.directions
-        write_arrays(path, {"about": np.array(json.dumps(about, default=str)), **arrays})
-        return Path(path)
+        found = Found(self.settings, self.done, self.seconds, self.rows, dict(self.known.items()), self.supports)
+        return save_found(path, self.problem, found)
 
     @classmethod
     def resume(cls, problem: Problem, path: str | Path, executor: Executor | None = None, inner: Attack | None = None) -> "Run":
@@ -204,30 +165,10 @@ class Run:
         InvalidInputError
             If it was saved for another problem, or is no saved run.
         """
-        if not Path(path).exists():
-            raise MissingFileError(f"run: {path} does not exist")
-        with opened(path, f"run: {path} is no saved run") as archive:
-            about = _About.model_validate_json(archive.text("about"))
-            if reason := mismatch(about.problem, problem.fingerprint):
-                raise InvalidInputError(f"run: {path} cannot be continued: {reason}")
-            if about.format != FORMAT:
-                raise InvalidInputError(f"run: {path} cannot be continued: it has format {about.format}, not {FORMAT}; start it again")
-            size = problem.network.size
-            template = Polytope(archive.array("directions", (None, size))) if "directions" in archive.names else None
-            obbt = None if about.obbt is None else OBBT(**about.obbt)
-            settings = Settings(**about.settings, domain=template, obbt=obbt)
-            if about.done > len(list(settings.stages(problem))):
-                raise ValueError(f"{about.done} of its models are not to be solved")
-            parts = [f"known_{k}" for k in range(len(about.known))] + [f"support_{t}" for t in about.supports]
-            archive.only(("about", *parts), ("directions",))
-            rows = 0 if template is None else len(template.directions)
-            supports = {t: _ends(archive.array(f"support_{t}", (2, rows))) for t in about.supports}
-            # Of other quantities only the models know the shape.
-            shapes = {name: ((2, *value.shape),) for name, value in problem.state.items()}
-            known = {at: _ends(archive.array(f"known_{k}", *shapes.get(at[1], ()))) for k, at in enumerate(about.known)}
-        run = cls(problem, settings, executor, inner=inner)
-        run.done, run.seconds, run.rows, run.supports = about.done, about.seconds, about.rows, supports
-        for address, (lower, upper) in known.items():
+        found = load_found(path, problem)
+        run = cls(problem, found.settings, executor, inner=inner)
+        run.done, run.seconds, run.rows, run.supports = found.done, found.seconds, found.rows, found.supports
+        for address, (lower, upper) in found.known.items():
             run.known.shrink(address, lower, upper)
         run._compare()
         return run
@@ -399,13 +340,6 @@ class Run:
         # The kind and its relaxation, and time to compile both.
         patience = None if limit is None else 2.0 * limit + RELAXATION + COMPILING
         yield from completed(self.executor, run_task, tasks, lost_row, patience)
-
-
-def _ends(stored: Array) -> tuple[Array, Array]:
-    lower, upper = stored
-    if np.isnan(stored).any():
-        raise ValueError("a bound in it is no number")
-    return lower, upper
 
 
 def _attained(problem: Problem) -> Attack:
