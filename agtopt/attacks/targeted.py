@@ -9,7 +9,7 @@ from agtopt.attacks.collision import collisions
 from agtopt.attacks.first_order import run_entries
 from agtopt.attacks.gradient import ROUNDS, gradient_attack
 from agtopt.attacks.greedy import WORK, greedy_attack, worthwhile_runs
-from agtopt.attacks.objectives import loss_direction, margins, mean_losses, predicted, score_gradients
+from agtopt.attacks.predictions import loss_direction, margins, mean_losses, predicted, score_gradients
 from agtopt.attacks.runs import Attack, summarised
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset, Datasets, Problem

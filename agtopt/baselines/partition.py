@@ -6,7 +6,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agtopt.attacks.objectives import predicted
+from agtopt.attacks.predictions import predicted
 from agtopt.baselines.certified import RobustPredictions
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Bounded, Dataset, Network, Problem, Training

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agtopt.attacks.objectives import loss_values, predicted_classes
+from agtopt.attacks.predictions import loss_values, predicted_classes
 from agtopt.certificates.losses import LossBounds
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Queries

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
-from agtopt.attacks.objectives import predicted, predictions
+from agtopt.attacks.predictions import predicted, predictions
 from agtopt.certificates.attained import check_outputs
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.prediction import certify, final_domain

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.attacks import Attack
-from agtopt.attacks.objectives import predicted
+from agtopt.attacks.predictions import predicted
 from agtopt.certificates.attained import check_outputs
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Eps, Queries

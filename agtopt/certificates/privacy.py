@@ -29,7 +29,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agtopt.attacks.objectives import predicted
+from agtopt.attacks.predictions import predicted
 from agtopt.certificates.account import Account
 from agtopt.certificates.ladder import Ladder, by_intervals
 from agtopt.certificates.noise import cauchy, cryptographic, laplace, opendp_laplace, released

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from agtopt.attacks import attack
-from agtopt.attacks.objectives import predicted
+from agtopt.attacks.predictions import predicted
 from agtopt.certificates.claims import NOT_CHECKED, faults
 from agtopt.certificates.end_to_end import certify_again
 from agtopt.certificates.points import PointCertificates

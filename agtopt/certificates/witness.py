@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from agtopt.attacks import Attack
-from agtopt.attacks.objectives import margins, predicted, predictions
+from agtopt.attacks.predictions import margins, predicted, predictions
 from agtopt.certificates.queries import Queries
 from agtopt.problem import Dataset, Problem
 from agtopt.program import forward

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from agtopt.domains.safe_bound import moved
 from agtopt.errors import SoundnessError, UnsupportedError
+from agtopt.solvers.activities import Box, Places
 from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
 from agtopt.solvers.objective import objective_unit
-from agtopt.solvers.propagation import Box, Places
 from agtopt.solvers.result import PROVED, SolveResult
 from agtopt.solvers.status import Status
 from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Checker, Leaf, Split, Tree

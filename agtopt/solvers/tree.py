@@ -20,8 +20,8 @@ from scipy.sparse import csc_matrix, csr_matrix, vstack
 from agtopt.domains.safe_bound import moved, safe_bound
 from agtopt.errors import MissingFileError, SoundnessError
 from agtopt.files import opened, write_arrays
+from agtopt.solvers.activities import Box, Places, Rows, propagate
 from agtopt.solvers.highs import Arrays
-from agtopt.solvers.propagation import Box, Places, Rows, propagate
 
 Array = NDArray[np.float64]
 Split = tuple[int, float]

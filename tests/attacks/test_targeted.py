@@ -9,7 +9,7 @@ import torch
 import agtopt
 from agtopt import Bounded, Dataset, InvalidInputError, Network, Problem, Removal, Substitution, Training
 from agtopt.attacks import collisions, enumerate_hull, loss_attack, prediction_attack
-from agtopt.attacks.objectives import loss_values, margins, score_gradients
+from agtopt.attacks.predictions import loss_values, margins, score_gradients
 from agtopt.problem.loss import loss_named
 from tests.attacks.test_gradient import LOSSES, MODELS, problem
 from tests.instances import torch_model, torch_sgd

@@ -9,7 +9,7 @@ import torch
 
 import agtopt
 from agtopt import Bounded, Dataset, InvalidInputError, Network, Training
-from agtopt.attacks.objectives import predicted
+from agtopt.attacks.predictions import predicted
 from agtopt.cases import (
     MOONS_SEEDS,
     digits_problem,

@@ -8,7 +8,7 @@ import pytest
 
 import agtopt
 from agtopt import InvalidInputError, SoundnessError, UnsupportedError
-from agtopt.attacks.objectives import predicted, predictions
+from agtopt.attacks.predictions import predicted, predictions
 from agtopt.attacks.runs import summarised
 from agtopt.certificates import certify_end_to_end, certify_together
 from agtopt.compiler import Query, append_query, flips_of, inputs_of, outputs_of

@@ -7,7 +7,7 @@ import pytest
 
 import agtopt
 from agtopt import InvalidInputError, SoundnessError
-from agtopt.attacks.objectives import predictions
+from agtopt.attacks.predictions import predictions
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, Polytope, sample

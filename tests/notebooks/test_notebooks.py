@@ -65,7 +65,7 @@ assert np.allclose(targets["LP"].astype(float), targets["attained"].astype(float
     "05_certificates_and_attacks.ipynb": """
 assert set(exact.verdicts) == {"certified", "refuted"} and "unknown" in box.verdicts
 assert (box.stable <= exact.stable).all() and exact.stable.sum() > box.stable.sum()
-votes = agtopt.attacks.objectives.predictions(problem, inner.theta, plane)
+votes = agtopt.attacks.predictions.predictions(problem, inner.theta, plane)
 assert ((votes == votes[0]).all(axis=0) == exact.stable).all()
 assert together.bound == together.attained
 assert {check.verdict for check in checks} == {"holds"}

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csc_matrix
 
-from agtopt.solvers import propagation
-from agtopt.solvers.propagation import Box, Rows, propagate
+from agtopt.solvers import activities
+from agtopt.solvers.activities import Box, Rows, propagate
 
 
 def rows_of(A, low, high, integer=None):
@@ -170,8 +170,8 @@ def test_a_chain_is_followed_to_its_end_and_only_from_what_moved(monkeypatch):
     box = propagate(rows, Box(lower, upper))
     np.testing.assert_allclose(box.upper[: steps + 1], np.arange(steps + 1), atol=1e-9)
     awake = []
-    original = propagation._round
-    monkeypatch.setattr(propagation, "_round", lambda rows, these, ends: awake.append(len(these)) or original(rows, these, ends))
+    original = activities._round
+    monkeypatch.setattr(activities, "_round", lambda rows, these, ends: awake.append(len(these)) or original(rows, these, ends))
     decided = propagate(rows, box.fixing(2 * steps, 0.0), np.array([2 * steps]))
     assert sum(awake) < 10
     np.testing.assert_allclose(decided.upper[steps], steps - 1, atol=1e-9)
