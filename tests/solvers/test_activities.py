@@ -87,7 +87,7 @@ def test_one_round_is_the_exact_one_but_for_rounding_outward(seed):
     box = Box(lower, upper)
     expected = exact_round(A, low, high, integer, box)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(propagation, "ROUNDS", 1)
+        patch.setattr(activities, "ROUNDS", 1)
         found = propagate(rows_of(A, low, high, integer), box)
     if found is None:
         assert any(least > most for least, most in zip(*expected, strict=True))
