@@ -25,7 +25,9 @@ def tests(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """The whole suite, with the coverage of each file."""
     session.install("-e", ".[test]", "pytest-cov>=5")
-    session.run("pytest", "--cov=agtopt", "--cov-report=term-missing:skip-covered", *session.posargs)
+    session.run(
+        "pytest", "--cov=agtopt", "--cov-report=term-missing:skip-covered", *session.posargs
+    )
 
 
 @nox.session

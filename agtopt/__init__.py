@@ -38,7 +38,14 @@ from agtopt.problem import (
 
 if TYPE_CHECKING:
     __version__: str
-    from agtopt.attacks import Attack, Degradation, Refutations, attack, loss_attack, prediction_attack
+    from agtopt.attacks import (
+        Attack,
+        Degradation,
+        Refutations,
+        attack,
+        loss_attack,
+        prediction_attack,
+    )
     from agtopt.certificates import (
         Account,
         CollectiveCertificate,
@@ -61,14 +68,35 @@ if TYPE_CHECKING:
         smooth_sensitivity,
         verify,
     )
-    from agtopt.compiler import CompiledModel, Exported, Target, compile, direction_target, export, output_target, parameter_target
-    from agtopt.drivers import OBBT, Reach, Run, Settings, bound, bound_parts, bound_samplewise, processes
+    from agtopt.compiler import (
+        CompiledModel,
+        Exported,
+        Target,
+        compile,
+        direction_target,
+        export,
+        output_target,
+        parameter_target,
+    )
+    from agtopt.drivers import (
+        OBBT,
+        Reach,
+        Run,
+        Settings,
+        bound,
+        bound_parts,
+        bound_samplewise,
+        processes,
+    )
     from agtopt.readers import Columns, load, save
     from agtopt.report import Comparison, compare, html, import_solution
 
 # torch, Pyomo and pandas take seconds to import: they wait until they are needed.
 _LATER = {
-    **dict.fromkeys(("Attack", "Degradation", "Refutations", "attack", "loss_attack", "prediction_attack"), "agtopt.attacks"),
+    **dict.fromkeys(
+        ("Attack", "Degradation", "Refutations", "attack", "loss_attack", "prediction_attack"),
+        "agtopt.attacks",
+    ),
     **dict.fromkeys(
         (
             "Account",
@@ -95,7 +123,16 @@ _LATER = {
         "agtopt.certificates",
     ),
     **dict.fromkeys(
-        ("CompiledModel", "Exported", "Target", "compile", "direction_target", "export", "output_target", "parameter_target"),
+        (
+            "CompiledModel",
+            "Exported",
+            "Target",
+            "compile",
+            "direction_target",
+            "export",
+            "output_target",
+            "parameter_target",
+        ),
         "agtopt.compiler",
     ),
     "OBBT": "agtopt.drivers",

@@ -14,7 +14,8 @@ class MissingFileError(AgtoptError, FileNotFoundError):
 
 
 class SaveError(AgtoptError, OSError):
-    """A file could not be written (a full disk, a folder without permission); nothing of it is left half written."""
+    """A file could not be written (a full disk, a folder without permission); nothing of it is left
+    half written."""
 
 
 class SaveWarning(UserWarning):
@@ -26,11 +27,13 @@ class UnsupportedError(AgtoptError, NotImplementedError):
 
 
 class SolverUnavailableError(AgtoptError, RuntimeError):
-    """A solver that is unknown, not installed, not licensed or unable to prove a bound for the kind."""
+    """A solver that is unknown, not installed, not licensed or unable to prove a bound for the
+    kind."""
 
 
 class SoundnessError(AgtoptError, ArithmeticError):
-    """A bound contradicts another bound or an attained run (rules S4, S6, S9): never returned, always raised."""
+    """A bound contradicts another bound or an attained run (rules S4, S6, S9): never returned,
+    always raised."""
 
 
 class InfeasibleError(SoundnessError):

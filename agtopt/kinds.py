@@ -33,7 +33,8 @@ class Formulation:
 
     @property
     def linear(self) -> "Formulation":
-        """The kind with the same binaries in which McCormick envelopes replace the products, and corridors the functions."""
+        """The kind with the same binaries in which McCormick envelopes replace the products, and
+        corridors the functions."""
         return (MILP if self.binaries else LP).with_segments(self.segments)
 
     def with_segments(self, segments: int) -> "Formulation":
@@ -45,7 +46,9 @@ class Formulation:
             If it is no whole number of at least 1.
         """
         if isinstance(segments, bool) or not isinstance(segments, int) or segments < 1:
-            raise InvalidInputError(f"segments: {segments!r} is not allowed; it must be a whole number of at least 1")
+            raise InvalidInputError(
+                f"segments: {segments!r} is not allowed; it must be a whole number of at least 1"
+            )
         return replace(self, segments=segments)
 
     def __str__(self) -> str:
@@ -60,7 +63,8 @@ class Propagation:
     ----------
     name : str
     linear : bool
-        Whether pre-activations are bounded by linear bounds, substituted backwards, as well (CROWN).
+        Whether pre-activations are bounded by linear bounds, substituted backwards, as well
+        (CROWN).
     """
 
     name: str
@@ -78,7 +82,9 @@ LP = Formulation("LP", binaries=False, bilinear=False)
 IBP = Propagation("IBP")
 CROWN = Propagation("CROWN", linear=True)
 
-KINDS: dict[str, Formulation | Propagation] = {kind.name: kind for kind in (IBP, CROWN, LP, QCP, MILP, MIQCP, MINLP)}
+KINDS: dict[str, Formulation | Propagation] = {
+    kind.name: kind for kind in (IBP, CROWN, LP, QCP, MILP, MIQCP, MINLP)
+}
 
 
 def kind_named(name: "str | Formulation | Propagation") -> Formulation | Propagation:
@@ -96,5 +102,8 @@ def kind_named(name: "str | Formulation | Propagation") -> Formulation | Propaga
     stem, colon, segments = str(name).partition(":")
     kind = KINDS.get(stem.upper())
     if kind is None or (colon and (isinstance(kind, Propagation) or not segments.isdecimal())):
-        raise InvalidInputError(f"kind: {name!r} is unknown; allowed are {', '.join(KINDS)}, a formulation also as e.g. MILP:8 (segments)")
+        raise InvalidInputError(
+            f"kind: {name!r} is unknown; allowed are {', '.join(KINDS)}, a formulation also as "
+            f"e.g. MILP:8 (segments)"
+        )
     return kind.with_segments(int(segments)) if colon and isinstance(kind, Formulation) else kind

@@ -1,6 +1,7 @@
 """Views of agtopt's nouns in IPython and Jupyter.
 
-They are registered by the names of the types, so that nothing is imported before a cell ends in one.
+They are registered by the names of the types, so that nothing is imported before a cell ends in
+one.
 """
 
 from importlib import import_module
@@ -35,7 +36,8 @@ SHOWN = {
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Show agtopt's nouns as HTML: what ``import agtopt`` does in a notebook, and ``%load_ext agtopt`` anywhere; twice is safe."""
+    """Show agtopt's nouns as HTML: what ``import agtopt`` does in a notebook, and ``%load_ext
+    agtopt`` anywhere; twice is safe."""
     formatter = ipython.display_formatter.formatters["text/html"]
     for module, names in SHOWN.items():
         for name in names:

@@ -1,4 +1,5 @@
-"""CSV files that a spreadsheet may open: a text of a user's stays a text there, and is never run as a formula."""
+"""CSV files that a spreadsheet may open: a text of a user's stays a text there, and is never run as
+a formula."""
 
 import csv
 import re
@@ -11,17 +12,23 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a plain decimal number; ``inf``, ``nan``, ``1_000`` and ``1,000`` are none."""
+    """Whether a text is a plain decimal number; ``inf``, ``nan``, ``1_000`` and ``1,000`` are
+    none."""
     return _NUMBER.fullmatch(text) is not None
 
 
 def literal(cell: Any) -> Any:
-    """A cell as it is written: a text that a spreadsheet would run has an apostrophe before it; numbers are left alone.
+    """A cell as it is written: a text that a spreadsheet would run has an apostrophe before it;
+    numbers are left alone.
 
-    After the list of OWASP (CSV injection). A text that begins with apostrophes before such a sign gets one more, so that `spoken` is the
-    inverse.
+    After the list of OWASP (CSV injection). A text that begins with apostrophes before such a sign
+    gets one more, so that `spoken` is the inverse.
     """
-    return "'" + cell if isinstance(cell, str) and _FORMULA.match(cell) and not is_number(cell) else cell
+    return (
+        "'" + cell
+        if isinstance(cell, str) and _FORMULA.match(cell) and not is_number(cell)
+        else cell
+    )
 
 
 def spoken(cell: str) -> str:

@@ -1,4 +1,5 @@
-"""Verbs: functions with a meaning for each type of their first argument, registered or refused by name."""
+"""Verbs: functions with a meaning for each type of their first argument, registered or refused by
+name."""
 
 from collections.abc import Callable, Mapping
 from functools import singledispatch, update_wrapper
@@ -16,7 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Verb(Generic[N, P, R]):
     """`functools.singledispatch` in which only abstract types hand their meanings on.
 
-    What derives from a finished type may differ from it in any way, so it is asked for meanings of its own.
+    What derives from a finished type may differ from it in any way, so it is asked for meanings of
+    its own.
 
     Parameters
     ----------
@@ -30,14 +32,18 @@ class Verb(Generic[N, P, R]):
     """
 
     def __init__(self, refusal: Callable[Concatenate[N, P], R]) -> None:
-        self._meanings, self.path = singledispatch(refusal), f"{refusal.__module__}.{refusal.__name__}"
+        self._meanings, self.path = (
+            singledispatch(refusal),
+            f"{refusal.__module__}.{refusal.__name__}",
+        )
         update_wrapper(self, refusal)
 
     def __call__(self, noun: N, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.meaning(type(noun))(noun, *args, **kwargs)
 
     def register(self, *meaning: Any) -> Any:
-        """Register a function for the type that its first argument is annotated with, or for a type that is named first."""
+        """Register a function for the type that its first argument is annotated with, or for a type
+        that is named first."""
         return self._meanings.register(*meaning)
 
     @property
@@ -52,11 +58,14 @@ class Verb(Generic[N, P, R]):
 
 
 def verb(refusal: Callable[Concatenate[N, P], R]) -> Verb[N, P, R]:
-    """Make a verb of the function that refuses, whose signature and docstring are those of the verb."""
+    """Make a verb of the function that refuses, whose signature and docstring are those of the
+    verb."""
     return Verb(refusal)
 
 
-def unregistered(field: str, noun: object, wanted: "Verb[Any, Any, Any]", section: str) -> UnsupportedError:
+def unregistered(
+    field: str, noun: object, wanted: "Verb[Any, Any, Any]", section: str
+) -> UnsupportedError:
     """The refusal of a noun.
 
     Parameters
@@ -69,6 +78,7 @@ def unregistered(field: str, noun: object, wanted: "Verb[Any, Any, Any]", sectio
         Of docs/extending.md.
     """
     return UnsupportedError(
-        f"{field}: {type(noun).__name__} has no meaning of its own for {wanted.path}; register one with {wanted.path}.register "
+        f"{field}: {type(noun).__name__} has no meaning of its own for {wanted.path}; register one "
+        f"with {wanted.path}.register "
         f"(docs/extending.md, “{section}”)"
     )

@@ -13,7 +13,13 @@ copyright = f"2026, {author}"
 release = agtopt.__version__
 version = release.partition("+")[0]
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode", "myst_nb"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "myst_nb",
+]
 default_role = "py:obj"
 exclude_patterns = ["**/.ipynb_checkpoints"]
 
@@ -37,7 +43,9 @@ def _home(app, docname, content):
     if docname == "index":
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
         readme = readme.replace("(models/README.md)", "(instances.md)")
-        readme = re.sub(r"\[([^\]]+)\]\(notebooks/(\w+)\.ipynb\)", r"{doc}`\1 <notebooks/\2>`", readme)
+        readme = re.sub(
+            r"\[([^\]]+)\]\(notebooks/(\w+)\.ipynb\)", r"{doc}`\1 <notebooks/\2>`", readme
+        )
         content[0] = re.sub(r"\((docs/)([\w./]+)\)", r"(\2)", readme) + "\n" + content[0]
 
 

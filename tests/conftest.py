@@ -13,7 +13,8 @@ MODELS = Path(__file__).parent.parent / "models"
 
 
 def pytest_configure():
-    """Workers side by side, and the processes that they start, would wait for each other's threads: ten times as long."""
+    """Workers side by side, and the processes that they start, would wait for each other's threads:
+    ten times as long."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     use_one_thread()
 
@@ -42,4 +43,6 @@ def half_moons_hull(half_moons):
 @pytest.fixture
 def flips():
     """One layer, hinge, one label flip: the smallest problem with an exact MILP."""
-    return random_problem(2, 1, "hinge", "flips", samples=5, steps=2, n=1, vulnerable=[0, 1, 2, 3, 4])
+    return random_problem(
+        2, 1, "hinge", "flips", samples=5, steps=2, n=1, vulnerable=[0, 1, 2, 3, 4]
+    )

@@ -1,4 +1,5 @@
-"""A generated matrix of problems: perturbation × loss × training feature × layers, in a design that covers every pair of values."""
+"""A generated matrix of problems: perturbation × loss × training feature × layers, in a design that
+covers every pair of values."""
 
 from dataclasses import replace
 from itertools import combinations, product
@@ -41,7 +42,8 @@ class Cell(NamedTuple):
     conditional: bool
 
     def __str__(self):
-        return f"{self.adversary}-{self.loss}-{self.training}-{self.layers}-n{self.n}-{'cuts' if self.conditional else 'plain'}"
+        cuts = "cuts" if self.conditional else "plain"
+        return f"{self.adversary}-{self.loss}-{self.training}-{self.layers}-n{self.n}-{cuts}"
 
 
 VALUES = Cell(
@@ -55,7 +57,8 @@ VALUES = Cell(
 
 
 def covering_design(values):
-    """Rows in which every pair of values of any two dimensions occurs; each row is the one that covers most new pairs."""
+    """Rows in which every pair of values of any two dimensions occurs; each row is the one that
+    covers most new pairs."""
     sizes = [len(column) for column in values]
     rows = np.array(list(product(*map(range, sizes))))
     pairs, total = [], 0
@@ -81,11 +84,26 @@ def network_of(layers, outputs, rng):
         "unbiased": ((2,), [Dense(2, 2, bias=False), ReLU(), Dense(2, outputs, bias=False)]),
         "rectified": ((2,), [Dense(2, 2), ReLU(), Dense(2, outputs)]),
         "leaky": ((2,), [Dense(2, 2), LeakyReLU(0.2), Dense(2, outputs)]),
-        "convolution": ((1, 3, 2), [Conv2d(1, 2, 2, stride=(1, 2)), ReLU(), Flatten(), Dense(4, outputs)]),
-        "pool": ((1, 2, 2), [Conv2d(1, 1, 2, padding=(1, 0)), AvgPool2d((2, 1), stride=1), Flatten(), Dense(2, outputs)]),
+        "convolution": (
+            (1, 3, 2),
+            [Conv2d(1, 2, 2, stride=(1, 2)), ReLU(), Flatten(), Dense(4, outputs)],
+        ),
+        "pool": (
+            (1, 2, 2),
+            [
+                Conv2d(1, 1, 2, padding=(1, 0)),
+                AvgPool2d((2, 1), stride=1),
+                Flatten(),
+                Dense(2, outputs),
+            ],
+        ),
         "residual": ((2,), [Dense(2, 2), ReLU(), Dense(2, 2), Dense(2, outputs)]),
     }[layers]
-    initial = [rng.uniform(-0.7, 0.7, shape) for part in parts for shape in part.parameter_shapes().values()]
+    initial = [
+        rng.uniform(-0.7, 0.7, shape)
+        for part in parts
+        for shape in part.parameter_shapes().values()
+    ]
     chain = Network.chain(parts, shape, initial)
     if layers != "residual":
         return chain
@@ -97,7 +115,8 @@ def network_of(layers, outputs, rng):
 
 
 def training_of(feature, loss, first_tensor, rng, samples, steps):
-    """Two or three steps with one feature each; `shuffled` and `batches` have incomplete batches."""
+    """Two or three steps with one feature each; `shuffled` and `batches` have incomplete
+    batches."""
     common = {"loss": loss, "learning_rate": 0.1 if loss == "squared" else 0.4}
     half = -(-samples // 2) + 1
     whole = {**common, "epochs": steps}
@@ -105,7 +124,13 @@ def training_of(feature, loss, first_tensor, rng, samples, steps):
         **{
             "plain": whole,
             "shuffled": {**common, "epochs": 2, "batch_size": half, "seed": 1, "decay": 0.5},
-            "batches": {**common, "batches": [rng.permutation(samples)[:half].tolist(), rng.permutation(samples)[:3].tolist()]},
+            "batches": {
+                **common,
+                "batches": [
+                    rng.permutation(samples)[:half].tolist(),
+                    rng.permutation(samples)[:3].tolist(),
+                ],
+            },
             "clip": {**whole, "clip": 0.15},
             "momentum": {**whole, "momentum": 0.9},
             "shrinking": {**whole, "weight_decay": 0.5},
@@ -117,11 +142,21 @@ def training_of(feature, loss, first_tensor, rng, samples, steps):
 
 
 def adversary_of(cell, problem_classes, n, eps, labels, samples):
-    """The perturbation model of a cell; labels move in an interval for regression, by flips otherwise."""
+    """The perturbation model of a cell; labels move in an interval for regression, by flips
+    otherwise."""
     flips = problem_classes is not None
     moves = {"nu": 1.0, "q": 0} if flips else {"nu": 0.1}
     some = [0, *range(2, samples - 1)]
-    targeted = {"flips": [(problem_classes[0], problem_classes[1]), (problem_classes[-1], problem_classes[0])]} if flips else {}
+    targeted = (
+        {
+            "flips": [
+                (problem_classes[0], problem_classes[1]),
+                (problem_classes[-1], problem_classes[0]),
+            ]
+        }
+        if flips
+        else {}
+    )
     return {
         "box": lambda: Bounded(n, eps=eps),
         "l2": lambda: Bounded(n, eps=eps, p=2),
@@ -131,7 +166,9 @@ def adversary_of(cell, problem_classes, n, eps, labels, samples):
         "both": lambda: Bounded(n, eps=eps, **moves),
         "separate": lambda: Bounded(n_features=n, n_labels=1, eps=eps, **moves),
         "removal": lambda: Removal(n),
-        "substitution": lambda: Substitution(n, vulnerable=some, features=(-eps, eps), labels=labels if flips else (-0.1, 0.1)),
+        "substitution": lambda: Substitution(
+            n, vulnerable=some, features=(-eps, eps), labels=labels if flips else (-0.1, 0.1)
+        ),
     }[cell.adversary]()
 
 
@@ -139,23 +176,43 @@ def cell_problem(cell, seed=0, samples=5, steps=2, eps=0.05, n=None, classes=Non
     """The problem of a cell; `seed` changes its numbers."""
     classes = classes or (3 if cell.conditional else 2)
     rng = np.random.default_rng([seed, *map(ord, str(cell))])
-    outputs = {"squared": 1 + cell.n % 2, "hinge": 1, "binary-cross-entropy": 1}.get(cell.loss, classes)
+    outputs = {"squared": 1 + cell.n % 2, "hinge": 1, "binary-cross-entropy": 1}.get(
+        cell.loss, classes
+    )
     network = network_of(cell.layers, outputs, rng)
-    first = "dense1_bias" if cell.layers == "linear" else next(node for node in network.nodes if network.layer(node).parameter_shapes())
+    first = (
+        "dense1_bias"
+        if cell.layers == "linear"
+        else next(node for node in network.nodes if network.layer(node).parameter_shapes())
+    )
     training = training_of(cell.training, cell.loss, first, rng, samples, steps)
     known = training.loss.classes(outputs)
-    labels = rng.normal(size=(samples, outputs)) if known is None else np.resize(rng.permutation(known), samples)
+    labels = (
+        rng.normal(size=(samples, outputs))
+        if known is None
+        else np.resize(rng.permutation(known), samples)
+    )
     smallest = min(map(len, training.schedule(samples)))
     many = cell.n if n is None else n
     if cell.adversary == "removal":
         many = min(many, smallest - 1)
     chosen = None if known is None or cell.n == 1 else known[:1]
     model = adversary_of(cell, known, many, eps, chosen, samples)
-    return Problem(network, Dataset(rng.normal(size=(samples, *network.input_shape)), labels), model, training, name=str(cell))
+    return Problem(
+        network,
+        Dataset(rng.normal(size=(samples, *network.input_shape)), labels),
+        model,
+        training,
+        name=str(cell),
+    )
 
 
 def zeroed(problem):
     """The same problem with an adversary who may do nothing."""
     model = problem.perturbation
-    budgets = {"n_features": 0, "n_labels": 0} if getattr(model, "n_features", None) is not None else {"n": 0}
+    budgets = (
+        {"n_features": 0, "n_labels": 0}
+        if getattr(model, "n_features", None) is not None
+        else {"n": 0}
+    )
     return replace(problem, perturbation=replace(model, **budgets))

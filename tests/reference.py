@@ -1,4 +1,5 @@
-"""Plain torch: the same network as a `torch.nn.Module`, trained by autograd and `torch.optim.SGD`; nothing here calls the program."""
+"""Plain torch: the same network as a `torch.nn.Module`, trained by autograd and `torch.optim.SGD`;
+nothing here calls the program."""
 
 import numpy as np
 import torch
@@ -15,7 +16,13 @@ def torch_layer(layer):
         return torch.nn.Linear(layer.inputs, layer.outputs, bias=layer.bias, **F64)
     if isinstance(layer, Conv2d):
         return torch.nn.Conv2d(
-            layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=layer.bias, **F64
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            bias=layer.bias,
+            **F64,
         )
     if isinstance(layer, AvgPool2d):
         return torch.nn.AvgPool2d(layer.kernel_size, layer.stride)
@@ -31,14 +38,20 @@ class TorchNetwork(torch.nn.Module):
         super().__init__()
         self.order = network.nodes
         self.sources = {node: list(network.graph.predecessors(node)) for node in self.order}
-        self.layers = torch.nn.ModuleDict({node: torch_layer(network.graph.nodes[node]["layer"]) for node in self.order})
+        self.layers = torch.nn.ModuleDict(
+            {node: torch_layer(network.graph.nodes[node]["layer"]) for node in self.order}
+        )
         with torch.no_grad():
             for name, tensor in self.tensors().items():
                 tensor.copy_(torch.tensor(network.initial[name]))
 
     def tensors(self):
         """Parameters by the package's names."""
-        return {f"{node}_{role}": tensor for node in self.order for role, tensor in self.layers[node].named_parameters()}
+        return {
+            f"{node}_{role}": tensor
+            for node in self.order
+            for role, tensor in self.layers[node].named_parameters()
+        }
 
     def forward(self, x):
         values = {"input": x}
@@ -60,7 +73,10 @@ def torch_losses(name, z, y):
         return (1 - y * z[:, 0]).clamp(min=0)
     if name == "binary-cross-entropy":
         return functional.binary_cross_entropy_with_logits(z[:, 0], y, reduction="none")
-    classify = {"cross-entropy": functional.cross_entropy, "multi-hinge": functional.multi_margin_loss}[name]
+    classify = {
+        "cross-entropy": functional.cross_entropy,
+        "multi-hinge": functional.multi_margin_loss,
+    }[name]
     return classify(z, y.long(), reduction="none")
 
 
@@ -71,13 +87,17 @@ def set_gradients(model, losses, clip):
         found = torch.autograd.grad(losses.mean(), trained)
     else:
         each = [torch.autograd.grad(loss, trained, retain_graph=True) for loss in losses]
-        found = [torch.stack([gradient.clamp(-clip, clip) for gradient in same]).mean(dim=0) for same in zip(*each, strict=True)]
+        found = [
+            torch.stack([gradient.clamp(-clip, clip) for gradient in same]).mean(dim=0)
+            for same in zip(*each, strict=True)
+        ]
     for tensor, gradient in zip(trained, found, strict=True):
         tensor.grad = gradient
 
 
 def torch_states(problem, dataset=None, dtype=torch.float64):
-    """The parameters, then with momentum the velocities of those that are trained, at steps 0 … T; shape (T+1, s)."""
+    """The parameters, then with momentum the velocities of those that are trained, at steps 0 … T;
+    shape (T+1, s)."""
     data, training = problem.dataset if dataset is None else dataset, problem.training
     model = torch_model(problem.network).to(dtype)
     tensors = model.tensors()
@@ -87,12 +107,22 @@ def torch_states(problem, dataset=None, dtype=torch.float64):
         tensors[name].requires_grad_(not frozen)
         if not frozen:
             trained.append(name)
-    optimiser = torch.optim.SGD([tensors[name] for name in trained], lr=1.0, momentum=training.momentum, weight_decay=training.weight_decay)
+    optimiser = torch.optim.SGD(
+        [tensors[name] for name in trained],
+        lr=1.0,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
+    )
 
     def state():
         parts = [tensors[name].detach().numpy().ravel() for name in problem.network.initial]
         if training.momentum > 0:
-            buffers = [optimiser.state[tensors[name]].get("momentum_buffer", torch.zeros_like(tensors[name])) for name in trained]
+            buffers = [
+                optimiser.state[tensors[name]].get(
+                    "momentum_buffer", torch.zeros_like(tensors[name])
+                )
+                for name in trained
+            ]
             parts += [buffer.detach().numpy().ravel() for buffer in buffers]
         return np.concatenate(parts)
 
@@ -103,7 +133,9 @@ def torch_states(problem, dataset=None, dtype=torch.float64):
         left = [i for i in batch.tolist() if present[i]]
         z = model(torch.tensor(data.features[left], dtype=dtype))
         losses = torch_losses(training.loss.name, z, torch.tensor(data.labels[left], dtype=dtype))
-        optimiser.param_groups[0]["lr"] = max(training.learning_rate / (1.0 + training.decay * (t // per_epoch)), training.floor)
+        optimiser.param_groups[0]["lr"] = max(
+            training.learning_rate / (1.0 + training.decay * (t // per_epoch)), training.floor
+        )
         set_gradients(model, losses, training.clip)
         optimiser.step()
         states.append(state())

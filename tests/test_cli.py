@@ -34,7 +34,9 @@ def agtopt(monkeypatch, capsys):
 
 
 def test_bound_writes_what_it_shows(agtopt, tmp_path, tiny_mlp):
-    code, out, _ = agtopt("bound", TINY, "--kind", "lp", "--window", 1, "--output", tmp_path / "b.csv")
+    code, out, _ = agtopt(
+        "bound", TINY, "--kind", "lp", "--window", 1, "--output", tmp_path / "b.csv"
+    )
     assert code == 0
     assert "LP: width" in out
     frame = pd.read_csv(tmp_path / "b.csv")
@@ -44,7 +46,16 @@ def test_bound_writes_what_it_shows(agtopt, tmp_path, tiny_mlp):
 
 
 def test_compare_shows_every_method_and_what_is_attained(agtopt, tmp_path):
-    code, out, _ = agtopt("compare", TINY, "--kinds", "IBP, LP,milp", "--windows", "1,full", "--output", tmp_path / "c.csv")
+    code, out, _ = agtopt(
+        "compare",
+        TINY,
+        "--kinds",
+        "IBP, LP,milp",
+        "--windows",
+        "1,full",
+        "--output",
+        tmp_path / "c.csv",
+    )
     assert code == 0
     frame = pd.read_csv(tmp_path / "c.csv")
     assert list(frame["method"]) == ["IBP", "LP", "LP", "MILP", "MILP"]
@@ -58,10 +69,23 @@ def test_compare_shows_every_method_and_what_is_attained(agtopt, tmp_path):
 
 def test_compare_takes_limits_by_kind(agtopt):
     """A kind without a product to keep is solved once: MIQCP of half-moons is its MILP."""
-    options = ("--kinds", "LP,QCP,milp,MIQCP", "--time-limit", "5,qcp=0.2", "--tighten", "LP", "--obbt", 20)
+    options = (
+        "--kinds",
+        "LP,QCP,milp,MIQCP",
+        "--time-limit",
+        "5,qcp=0.2",
+        "--tighten",
+        "LP",
+        "--obbt",
+        20,
+    )
     code, out, _ = agtopt("compare", MOONS, *options)
     assert code == 0
-    widths = {line.split()[0]: line.split()[2:] for line in out.splitlines() if line.strip().startswith(("LP", "QCP", "MILP", "MIQCP"))}
+    widths = {
+        line.split()[0]: line.split()[2:]
+        for line in out.splitlines()
+        if line.strip().startswith(("LP", "QCP", "MILP", "MIQCP"))
+    }
     assert set(widths) == {"LP", "QCP", "MILP", "MIQCP"}
     assert widths["MILP"] == widths["MIQCP"]
     code, _, error = agtopt("compare", MOONS, "--time-limit", "5,fast")
@@ -70,7 +94,17 @@ def test_compare_takes_limits_by_kind(agtopt):
 
 
 def test_compare_takes_several_folders_and_goes_on(agtopt, tmp_path):
-    asked = ("compare", TINY, str(MODELS / "removal-hinge"), "--kinds", "IBP,LP,QCP", "--solvers", "highs", "--windows", "1, full")
+    asked = (
+        "compare",
+        TINY,
+        str(MODELS / "removal-hinge"),
+        "--kinds",
+        "IBP,LP,QCP",
+        "--solvers",
+        "highs",
+        "--windows",
+        "1, full",
+    )
     code, out, _ = agtopt(*asked, "--resume", tmp_path / "kept", "--output", tmp_path / "c.json")
     assert code == 0
     assert "tiny-mlp: 2-4-1" in out
@@ -131,7 +165,19 @@ def test_memory_and_the_method_that_fits(agtopt):
 
 def test_a_certificate_is_recorded_and_verified(agtopt, tmp_path):
     folder, record, proofs = str(MODELS / "removal-hinge"), tmp_path / "c.json", tmp_path / "proofs"
-    made = ("certify", folder, "--kind", "LP", "--no-conditional", "--end-to-end", "MILP", "--proofs", proofs, "--record", record)
+    made = (
+        "certify",
+        folder,
+        "--kind",
+        "LP",
+        "--no-conditional",
+        "--end-to-end",
+        "MILP",
+        "--proofs",
+        proofs,
+        "--record",
+        record,
+    )
     assert agtopt(*made)[0] == 0
     code, out, _ = agtopt("verify", record, folder, "--proofs", proofs)
     assert code == 0
@@ -155,7 +201,16 @@ def test_backdoors_on_the_command_line(agtopt):
 @pytest.mark.parametrize("sense", ["min", "max"])
 def test_export(agtopt, tmp_path, sense):
     code, out, _ = agtopt(
-        "export", TINY, "--kind", "miqcp", "--to", tmp_path / "m.mps", "--parameter", "dense1_weight[3,0]", "--sense", sense
+        "export",
+        TINY,
+        "--kind",
+        "miqcp",
+        "--to",
+        tmp_path / "m.mps",
+        "--parameter",
+        "dense1_weight[3,0]",
+        "--sense",
+        sense,
     )
     assert code == 0
     assert "MIQCP" in out
@@ -190,8 +245,21 @@ BAD = [
     (["compare", TINY, TINY, "--kinds", "IBP"], "same name"),
     (["compare", TINY, "--kinds", "IBP", "--windows", "²"], "²"),
     (["certify", TINY, "--points", "nowhere.npz"], "nowhere.npz"),
-    (["certify", MOONS, "--kind", "IBP", "--points", str(MODELS / "half-moons" / "problem.toml")], "problem.toml"),
-    (["certify", MOONS, "--kind", "IBP", "--points", str(MODELS / "half-moons" / "arrays.npz")], "'X'"),
+    (
+        [
+            "certify",
+            MOONS,
+            "--kind",
+            "IBP",
+            "--points",
+            str(MODELS / "half-moons" / "problem.toml"),
+        ],
+        "problem.toml",
+    ),
+    (
+        ["certify", MOONS, "--kind", "IBP", "--points", str(MODELS / "half-moons" / "arrays.npz")],
+        "'X'",
+    ),
     (["export", TINY, "--to", "m.txt"], ".txt"),
     (["export", TINY, "--to", "nowhere/m.lp"], "nowhere"),
     (["export", TINY, "--to", "m.lp", "--parameter", "w"], "'w'"),
@@ -201,7 +269,11 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(arguments[0:1] + arguments[2:]) for arguments, _ in BAD])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    BAD,
+    ids=[" ".join(arguments[0:1] + arguments[2:]) for arguments, _ in BAD],
+)
 def test_bad_input_is_one_line_and_code_2(agtopt, arguments, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = agtopt(*arguments)
@@ -213,7 +285,9 @@ def test_bad_input_is_one_line_and_code_2(agtopt, arguments, words, tmp_path, mo
 
 @pytest.mark.parametrize("arguments", [["bound", "nowhere"], ["info", "no\nwhere"]])
 def test_no_traceback_from_a_real_process(arguments):
-    done = subprocess.run([sys.executable, "-m", "agtopt.cli", *arguments], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "agtopt.cli", *arguments], capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert re.search("where", done.stderr)
@@ -229,7 +303,17 @@ def test_ctrl_c_is_130(agtopt, monkeypatch):
 
 def test_export_of_a_whole_set(agtopt, tmp_path):
     folder = str(MODELS / "labels-squared")
-    code, out, _ = agtopt("export", folder, "--all", "--kind", "LP,milp", "--formats", "lp,.mps", "--to", tmp_path / "set")
+    code, out, _ = agtopt(
+        "export",
+        folder,
+        "--all",
+        "--kind",
+        "LP,milp",
+        "--formats",
+        "lp,.mps",
+        "--to",
+        tmp_path / "set",
+    )
     assert code == 0
     models = [path for path in (tmp_path / "set").iterdir() if path.suffix in (".lp", ".mps")]
     assert f"{len(models)} models" in out
@@ -239,7 +323,12 @@ def test_export_of_a_whole_set(agtopt, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [("--parameter", "dense1_weight[0,0]"), ("--direction", "dense1_weight[0,0]=1 dense1_bias[0]=-0.5"), ()]
+    "options",
+    [
+        ("--parameter", "dense1_weight[0,0]"),
+        ("--direction", "dense1_weight[0,0]=1 dense1_bias[0]=-0.5"),
+        (),
+    ],
 )
 def test_a_solution_comes_back(agtopt, tmp_path, options):
     highs, folder = highspy.Highs(), str(MODELS / "removal-hinge")
@@ -253,7 +342,10 @@ def test_a_solution_comes_back(agtopt, tmp_path, options):
     highs.writeSolution(str(tmp_path / "m.sol"), 0)
     code, out, _ = agtopt("import-solution", folder, tmp_path / "m.sol", "--sense", "max", *options)
     assert code == 0
-    values = [float(re.search(rf"{words}: (\S+)", out)[1]) for words in ("by the program", "in the model", "data attains")]
+    values = [
+        float(re.search(rf"{words}: (\S+)", out)[1])
+        for words in ("by the program", "in the model", "data attains")
+    ]
     assert values == pytest.approx([-highs.getObjectiveValue()] * 3, abs=1e-5)
 
 
@@ -268,7 +360,9 @@ MISUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), MISUSED, ids=[" ".join(arguments[2:]) for arguments, _ in MISUSED])
+@pytest.mark.parametrize(
+    ("arguments", "words"), MISUSED, ids=[" ".join(arguments[2:]) for arguments, _ in MISUSED]
+)
 def test_a_misused_export_is_one_line_and_code_2(agtopt, arguments, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = agtopt(*arguments)
@@ -278,10 +372,23 @@ def test_a_misused_export_is_one_line_and_code_2(agtopt, arguments, words, tmp_p
     assert len(err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [("bound",), ("certify",), ("certify", "--end-to-end", "MILP")])
+@pytest.mark.parametrize(
+    "arguments", [("bound",), ("certify",), ("certify", "--end-to-end", "MILP")]
+)
 def test_solves_that_stopped_at_their_limit_are_counted(agtopt, arguments):
     command, *more = arguments
-    _, out, _ = agtopt(command, MOONS, "--kind", "LP" if more else "MILP", "--no-conditional", "--window", 2, "--time-limit", 0.01, *more)
+    _, out, _ = agtopt(
+        command,
+        MOONS,
+        "--kind",
+        "LP" if more else "MILP",
+        "--no-conditional",
+        "--window",
+        2,
+        "--time-limit",
+        0.01,
+        *more,
+    )
     assert re.search(r"[1-9]\d* of \d+ bounds stopped at --time-limit: they hold", out)
 
 

@@ -55,7 +55,10 @@ def test_from_a_table_to_certificates(run, table, tmp_path):
     assert problem.network.input_shape == (2,)
     held, whole = pd.read_csv(folder / "test.csv"), pd.read_csv(table)
     assert len(held) == 6
-    rows = np.concatenate([problem.dataset.features, columns.points(held)[0]]) * columns.factor + columns.shift
+    rows = (
+        np.concatenate([problem.dataset.features, columns.points(held)[0]]) * columns.factor
+        + columns.shift
+    )
     np.testing.assert_allclose(np.sort(rows, axis=0), np.sort(whole[["a", "b"]].to_numpy(), axis=0))
     code, out, _ = run("certify", folder, "--kind", "IBP", "--points", folder / "test.csv")
     assert code == 0
@@ -67,7 +70,10 @@ def test_from_a_table_to_certificates(run, table, tmp_path):
     ("options", "words"),
     [
         (("--label", "kind", "--eps", "0.1"), "features ±0.1"),
-        (("--label", "kind", "--eps", "0.1", "--flips", "--n", "2"), "2 samples with features ±0.1 and label flips"),
+        (
+            ("--label", "kind", "--eps", "0.1", "--flips", "--n", "2"),
+            "2 samples with features ±0.1 and label flips",
+        ),
         (("--label", "kind", "--remove"), "1 sample left out"),
         (("--label", "cost", "--loss", "squared", "--nu", "0.1"), "labels ±0.1"),
     ],
@@ -84,8 +90,14 @@ BAD = [
     (("--data", "t.csv", "--label", "Kind"), "'Kind' does not exist"),
     (("--data", "t.csv", "--label", "cost", "--features", "a"), "name the loss"),
     (("--data", "t.csv", "--label", "cost"), "'kind', line 2 holds"),
-    (("--data", "t.csv", "--label", "cost", "--features", "a", "--loss", "squared"), "--eps, --nu or --remove"),
-    (("--data", "t.csv", "--label", "cost", "--features", "a", "--loss", "squared", "--flips"), "no classes to flip"),
+    (
+        ("--data", "t.csv", "--label", "cost", "--features", "a", "--loss", "squared"),
+        "--eps, --nu or --remove",
+    ),
+    (
+        ("--data", "t.csv", "--label", "cost", "--features", "a", "--loss", "squared", "--flips"),
+        "no classes to flip",
+    ),
     (("--data", "t.csv", "--label", "kind", "--nu", "0.1"), "--flips"),
     (("--data", "t.csv", "--label", "kind", "--features", '"a'), "names between commas"),
     (("--data", "t.csv", "--label", "kind", "--hold-out", "0.001"), "holds out none"),
@@ -113,17 +125,35 @@ def test_a_rare_class_is_trained_on_and_said(run, tmp_path):
     (tmp_path / "t.csv").write_text("\n".join(["x,label", *rows]))
     for seed in range(3):
         code, out, _ = run(
-            "new", tmp_path / f"p{seed}", "--data", tmp_path / "t.csv", "--label", "label", "--hold-out", 0.5, "--seed", seed
+            "new",
+            tmp_path / f"p{seed}",
+            "--data",
+            tmp_path / "t.csv",
+            "--label",
+            "label",
+            "--hold-out",
+            0.5,
+            "--seed",
+            seed,
         )
         assert code == 0
         assert "class 'c' is too rare to be held out" in out
-        code, out, _ = run("certify", tmp_path / f"p{seed}", "--kind", "IBP", "--points", tmp_path / f"p{seed}" / "test.csv")
+        code, out, _ = run(
+            "certify",
+            tmp_path / f"p{seed}",
+            "--kind",
+            "IBP",
+            "--points",
+            tmp_path / f"p{seed}" / "test.csv",
+        )
         assert code == 0
         assert "of 20 predictions" in out
 
 
 def test_a_column_that_counts_the_rows_is_said(run, tmp_path):
-    (tmp_path / "t.csv").write_text("id,x,label\n" + "\n".join(f"{k},{k % 3},{'ab'[k % 2]}" for k in range(6)))
+    (tmp_path / "t.csv").write_text(
+        "id,x,label\n" + "\n".join(f"{k},{k % 3},{'ab'[k % 2]}" for k in range(6))
+    )
     code, out, _ = run("new", tmp_path / "p", "--data", tmp_path / "t.csv", "--label", "label")
     assert code == 0
     assert "column 'id' counts the rows" in out
@@ -131,11 +161,23 @@ def test_a_column_that_counts_the_rows_is_said(run, tmp_path):
 
 
 def test_other_dialects_are_named(run, tmp_path):
-    text = "Größe;Höhe, oben;label\n" + "\n".join(f"{k / 7:.2f};{k % 3};{'größer' if k % 2 else '=b'}".replace(".", ",") for k in range(12))
+    text = "Größe;Höhe, oben;label\n" + "\n".join(
+        f"{k / 7:.2f};{k % 3};{'größer' if k % 2 else '=b'}".replace(".", ",") for k in range(12)
+    )
     (tmp_path / "t.csv").write_text(text, encoding="latin-1")
     dialect = ("--separator", ";", "--decimal", ",", "--encoding", "latin-1")
     features = ("--features", 'Größe, "Höhe, oben"')
-    made = ("new", tmp_path / "p", "--data", tmp_path / "t.csv", "--label", "label", *features, "--hold-out", 0.5)
+    made = (
+        "new",
+        tmp_path / "p",
+        "--data",
+        tmp_path / "t.csv",
+        "--label",
+        "label",
+        *features,
+        "--hold-out",
+        0.5,
+    )
     assert run(*made, *dialect)[0] == 0
     assert package.Columns.load(tmp_path / "p").classes == ("=b", "größer")
     assert "'=b" in (tmp_path / "p" / "test.csv").read_text(encoding="utf-8")

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from agtopt import InvalidInputError
-from agtopt.names import MOST, caption, checked, file_name, markdown, member, title, unmember, visible
+from agtopt.names import (
+    MOST,
+    caption,
+    checked,
+    file_name,
+    markdown,
+    member,
+    title,
+    unmember,
+    visible,
+)
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 NASTY = st.text("aA_.[]0,|$~\\/*`<&:é\u0301\n\0 -⟨%", max_size=6)
@@ -38,7 +48,9 @@ def test_a_file_may_be_called_so(name):
 def test_different_names_have_different_files_also_where_case_and_form_are_one(first, second):
     if first != second:
         for form in ("NFC", "NFD", "NFKC", "NFKD"):
-            one, other = (unicodedata.normalize(form, file_name(name)).casefold() for name in (first, second))
+            one, other = (
+                unicodedata.normalize(form, file_name(name)).casefold() for name in (first, second)
+            )
             assert one != other
         assert visible(first) != visible(second)
         assert member(first) != member(second)
@@ -59,8 +71,15 @@ def test_what_is_visible_is_one_printable_line(name):
 def test_a_cell_of_markdown_reads_as_the_name(name):
     cell = markdown(name)
     text = f"| a | b |\n|---|---|\n| x{cell}x | y |\n"
-    shown = re.findall("<td>(.*?)</td>", MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text))
-    plain = f"x{visible(name)}x".replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    shown = re.findall(
+        "<td>(.*?)</td>", MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+    )
+    plain = (
+        f"x{visible(name)}x".replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace('"', "&quot;")
+    )
     assert shown == [plain, "y"]
 
 

@@ -1,4 +1,5 @@
-"""What an adversary attains: real training runs on admissible datasets, the inner bound of every domain."""
+"""What an adversary attains: real training runs on admissible datasets, the inner bound of every
+domain."""
 
 from agtopt.attacks.attack import Attack, attack
 from agtopt.attacks.collision import collisions

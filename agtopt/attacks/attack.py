@@ -18,7 +18,8 @@ def attack(problem: Problem, limit: int = ENUMERATION_LIMIT, seed: int = 0) -> A
     limit : int
         The largest number of admissible datasets that is enumerated.
     seed : int
-        Seed of the sampling, which with attacks by gradient stands in where enumeration is not possible.
+        Seed of the sampling, which with attacks by gradient stands in where enumeration is not
+        possible.
 
     Returns
     -------

@@ -6,7 +6,13 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.attacks.first_order import best_features, best_labels, flip_gains, slopes, unrolled_at_once
+from agtopt.attacks.first_order import (
+    best_features,
+    best_labels,
+    flip_gains,
+    slopes,
+    unrolled_at_once,
+)
 from agtopt.problem import Datasets, Problem
 
 Array = NDArray[np.float64]
@@ -15,7 +21,8 @@ Indices = NDArray[np.int64]
 
 
 ADMITTED = 1e-9
-"""By how much, in parts of the largest feature, rounding may take a dataset beyond what is admissible."""
+"""By how much, in parts of the largest feature, rounding may take a dataset beyond what is
+admissible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +34,8 @@ class Changes:
     row, sample : array of int, shape (c,)
         Which of the datasets is changed, and where.
     features, labels : array, shape (c, …), or None
-        What becomes of the sample; None where the adversary cannot change them. Where it can change neither, the sample is left out.
+        What becomes of the sample; None where the adversary cannot change them. Where it can change
+        neither, the sample is left out.
     """
 
     row: Indices
@@ -40,7 +48,9 @@ class Changes:
 
     def at(self, places: Indices) -> "Changes":
         """The changes at these places."""
-        columns = [None if values is None else values[places] for values in (self.features, self.labels)]
+        columns = [
+            None if values is None else values[places] for values in (self.features, self.labels)
+        ]
         return Changes(self.row[places], self.sample[places], *columns)
 
     def joined(self, other: "Changes") -> "Changes":
@@ -49,11 +59,19 @@ class Changes:
             None if mine is None or more is None else np.concatenate([mine, more])
             for mine, more in ((self.features, other.features), (self.labels, other.labels))
         ]
-        return Changes(np.concatenate([self.row, other.row]), np.concatenate([self.sample, other.sample]), *columns)
+        return Changes(
+            np.concatenate([self.row, other.row]),
+            np.concatenate([self.sample, other.sample]),
+            *columns,
+        )
 
     def distinct(self, origin: Indices) -> "Changes":
         """Each change once; datasets with the same number in `origin`, shape (m,), are the same."""
-        columns = [values.reshape(len(self), -1) for values in (self.features, self.labels) if values is not None and len(self)]
+        columns = [
+            values.reshape(len(self), -1)
+            for values in (self.features, self.labels)
+            if values is not None and len(self)
+        ]
         keys = np.column_stack([origin[self.row], self.sample, *columns])
         return self.at(np.sort(np.unique(keys, axis=0, return_index=True)[1]))
 
@@ -70,41 +88,59 @@ class Changes:
 
 
 def untouched(problem: Problem, many: int) -> Datasets:
-    """The nominal dataset, `many` times, with a column of its own for all that the adversary changes."""
+    """The nominal dataset, `many` times, with a column of its own for all that the adversary
+    changes."""
     data, model = problem.dataset, problem.perturbation
     wanted = (model.moves_features, model.moves_labels, model.removes)
     nominal = (data.features, data.labels, data.presence())
-    columns = [np.repeat(values[np.newaxis], many, axis=0) if some else None for values, some in zip(nominal, wanted, strict=True)]
+    columns = [
+        np.repeat(values[np.newaxis], many, axis=0) if some else None
+        for values, some in zip(nominal, wanted, strict=True)
+    ]
     return Datasets(data, many, *columns)  # type: ignore[arg-type]
 
 
 def rows(datasets: Datasets, chosen: Indices) -> Datasets:
     """A copy of the chosen datasets."""
-    columns = [None if values is None else values[chosen] for values in (datasets.features, datasets.labels, datasets.present)]
+    columns = [
+        None if values is None else values[chosen]
+        for values in (datasets.features, datasets.labels, datasets.present)
+    ]
     return Datasets(datasets.nominal, len(chosen), *columns)  # type: ignore[arg-type]
 
 
 def kept(problem: Problem) -> tuple[Mask, Mask]:
-    """Which samples may keep their features, and which their label, once they are touched, (N,): a substitute's box need not hold them."""
+    """Which samples may keep their features, and which their label, once they are touched, (N,): a
+    substitute's box need not hold them."""
     model, data = problem.perturbation, problem.dataset
     labels = problem.encode(data.labels)
-    boxes = ((data.features, model.feature_box(problem, data.features)), (labels, model.label_box(problem, labels)))
-    within = [np.asarray((low <= values) & (values <= high)).reshape(len(data), -1) for values, (low, high) in boxes]
+    boxes = (
+        (data.features, model.feature_box(problem, data.features)),
+        (labels, model.label_box(problem, labels)),
+    )
+    within = [
+        np.asarray((low <= values) & (values <= high)).reshape(len(data), -1)
+        for values, (low, high) in boxes
+    ]
     return np.all(within[0], axis=1), np.all(within[1], axis=1)
 
 
 def admitted(problem: Problem, datasets: Datasets) -> Datasets:
-    """Those of the datasets that the perturbation model admits: boxes and budgets need not be all that it asks for."""
+    """Those of the datasets that the perturbation model admits: boxes and budgets need not be all
+    that it asks for."""
     tolerance = ADMITTED * (1.0 + float(np.abs(problem.dataset.features).max()))
     admissible = [problem.perturbation.admits(problem, dataset, tolerance) for dataset in datasets]
     return datasets if all(admissible) else rows(datasets, np.flatnonzero(admissible))
 
 
-def single_changes(problem: Problem, datasets: Datasets, directions: Array, chosen: Indices, most: int) -> Changes:
+def single_changes(
+    problem: Problem, datasets: Datasets, directions: Array, chosen: Indices, most: int
+) -> Changes:
     """Admissible changes of one more sample.
 
-    A label may become that of any other class or an end of its interval, features the point of their box that the derivative points
-    to or the one that it points away from, as a flip turns the derivative round. Pairs of both are tried too.
+    A label may become that of any other class or an end of its interval, features the point of
+    their box that the derivative points to or the one that it points away from, as a flip turns the
+    derivative round. Pairs of both are tried too.
 
     Parameters
     ----------
@@ -121,15 +157,21 @@ def single_changes(problem: Problem, datasets: Datasets, directions: Array, chos
     step = unrolled_at_once(problem)
     found = _part(problem, datasets, directions, chosen[:step], most)
     for first in range(step, len(chosen), step):
-        found = found.joined(_part(problem, datasets, directions, chosen[first : first + step], most))
+        found = found.joined(
+            _part(problem, datasets, directions, chosen[first : first + step], most)
+        )
     return found
 
 
-def _part(problem: Problem, datasets: Datasets, directions: Array, chosen: Indices, most: int) -> Changes:
+def _part(
+    problem: Problem, datasets: Datasets, directions: Array, chosen: Indices, most: int
+) -> Changes:
     present = rows(datasets, chosen)
     options = _options(problem, present, *slopes(problem, present, directions[chosen]))
     touchable = problem.perturbation.touchable(problem)
-    gain = np.stack([option.gain[:, touchable] for option in options], axis=1).reshape(len(chosen), -1)
+    gain = np.stack([option.gain[:, touchable] for option in options], axis=1).reshape(
+        len(chosen), -1
+    )
     order = np.argsort(-gain, axis=1, kind="stable")[:, :most]
     row, column = np.nonzero(np.take_along_axis(gain, order, axis=1) > -np.inf)
     which, place = np.divmod(order[row, column], len(touchable))
@@ -162,19 +204,28 @@ class _Option:
     labels: Array | None = None
 
 
-def _options(problem: Problem, present: Datasets, by_features: Array, by_labels: Array, by_presence: Array) -> list[_Option]:
+def _options(
+    problem: Problem, present: Datasets, by_features: Array, by_labels: Array, by_presence: Array
+) -> list[_Option]:
     may_move, may_relabel = _free(problem, present)
     if problem.perturbation.removes:
         return [_Option(np.where(may_relabel, -by_presence, -np.inf))]
-    moves = [option for sign in (1, -1) if (option := _moved(problem, by_features, sign, may_move)) is not None]
+    moves = [
+        option
+        for sign in (1, -1)
+        if (option := _moved(problem, by_features, sign, may_move)) is not None
+    ]
     relabels = _relabelled(problem, by_labels, may_relabel)
     stay_features, stay_labels = _staying(problem, len(present))
     pairs = list(product([stay_features, *moves], [stay_labels, *relabels]))[1:]
-    return [_Option(move.gain + relabel.gain, move.features, relabel.labels) for move, relabel in pairs]
+    return [
+        _Option(move.gain + relabel.gain, move.features, relabel.labels) for move, relabel in pairs
+    ]
 
 
 def _free(problem: Problem, present: Datasets) -> tuple[Mask, Mask]:
-    """Of which samples the features, and of which the label or presence, may still change; shape (m, N) each."""
+    """Of which samples the features, and of which the label or presence, may still change; shape
+    (m, N) each."""
     model, data, many = problem.perturbation, problem.dataset, len(present)
     moved = relabelled = np.zeros((many, len(data)), dtype=bool)
     if present.features is not None:
@@ -183,7 +234,9 @@ def _free(problem: Problem, present: Datasets) -> tuple[Mask, Mask]:
         relabelled = (present.labels != data.labels).reshape(many, len(data), -1).any(axis=-1)
     if model.separate:
         pairs = zip((moved, relabelled), model.budgets, strict=True)
-        free = [~touched & (touched.sum(axis=1, keepdims=True) < budget) for touched, budget in pairs]
+        free = [
+            ~touched & (touched.sum(axis=1, keepdims=True) < budget) for touched, budget in pairs
+        ]
         return free[0], free[1]
     touched = moved | relabelled if present.present is None else ~present.present
     within = ~touched & (touched.sum(axis=1, keepdims=True) < model.budget)
@@ -192,7 +245,11 @@ def _free(problem: Problem, present: Datasets) -> tuple[Mask, Mask]:
 
 def _moved(problem: Problem, slope: Array, sign: int, allowed: Mask) -> _Option | None:
     features, gain = best_features(problem, sign * slope)
-    return None if features is None else _Option(np.where(allowed, sign * gain, -np.inf), features=features)
+    return (
+        None
+        if features is None
+        else _Option(np.where(allowed, sign * gain, -np.inf), features=features)
+    )
 
 
 def _relabelled(problem: Problem, slope: Array, allowed: Mask) -> list[_Option]:
@@ -201,15 +258,24 @@ def _relabelled(problem: Problem, slope: Array, allowed: Mask) -> list[_Option]:
     shape = (len(slope), *problem.dataset.labels.shape)
     if problem.classes is None:
         ends = [(sign, *best_labels(problem, sign * slope)) for sign in (1, -1)]
-        return [_Option(np.where(allowed, sign * gain, -np.inf), labels=labels) for sign, labels, gain in ends]
+        return [
+            _Option(np.where(allowed, sign * gain, -np.inf), labels=labels)
+            for sign, labels, gain in ends
+        ]
     gains = flip_gains(problem, slope)
     return [
-        _Option(np.where(allowed, gains[..., place], -np.inf), labels=np.broadcast_to(float(label), shape))
+        _Option(
+            np.where(allowed, gains[..., place], -np.inf),
+            labels=np.broadcast_to(float(label), shape),
+        )
         for place, label in enumerate(problem.classes)
     ]
 
 
 def _staying(problem: Problem, many: int) -> tuple[_Option, _Option]:
     """Features and labels as they are, where a sample that is touched may keep them."""
-    gains = [np.broadcast_to(np.where(inside, 0.0, -np.inf), (many, len(problem.dataset))) for inside in kept(problem)]
+    gains = [
+        np.broadcast_to(np.where(inside, 0.0, -np.inf), (many, len(problem.dataset)))
+        for inside in kept(problem)
+    ]
     return _Option(gains[0]), _Option(gains[1])

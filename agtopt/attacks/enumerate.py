@@ -24,5 +24,7 @@ def enumerate_hull(problem: Problem, limit: int = ENUMERATION_LIMIT) -> Attack:
     """
     count = problem.perturbation.count(problem)
     if count > limit:
-        raise UnsupportedError(f"enumeration: {count:g} admissible datasets are more than the limit of {limit}")
+        raise UnsupportedError(
+            f"enumeration: {count:g} admissible datasets are more than the limit of {limit}"
+        )
     return summarised(problem, problem.perturbation.enumerate(problem), exact=True)

@@ -4,7 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.attacks.changes import admitted, kept
-from agtopt.attacks.first_order import best_features, best_labels, run_entries, slopes, unrolled_at_once
+from agtopt.attacks.first_order import (
+    best_features,
+    best_labels,
+    run_entries,
+    slopes,
+    unrolled_at_once,
+)
 from agtopt.problem import Datasets, Problem
 
 Array = NDArray[np.float64]
@@ -14,23 +20,27 @@ ROUNDS = 5
 
 
 def axis_directions(problem: Problem, work: int, runs: int = ROUNDS) -> Array:
-    """±1 for as many parameters as `work` per-sample gradient entries allow to be attacked, spread evenly; shape (m, p).
+    """±1 for as many parameters as `work` per-sample gradient entries allow to be attacked, spread
+    evenly; shape (m, p).
 
     An attack in one direction costs as much as `runs` training runs.
     """
     size = problem.network.size
     entries = run_entries(problem) * 2 * runs
-    chosen = np.unique(np.linspace(0, size - 1, max(0, min(size, work // entries))).round().astype(int))
+    chosen = np.unique(
+        np.linspace(0, size - 1, max(0, min(size, work // entries))).round().astype(int)
+    )
     axes = np.eye(size)[chosen]
     return np.concatenate([axes, -axes])
 
 
 def gradient_attack(problem: Problem, directions: Array, rounds: int = ROUNDS) -> Datasets:
-    """Datasets that push the final parameters far in given directions, by conditional-gradient steps through the unrolled training.
+    """Datasets that push the final parameters far in given directions, by conditional-gradient
+    steps through the unrolled training.
 
-    Each round trains on the present datasets, differentiates direction · θ_T by features, labels and presence of every sample, and touches
-    those n samples whose best admissible change gains most to first order. Every round's datasets are returned: not every step is an
-    improvement.
+    Each round trains on the present datasets, differentiates direction · θ_T by features, labels
+    and presence of every sample, and touches those n samples whose best admissible change gains
+    most to first order. Every round's datasets are returned: not every step is an improvement.
 
     Parameters
     ----------
@@ -42,13 +52,17 @@ def gradient_attack(problem: Problem, directions: Array, rounds: int = ROUNDS) -
     Returns
     -------
     Datasets
-        m · rounds datasets, less those that are not admissible: where more is asked of them than boxes and budgets say.
+        m · rounds datasets, less those that are not admissible: where more is asked of them than
+        boxes and budgets say.
     """
     nothing = Datasets(problem.dataset, 0)
     if not len(problem.perturbation.touchable(problem)):
         return nothing
     step = unrolled_at_once(problem)
-    parts = [_climbed(problem, directions[first : first + step], rounds) for first in range(0, len(directions), step)]
+    parts = [
+        _climbed(problem, directions[first : first + step], rounds)
+        for first in range(0, len(directions), step)
+    ]
     return admitted(problem, nothing.joined(*parts))
 
 
@@ -75,14 +89,22 @@ def _best(problem: Problem, by_features: Array, by_labels: Array, by_presence: A
     moved, feature_gain = best_features(problem, by_features)
     relabelled, label_gain = best_labels(problem, by_labels)
     if moved is not None and relabelled is not None:
-        # A sample that is touched for its features keeps a label whose change would lose, if it may.
-        stays = ((label_gain <= 0) & kept(problem)[1]).reshape(*label_gain.shape, *(1,) * (relabelled.ndim - 2))
-        relabelled, label_gain = np.where(stays, data.labels, relabelled), np.maximum(label_gain, 0.0)
+        # A sample that is touched for its features keeps a label whose change would lose, if it
+        # may.
+        stays = ((label_gain <= 0) & kept(problem)[1]).reshape(
+            *label_gain.shape, *(1,) * (relabelled.ndim - 2)
+        )
+        relabelled, label_gain = (
+            np.where(stays, data.labels, relabelled),
+            np.maximum(label_gain, 0.0),
+        )
     features = np.repeat(data.features[np.newaxis], many, axis=0) if moved is not None else None
     labels = np.repeat(data.labels[np.newaxis], many, axis=0) if relabelled is not None else None
     gains = (feature_gain, label_gain) if model.separate else (feature_gain + label_gain,) * 2
     for k in range(many):
-        for target, values, gain, budget in zip((features, labels), (moved, relabelled), gains, model.budgets, strict=True):
+        for target, values, gain, budget in zip(
+            (features, labels), (moved, relabelled), gains, model.budgets, strict=True
+        ):
             if target is not None and values is not None:
                 chosen = touchable[np.argsort(-gain[k, touchable])[:budget]]
                 target[k, chosen] = values[k, chosen]

@@ -27,11 +27,13 @@ MOST_DATA = 2**22
 
 
 def greedy_attack(problem: Problem, directions: Array, work: int = WORK) -> Datasets:
-    """Datasets that push the final parameters far in given directions, made by changing one more sample at a time.
+    """Datasets that push the final parameters far in given directions, made by changing one more
+    sample at a time.
 
-    Every round trains on what each admissible change of one more vulnerable sample makes of the present datasets (`single_changes`).
-    Every direction takes the best dataset that was trained on for any of them, where that improves it, and goes on from there until
-    nothing improves it or the budget is spent: greedy forward selection. With a budget of one sample, flips and removals are
+    Every round trains on what each admissible change of one more vulnerable sample makes of the
+    present datasets (`single_changes`). Every direction takes the best dataset that was trained on
+    for any of them, where that improves it, and goes on from there until nothing improves it or the
+    budget is spent: greedy forward selection. With a budget of one sample, flips and removals are
     enumerated as far as `work` goes.
 
     Parameters
@@ -40,23 +42,30 @@ def greedy_attack(problem: Problem, directions: Array, work: int = WORK) -> Data
     directions : array, shape (m, p)
         direction · θ_T is made large.
     work : int
-        Per-sample gradient entries that training may cost. Where there are more changes, those that gain most to first order are
-        tried, in each round at least one for each direction.
+        Per-sample gradient entries that training may cost. Where there are more changes, those that
+        gain most to first order are tried, in each round at least one for each direction.
 
     Returns
     -------
     Datasets
-        One dataset for each direction, none where nothing may be touched, less those that are not admissible: see `gradient_attack`.
+        One dataset for each direction, none where nothing may be touched, less those that are not
+        admissible: see `gradient_attack`.
     """
     many = len(directions)
     if not many or not len(problem.perturbation.touchable(problem)):
         return Datasets(problem.dataset, 0)
-    present, origin, climbing = untouched(problem, many), np.zeros(many, dtype=np.int64), np.arange(many)
+    present, origin, climbing = (
+        untouched(problem, many),
+        np.zeros(many, dtype=np.int64),
+        np.arange(many),
+    )
     ((_, (value,)),) = _values(problem, Datasets(problem.dataset, 1), directions)
     entries = run_entries(problem)
     for left in range(_rounds(problem), 0, -1):
         share = work // (left * len(climbing) * entries) - DIFFERENTIATION
-        changes = single_changes(problem, present, directions, climbing, max(1, share)).distinct(origin)
+        changes = single_changes(problem, present, directions, climbing, max(1, share)).distinct(
+            origin
+        )
         work -= (len(changes) + DIFFERENTIATION * len(climbing)) * entries
         reached, best = _furthest(problem, present, changes, directions)
         climbing = np.flatnonzero(reached > value)
@@ -80,8 +89,11 @@ def _rounds(problem: Problem) -> int:
     return min(model.budget, 2 * len(model.touchable(problem)))
 
 
-def _furthest(problem: Problem, present: Datasets, changes: Changes, directions: Array) -> tuple[Array, Indices]:
-    """The largest direction · θ_T after any of the changes, and which change it is; shape (m,) each."""
+def _furthest(
+    problem: Problem, present: Datasets, changes: Changes, directions: Array
+) -> tuple[Array, Indices]:
+    """The largest direction · θ_T after any of the changes, and which change it is; shape (m,)
+    each."""
     reached, best = np.full(len(directions), -np.inf), np.zeros(len(directions), dtype=np.int64)
     step = max(1, MOST_DATA // problem.dataset.features.size)
     for first in range(0, len(changes), step):
@@ -98,7 +110,8 @@ def _values(problem: Problem, datasets: Datasets, directions: Array) -> Iterator
     for first, states in trajectories(problem, datasets):
         with np.errstate(invalid="ignore"):
             values = states[:, -1, : problem.network.size] @ directions.T
-        # A run that diverges is the furthest of all: whoever trains on what is found must learn of it.
+        # A run that diverges is the furthest of all: whoever trains on what is found must learn of
+        # it.
         yield first, np.nan_to_num(values, nan=np.inf, posinf=np.inf, neginf=-np.inf)
 
 

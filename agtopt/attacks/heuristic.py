@@ -17,13 +17,15 @@ MOST_TRAINING = 2**30
 
 
 def sampled_attack(problem: Problem, runs: int = 256, seed: int = 0) -> Attack:
-    """Train on the nominal dataset, on each vulnerable sample changed alone, and on random admissible datasets.
+    """Train on the nominal dataset, on each vulnerable sample changed alone, and on random
+    admissible datasets.
 
     Parameters
     ----------
     problem : Problem
     runs : int
-        Number of random datasets; as many again change one sample each. Fewer where memory is short.
+        Number of random datasets; as many again change one sample each. Fewer where memory is
+        short.
     seed : int
     """
     data, model = problem.dataset, problem.perturbation
@@ -32,11 +34,16 @@ def sampled_attack(problem: Problem, runs: int = 256, seed: int = 0) -> Attack:
     entries = max(problem.state_size * (problem.steps + 1), data.features.size)
     size = min(runs if len(touchable) else 0, MOST_ENTRIES // entries)
     alone = touching(problem, [(sample,) for sample in touchable[:size].tolist()], generator)
-    return summarised(problem, Datasets(data, 1).joined(alone, model.sample(problem, size, generator)), exact=False)
+    return summarised(
+        problem,
+        Datasets(data, 1).joined(alone, model.sample(problem, size, generator)),
+        exact=False,
+    )
 
 
 def heuristic_attack(problem: Problem, seed: int = 0) -> Attack:
-    """`sampled_attack`, and `gradient_attack` and `greedy_attack` on both ends of as many parameters as each can attack in some seconds."""
+    """`sampled_attack`, and `gradient_attack` and `greedy_attack` on both ends of as many
+    parameters as each can attack in some seconds."""
     sampled = sampled_attack(problem, seed=seed)
     climbed = gradient_attack(problem, axis_directions(problem, MOST_TRAINING))
     greedy = greedy_attack(problem, axis_directions(problem, WORK, worthwhile_runs(problem)), WORK)
@@ -44,12 +51,17 @@ def heuristic_attack(problem: Problem, seed: int = 0) -> Attack:
 
 
 def extended_attack(attack: Attack, chosen: Sequence[tuple[int, ...]], seed: int = 0) -> Attack:
-    """An attack with further datasets, each of which touches exactly the samples of one of the sets `chosen`."""
+    """An attack with further datasets, each of which touches exactly the samples of one of the sets
+    `chosen`."""
     more = touching(attack.problem, chosen, np.random.default_rng(seed))
     return summarised(attack.problem, attack.datasets.joined(more), exact=False)
 
 
-def touching(problem: Problem, chosen: Sequence[tuple[int, ...]], generator: np.random.Generator) -> Datasets:
+def touching(
+    problem: Problem, chosen: Sequence[tuple[int, ...]], generator: np.random.Generator
+) -> Datasets:
     """One random admissible dataset for each set of samples, which touches exactly those."""
-    drawn = [problem.perturbation.only(*samples).sample(problem, 1, generator) for samples in chosen]
+    drawn = [
+        problem.perturbation.only(*samples).sample(problem, 1, generator) for samples in chosen
+    ]
     return Datasets(problem.dataset, 0).joined(*drawn)

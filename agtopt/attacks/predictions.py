@@ -1,4 +1,5 @@
-"""What attacks on a trained model aim at: its margins and losses, and their derivatives by the parameters."""
+"""What attacks on a trained model aim at: its margins and losses, and their derivatives by the
+parameters."""
 
 import numpy as np
 import torch
@@ -7,7 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from agtopt.problem import Problem
-from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError
+from agtopt.problem.loss import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Hinge,
+    Loss,
+    MultiHinge,
+    SquaredError,
+)
 from agtopt.program import backward, forward, loss_gradient
 from agtopt.training.concrete import ConcreteOperations, outputs
 from agtopt.verbs import unregistered, verb
@@ -18,7 +26,9 @@ Indices = NDArray[np.int64]
 
 def predictions(problem: Problem, theta: Array, X: Array) -> Indices:
     """Classes that models (runs, p) predict, shape (runs, m)."""
-    return np.asarray(np.array(problem.classes)[predicted_classes(outputs(problem, theta, X))], dtype=np.int64)
+    return np.asarray(
+        np.array(problem.classes)[predicted_classes(outputs(problem, theta, X))], dtype=np.int64
+    )
 
 
 def predicted_classes(scores: Array) -> Indices:
@@ -72,7 +82,8 @@ def score_gradients(problem: Problem, theta: Array, X: Array, rows: Array) -> tu
 
 
 def loss_direction(problem: Problem, theta: Array, X: Array, labels: Array) -> Array:
-    """Derivative by θ of the mean loss of one model, shape (1, p), from encoded labels (m, outputs or classes)."""
+    """Derivative by θ of the mean loss of one model, shape (1, p), from encoded labels (m, outputs
+    or classes)."""
     found = _derivatives(problem, theta, X, None, labels)[1]
     return np.asarray(found.mean(axis=0, keepdims=True))
 
@@ -86,7 +97,8 @@ def mean_losses(problem: Problem, theta: Array, X: Array, labels: Array) -> Arra
 
 @verb
 def loss_values(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
-    """Losses (…, m) for outputs z (…, m, outputs) and encoded labels y (m, outputs or classes) (register a function per loss)."""
+    """Losses (…, m) for outputs z (…, m, outputs) and encoded labels y (m, outputs or classes)
+    (register a function per loss)."""
     raise unregistered("training.loss", loss, loss_values, "A loss")
 
 
@@ -116,16 +128,26 @@ def _(loss: MultiHinge, z: Tensor, y: Tensor) -> Tensor:
     return ((1.0 - own + z).clamp(min=0.0) * (1.0 - y)).mean(dim=-1)
 
 
-def _derivatives(problem: Problem, theta: Array, X: Array, rows: Array | None, labels: Array | None = None) -> tuple[Tensor, Array]:
+def _derivatives(
+    problem: Problem, theta: Array, X: Array, rows: Array | None, labels: Array | None = None
+) -> tuple[Tensor, Array]:
     """Outputs, and derivatives by θ of row · output, or without rows of the loss."""
     network, x = problem.network, torch.tensor(X)
     ops = ConcreteOperations(problem, x, x)
-    parameters = {name: ops.constant(np.array(value)) for name, value in network.unflatten(theta).items()}
+    parameters = {
+        name: ops.constant(np.array(value)) for name, value in network.unflatten(theta).items()
+    }
     z, saved = forward(ops, network, parameters, x)
     if rows is not None:
         delta = ops.constant(np.array(rows))
     else:
-        delta = loss_gradient(problem.training.loss, ops, z, ops.constant(np.array(labels)), network.outputs)
+        delta = loss_gradient(
+            problem.training.loss, ops, z, ops.constant(np.array(labels)), network.outputs
+        )
     found = backward(ops, network, parameters, saved, delta, problem.trained)
-    still = {name: np.zeros((*z.shape[:-1], *value.shape)) for name, value in network.initial.items() if name not in found}
+    still = {
+        name: np.zeros((*z.shape[:-1], *value.shape))
+        for name, value in network.initial.items()
+        if name not in found
+    }
     return z, network.flatten({**{name: value.numpy() for name, value in found.items()}, **still})

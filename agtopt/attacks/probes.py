@@ -1,4 +1,5 @@
-"""A few training runs, one step at a time: what every bound is compared with where no attack is at hand (S9)."""
+"""A few training runs, one step at a time: what every bound is compared with where no attack is at
+hand (S9)."""
 
 from collections.abc import Iterator
 from math import prod
@@ -16,13 +17,16 @@ MOST_RUNS = 8
 """The nominal run, and up to seven on random admissible data."""
 
 MOST_TRAINING = 2**25
-"""Per-sample gradient entries that they may cost beside the nominal run: a part of what intervals cost."""
+"""Per-sample gradient entries that they may cost beside the nominal run: a part of what intervals
+cost."""
 
 
 def probes(problem: Problem, seed: int = 0) -> Datasets:
     """The nominal dataset, and random admissible ones as far as time and memory allow."""
     nominal, model = Datasets(problem.dataset, 1), problem.perturbation
-    widest = max(len(batch) for batch in problem.schedule) * max(problem.network.size, *map(prod, problem.network.shapes.values()))
+    widest = max(len(batch) for batch in problem.schedule) * max(
+        problem.network.size, *map(prod, problem.network.shapes.values())
+    )
     held = max(widest, problem.dataset.features.size)
     many = min(MOST_RUNS, MOST_TRAINING // run_entries(problem), CHUNK // held) - 1
     if many < 1 or problem.dataset.mapped or not len(model.touchable(problem)):
@@ -31,9 +35,18 @@ def probes(problem: Problem, seed: int = 0) -> Datasets:
 
 
 def attained_states(problem: Problem, datasets: Datasets) -> Iterator[NDArray[np.float64]]:
-    """The states (runs, s) of training on every dataset after each step; infinite or NaN where a run has overflowed."""
+    """The states (runs, s) of training on every dataset after each step; infinite or NaN where a
+    run has overflowed."""
     many = len(datasets)
-    state = {name: torch.tensor(value).expand(many, *value.shape) for name, value in problem.state.items()}
-    for following in train(concrete_operations(problem, datasets), problem, state, 0, problem.steps):
-        wide = {name: value.expand(many, *problem.state[name].shape).numpy() for name, value in following.items()}
+    state = {
+        name: torch.tensor(value).expand(many, *value.shape)
+        for name, value in problem.state.items()
+    }
+    for following in train(
+        concrete_operations(problem, datasets), problem, state, 0, problem.steps
+    ):
+        wide = {
+            name: value.expand(many, *problem.state[name].shape).numpy()
+            for name, value in following.items()
+        }
         yield problem.flatten(wide)

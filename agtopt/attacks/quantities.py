@@ -17,12 +17,14 @@ Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 def attained_quantities(problem: Problem, datasets: Datasets) -> dict[Address, Ends]:
     """The smallest and largest value of every quantity that has a name, over real training runs.
 
-    Nothing is known where samples are replaced: what a replaced sample attains belongs to a ghost of the model.
+    Nothing is known where samples are replaced: what a replaced sample attains belongs to a ghost
+    of the model.
 
     Returns
     -------
     dict
-        From (step, name), e.g. ``(3, "forward.dense1")``, to two arrays (b, *shape), one row per sample of the batch.
+        From (step, name), e.g. ``(3, "forward.dense1")``, to two arrays (b, *shape), one row per
+        sample of the batch.
     """
     found: dict[Address, Ends] = {}
     if not problem.perturbation.replaces:

@@ -50,7 +50,9 @@ class Extremes:
     def joined(self, other: "Extremes") -> "Extremes":
         """These directions and those of `other`, of the same runs."""
         pairs = zip(
-            (self.lower, self.upper, self.lowest, self.highest), (other.lower, other.upper, other.lowest, other.highest), strict=True
+            (self.lower, self.upper, self.lowest, self.highest),
+            (other.lower, other.upper, other.lowest, other.highest),
+            strict=True,
         )
         return Extremes(*(np.concatenate(pair, axis=1) for pair in pairs))
 
@@ -111,14 +113,20 @@ class Attack:
         return self.datasets[run]
 
     def leading(self, most: int) -> NDArray[np.int64]:
-        """Numbers of at most so many runs: the first one, those that attain an extreme, then the others in order."""
+        """Numbers of at most so many runs: the first one, those that attain an extreme, then the
+        others in order."""
         first = np.arange(min(most, self.runs))
-        order = np.concatenate([first[:1], self.extremes.lowest.ravel(), self.extremes.highest.ravel(), first])
+        order = np.concatenate(
+            [first[:1], self.extremes.lowest.ravel(), self.extremes.highest.ravel(), first]
+        )
         return np.asarray(order[np.sort(np.unique(order, return_index=True)[1])][:most])
 
     def attaining(self, parameter: int, sense: int, t: int | None = None) -> Dataset:
-        """The dataset that attains the smallest (`sense` −1) or largest (+1) value of a parameter, after step t (T by default)."""
-        return self.dataset(self.extremes.run(parameter, sense, self.problem.steps if t is None else t))
+        """The dataset that attains the smallest (`sense` −1) or largest (+1) value of a parameter,
+        after step t (T by default)."""
+        return self.dataset(
+            self.extremes.run(parameter, sense, self.problem.steps if t is None else t)
+        )
 
     def along(self, directions: ArrayLike) -> Extremes:
         """Train again, and keep the extremes of directions · θ_t.
@@ -130,7 +138,9 @@ class Attack:
         rows = np.asarray(directions, dtype=np.float64)
         size = self.problem.network.size
         if rows.ndim != 2 or rows.shape[1] != size:
-            raise InvalidInputError(f"directions: shape {rows.shape} does not fit; it must be (m, {size})")
+            raise InvalidInputError(
+                f"directions: shape {rows.shape} does not fit; it must be (m, {size})"
+            )
         found = Extremes.nothing(self.problem.steps, len(rows))
         for first, states in trajectories(self.problem, self.datasets):
             found = found.including(states[..., :size] @ rows.T, first)
@@ -157,7 +167,10 @@ def summarised(problem: Problem, variants: Datasets, exact: bool) -> Attack:
     for first, states in trajectories(problem, variants):
         theta = states[..., :size]
         if not np.isfinite(theta).all():
-            raise InvalidInputError("training: a run on an admissible dataset diverges to infinity; lower learning_rate or epochs")
+            raise InvalidInputError(
+                "training: a run on an admissible dataset diverges to infinity; lower "
+                "learning_rate or epochs"
+            )
         found = found.including(theta, first)
         final.append(theta[:, -1])
     return Attack(problem, exact, found, np.concatenate(final), variants)

@@ -1,4 +1,5 @@
-"""Attacks on predictions: admissible datasets after which the trained model answers otherwise, found by search and proved by training."""
+"""Attacks on predictions: admissible datasets after which the trained model answers otherwise,
+found by search and proved by training."""
 
 from dataclasses import dataclass
 
@@ -9,7 +10,13 @@ from agtopt.attacks.collision import collisions
 from agtopt.attacks.first_order import run_entries
 from agtopt.attacks.gradient import ROUNDS, gradient_attack
 from agtopt.attacks.greedy import WORK, greedy_attack, worthwhile_runs
-from agtopt.attacks.predictions import loss_direction, margins, mean_losses, predicted, score_gradients
+from agtopt.attacks.predictions import (
+    loss_direction,
+    margins,
+    mean_losses,
+    predicted,
+    score_gradients,
+)
 from agtopt.attacks.runs import Attack, summarised
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset, Datasets, Problem
@@ -23,15 +30,18 @@ RANDOM = 64
 """Random admissible datasets that are tried beside the search: random flips, where labels flip."""
 
 MOST_ENTRIES = 2**26
-"""Entries of the datasets that an attack holds at once; fewer queries are aimed at where this is not enough."""
+"""Entries of the datasets that an attack holds at once; fewer queries are aimed at where this is
+not enough."""
 
 AIMS = 2
-"""Rounds of aiming: at the nominal model's derivative, then, where that turns, at that of the best attacked model."""
+"""Rounds of aiming: at the nominal model's derivative, then, where that turns, at that of the best
+attacked model."""
 
 
 @dataclass(frozen=True, eq=False)
 class Refutations:
-    """How far training really moves predictions: a lower bound beside every certificate of the same problem (S8).
+    """How far training really moves predictions: a lower bound beside every certificate of the same
+    problem (S8).
 
     Attributes
     ----------
@@ -42,7 +52,8 @@ class Refutations:
     classes : array of int, shape (m,)
         The class whose win is attacked.
     margins : array, shape (m,)
-        By how much that class wins at worst over all runs, in units of the scores; negative where another class wins.
+        By how much that class wins at worst over all runs, in units of the scores; negative where
+        another class wins.
     runs : array of int, shape (m,)
         The run that attains it.
     """
@@ -64,14 +75,16 @@ class Refutations:
         return self.attack.dataset(int(self.runs[whole("k", k, 0)]))
 
     def replay(self, k: int) -> float:
-        """Train on the witness of query k again, apart from all others: the margin that comes out."""
+        """Train on the witness of query k again, apart from all others: the margin that comes
+        out."""
         theta = trajectory(self.problem, self.witness(k))[-1:]
         return float(margins(self.problem, theta, self.X[k : k + 1], self.classes[k : k + 1])[0, 0])
 
 
 @dataclass(frozen=True, eq=False)
 class Degradation:
-    """How much training on admissible datasets really worsens a model: a lower bound of what an untargeted adversary attains.
+    """How much training on admissible datasets really worsens a model: a lower bound of what an
+    untargeted adversary attains.
 
     Attributes
     ----------
@@ -99,13 +112,16 @@ class Degradation:
         return self.attack.dataset(int(self.losses.argmax()))
 
 
-def prediction_attack(problem: Problem, X: ArrayLike, y: ArrayLike | None = None, work: int = WORK, seed: int = 0) -> Refutations:
+def prediction_attack(
+    problem: Problem, X: ArrayLike, y: ArrayLike | None = None, work: int = WORK, seed: int = 0
+) -> Refutations:
     """Search admissible datasets that flip the predictions of given queries.
 
-    The margin of a query over each rival class is linear in the parameters of a one-layer model, and is linearised elsewhere: its
-    derivative is the direction in which `gradient_attack` and `greedy_attack` push the parameters. Random datasets and feature collisions
-    are tried too. Each dataset is trained on for real and counts for every query. Where `work` allows fewer directions than there are,
-    the queries with the smallest margins are aimed at.
+    The margin of a query over each rival class is linear in the parameters of a one-layer model,
+    and is linearised elsewhere: its derivative is the direction in which `gradient_attack` and
+    `greedy_attack` push the parameters. Random datasets and feature collisions are tried too. Each
+    dataset is trained on for real and counts for every query. Where `work` allows fewer directions
+    than there are, the queries with the smallest margins are aimed at.
 
     Parameters
     ----------
@@ -113,7 +129,8 @@ def prediction_attack(problem: Problem, X: ArrayLike, y: ArrayLike | None = None
         A classification.
     X : array_like, shape (m, *input_shape)
     y : array_like of int, shape (m,), optional
-        Classes whose win is attacked, e.g. the true ones; what the nominal model predicts by default.
+        Classes whose win is attacked, e.g. the true ones; what the nominal model predicts by
+        default.
     work : int
         Per-sample gradient entries that the search may cost in each round.
     seed : int
@@ -130,9 +147,16 @@ def prediction_attack(problem: Problem, X: ArrayLike, y: ArrayLike | None = None
     """
     points = _points(problem, X)
     if problem.classes is None:
-        raise InvalidInputError(f"prediction_attack: loss {problem.training.loss.name!r} predicts no class; use loss_attack")
+        raise InvalidInputError(
+            f"prediction_attack: loss {problem.training.loss.name!r} predicts no class; use "
+            f"loss_attack"
+        )
     nominal = trajectory(problem)[-1]
-    classes = predicted(problem, nominal, points) if y is None else _labels(problem, y, len(points)).astype(np.int64)
+    classes = (
+        predicted(problem, nominal, points)
+        if y is None
+        else _labels(problem, y, len(points)).astype(np.int64)
+    )
     found = Datasets(problem.dataset, 1).joined(_random(problem, seed))
     theta, aimed = np.tile(nominal, (len(points), 1)), np.empty((0, problem.network.size))
     for aim in range(AIMS):
@@ -148,10 +172,14 @@ def prediction_attack(problem: Problem, X: ArrayLike, y: ArrayLike | None = None
         reached = margins(problem, attack.theta, points, classes)
         runs = reached.argmin(axis=0)
         theta = attack.theta[runs]
-    return Refutations(problem, attack, points, classes, reached[runs, np.arange(len(points))], runs)
+    return Refutations(
+        problem, attack, points, classes, reached[runs, np.arange(len(points))], runs
+    )
 
 
-def loss_attack(problem: Problem, X: ArrayLike, y: ArrayLike, work: int = WORK, seed: int = 0) -> Degradation:
+def loss_attack(
+    problem: Problem, X: ArrayLike, y: ArrayLike, work: int = WORK, seed: int = 0
+) -> Degradation:
     """Search admissible datasets that worsen the model on a set of points.
 
     Parameters
@@ -187,8 +215,11 @@ def loss_attack(problem: Problem, X: ArrayLike, y: ArrayLike, work: int = WORK, 
     return Degradation(problem, attack, nominal, losses)
 
 
-def _aims(problem: Problem, theta: Array, X: Array, classes: Indices, work: int) -> tuple[Indices, Indices, Array]:
-    """Which query, which rival (its position) and which direction of the parameters: as many as `work` and memory allow."""
+def _aims(
+    problem: Problem, theta: Array, X: Array, classes: Indices, work: int
+) -> tuple[Indices, Indices, Array]:
+    """Which query, which rival (its position) and which direction of the parameters: as many as
+    `work` and memory allow."""
     many = len(problem.classes or ())
     own = np.searchsorted(np.array(problem.classes), classes)
     where, rivals = np.nonzero(~np.eye(many, dtype=bool)[own])
@@ -199,7 +230,10 @@ def _aims(problem: Problem, theta: Array, X: Array, classes: Indices, work: int)
         rows = np.eye(many)[rivals] - np.eye(many)[own[where]]
     lead, directions = score_gradients(problem, theta[where], X[where], rows)
     runs = max(worthwhile_runs(problem), 2 * ROUNDS)
-    most = min(work // (run_entries(problem) * runs), MOST_ENTRIES // (problem.dataset.features.size * (ROUNDS + 2)))
+    most = min(
+        work // (run_entries(problem) * runs),
+        MOST_ENTRIES // (problem.dataset.features.size * (ROUNDS + 2)),
+    )
     order = np.argsort(-lead, kind="stable")[: max(1, most)]
     return where[order], rivals[order], directions[order]
 
@@ -209,17 +243,25 @@ def _pushed(problem: Problem, directions: Array, work: int) -> Datasets:
 
 
 def _random(problem: Problem, seed: int) -> Datasets:
-    many = min(RANDOM, MOST_ENTRIES // max(problem.state_size * (problem.steps + 1), problem.dataset.features.size))
+    many = min(
+        RANDOM,
+        MOST_ENTRIES
+        // max(problem.state_size * (problem.steps + 1), problem.dataset.features.size),
+    )
     if not len(problem.perturbation.touchable(problem)):
         return Datasets(problem.dataset, 0)
-    return problem.perturbation.sample(problem, max(1, many), np.random.default_rng(whole("seed", seed, 0)))
+    return problem.perturbation.sample(
+        problem, max(1, many), np.random.default_rng(whole("seed", seed, 0))
+    )
 
 
 def _points(problem: Problem, X: ArrayLike) -> Array:
     instance("problem", problem, Problem)
     points, shape = finite_array("X", X), problem.network.input_shape
     if points.shape[1:] != shape or not len(points):
-        raise InvalidInputError(f"X: shape {points.shape} does not fit; it must be (m, {', '.join(map(str, shape))})")
+        raise InvalidInputError(
+            f"X: shape {points.shape} does not fit; it must be (m, {', '.join(map(str, shape))})"
+        )
     return points
 
 

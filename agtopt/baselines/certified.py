@@ -1,4 +1,5 @@
-"""Predictions with the number of training samples that an adversary has to touch before they may change."""
+"""Predictions with the number of training samples that an adversary has to touch before they may
+change."""
 
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ class RobustPredictions:
     prediction : array of int, shape (m,)
         Class labels; `ABSTAINS` (−1) where there is none.
     radius : array of int, shape (m,)
-        The prediction is the same under every adversary who touches at most so many training samples.
+        The prediction is the same under every adversary who touches at most so many training
+        samples.
     adversary : str
         What it is to touch a sample.
     """
@@ -47,5 +49,7 @@ class RobustPredictions:
         """
         labels = finite_array("y", y)
         if labels.shape != self.prediction.shape:
-            raise InvalidInputError(f"y: shape {labels.shape} does not fit {len(self.prediction)} predictions")
+            raise InvalidInputError(
+                f"y: shape {labels.shape} does not fit {len(self.prediction)} predictions"
+            )
         return float(np.mean((self.prediction == labels) & (self.radius >= whole("n", n, 0))))

@@ -1,18 +1,23 @@
-r"""Randomised smoothing over label flips for linear models (Rosenfeld, Winston, Ravikumar and Kolter, 2020).
+r"""Randomised smoothing over label flips for linear models (Rosenfeld, Winston, Ravikumar and
+Kolter, 2020).
 
-The base classifier is least squares: with the training features X, the score of a class at x is :math:`\alpha^T \mathbf 1[y = c]`,
-:math:`\alpha = X (X^T X + \lambda I)^{-1} x`. The smoothed classifier predicts the class that it predicts with the highest probability
-when every training label is flipped independently: kept with probability 1 − q, else one of the K − 1 others. Nothing is sampled:
+The base classifier is least squares: with the training features X, the score of a class at x is
+:math:`\alpha^T \mathbf 1[y = c]`, :math:`\alpha = X (X^T X + \lambda I)^{-1} x`. The smoothed
+classifier predicts the class that it predicts with the highest probability when every training
+label is flipped independently: kept with probability 1 − q, else one of the K − 1 others. Nothing
+is sampled:
 
-1. A Chernoff bound, minimised over t > 0, bounds the probability that another class wins. It gives a lower bound p of the probability
+1. A Chernoff bound, minimised over t > 0, bounds the probability that another class wins. It gives
+  a lower bound p of the probability
    that class c is predicted.
 2. r flips move the distribution of the noisy labels by a Kullback–Leibler divergence of r κ,
-   :math:`\kappa = (1 - \tfrac{K q}{K-1}) \log \tfrac{(1-q)(K-1)}{q}`; below
-   :math:`KL(\tfrac12 \| p) = -\tfrac12 \log 4 p (1 - p)` the class keeps more than half of the probability.
+   :math:`\kappa = (1 - \tfrac{K q}{K-1}) \log \tfrac{(1-q)(K-1)}{q}`; below :math:`KL(\tfrac12 \|
+   p) = -\tfrac12 \log 4 p (1 - p)` the class keeps more than half of the probability.
 
-For two classes that is :math:`r < \log(4p(1-p)) / (2 (1-2q) \log \tfrac{q}{1-q})`, the certificate of the paper. For more classes the
-same argument is used here, with a union bound over the other classes. The weights α, as floating-point numbers, *are* the base
-classifier (they do not depend on labels); all that follows from them is rounded outward.
+For two classes that is :math:`r < \log(4p(1-p)) / (2 (1-2q) \log \tfrac{q}{1-q})`, the certificate
+of the paper. For more classes the same argument is used here, with a union bound over the other
+classes. The weights α, as floating-point numbers, *are* the base classifier (they do not depend on
+labels); all that follows from them is rounded outward.
 """
 
 from dataclasses import dataclass
@@ -30,7 +35,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 CHUNK = 2**21
 """Entries (points × samples) that are held at once; it bounds memory and changes no result."""
 DOUBLINGS, HALVINGS = 60, 26
-"""Of the search for the best t. Any t > 0 gives a valid bound; near the best one the bound is flat."""
+"""Of the search for the best t. Any t > 0 gives a valid bound; near the best one the bound is
+flat."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +65,9 @@ class Smoothed:
         return RobustPredictions(self.prediction, self.radius, "labels flipped")
 
 
-def smoothed_least_squares(dataset: Dataset, X: ArrayLike, classes: int = 2, q: float = 0.1, ridge: float = 0.0) -> Smoothed:
+def smoothed_least_squares(
+    dataset: Dataset, X: ArrayLike, classes: int = 2, q: float = 0.1, ridge: float = 0.0
+) -> Smoothed:
     """Certify least squares under label flips, point by point.
 
     Parameters
@@ -70,7 +78,8 @@ def smoothed_least_squares(dataset: Dataset, X: ArrayLike, classes: int = 2, q: 
     classes : int
         K. It is part of the classifier, which may see labels that no sample has now.
     q : float
-        Probability of a flip, above 0 and below (K−1)/K. More noise certifies more flips of fewer points.
+        Probability of a flip, above 0 and below (K−1)/K. More noise certifies more flips of fewer
+        points.
     ridge : float
         λ: a larger one makes weights smaller and certificates larger, and predictions worse.
 
@@ -85,30 +94,46 @@ def smoothed_least_squares(dataset: Dataset, X: ArrayLike, classes: int = 2, q: 
     """
     x, points, labels = dataset.features, finite_array("X", X), dataset.labels
     if x.ndim != 2 or points.ndim != 2 or points.shape[1] != x.shape[1]:
-        raise InvalidInputError(f"X: shape {points.shape} does not fit training features of shape {x.shape}; both must be (…, d)")
+        raise InvalidInputError(
+            f"X: shape {points.shape} does not fit training features of shape {x.shape}; both must "
+            f"be (…, d)"
+        )
     many = whole("classes", classes, 2)
     unknown = ~np.isin(labels, np.arange(many))
     if labels.ndim != 1 or unknown.any():
         shown = f"{labels[unknown][0]:g}" if unknown.any() else f"shape {labels.shape}"
-        raise InvalidInputError(f"dataset.labels: {shown} is not allowed; they must be 0 … {many - 1}, one per sample")
+        raise InvalidInputError(
+            f"dataset.labels: {shown} is not allowed; they must be 0 … {many - 1}, one per sample"
+        )
     if number("q", q, above=0.0) >= 1.0 - 1.0 / many:
-        raise InvalidInputError(f"q: {q!r} is not allowed; it must be below {1.0 - 1.0 / many:g} for {many} classes")
+        raise InvalidInputError(
+            f"q: {q!r} is not allowed; it must be below {1.0 - 1.0 / many:g} for {many} classes"
+        )
     x, points = (np.c_[array, np.ones(len(array))] for array in (x, points))
     moments = x.T @ x + number("ridge", ridge, least=0.0) * np.eye(x.shape[1])
     factors = np.linalg.pinv(moments, hermitian=True) @ x.T
     size, known = max(1, CHUNK // len(x)), labels.astype(np.int64)
-    found = [_best(points[first : first + size] @ factors, known, many, q) for first in range(0, len(points), size)]
+    found = [
+        _best(points[first : first + size] @ factors, known, many, q)
+        for first in range(0, len(points), size)
+    ]
     prediction, log_other = (np.concatenate(column) for column in zip(*found, strict=True))
     return _certified(prediction, log_other, many, q, len(x))
 
 
-def _certified(prediction: NDArray[np.int64], log_other: Array, classes: int, q: float, samples: int) -> Smoothed:
+def _certified(
+    prediction: NDArray[np.int64], log_other: Array, classes: int, q: float, samples: int
+) -> Smoothed:
     """From upper bounds of log(1 − p)."""
     sure = log_other < np.log(0.5) - 4 * EPSILON
     other = np.where(sure, log_other, np.log(0.5))
     slack = 8 * EPSILON * (2.0 + np.abs(other))
     least = -0.5 * (np.log(4.0) + np.log1p(-np.exp(other)) + other) - slack
-    flip = (1.0 - classes * q / (classes - 1)) * np.log((1.0 - q) * (classes - 1) / q) * (1.0 + 16 * EPSILON)
+    flip = (
+        (1.0 - classes * q / (classes - 1))
+        * np.log((1.0 - q) * (classes - 1) / q)
+        * (1.0 + 16 * EPSILON)
+    )
     # Strictly below; and no adversary flips more labels than there are.
     radius = np.minimum(np.ceil(least / flip * (1.0 - 4 * EPSILON)) - 1.0, samples)
     return Smoothed(
@@ -119,8 +144,11 @@ def _certified(prediction: NDArray[np.int64], log_other: Array, classes: int, q:
     )
 
 
-def _best(weights: Array, labels: NDArray[np.int64], classes: int, q: float) -> tuple[NDArray[np.int64], Array]:
-    """For weights (m, N) the class that wins on average (m,), and an upper bound of the log-probability (m,) that it does not win."""
+def _best(
+    weights: Array, labels: NDArray[np.int64], classes: int, q: float
+) -> tuple[NDArray[np.int64], Array]:
+    """For weights (m, N) the class that wins on average (m,), and an upper bound of the
+    log-probability (m,) that it does not win."""
     noise = np.full((classes, classes), q / (classes - 1))
     np.fill_diagonal(noise, 1.0 - q)
     if classes == 2:
@@ -138,13 +166,16 @@ def _best(weights: Array, labels: NDArray[np.int64], classes: int, q: float) -> 
         for other in range(classes):
             if other != label and len(here):
                 unit = np.eye(classes)
-                bounds[here, other] = log_tail(weights[here], noise[labels], unit[label] - unit[other], 0.0)
+                bounds[here, other] = log_tail(
+                    weights[here], noise[labels], unit[label] - unit[other], 0.0
+                )
     total = np.logaddexp.reduce(bounds, axis=1)
     return winner, total + 8 * classes * EPSILON * (1.0 + np.abs(total))
 
 
 def log_tail(weights: Array, noise: Array, values: Array, threshold: float) -> Array:
-    """Upper bound of log P(Σ_s α_s v[ỹ_s] ≤ threshold) for independent labels ỹ_s: Chernoff's, minimised over t, rounded up.
+    """Upper bound of log P(Σ_s α_s v[ỹ_s] ≤ threshold) for independent labels ỹ_s: Chernoff's,
+    minimised over t, rounded up.
 
     Parameters
     ----------
@@ -168,9 +199,16 @@ def log_tail(weights: Array, noise: Array, values: Array, threshold: float) -> A
         """log E exp(−t α v) of every sample (m, N), and −α E v under the tilted distribution."""
         exponents = [-t[:, np.newaxis] * weights * level for level in levels]
         peak = np.maximum.reduce(exponents)
-        terms = [chance * np.exp(exponent - peak) for chance, exponent in zip(chances, exponents, strict=True)]
+        terms = [
+            chance * np.exp(exponent - peak)
+            for chance, exponent in zip(chances, exponents, strict=True)
+        ]
         total = np.add.reduce(terms)
-        slope = -weights * np.add.reduce([level * term for level, term in zip(levels, terms, strict=True)]) / total
+        slope = (
+            -weights
+            * np.add.reduce([level * term for level, term in zip(levels, terms, strict=True)])
+            / total
+        )
         return peak + np.log(total), slope
 
     def rising(t: Array) -> NDArray[np.bool_]:
@@ -192,6 +230,8 @@ def log_tail(weights: Array, noise: Array, values: Array, threshold: float) -> A
     # Errors of the exponents, of the chances and of exp and log, sample by sample; then of the sum.
     size = high[:, np.newaxis] * np.abs(weights) * np.abs(levels).max()
     error = EPSILON * (
-        (4.0 * size + 32.0 + len(values)).sum(axis=1) + weights.shape[1] * np.abs(logs).sum(axis=1) + 4.0 * np.abs(high * threshold)
+        (4.0 * size + 32.0 + len(values)).sum(axis=1)
+        + weights.shape[1] * np.abs(logs).sum(axis=1)
+        + 4.0 * np.abs(high * threshold)
     )
     return np.asarray(np.minimum(bound + error, 0.0))

@@ -17,9 +17,14 @@ Adversaries = Mapping[float, Perturbation]
 
 
 def histories(
-    problem: Problem, adversaries: Mapping[str, Perturbation], X: ArrayLike, y: ArrayLike, kind: Propagation = IBP
+    problem: Problem,
+    adversaries: Mapping[str, Perturbation],
+    X: ArrayLike,
+    y: ArrayLike,
+    kind: Propagation = IBP,
 ) -> dict[str, pd.DataFrame]:
-    """What is certified of a test set after every step, under each of several adversaries (Figure 8).
+    """What is certified of a test set after every step, under each of several adversaries (Figure
+    8).
 
     Parameters
     ----------
@@ -42,7 +47,10 @@ def histories(
     InvalidInputError
         If an adversary does not fit the problem, or X and y do not fit each other.
     """
-    return {label: certified_history(_bounded(problem, each, kind), X, y) for label, each in adversaries.items()}
+    return {
+        label: certified_history(_bounded(problem, each, kind), X, y)
+        for label, each in adversaries.items()
+    }
 
 
 def sweep(
@@ -54,7 +62,8 @@ def sweep(
     eps: Mapping[float, Eps] | None = None,
     kind: Propagation = IBP,
 ) -> pd.DataFrame:
-    """What is certified of a test set after training, for every value of a setting of the adversary (Figures 9 to 11).
+    """What is certified of a test set after training, for every value of a setting of the adversary
+    (Figures 9 to 11).
 
     Parameters
     ----------
@@ -65,24 +74,31 @@ def sweep(
     setting : str
         Its name and unit, for the axis of a picture: ``"n"``.
     eps : mapping from float to (float or (array_like, array_like)), optional
-        By the same values, how far test inputs move as well (backdoors); as in `agtopt.certify_dataset`.
+        By the same values, how far test inputs move as well (backdoors); as in
+        `agtopt.certify_dataset`.
 
     Returns
     -------
     pandas.DataFrame
-        A row of `DatasetCertificate.table` per value, which is the index; ready for `agtopt.report.plot_bands`.
+        A row of `DatasetCertificate.table` per value, which is the index; ready for
+        `agtopt.report.plot_bands`.
 
     Raises
     ------
     InvalidInputError
-        If an adversary does not fit the problem, X and y do not fit each other, or `eps` has other values.
+        If an adversary does not fit the problem, X and y do not fit each other, or `eps` has other
+        values.
     """
     if eps is not None and set(eps) != set(adversaries):
-        raise InvalidInputError(f"eps: is given for {sorted(eps)}; it must be given for {sorted(adversaries)}")
+        raise InvalidInputError(
+            f"eps: is given for {sorted(eps)}; it must be given for {sorted(adversaries)}"
+        )
     if not adversaries:
         raise InvalidInputError("adversaries: none is given; give at least one")
     rows = [
-        certify_dataset(_bounded(problem, each, kind), X, y, 0.0 if eps is None else eps[value]).table()
+        certify_dataset(
+            _bounded(problem, each, kind), X, y, 0.0 if eps is None else eps[value]
+        ).table()
         for value, each in adversaries.items()
     ]
     return pd.concat(rows).set_axis(pd.Index(list(adversaries), name=setting))

@@ -37,8 +37,11 @@ def pretrained(network: Network, dataset: Dataset, training: Training) -> Networ
     return replace(network, initial=network.unflatten(theta))
 
 
-def mixed_batches(old: ArrayLike, new: ArrayLike, size: int, share: float = 0.5, seed: int = 0) -> list[list[int]]:
-    """Batches with a fixed share of new samples; each new one occurs once, old ones are drawn without a repeat within an epoch.
+def mixed_batches(
+    old: ArrayLike, new: ArrayLike, size: int, share: float = 0.5, seed: int = 0
+) -> list[list[int]]:
+    """Batches with a fixed share of new samples; each new one occurs once, old ones are drawn
+    without a repeat within an epoch.
 
     Parameters
     ----------
@@ -64,11 +67,18 @@ def mixed_batches(old: ArrayLike, new: ArrayLike, size: int, share: float = 0.5,
     kept, added = np.array(old, dtype=np.int64), np.array(new, dtype=np.int64)
     steps = len(added) // max(fresh, 1)
     if not 0 < fresh <= size or steps == 0 or steps * (size - fresh) > len(kept):
-        raise InvalidInputError(f"size: batches of {size} with {fresh} new samples do not fit {len(added)} new and {len(kept)} old samples")
+        raise InvalidInputError(
+            f"size: batches of {size} with {fresh} new samples do not fit {len(added)} new and "
+            f"{len(kept)} old samples"
+        )
     generator = np.random.default_rng(whole("seed", seed, 0))
     kept, added = generator.permutation(kept), generator.permutation(added)
     return [
-        [*added[k * fresh : (k + 1) * fresh].tolist(), *kept[k * (size - fresh) : (k + 1) * (size - fresh)].tolist()] for k in range(steps)
+        [
+            *added[k * fresh : (k + 1) * fresh].tolist(),
+            *kept[k * (size - fresh) : (k + 1) * (size - fresh)].tolist(),
+        ]
+        for k in range(steps)
     ]
 
 
@@ -82,7 +92,8 @@ def retina_problem(
     clip: float | None = None,
     seed: int = 0,
 ) -> tuple[Problem, NDArray[np.float64], NDArray[np.float64]]:
-    """Normal or not: fine-tune for drusen, which pre-training left out; only they may be poisoned (Figure 10).
+    """Normal or not: fine-tune for drusen, which pre-training left out; only they may be poisoned
+    (Figure 10).
 
     Parameters
     ----------
@@ -93,7 +104,8 @@ def retina_problem(
     batch_size : int
         Half of every batch is drusen.
     epochs, learning_rate, decay, clip, seed
-        As in `Training`; the defaults are the paper's. The order of the batches is the same in every epoch.
+        As in `Training`; the defaults are the paper's. The order of the batches is the same in
+        every epoch.
 
     Returns
     -------
@@ -123,14 +135,23 @@ def retina_problem(
     )
     used = np.unique(np.concatenate(batches))
     data = Dataset(split.train.features, (kinds != NORMAL).astype(np.float64))
-    problem = Problem(network, data, Bounded(0, vulnerable=np.intersect1d(new, used).tolist()), training, name="retina")
+    problem = Problem(
+        network,
+        data,
+        Bounded(0, vulnerable=np.intersect1d(new, used).tolist()),
+        training,
+        name="retina",
+    )
     return problem, split.test.features, (split.test.labels != NORMAL).astype(np.float64)
 
 
 def without_drusen(split: Split) -> Dataset:
-    """What the network of `retina_problem` is pre-trained on: 1 where something is found, 0 where it is normal, and no drusen."""
+    """What the network of `retina_problem` is pre-trained on: 1 where something is found, 0 where
+    it is normal, and no drusen."""
     kept = split.train.labels != DRUSEN
-    return Dataset(split.train.features[kept], (split.train.labels[kept] != NORMAL).astype(np.float64))
+    return Dataset(
+        split.train.features[kept], (split.train.labels[kept] != NORMAL).astype(np.float64)
+    )
 
 
 def steering_problem(
@@ -144,12 +165,14 @@ def steering_problem(
     decay: float = 10.0,
     seed: int = 0,
 ) -> Problem:
-    """Fine-tune PilotNet's dense layers on another drive, whose steering angles may be poisoned (Figure 11).
+    """Fine-tune PilotNet's dense layers on another drive, whose steering angles may be poisoned
+    (Figure 11).
 
     Parameters
     ----------
     before, after : Split
-        Of `read_driving`: what the network is pre-trained on (videos 2 to 6 in the paper), and the new drive (video 1).
+        Of `read_driving`: what the network is pre-trained on (videos 2 to 6 in the paper), and the
+        new drive (video 1).
     network : Network
         One output, pre-trained; its convolutions are frozen.
     batch_size : int
@@ -161,7 +184,8 @@ def steering_problem(
     Returns
     -------
     Problem
-        Without an adversary yet; ``problem.perturbation.vulnerable`` are the samples of the new drive.
+        Without an adversary yet; ``problem.perturbation.vulnerable`` are the samples of the new
+        drive.
 
     Raises
     ------
@@ -169,12 +193,29 @@ def steering_problem(
         If images or network do not fit, or there are not enough samples for a batch.
     """
     if before.train.features.shape[1:] != after.train.features.shape[1:]:
-        raise InvalidInputError("after: the images of the two drives have different shapes; read them with one size and crop")
+        raise InvalidInputError(
+            "after: the images of the two drives have different shapes; read them with one size "
+            "and crop"
+        )
     parts: Sequence[Dataset] = (before.train, after.train)
     first = len(before.train)
-    batches = mixed_batches(np.arange(first), np.arange(first, first + len(after.train)), batch_size, share, seed)
-    data = Dataset(np.concatenate([part.features for part in parts]), np.concatenate([part.labels for part in parts]))
-    training = Training("squared", epochs=epochs, batches=batches, learning_rate=learning_rate, decay=decay, frozen=convolutions(network))
+    batches = mixed_batches(
+        np.arange(first), np.arange(first, first + len(after.train)), batch_size, share, seed
+    )
+    data = Dataset(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
+    training = Training(
+        "squared",
+        epochs=epochs,
+        batches=batches,
+        learning_rate=learning_rate,
+        decay=decay,
+        frozen=convolutions(network),
+    )
     used = np.unique(np.concatenate(batches))
     vulnerable = indices("batches", used[used >= first], len(data))
-    return Problem(network, data, Bounded(0, vulnerable=vulnerable.tolist()), training, name="steering")
+    return Problem(
+        network, data, Bounded(0, vulnerable=vulnerable.tolist()), training, name="steering"
+    )

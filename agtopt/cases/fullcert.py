@@ -1,8 +1,9 @@
 """FullCert's experiments (Lorenz et al., 2024): every input moves, in training and at inference.
 
-They are those of its published scripts, whose settings differ from the appendix of the paper. Its gradients are divided by the batch size
-twice, so that its learning rates are a hundredth of themselves here (batches of 100), and its layers draw θ₀ uniformly from ±1/√outputs,
-where ``torch.nn.Linear`` draws from ±1/√inputs.
+They are those of its published scripts, whose settings differ from the appendix of the paper. Its
+gradients are divided by the batch size twice, so that its learning rates are a hundredth of
+themselves here (batches of 100), and its layers draw θ₀ uniformly from ±1/√outputs, where
+``torch.nn.Linear`` draws from ±1/√inputs.
 """
 
 import math
@@ -21,7 +22,18 @@ from agtopt.readers.datasets import Split
 
 BATCH = 100
 
-MOONS_SEEDS = (923936036, 1841009588, 1579824767, 862396893, 1126136760, 2053152965, 1650170623, 460952620, 855928699, 29318224)
+MOONS_SEEDS = (
+    923936036,
+    1841009588,
+    1579824767,
+    862396893,
+    1126136760,
+    2053152965,
+    1650170623,
+    460952620,
+    855928699,
+    29318224,
+)
 """Of the ten runs of FullCert's Table 1."""
 
 
@@ -41,11 +53,15 @@ class Moons:
     test: Dataset
 
 
-def moons_problem(eps: float, seed: int = MOONS_SEEDS[0], epochs: int = 200, learning_rate: float = 0.005) -> Moons:
-    """FullCert's two moons (Table 1): a 2-20-1 network, 1,000 points that all move by up to eps in both features.
+def moons_problem(
+    eps: float, seed: int = MOONS_SEEDS[0], epochs: int = 200, learning_rate: float = 0.005
+) -> Moons:
+    """FullCert's two moons (Table 1): a 2-20-1 network, 1,000 points that all move by up to eps in
+    both features.
 
-    Points, θ₀ and orders are those that FullCert's script draws for this seed. It certifies after every epoch how many validation points
-    are right, inputs attacked as well, and keeps the best epoch (`stopping_step`).
+    Points, θ₀ and orders are those that FullCert's script draws for this seed. It certifies after
+    every epoch how many validation points are right, inputs attacked as well, and keeps the best
+    epoch (`stopping_step`).
 
     Parameters
     ----------
@@ -76,20 +92,28 @@ def moons_problem(eps: float, seed: int = MOONS_SEEDS[0], epochs: int = 200, lea
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _drawn_network([2, 20, 1])
-        training, held_out = (DataLoader(range(len(part)), BATCH, shuffle=True) for part in (train, validation))  # type: ignore[arg-type,var-annotated]
+        training, held_out = (
+            DataLoader(range(len(part)), BATCH, shuffle=True) for part in (train, validation)
+        )  # type: ignore[arg-type,var-annotated]
         batches: list[list[int]] = []
         for _ in range(whole("epochs", epochs, 1)):
             batches += [batch.tolist() for batch in training]
             # Its validation draws an order, too.
             list(held_out)
     recipe = Training("binary-cross-entropy", batches=batches, learning_rate=learning_rate)
-    return Moons(Problem(network, train, Bounded(len(train), eps=eps), recipe, name="two moons"), validation, test)
+    return Moons(
+        Problem(network, train, Bounded(len(train), eps=eps), recipe, name="two moons"),
+        validation,
+        test,
+    )
 
 
 def stopping_step(history: pd.DataFrame, drop: float = 0.05) -> int:
-    """The step that is certified best before the certified accuracy falls by more than `drop` below it, as FullCert stops.
+    """The step that is certified best before the certified accuracy falls by more than `drop` below
+    it, as FullCert stops.
 
-    A certificate at that step is one of training for so many steps: that the number was chosen by means of the data is not part of it.
+    A certificate at that step is one of training for so many steps: that the number was chosen by
+    means of the data is not part of it.
 
     Parameters
     ----------
@@ -109,19 +133,26 @@ def stopping_step(history: pd.DataFrame, drop: float = 0.05) -> int:
         If there is no column of certified accuracies or of steps, no row, or `drop` is negative.
     """
     if not {"step", "certified"} <= set(history) or not len(history):
-        raise InvalidInputError("history: has no certified accuracies; take that of certified_history for a classifier")
+        raise InvalidInputError(
+            "history: has no certified accuracies; take that of certified_history for a classifier"
+        )
     fallen = history["certified"] < history["certified"].cummax() - number("drop", drop, 0.0)
     seen = history[~fallen.cummax()]
     return int(seen["step"].iloc[int(seen["certified"].to_numpy().argmax())])
 
 
 def one_seven_problem(
-    split: Split, network: Network, eps: float, epochs: int = 20, learning_rate: float = 0.0001, seed: int = 0
+    split: Split,
+    network: Network,
+    eps: float,
+    epochs: int = 20,
+    learning_rate: float = 0.0001,
+    seed: int = 0,
 ) -> Problem:
     """FullCert's MNIST 1/7: every training input moves by up to eps in every pixel (section 5).
 
-    Inference is attacked as well: certify with ``agtopt.certify(reach, X, y, eps=eps)``. FullCert's own loader keeps the digits 0 and 6;
-    here they are ones and sevens.
+    Inference is attacked as well: certify with ``agtopt.certify(reach, X, y, eps=eps)``. FullCert's
+    own loader keeps the digits 0 and 6; here they are ones and sevens.
 
     Parameters
     ----------
@@ -144,7 +175,13 @@ def one_seven_problem(
         If a number is not allowed, or the network does not fit the samples.
     """
     samples = len(split.train)
-    training = Training("binary-cross-entropy", epochs=epochs, batch_size=min(BATCH, samples), learning_rate=learning_rate, seed=seed)
+    training = Training(
+        "binary-cross-entropy",
+        epochs=epochs,
+        batch_size=min(BATCH, samples),
+        learning_rate=learning_rate,
+        seed=seed,
+    )
     return Problem(network, split.train, Bounded(samples, eps=eps), training, name="1/7")
 
 
@@ -152,7 +189,9 @@ def _moons(draws: np.random.RandomState, count: int) -> Dataset:
     try:
         from sklearn.datasets import make_moons
     except ImportError:
-        raise UnsupportedError("the moons are scikit-learn's, which is not installed: pip install 'agtopt[data]'") from None
+        raise UnsupportedError(
+            "the moons are scikit-learn's, which is not installed: pip install 'agtopt[data]'"
+        ) from None
     features, labels = make_moons(count, noise=0.1, random_state=draws)
     return Dataset(features.astype(np.float32), labels.astype(float))
 

@@ -18,7 +18,8 @@ def flip_baselines(
     noise: Iterable[float] = (0.1,),
     ridge: float = 0.0,
 ) -> pd.DataFrame:
-    """Certified accuracy of deep partition aggregation and of randomised smoothing under label flips.
+    """Certified accuracy of deep partition aggregation and of randomised smoothing under label
+    flips.
 
     Parameters
     ----------
@@ -48,9 +49,16 @@ def flip_baselines(
     flips = whole_numbers("budgets", budgets)
     X, y, classes = split.test.features, split.test.labels, len(problem.classes or ())
     found = {
-        f"partitions, k = {count}": deep_partition_aggregation(problem.network, split.train, problem.training, X, count).certified()
+        f"partitions, k = {count}": deep_partition_aggregation(
+            problem.network, split.train, problem.training, X, count
+        ).certified()
         for count in parts
     }
-    found |= {f"smoothing, q = {q:g}": smoothed_least_squares(split.train, X, classes, q, ridge).certified() for q in noise}
+    found |= {
+        f"smoothing, q = {q:g}": smoothed_least_squares(
+            split.train, X, classes, q, ridge
+        ).certified()
+        for q in noise
+    }
     columns = {name: [each.certified_accuracy(y, n) for n in flips] for name, each in found.items()}
     return pd.DataFrame(columns, index=pd.Index(flips, name="n"))

@@ -26,10 +26,12 @@ class Entry:
 
 
 class Account:
-    """A privacy budget ε for one dataset, under basic composition: what all releases cost is the sum of what each of them costs.
+    """A privacy budget ε for one dataset, under basic composition: what all releases cost is the
+    sum of what each of them costs.
 
-    It changes as it is spent, unlike everything else here: of an immutable account an old copy could be spent again. Keep one account per
-    dataset, for as long as the dataset lives; two accounts know nothing of each other. Safe to share between threads.
+    It changes as it is spent, unlike everything else here: of an immutable account an old copy
+    could be spent again. Keep one account per dataset, for as long as the dataset lives; two
+    accounts know nothing of each other. Safe to share between threads.
 
     Parameters
     ----------
@@ -76,7 +78,8 @@ class Account:
 
     @contextmanager
     def paying(self, epsilon: float, queries: int = 1) -> Iterator[None]:
-        """Pay as `spend` does for what is drawn within; where that fails nothing was released, and nothing is paid.
+        """Pay as `spend` does for what is drawn within; where that fails nothing was released, and
+        nothing is paid.
 
         Raises
         ------
@@ -97,18 +100,22 @@ class Account:
             cost = _exactly(entry.epsilon) * entry.queries
             if self._spent() + cost > self._total:
                 raise BudgetSpentError(
-                    f"privacy: {entry.queries} answers at epsilon {entry.epsilon:g} cost {float(cost):g}; "
+                    f"privacy: {entry.queries} answers at epsilon {entry.epsilon:g} cost "
+                    f"{float(cost):g}; "
                     f"{self.remaining:g} of {self.total:g} is left"
                 )
             self._entries.append(entry)
 
     def _spent(self) -> Fraction:
-        return sum((_exactly(entry.epsilon) * entry.queries for entry in self._entries), Fraction(0))
+        return sum(
+            (_exactly(entry.epsilon) * entry.queries for entry in self._entries), Fraction(0)
+        )
 
     def __repr__(self) -> str:
         return f"Account(total={self.total:g}, spent={self.spent:g})"
 
 
 def _exactly(epsilon: float) -> Fraction:
-    # As it is written: ten times 0.1 must cost 1, although the float 0.1 is a little more than a tenth.
+    # As it is written: ten times 0.1 must cost 1, although the float 0.1 is a little more than a
+    # tenth.
     return Fraction(repr(epsilon))

@@ -23,7 +23,8 @@ CHUNK = 2**22
 
 
 def check_outputs(found: PointCertificates, theta: Array) -> None:
-    """Compare the bounds of outputs, and the classes that are ruled out, with models (runs, p) at the points themselves.
+    """Compare the bounds of outputs, and the classes that are ruled out, with models (runs, p) at
+    the points themselves.
 
     Raises
     ------
@@ -32,16 +33,23 @@ def check_outputs(found: PointCertificates, theta: Array) -> None:
     """
     problem, queries = found.problem, found.queries
     for scores in _scores(problem, theta, queries):
-        refuse_excluded("the outputs of points", found.lower, found.upper, scores, room_of(found.rigour))
+        refuse_excluded(
+            "the outputs of points", found.lower, found.upper, scores, room_of(found.rigour)
+        )
         if found.reachable is not None:
             places = predicted_classes(scores)
             ruled_out = ~found.reachable[np.arange(len(queries)), places]
             if ruled_out.any():
                 k = int(np.argwhere(ruled_out)[0, 1])
-                raise SoundnessError(f"S9: the class that a training run predicts for point {k} is said to be out of reach")
+                raise SoundnessError(
+                    f"S9: the class that a training run predicts for point {k} is said to be out "
+                    f"of reach"
+                )
 
 
-def check_losses(problem: Problem, queries: Queries, losses: LossBounds, theta: Array, rigour: str) -> None:
+def check_losses(
+    problem: Problem, queries: Queries, losses: LossBounds, theta: Array, rigour: str
+) -> None:
     """Compare bounds of the loss at labelled points with models (runs, p) at the points themselves.
 
     Raises

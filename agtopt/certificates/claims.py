@@ -1,4 +1,5 @@
-"""A record held against its problem and against itself, before anything is trained or bounded again."""
+"""A record held against its problem and against itself, before anything is trained or bounded
+again."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from agtopt.kinds import Propagation, kind_named
 from agtopt.problem import Problem
 
 NOT_CHECKED = ("name", "versions", "seconds", "labels", "settings.solver", "settings.time_limit")
-"""What nothing in a problem or a proof can show: words for people, the user's own labels, and how long a search took."""
+"""What nothing in a problem or a proof can show: words for people, the user's own labels, and how
+long a search took."""
 
 
 def faults(record: Record, problem: Problem) -> Iterator[str]:
@@ -39,12 +41,19 @@ def _sizes(record: Record, problem: Problem) -> Iterator[str]:
     if not many:
         yield "points: there is none"
         return
-    lists = {name: getattr(record, name) for name in ("lowest", "highest", "nominal", "stable", "reachable", "labels")}
+    lists = {
+        name: getattr(record, name)
+        for name in ("lowest", "highest", "nominal", "stable", "reachable", "labels")
+    }
     wrong = [
-        f"{name}: {len(values)} entries for {many} points" for name, values in lists.items() if values is not None and len(values) != many
+        f"{name}: {len(values)} entries for {many} points"
+        for name, values in lists.items()
+        if values is not None and len(values) != many
     ]
     wrong += [
-        f"{name}: a point has not {width} entries" for name in ("points", "lowest", "highest") if _ragged(getattr(record, name), width)
+        f"{name}: a point has not {width} entries"
+        for name in ("points", "lowest", "highest")
+        if _ragged(getattr(record, name), width)
     ]
     wrong += [
         f"{name}: {len(values)} entries for {size} parameters"
@@ -65,7 +74,9 @@ def _ragged(rows: list[list[float]], width: int) -> bool:
 
 
 def _inputs(record: Record, problem: Problem) -> Iterator[str]:
-    points, lowest, highest = (np.array(values) for values in (record.points, record.lowest, record.highest))
+    points, lowest, highest = (
+        np.array(values) for values in (record.points, record.lowest, record.highest)
+    )
     if not (np.isfinite(points).all() and np.isfinite(lowest).all() and np.isfinite(highest).all()):
         yield "points, lowest, highest: every entry must be finite"
     elif not (np.all(lowest <= points) and np.all(points <= highest)):
@@ -79,9 +90,14 @@ def _inputs(record: Record, problem: Problem) -> Iterator[str]:
 
 def _predictions(record: Record, problem: Problem) -> Iterator[str]:
     classes = problem.classes or ()
-    for k, (nominal, stable, reachable) in enumerate(zip(record.nominal, record.stable, record.reachable, strict=True)):
+    for k, (nominal, stable, reachable) in enumerate(
+        zip(record.nominal, record.stable, record.reachable, strict=True)
+    ):
         if not {nominal, *reachable} <= set(classes) or len(set(reachable)) < len(reachable):
-            yield f"reachable: point {k} names {nominal} and {reachable}; the classes are {', '.join(map(str, classes))}"
+            yield (
+                f"reachable: point {k} names {nominal} and {reachable}; the classes are "
+                f"{', '.join(map(str, classes))}"
+            )
         elif nominal not in reachable:
             yield f"reachable: point {k} leaves out {nominal}, which the nominal run predicts"
         elif stable != (len(reachable) == 1):
@@ -95,15 +111,26 @@ def _witnesses(record: Record, problem: Problem) -> Iterator[str]:
         if not 0 <= k < len(record.points) or places[k] > 1:
             yield f"witnesses: point {k} does not exist, or has two"
         elif witness.predicted not in set(record.reachable[k]) - {record.nominal[k]}:
-            yield f"witnesses: {witness.predicted} is predicted of point {k}, for which only {record.reachable[k]} is claimed possible"
-        if len(set(changed)) < len(changed) or not all(0 <= sample < len(problem.dataset) for sample in changed):
-            yield f"witnesses: that of point {k} changes samples {changed}; each must exist, and occur once"
+            yield (
+                f"witnesses: {witness.predicted} is predicted of point {k}, for which only "
+                f"{record.reachable[k]} is claimed possible"
+            )
+        if len(set(changed)) < len(changed) or not all(
+            0 <= sample < len(problem.dataset) for sample in changed
+        ):
+            yield (
+                f"witnesses: that of point {k} changes samples {changed}; each must exist, and "
+                "occur once"
+            )
 
 
 def _method(record: Record, problem: Problem) -> Iterator[str]:
     route, _, margins = record.method.partition(", ")
     kind, _, variant = route.partition(" ")
-    settings, end_to_end = (None if each is None else each.settings(None) for each in (record.settings, record.end_to_end))
+    settings, end_to_end = (
+        None if each is None else each.settings(None)
+        for each in (record.settings, record.end_to_end)
+    )
     if settings is not None:
         if route != str(settings.kind):
             yield f"method: {route!r} is said, and the settings are those of {settings.kind}"

@@ -30,7 +30,8 @@ class DatasetCertificate:
     losses : LossBounds
         Untargeted: the mean loss of every admissible model is within ``losses.mean``.
     safe : array of bool, shape (m,), or None
-        Targeted: whether every reachable class of a point is in its safe set; None where none were given.
+        Targeted: whether every reachable class of a point is in its safe set; None where none were
+        given.
     searched : bool
         Whether an attack was given.
     """
@@ -41,8 +42,8 @@ class DatasetCertificate:
     searched: bool
 
     def table(self) -> pd.DataFrame:
-        """One row: accuracies (nominal ≥ certified, and in between attacked if there was an attack), the fraction that is safe, and the
-        mean loss with its bounds.
+        """One row: accuracies (nominal ≥ certified, and in between attacked if there was an
+        attack), the fraction that is safe, and the mean loss with its bounds.
 
         Where inputs move, the certified accuracy is the backdoor accuracy.
         """
@@ -57,7 +58,9 @@ class DatasetCertificate:
         if self.safe is not None:
             found["safe"] = float(self.safe.mean())
         lower, upper = self.losses.mean
-        return pd.DataFrame([{**found, "loss_lower": lower, "loss": self.losses.nominal_mean, "loss_upper": upper}])
+        return pd.DataFrame(
+            [{**found, "loss_lower": lower, "loss": self.losses.nominal_mean, "loss_upper": upper}]
+        )
 
 
 def certify_dataset(
@@ -98,11 +101,16 @@ def certify_dataset(
     losses = loss_bounds(problem, final_domain(reach), theta[0], points.queries)
     seen = theta if attack is None else np.concatenate([theta, attack.theta])
     check_losses(problem, points.queries, losses, seen, reach.rigour)
-    return DatasetCertificate(points, losses, None if safe is None else _harmless(points, safe), attack is not None)
+    return DatasetCertificate(
+        points, losses, None if safe is None else _harmless(points, safe), attack is not None
+    )
 
 
-def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, steps: Iterable[int] | None = None) -> pd.DataFrame:
-    """What is certified of a labelled test set after each step of training, of a model that stops there.
+def certified_history(
+    reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, steps: Iterable[int] | None = None
+) -> pd.DataFrame:
+    """What is certified of a labelled test set after each step of training, of a model that stops
+    there.
 
     Parameters
     ----------
@@ -114,8 +122,8 @@ def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, 
     Returns
     -------
     pandas.DataFrame
-        One row per step: ``step``, ``nominal``, ``certified`` and ``stable`` (fractions; classification), ``loss_lower``, ``loss`` and
-        ``loss_upper`` (means over the points).
+        One row per step: ``step``, ``nominal``, ``certified`` and ``stable`` (fractions;
+        classification), ``loss_lower``, ``loss`` and ``loss_upper`` (means over the points).
 
     Raises
     ------
@@ -127,17 +135,25 @@ def certified_history(reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, 
     queries, thetas = Queries.of(problem, X, y, eps), trajectory(problem)
     chosen = range(problem.steps + 1) if steps is None else whole_numbers("steps", steps)
     if chosen and max(chosen) > problem.steps:
-        raise InvalidInputError(f"steps: {max(chosen)} is not allowed; the run has {problem.steps} steps")
+        raise InvalidInputError(
+            f"steps: {max(chosen)} is not allowed; the run has {problem.steps} steps"
+        )
     for t in chosen:
         theta, domain = thetas[t], final_domain(reach) if t == problem.steps else reach.steps[t]
         found: dict[str, Any] = {"step": t}
         if problem.classes is not None:
             points = certificates_over(reach, domain, theta, queries)
-            found |= {"nominal": points.nominal_accuracy, "certified": points.certified_accuracy, "stable": float(points.stable.mean())}
+            found |= {
+                "nominal": points.nominal_accuracy,
+                "certified": points.certified_accuracy,
+                "stable": float(points.stable.mean()),
+            }
         losses = loss_bounds(problem, domain, theta, queries)
         check_losses(problem, queries, losses, theta[np.newaxis], reach.rigour)
         lower, upper = losses.mean
-        rows.append({**found, "loss_lower": lower, "loss": losses.nominal_mean, "loss_upper": upper})
+        rows.append(
+            {**found, "loss_lower": lower, "loss": losses.nominal_mean, "loss_upper": upper}
+        )
     return pd.DataFrame(rows)
 
 
@@ -149,6 +165,8 @@ def _harmless(points: PointCertificates, safe: Sequence[Collection[int]]) -> NDA
         raise InvalidInputError(f"safe: {len(safe)} sets do not fit {len(points.queries)} points")
     unknown = {label for chosen in safe for label in chosen} - set(classes)
     if unknown:
-        raise InvalidInputError(f"safe: {sorted(unknown)[0]!r} is no class; allowed are {', '.join(map(str, classes))}")
+        raise InvalidInputError(
+            f"safe: {sorted(unknown)[0]!r} is no class; allowed are {', '.join(map(str, classes))}"
+        )
     allowed = np.array([[label in chosen for label in classes] for chosen in safe])
     return np.asarray(~(points.reachable & ~allowed).any(axis=1))

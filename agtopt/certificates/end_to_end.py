@@ -1,4 +1,5 @@
-"""Certificates over the compiled run itself: the mixed-integer domain (section 7 of Sosnin et al. 2025)."""
+"""Certificates over the compiled run itself: the mixed-integer domain (section 7 of Sosnin et al.
+2025)."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -48,11 +49,13 @@ def certify_end_to_end(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> PointCertificates:
-    """Certify predictions over the whole compiled run: the forward pass of a query is written behind its last step.
+    """Certify predictions over the whole compiled run: the forward pass of a query is written
+    behind its last step.
 
-    What the domain certifies (`certify`) and what the attack refutes needs no solver. For every other point the margins of the nominal
-    class are minimised over all admissible runs at once; the adversary's choices at the incumbent are trained on, and refute the point
-    where they change its prediction.
+    What the domain certifies (`certify`) and what the attack refutes needs no solver. For every
+    other point the margins of the nominal class are minimised over all admissible runs at once; the
+    adversary's choices at the incumbent are trained on, and refute the point where they change its
+    prediction.
 
     Parameters
     ----------
@@ -65,8 +68,9 @@ def certify_end_to_end(
     solver, time_limit, conditional, rigour, proofs, executor, progress
         As in `agtopt.bound`.
     first : int
-        The step from which training is part of the model, in the domain of that step: 0 for the whole run, the number of steps for the
-        forward pass alone over the domain of the final parameters, which is a smaller model.
+        The step from which training is part of the model, in the domain of that step: 0 for the
+        whole run, the number of steps for the forward pass alone over the domain of the final
+        parameters, which is a smaller model.
     attack : Attack, optional
         `agtopt.attack(reach.problem)` by default.
 
@@ -84,7 +88,17 @@ def certify_end_to_end(
     SoundnessError
         If a bound excludes what a training run attains (S9).
     """
-    settings = Settings(method, None, None, solver, time_limit, conditional, rigour=rigour, proofs=proofs, first=first)
+    settings = Settings(
+        method,
+        None,
+        None,
+        solver,
+        time_limit,
+        conditional,
+        rigour=rigour,
+        proofs=proofs,
+        first=first,
+    )
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, y, eps, runs)
@@ -93,8 +107,11 @@ def certify_end_to_end(
     return _with_answers(found, settings, answers, len(questions), runs)
 
 
-def certify_again(reach: Reach, found: PointCertificates, settings: Settings, attack: Attack) -> PointCertificates:
-    """What the kept proofs of `certify_end_to_end` add to the certificates of a domain, each checked; no solver has a part in it."""
+def certify_again(
+    reach: Reach, found: PointCertificates, settings: Settings, attack: Attack
+) -> PointCertificates:
+    """What the kept proofs of `certify_end_to_end` add to the certificates of a domain, each
+    checked; no solver has a part in it."""
     questions = list(_questions(reach, found))
     answers = ask(reach, settings, *_boxes(found), questions, attack, replay=True)
     return _with_answers(found, settings, answers, len(questions), attack)
@@ -102,7 +119,11 @@ def certify_again(reach: Reach, found: PointCertificates, settings: Settings, at
 
 def over_the_run(settings: Settings) -> str:
     """How margins were bounded, in words."""
-    return f"{settings.kind} end to end" if settings.first == 0 else f"{settings.kind} from step {settings.first} on"
+    return (
+        f"{settings.kind} end to end"
+        if settings.first == 0
+        else f"{settings.kind} from step {settings.first} on"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +165,8 @@ def certify_together(
     attack: Attack | None = None,
     executor: Executor | None = None,
 ) -> CollectiveCertificate:
-    """Bound how many predictions of a test set one adversary can change at once: fewer than can be changed one by one.
+    """Bound how many predictions of a test set one adversary can change at once: fewer than can be
+    changed one by one.
 
     Parameters
     ----------
@@ -160,26 +182,51 @@ def certify_together(
     InvalidInputError, UnsupportedError, SoundnessError
         As in `certify_end_to_end`.
     """
-    settings = Settings(method, solver=solver, time_limit=time_limit, conditional=conditional, rigour=rigour)
+    settings = Settings(
+        method, solver=solver, time_limit=time_limit, conditional=conditional, rigour=rigour
+    )
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, None, eps, runs)
     open_ = np.flatnonzero(~found.stable)
     if not len(open_):
-        return CollectiveCertificate(problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, reach.rigour)
+        return CollectiveCertificate(
+            problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, reach.rigour
+        )
     changed = predictions(problem, runs.theta, found.queries.points[open_]) != found.nominal[open_]  # type: ignore[index]
     part = found.queries.part(open_)
-    answer = count_flips(reach, settings, Query(part.lowest, part.highest, found.winners[open_]), runs, changed, executor)
-    attained, dataset = int(changed.sum(axis=1).max()), runs.dataset(int(changed.sum(axis=1).argmax()))
+    answer = count_flips(
+        reach,
+        settings,
+        Query(part.lowest, part.highest, found.winners[open_]),
+        runs,
+        changed,
+        executor,
+    )
+    attained, dataset = (
+        int(changed.sum(axis=1).max()),
+        runs.dataset(int(changed.sum(axis=1).argmax())),
+    )
     if answer.dataset is not None and answer.inputs is not None:
         theta = trajectory(problem, answer.dataset)[-1]
         seen = int((predicted(problem, theta, answer.inputs) != found.nominal[open_]).sum())  # type: ignore[index]
         if seen > attained:
             attained, dataset = seen, answer.dataset
     if attained > answer.row.bound:
-        raise SoundnessError(f"S9: {answer.row.bound} predictions are said to change at most, and a training run changes {attained}")
+        raise SoundnessError(
+            f"S9: {answer.row.bound} predictions are said to change at most, and a training run "
+            f"changes {attained}"
+        )
     proved = PROVED if {answer.row.rigour, reach.rigour} == {PROVED} else TOLERANCE
-    return CollectiveCertificate(problem, str(settings.kind), len(found.queries), floor(answer.row.bound), attained, dataset, proved)
+    return CollectiveCertificate(
+        problem,
+        str(settings.kind),
+        len(found.queries),
+        floor(answer.row.bound),
+        attained,
+        dataset,
+        proved,
+    )
 
 
 def _checked(reach: Reach, settings: Settings) -> Problem:
@@ -187,11 +234,18 @@ def _checked(reach: Reach, settings: Settings) -> Problem:
     problem = reach.problem
     if problem.classes is None:
         raise UnsupportedError(
-            f"certify: loss {problem.training.loss.name!r} predicts no class; use `certify`, whose bounds are of outputs"
+            f"certify: loss {problem.training.loss.name!r} predicts no class; use `certify`, whose "
+            f"bounds are of outputs"
         )
     if settings.first > problem.steps:
-        raise InvalidInputError(f"first: {settings.first} is not allowed; the run has {problem.steps} steps")
-    choose(settings.chosen, predicted_size(problem, settings.kind).quadratic > 0, settings.kind.binaries)
+        raise InvalidInputError(
+            f"first: {settings.first} is not allowed; the run has {problem.steps} steps"
+        )
+    choose(
+        settings.chosen,
+        predicted_size(problem, settings.kind).quadratic > 0,
+        settings.kind.binaries,
+    )
     return problem
 
 
@@ -200,14 +254,21 @@ def _boxes(found: PointCertificates) -> tuple[Array, Array]:
 
 
 def _questions(reach: Reach, found: PointCertificates) -> Iterator[Question]:
-    """The margins of the nominal class against every other one that is open, where the verdict is not known."""
+    """The margins of the nominal class against every other one that is open, where the verdict is
+    not known."""
     network, domain, queries = reach.problem.network, final_domain(reach), found.queries
     assert found.reachable is not None
     for k in np.flatnonzero(~found.stable & ~found.refuted):
         for rival, weights in _rivals(network.outputs, int(found.winners[k])):
             if found.reachable[k, rival]:
                 here = slice(k, k + 1)
-                lower, _ = score_bounds(network, domain, queries.lowest[here], weights[np.newaxis], queries.highest[here])
+                lower, _ = score_bounds(
+                    network,
+                    domain,
+                    queries.lowest[here],
+                    weights[np.newaxis],
+                    queries.highest[here],
+                )
                 yield Question(int(k), weights, float(lower[0, 0]), rival)
 
 
@@ -221,28 +282,49 @@ def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, Array]]:
 
 
 def _with_answers(
-    found: PointCertificates, settings: Settings, answers: Iterator[tuple[Question, int, Answer]], asked: int, attack: Attack
+    found: PointCertificates,
+    settings: Settings,
+    answers: Iterator[tuple[Question, int, Answer]],
+    asked: int,
+    attack: Attack,
 ) -> PointCertificates:
     problem, nominal = found.problem, found.nominal
     assert found.reachable is not None
     assert nominal is not None
-    reachable, lower, upper, witnesses = found.reachable.copy(), found.lower.copy(), found.upper.copy(), list(found.witnesses)
+    reachable, lower, upper, witnesses = (
+        found.reachable.copy(),
+        found.lower.copy(),
+        found.upper.copy(),
+        list(found.witnesses),
+    )
     rows, words = [], {found.rigour}
     for question, place, answer in answers:
         k, bound = question.point, answer.row.bound
         rows.append(answer.row)
         words.add(answer.row.rigour)
         if len(question.weights) == 1:
-            lower[k], upper[k] = (max(lower[k, 0], bound), upper[k]) if question.weights[0] > 0 else (lower[k], min(upper[k, 0], -bound))
+            lower[k], upper[k] = (
+                (max(lower[k, 0], bound), upper[k])
+                if question.weights[0] > 0
+                else (lower[k], min(upper[k, 0], -bound))
+            )
         if bound > 0.0:
             reachable[k, question.rival] = False
         elif answer.dataset is not None and answer.inputs is not None and witnesses[k] is None:
             x = answer.inputs[place]
-            seen = int(predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[0])
+            seen = int(
+                predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[0]
+            )
             witnesses[k] = Witness(answer.dataset, x, seen) if seen != nominal[k] else None
     for point, witness in enumerate(witnesses):
-        if witness is not None and not reachable[point, np.searchsorted(np.array(problem.classes), witness.predicted)]:
-            raise SoundnessError(f"S9: the class that a training run predicts for point {point} is said to be out of reach")
+        if (
+            witness is not None
+            and not reachable[point, np.searchsorted(np.array(problem.classes), witness.predicted)]
+        ):
+            raise SoundnessError(
+                f"S9: the class that a training run predicts for point {point} is said to be out "
+                f"of reach"
+            )
     rigour = PROVED if words == {PROVED} else TOLERANCE
     told = replace(
         found,

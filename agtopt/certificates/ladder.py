@@ -1,4 +1,5 @@
-"""One problem under growing budgets: how many samples may be touched before a prediction is no longer certified."""
+"""One problem under growing budgets: how many samples may be touched before a prediction is no
+longer certified."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -26,12 +27,14 @@ def by_intervals(problem: Problem) -> Reach:
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """Domains of one problem for a ladder of budgets; each rung is bounded when a query first needs it.
+    """Domains of one problem for a ladder of budgets; each rung is bounded when a query first needs
+    it.
 
     Attributes
     ----------
     problem : Problem
-        Its perturbation model is taken with every budget in turn; the budget that it has itself does not count.
+        Its perturbation model is taken with every budget in turn; the budget that it has itself
+        does not count.
     budgets : tuple of int
         The rungs, ascending.
     bounder : callable
@@ -40,7 +43,8 @@ class Ladder:
     Raises
     ------
     InvalidInputError
-        If the perturbation model has no budget n, the budgets are not ascending, or the largest does not fit the problem.
+        If the perturbation model has no budget n, the budgets are not ascending, or the largest
+        does not fit the problem.
     """
 
     problem: Problem
@@ -51,10 +55,16 @@ class Ladder:
     def __post_init__(self) -> None:
         instance("problem", self.problem, Problem)
         if self.problem.perturbation.n is None:
-            raise InvalidInputError("ladder: separate budgets of features and labels form no ladder; give the perturbation one budget n")
+            raise InvalidInputError(
+                "ladder: separate budgets of features and labels form no ladder; give the "
+                "perturbation one budget n"
+            )
         rungs = whole_numbers("budgets", self.budgets)
         if not rungs or rungs[0] < 1 or any(low >= high for low, high in pairwise(rungs)):
-            raise InvalidInputError(f"budgets: {list(rungs)!r} is not allowed; they must be ascending whole numbers of at least 1")
+            raise InvalidInputError(
+                f"budgets: {list(rungs)!r} is not allowed; they must be ascending whole numbers of "
+                f"at least 1"
+            )
         object.__setattr__(self, "budgets", rungs)
         # The largest budget says at once whether it fits the dataset and its batches.
         self.at(rungs[-1])
@@ -72,27 +82,34 @@ class Ladder:
             If n is not one of the budgets, or `bounder` answers for another problem (S8).
         """
         if n not in self.budgets:
-            raise InvalidInputError(f"ladder: {n!r} is not allowed; the budgets are {', '.join(map(str, self.budgets))}")
+            raise InvalidInputError(
+                f"ladder: {n!r} is not allowed; the budgets are {', '.join(map(str, self.budgets))}"
+            )
         if n not in self._known:
             problem = self.at(n)
             reach = self.bounder(problem)
             if reach.problem is not problem:
-                raise InvalidInputError("bounder: it must return the Reach of the very problem that it is given")
+                raise InvalidInputError(
+                    "bounder: it must return the Reach of the very problem that it is given"
+                )
             self._known[n] = reach
         return self._known[n]
 
     def distances(self, X: ArrayLike, stable: Stable | None = None) -> NDArray[np.int64]:
-        """For every query the largest budget of the ladder under which its prediction is certified; 0 where there is none.
+        """For every query the largest budget of the ladder under which its prediction is certified;
+        0 where there is none.
 
-        A prediction that is stable under a budget is stable under every smaller one, so rungs are found by bisection: a query costs
-        about log₂ of their number. Where a method happens to certify a large budget but not a smaller one, bisection may miss the
-        large one: the answer is a lower bound of the true distance all the same.
+        A prediction that is stable under a budget is stable under every smaller one, so rungs are
+        found by bisection: a query costs about log₂ of their number. Where a method happens to
+        certify a large budget but not a smaller one, bisection may miss the large one: the answer
+        is a lower bound of the true distance all the same.
 
         Parameters
         ----------
         X : array_like, shape (m, *input_shape)
         stable : callable, optional
-            From a `Reach` and points to whether each prediction is certified; `agtopt.certify` by default.
+            From a `Reach` and points to whether each prediction is certified; `agtopt.certify` by
+            default.
 
         Returns
         -------
@@ -101,14 +118,19 @@ class Ladder:
         points, judge = finite_array("X", X), stable or _certified
         if points.shape[1:] != self.problem.network.input_shape or not len(points):
             wanted = ", ".join(map(str, self.problem.network.input_shape))
-            raise InvalidInputError(f"X: shape {points.shape} does not fit; it must be (m, {wanted})")
+            raise InvalidInputError(
+                f"X: shape {points.shape} does not fit; it must be (m, {wanted})"
+            )
         low, high = np.zeros(len(points), dtype=np.int64), np.full(len(points), len(self.budgets))
         while (open_ := low < high).any():
             middle = (low + high + 1) // 2
             for rung in np.unique(middle[open_]).tolist():
                 here = np.flatnonzero(open_ & (middle == rung))
                 holds = judge(self.reach(self.budgets[rung - 1]), points[here])
-                low[here], high[here] = np.where(holds, rung, low[here]), np.where(holds, high[here], rung - 1)
+                low[here], high[here] = (
+                    np.where(holds, rung, low[here]),
+                    np.where(holds, high[here], rung - 1),
+                )
         return np.array([0, *self.budgets], dtype=np.int64)[low]
 
 
@@ -121,7 +143,8 @@ def ladder(problem: Problem, budgets: Iterable[int], bounder: Bounder = by_inter
     budgets : iterable of int
         Ascending, each at least 1, e.g. ``range(1, 101)``.
     bounder : callable, optional
-        How each domain is found: ``lambda problem: agtopt.bound(problem, "MILP", window=3)``; by IBP if not given.
+        How each domain is found: ``lambda problem: agtopt.bound(problem, "MILP", window=3)``; by
+        IBP if not given.
 
     Returns
     -------

@@ -1,7 +1,8 @@
-r"""Bounds of the loss at single points, from bounds of the outputs or of what else the loss is a monotone function of.
+r"""Bounds of the loss at single points, from bounds of the outputs or of what else the loss is a
+monotone function of.
 
-Squared errors take the outputs z; the other losses margins :math:`m_j = z_j - z_y` (one output: :math:`-s z` with the sign s of the
-class), in which
+Squared errors take the outputs z; the other losses margins :math:`m_j = z_j - z_y` (one output:
+:math:`-s z` with the sign s of the class), in which
 
 .. math:: \text{hinge} = \max(0, 1 + m), \quad \text{logistic} = \log(1 + e^m), \quad
           \text{cross-entropy} = \log\Big(1 + \sum_{j \ne y} e^{m_j}\Big), \quad
@@ -21,7 +22,14 @@ from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, Polytope
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
-from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError
+from agtopt.problem.loss import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Hinge,
+    Loss,
+    MultiHinge,
+    SquaredError,
+)
 from agtopt.tolerances import LOGARITHM_MARGIN
 from agtopt.verbs import unregistered, verb
 
@@ -36,7 +44,8 @@ class LossBounds:
     Attributes
     ----------
     lower, upper : array, shape (m,)
-        At each point, in the units of the loss; for the squared error without a factor of ½, summed over the outputs.
+        At each point, in the units of the loss; for the squared error without a factor of ½, summed
+        over the outputs.
     nominal : array, shape (m,)
         Of the model that is trained on the nominal data.
     """
@@ -56,8 +65,11 @@ class LossBounds:
         return float(self.nominal.mean())
 
 
-def loss_bounds(problem: Problem, domain: Interval | Polytope, theta: Array, queries: Queries) -> LossBounds:
-    """Bound the loss at labelled points over a domain of the parameters; `theta` are the nominal ones, at the points themselves.
+def loss_bounds(
+    problem: Problem, domain: Interval | Polytope, theta: Array, queries: Queries
+) -> LossBounds:
+    """Bound the loss at labelled points over a domain of the parameters; `theta` are the nominal
+    ones, at the points themselves.
 
     Raises
     ------
@@ -77,8 +89,14 @@ def loss_bounds(problem: Problem, domain: Interval | Polytope, theta: Array, que
 def _bounded(problem: Problem, domain: Interval | Polytope, queries: Queries) -> Ends:
     loss = problem.training.loss
     found = loss_range(loss, Scores(problem, domain, queries))
-    least, most = (np.where(np.isnan(end), worst, end) for end, worst in zip(found, (-np.inf, np.inf), strict=True))
-    margin = [LOGARITHM_MARGIN * (1.0 + np.abs(np.where(np.isfinite(end), end, 0.0))) for end in (least, most)]
+    least, most = (
+        np.where(np.isnan(end), worst, end)
+        for end, worst in zip(found, (-np.inf, np.inf), strict=True)
+    )
+    margin = [
+        LOGARITHM_MARGIN * (1.0 + np.abs(np.where(np.isfinite(end), end, 0.0)))
+        for end in (least, most)
+    ]
     return np.maximum(least - margin[0], loss.least), most + margin[1]
 
 
@@ -104,20 +122,30 @@ class Scores:
         """Class labels (m,), or targets (m, outputs)."""
         assert self.queries.labels is not None
         labels = self.queries.labels
-        return labels if self.problem.classes is not None else labels.reshape(len(labels), self.problem.network.outputs)
+        return (
+            labels
+            if self.problem.classes is not None
+            else labels.reshape(len(labels), self.problem.network.outputs)
+        )
 
     def outputs(self) -> Ends:
         """Lowest and highest outputs z, shape (m, outputs) each."""
-        return score_bounds(self.problem.network, self.domain, self.queries.lowest, highest=self.queries.highest)
+        return score_bounds(
+            self.problem.network, self.domain, self.queries.lowest, highest=self.queries.highest
+        )
 
     def margins(self) -> Ends:
-        """Lowest and highest z_j − z_y of every other class j, shape (m, classes − 1); of a single output z, or −z for the second class.
+        """Lowest and highest z_j − z_y of every other class j, shape (m, classes − 1); of a single
+        output z, or −z for the second class.
 
         They are bounded as differences, which is tighter than taking differences of bounds.
         """
         network, classes = self.problem.network, self.problem.classes
         if classes is None:
-            raise InvalidInputError(f"training.loss: {self.problem.training.loss.name!r} has no classes, hence no margins; take outputs")
+            raise InvalidInputError(
+                f"training.loss: {self.problem.training.loss.name!r} has no classes, hence no "
+                f"margins; take outputs"
+            )
         labels = np.searchsorted(np.array(classes), self.labels)
         lower, upper = np.empty((2, len(labels), len(classes) - 1))
         for label in np.unique(labels):
@@ -136,8 +164,8 @@ class Scores:
 def loss_range(loss: Loss, scores: Scores) -> Ends:
     """Lowest and highest loss at every point, shape (m,) each.
 
-    NaN where nothing is known. Both ends are moved outward afterwards by `LOGARITHM_MARGIN`, which covers the rounding of a formula
-    without cancellation.
+    NaN where nothing is known. Both ends are moved outward afterwards by `LOGARITHM_MARGIN`, which
+    covers the rounding of a formula without cancellation.
     """
     raise unregistered("training.loss", loss, loss_range, "A loss")
 
@@ -156,7 +184,9 @@ def _(loss: Hinge, scores: Scores) -> Ends:
 
 @loss_range.register
 def _(loss: MultiHinge, scores: Scores) -> Ends:
-    return _growing(scores, lambda margins: np.maximum(1.0 + margins, 0.0).sum(axis=1) / (margins.shape[1] + 1))
+    return _growing(
+        scores, lambda margins: np.maximum(1.0 + margins, 0.0).sum(axis=1) / (margins.shape[1] + 1)
+    )
 
 
 @loss_range.register
@@ -175,4 +205,6 @@ def _growing(scores: Scores, loss: Callable[[Array], Array]) -> Ends:
 
 
 def _logistic(margins: Array) -> Array:
-    return np.asarray(np.logaddexp.reduce(np.concatenate([np.zeros((len(margins), 1)), margins], axis=1), axis=1))
+    return np.asarray(
+        np.logaddexp.reduce(np.concatenate([np.zeros((len(margins), 1)), margins], axis=1), axis=1)
+    )

@@ -1,10 +1,12 @@
 r"""Noise for private releases.
 
-Floating-point noise is not the noise that proofs speak of: the low bits of a sum can tell what was added (Mironov, 2012). Against
-that, uniform numbers carry 53 significant bits at every magnitude, noise is rounded to multiples of `GRID` and what is released is clamped
-to ±`RANGE`; both are post-processing that does not depend on the data. The probability of each value that can be released then differs
-from its ideal by a relative error of about :math:`2^{-52} \max(s / \mathtt{GRID}, \mathtt{RANGE} / \mathtt{GRID})` for noise of scale s:
-below 10⁻⁸ for ε of at least 10⁻³. This is an estimate, not a verified proof, and running times are not hidden.
+Floating-point noise is not the noise that proofs speak of: the low bits of a sum can tell what was
+added (Mironov, 2012). Against that, uniform numbers carry 53 significant bits at every magnitude,
+noise is rounded to multiples of `GRID` and what is released is clamped to ±`RANGE`; both are
+post-processing that does not depend on the data. The probability of each value that can be released
+then differs from its ideal by a relative error of about :math:`2^{-52} \max(s / \mathtt{GRID},
+\mathtt{RANGE} / \mathtt{GRID})` for noise of scale s: below 10⁻⁸ for ε of at least 10⁻³. This is an
+estimate, not a verified proof, and running times are not hidden.
 """
 
 from collections.abc import Callable
@@ -41,8 +43,10 @@ def uniform(source: Random) -> float:
 
 
 def cauchy(source: Random) -> float:
-    """Standard Cauchy noise, with density 1 / (π (1 + z²)), by inversion: no well-kept library of private mechanisms draws it."""
-    # The tails come from small uniform numbers, which are precise; those near 1 are not, and make noise near 0.
+    """Standard Cauchy noise, with density 1 / (π (1 + z²)), by inversion: no well-kept library of
+    private mechanisms draws it."""
+    # The tails come from small uniform numbers, which are precise; those near 1 are not, and make
+    # noise near 0.
     return _sign(source) / tan(0.5 * pi * uniform(source))
 
 
@@ -58,7 +62,8 @@ def released(answers: Array, noise: Array) -> Array:
 
 
 def opendp_laplace(scale: float) -> Callable[[Array], Array]:
-    """What adds Laplace noise from OpenDP to answers; OpenDP draws it without floating point and cryptographically.
+    """What adds Laplace noise from OpenDP to answers; OpenDP draws it without floating point and
+    cryptographically.
 
     Raises
     ------
@@ -68,12 +73,17 @@ def opendp_laplace(scale: float) -> Callable[[Array], Array]:
     try:
         dp: Any = import_module("opendp.prelude")
     except ImportError:
-        raise UnsupportedError("privacy: Laplace noise comes from OpenDP: pip install 'agtopt[privacy]', or pass a `source`") from None
+        raise UnsupportedError(
+            "privacy: Laplace noise comes from OpenDP: pip install 'agtopt[privacy]', or pass a "
+            "`source`"
+        ) from None
     # OpenDP keeps its floating-point mechanisms behind this switch until they are vetted.
     dp.enable_features("contrib")
     space = dp.atom_domain(T=float, nan=False), dp.absolute_distance(T=float)
     mechanism = dp.m.make_laplace(*space, scale=scale)
-    return lambda answers: np.array([mechanism(answer) for answer in answers.tolist()], dtype=np.float64)
+    return lambda answers: np.array(
+        [mechanism(answer) for answer in answers.tolist()], dtype=np.float64
+    )
 
 
 def _sign(source: Random) -> float:

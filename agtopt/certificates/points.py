@@ -61,7 +61,8 @@ class PointCertificates:
 
     @property
     def stopped(self) -> int:
-        """How many of its margins were stopped at their time limit: they hold, and longer limits may tighten them."""
+        """How many of its margins were stopped at their time limit: they hold, and longer limits
+        may tighten them."""
         return stopped(self.rows)
 
     @property
@@ -90,7 +91,10 @@ class PointCertificates:
     @property
     def verdicts(self) -> list[str]:
         """``certified``, ``refuted`` or ``unknown``, for the stability of every prediction."""
-        return [CERTIFIED if stable else REFUTED if refuted else UNKNOWN for stable, refuted in zip(self.stable, self.refuted, strict=True)]
+        return [
+            CERTIFIED if stable else REFUTED if refuted else UNKNOWN
+            for stable, refuted in zip(self.stable, self.refuted, strict=True)
+        ]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -105,7 +109,8 @@ class PointCertificates:
 
     @property
     def attacked_accuracy(self) -> float:
-        """Fraction of the points that are correct and not refuted: what the attacks leave, at least the certified accuracy."""
+        """Fraction of the points that are correct and not refuted: what the attacks leave, at least
+        the certified accuracy."""
         return float(np.mean(self._right() & ~self.refuted))
 
     @property
@@ -116,13 +121,16 @@ class PointCertificates:
     def _right(self) -> NDArray[np.bool_]:
         nominal, _ = self._classified()
         if self.labels is None:
-            raise InvalidInputError("certify: no labels were given, so correctness is not known; pass y")
+            raise InvalidInputError(
+                "certify: no labels were given, so correctness is not known; pass y"
+            )
         return np.asarray(nominal == self.labels)
 
     def _classified(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         if self.nominal is None or self.reachable is None:
             raise InvalidInputError(
-                f"certify: loss {self.problem.training.loss.name!r} predicts no class; use the output bounds `lower` and `upper`"
+                f"certify: loss {self.problem.training.loss.name!r} predicts no class; use the "
+                f"output bounds `lower` and `upper`"
             )
         return self.nominal, self.reachable
 
@@ -131,11 +139,18 @@ class PointCertificates:
         columns = {}
         for c in range(self.lower.shape[1]):
             suffix = "" if self.lower.shape[1] == 1 else f"[{c}]"
-            columns[f"lower{suffix}"], columns[f"upper{suffix}"] = self.lower[:, c], self.upper[:, c]
+            columns[f"lower{suffix}"], columns[f"upper{suffix}"] = (
+                self.lower[:, c],
+                self.upper[:, c],
+            )
         frame = pd.DataFrame(columns)
         if self.nominal is not None and self.reachable is not None:
             classes = np.array(self.problem.classes)
-            frame["nominal"], frame["stable"], frame["verdict"] = self.nominal, self.stable, self.verdicts
+            frame["nominal"], frame["stable"], frame["verdict"] = (
+                self.nominal,
+                self.stable,
+                self.verdicts,
+            )
             frame["reachable"] = [" ".join(map(str, classes[row])) for row in self.reachable]
             if self.labels is not None:
                 frame["correct"] = self.correct

@@ -1,4 +1,5 @@
-"""Certificates for single predictions over a parameter-space domain (section 8.1 of Sosnin et al. 2025)."""
+"""Certificates for single predictions over a parameter-space domain (section 8.1 of Sosnin et al.
+2025)."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -23,11 +24,18 @@ from agtopt.training.concrete import trajectory
 Array = NDArray[np.float64]
 
 
-def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None, eps: Eps = 0.0, attack: Attack | None = None) -> PointCertificates:
+def certify(
+    reach: Reach,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    eps: Eps = 0.0,
+    attack: Attack | None = None,
+) -> PointCertificates:
     """Bound the predictions of every model in a domain.
 
-    Outputs are bounded over the domain of the final parameters: by IBP and CROWN over its box, and by linear programs where it is a
-    polytope. Classes that outputs leave open are decided by margins, the differences of two outputs, bounded for every pair of them.
+    Outputs are bounded over the domain of the final parameters: by IBP and CROWN over its box, and
+    by linear programs where it is a polytope. Classes that outputs leave open are decided by
+    margins, the differences of two outputs, bounded for every pair of them.
 
     Parameters
     ----------
@@ -37,8 +45,8 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None, eps: Eps = 0
     y : array_like, shape (m,) or (m, outputs), optional
         True labels, for certificates of correctness.
     eps : float or (array_like, array_like)
-        How far the inputs move as well (a backdoor's trigger): the radius of an ℓ∞ ball around each (units of the features), or the
-        lowest and highest inputs.
+        How far the inputs move as well (a backdoor's trigger): the radius of an ℓ∞ ball around each
+        (units of the features), or the lowest and highest inputs.
     attack : Attack, optional
         Runs that may refute what is not certified (`agtopt.attack`).
 
@@ -49,20 +57,25 @@ def certify(reach: Reach, X: ArrayLike, y: ArrayLike | None = None, eps: Eps = 0
     Raises
     ------
     InvalidInputError
-        If X or y has the wrong shape, an entry is not finite, a label is not one of the loss's classes, `eps` is not allowed, or the
-        attack is one on another problem.
+        If X or y has the wrong shape, an entry is not finite, a label is not one of the loss's
+        classes, `eps` is not allowed, or the attack is one on another problem.
     SoundnessError
-        If the nominal run, or one of the attack, is outside a bound, or changes a prediction that is certified (S9).
+        If the nominal run, or one of the attack, is outside a bound, or changes a prediction that
+        is certified (S9).
     """
     instance("reach", reach, Reach)
     if attack is not None:
         instance("attack", attack, Attack)
     problem = reach.problem
-    found = certificates_over(reach, final_domain(reach), trajectory(problem)[-1], Queries.of(problem, X, y, eps))
+    found = certificates_over(
+        reach, final_domain(reach), trajectory(problem)[-1], Queries.of(problem, X, y, eps)
+    )
     return found if attack is None else refuted_by(attack, found)
 
 
-def certificates_over(reach: Reach, domain: Interval | Polytope, theta: Array, queries: Queries) -> PointCertificates:
+def certificates_over(
+    reach: Reach, domain: Interval | Polytope, theta: Array, queries: Queries
+) -> PointCertificates:
     """What a domain of the parameters proves of queries; `theta` (p,) are the nominal ones.
 
     Raises
@@ -78,7 +91,16 @@ def certificates_over(reach: Reach, domain: Interval | Polytope, theta: Array, q
         reachable = _by_margins(network, domain, queries, _reachable(lower, upper))
     unseen = (None,) * len(queries)
     found = PointCertificates(
-        problem, str(reach.method), queries, lower, upper, nominal, reachable, unseen, reach.rigour, interrupted=reach.interrupted
+        problem,
+        str(reach.method),
+        queries,
+        lower,
+        upper,
+        nominal,
+        reachable,
+        unseen,
+        reach.rigour,
+        interrupted=reach.interrupted,
     )
     check_outputs(found, theta[np.newaxis])
     return found
@@ -96,31 +118,43 @@ def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
     """
     problem, nominal = found.problem, found.nominal
     if attack.problem.fingerprint != problem.fingerprint:
-        raise InvalidInputError("attack: it is one on another problem; take agtopt.attack(reach.problem)")
+        raise InvalidInputError(
+            "attack: it is one on another problem; take agtopt.attack(reach.problem)"
+        )
     check_outputs(found, attack.theta)
     if nominal is None:
         return found
     witnesses = find_witnesses(attack, found.queries, nominal)
     for k in np.flatnonzero(found.stable):
         if witnesses[k] is not None:
-            raise SoundnessError(f"S9: the prediction of point {k} is certified, and a training run changes it")
+            raise SoundnessError(
+                f"S9: the prediction of point {k} is certified, and a training run changes it"
+            )
     return replace(found, witnesses=tuple(witnesses))
 
 
 def final_domain(reach: Reach) -> Interval | Polytope:
     """The domain of the final parameters, within their box (S6)."""
-    return intersect(reach.domain, reach.steps[-1]) if isinstance(reach.domain, Polytope) else reach.steps[-1]
+    return (
+        intersect(reach.domain, reach.steps[-1])
+        if isinstance(reach.domain, Polytope)
+        else reach.steps[-1]
+    )
 
 
 def _reachable(lower: Array, upper: Array) -> NDArray[np.bool_]:
-    """Classes that may win as far as outputs alone tell: none that another one beats for sure; a tie is no win."""
+    """Classes that may win as far as outputs alone tell: none that another one beats for sure; a
+    tie is no win."""
     if lower.shape[1] == 1:
         return np.stack([~(lower[:, 0] > 0), ~(upper[:, 0] < 0)], axis=1)
     return np.asarray(~(upper < lower.max(axis=1, keepdims=True)))
 
 
-def _by_margins(network: Network, domain: Interval | Polytope, queries: Queries, open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Of the classes that are open at each point, those that no other open class beats for sure by the bounds of their difference."""
+def _by_margins(
+    network: Network, domain: Interval | Polytope, queries: Queries, open_: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Of the classes that are open at each point, those that no other open class beats for sure by
+    the bounds of their difference."""
     left = open_.copy()
     if network.outputs == 1:
         return left
@@ -130,7 +164,9 @@ def _by_margins(network: Network, domain: Interval | Polytope, queries: Queries,
         here = np.flatnonzero((open_ == classes).all(axis=1))
         first, second = np.array(list(combinations(np.flatnonzero(classes), 2))).T
         unit = np.eye(network.outputs)
-        lower, upper = score_bounds(network, domain, queries.lowest[here], unit[first] - unit[second], queries.highest[here])
+        lower, upper = score_bounds(
+            network, domain, queries.lowest[here], unit[first] - unit[second], queries.highest[here]
+        )
         for k, (i, j) in enumerate(zip(first, second, strict=True)):
             left[here, i] &= ~(upper[:, k] < 0)
             left[here, j] &= ~(lower[:, k] > 0)

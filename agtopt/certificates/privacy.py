@@ -1,23 +1,29 @@
-r"""Private prediction by smooth sensitivity (section 10.2 of Sosnin et al. 2025, after Nissim, Raskhodnikova and Smith, 2007).
+r"""Private prediction by smooth sensitivity (section 10.2 of Sosnin et al. 2025, after Nissim,
+Raskhodnikova and Smith, 2007).
 
-The prediction f(D) ∈ {0, 1} of a binary classifier at a query depends on the training data D. Let k(D) be the largest distance at which
-it is certified stable under ``Substitution(k)``, 0 where it is not. Then f is constant up to distance k, so the local sensitivity is 0 at
-every dataset closer than k, and
+The prediction f(D) ∈ {0, 1} of a binary classifier at a query depends on the training data D. Let
+k(D) be the largest distance at which it is certified stable under ``Substitution(k)``, 0 where it
+is not. Then f is constant up to distance k, so the local sensitivity is 0 at every dataset closer
+than k, and
 
 .. math:: S(D) = e^{-\beta k(D)} \ge \max_{D'} e^{-\beta d(D, D')} LS_f(D') .
 
-**An upper bound is not enough to calibrate noise.** The noise itself must not tell D from its neighbour: S has to be β-smooth,
-S(D) ≤ e^β S(D') for neighbours, that is, k may change by at most one (Definition 2.1 of Nissim et al.). Theorem 11 alone does not give
-that, and it fails for a ladder with gaps, for solvers that stop at a gap or a time limit, and for CROWN, whose lines depend on the bounds.
-It holds here for plain interval propagation on a ladder without gaps, from 1 to K:
+**An upper bound is not enough to calibrate noise.** The noise itself must not tell D from its
+neighbour: S has to be β-smooth, S(D) ≤ e^β S(D') for neighbours, that is, k may change by at most
+one (Definition 2.1 of Nissim et al.). Theorem 11 alone does not give that, and it fails for a
+ladder with gaps, for solvers that stop at a gap or a time limit, and for CROWN, whose lines depend
+on the bounds. It holds here for plain interval propagation on a ladder without gaps, from 1 to K:
 
-    Let D and D' differ in sample i, whose values at both lie in the substitution box. If [θ] at D under budget k contains [θ'] at D' under
-    k − 1, then so it is after a step: interval arithmetic is inclusion isotonic, and whatever k − 1 samples are replaced by the worst of
-    the box at D', with the own gradient of i or without, is no worse than to replace i as well at D. So certified at (D, k) implies
-    certified at (D', k − 1), hence k(D') ≥ k(D) − 1; a largest rung K cuts off both alike. (Exact but for rounding.)
+    Let D and D' differ in sample i, whose values at both lie in the substitution box. If [θ] at D
+    under budget k contains [θ'] at D' under k − 1, then so it is after a step: interval arithmetic
+    is inclusion isotonic, and whatever k − 1 samples are replaced by the worst of the box at D',
+    with the own gradient of i or without, is no worse than to replace i as well at D. So certified
+    at (D, k) implies certified at (D', k − 1), hence k(D') ≥ k(D) − 1; a largest rung K cuts off
+    both alike. (Exact but for rounding.)
 
-So `private_predictions` takes no other method. `Ladder.distances` takes every method; `smooth_sensitivity` of these is a valid upper bound
-of the smooth sensitivity (Theorem 11), to look at, not to calibrate noise with.
+So `private_predictions` takes no other method. `Ladder.distances` takes every method;
+`smooth_sensitivity` of these is a valid upper bound of the smooth sensitivity (Theorem 11), to look
+at, not to calibrate noise with.
 """
 
 from collections.abc import Callable
@@ -46,11 +52,13 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 CAUCHY_FACTOR = 6.0
-"""Cauchy noise of scale 6 S / ε is ε-differentially private for an (ε/6)-smooth S (Lemma 2.7 of Nissim et al., γ = 2)."""
+"""Cauchy noise of scale 6 S / ε is ε-differentially private for an (ε/6)-smooth S (Lemma 2.7 of
+Nissim et al., γ = 2)."""
 
 
 def smooth_sensitivity(distances: ArrayLike, beta: float) -> Array:
-    """Upper bound exp(−β k) of the β-smooth sensitivity of a binary prediction that is stable at distance k (Theorem 11).
+    """Upper bound exp(−β k) of the β-smooth sensitivity of a binary prediction that is stable at
+    distance k (Theorem 11).
 
     Parameters
     ----------
@@ -71,14 +79,17 @@ def smooth_sensitivity(distances: ArrayLike, beta: float) -> Array:
     """
     stable = finite_array("distances", distances)
     if (stable < 0).any():
-        raise InvalidInputError(f"distances: {stable.min():g} is not allowed; they must be at least 0")
+        raise InvalidInputError(
+            f"distances: {stable.min():g} is not allowed; they must be at least 0"
+        )
     # Rounded up; a scale of 0 would release the prediction itself.
     bound = np.nextafter(np.exp(-number("beta", beta, above=0.0) * stable), np.inf)
     return np.minimum(np.maximum(bound, np.finfo(np.float64).tiny), 1.0)
 
 
 class Mechanism(Protocol):
-    """How a prediction in {0, 1} is made private by additive noise, under ε-differential privacy."""
+    """How a prediction in {0, 1} is made private by additive noise, under ε-differential
+    privacy."""
 
     def scale(self, distances: Indices, epsilon: float) -> Array:
         """Scale of the noise for queries that are stable at these distances, shape (m,)."""
@@ -89,16 +100,20 @@ class Mechanism(Protocol):
         ...
 
     def noise(self, scale: Array, source: Random | None) -> Callable[[Array], Array]:
-        """What adds noise to answers (m,), from a cryptographic source if none is given; it draws nothing before it is called."""
+        """What adds noise to answers (m,), from a cryptographic source if none is given; it draws
+        nothing before it is called."""
         ...
 
 
 @dataclass(frozen=True)
 class Cauchy:
-    """Cauchy noise of scale 6 S / ε, S the (ε/6)-smooth upper bound of the sensitivity: little where the prediction is stable."""
+    """Cauchy noise of scale 6 S / ε, S the (ε/6)-smooth upper bound of the sensitivity: little
+    where the prediction is stable."""
 
     def scale(self, distances: Indices, epsilon: float) -> Array:
-        scale: Array = CAUCHY_FACTOR / epsilon * smooth_sensitivity(distances, epsilon / CAUCHY_FACTOR)
+        scale: Array = (
+            CAUCHY_FACTOR / epsilon * smooth_sensitivity(distances, epsilon / CAUCHY_FACTOR)
+        )
         return scale
 
     def flipped(self, scale: Array) -> Array:
@@ -111,7 +126,8 @@ class Cauchy:
 
 @dataclass(frozen=True)
 class Laplace:
-    """The baseline: Laplace noise of scale 1/ε for the global sensitivity, 1; it looks at no certificate."""
+    """The baseline: Laplace noise of scale 1/ε for the global sensitivity, 1; it looks at no
+    certificate."""
 
     def scale(self, distances: Indices, epsilon: float) -> Array:
         return np.full(len(distances), 1.0 / epsilon)
@@ -123,7 +139,9 @@ class Laplace:
         if source is None:
             # One scale for all answers: it does not depend on the data.
             return opendp_laplace(float(scale[0]))
-        return lambda answers: released(answers, scale * np.array([laplace(source) for _ in answers]))
+        return lambda answers: released(
+            answers, scale * np.array([laplace(source) for _ in answers])
+        )
 
 
 CAUCHY, LAPLACE = Cauchy(), Laplace()
@@ -145,7 +163,8 @@ class Release:
         Privacy loss of all of them, which the account was charged.
     mechanism : str
     neighbours : str
-        Which change of the data is hidden (S8): one sample of those that may be replaced, by any point of its box.
+        Which change of the data is hidden (S8): one sample of those that may be replaced, by any
+        point of its box.
     cryptographic : bool
         Whether the noise is from a cryptographic source; False makes it a test.
     """
@@ -161,7 +180,8 @@ class Release:
 
 @dataclass(frozen=True, eq=False)
 class PrivatePredictions:
-    """Predictions and how stable they are, on the private side: only what `release` returns may be published.
+    """Predictions and how stable they are, on the private side: only what `release` returns may be
+    published.
 
     Attributes
     ----------
@@ -179,10 +199,13 @@ class PrivatePredictions:
 
     def sensitivity(self, epsilon: float) -> Array:
         """The (ε/6)-smooth upper bound of the sensitivity of every prediction, shape (m,)."""
-        return smooth_sensitivity(self.distance, number("epsilon", epsilon, above=0.0) / CAUCHY_FACTOR)
+        return smooth_sensitivity(
+            self.distance, number("epsilon", epsilon, above=0.0) / CAUCHY_FACTOR
+        )
 
     def accuracy(self, y: ArrayLike, epsilon: float, mechanism: Mechanism = CAUCHY) -> float:
-        """Expected accuracy of the released classes, in closed form: the mean over the noise. It depends on the private data.
+        """Expected accuracy of the released classes, in closed form: the mean over the noise. It
+        depends on the private data.
 
         Parameters
         ----------
@@ -195,17 +218,29 @@ class PrivatePredictions:
         """
         labels = finite_array("y", y)
         if labels.shape != self.prediction.shape:
-            raise InvalidInputError(f"y: shape {labels.shape} does not fit {len(self.prediction)} queries")
+            raise InvalidInputError(
+                f"y: shape {labels.shape} does not fit {len(self.prediction)} queries"
+            )
         self.problem.training.loss.check("y", labels, self.problem.network.outputs)
-        flipped = mechanism.flipped(mechanism.scale(self.distance, number("epsilon", epsilon, above=0.0)))
+        flipped = mechanism.flipped(
+            mechanism.scale(self.distance, number("epsilon", epsilon, above=0.0))
+        )
         return float(np.mean(np.where(self.prediction == labels, 1.0 - flipped, flipped)))
 
-    def release(self, epsilon: float, account: Account, mechanism: Mechanism = CAUCHY, source: Random | None = None) -> Release:
+    def release(
+        self,
+        epsilon: float,
+        account: Account,
+        mechanism: Mechanism = CAUCHY,
+        source: Random | None = None,
+    ) -> Release:
         """Answer every query once, each with ε-differential privacy.
 
-        Neighbouring datasets differ in one vulnerable sample, which is any point of the substitution box in both; the number of samples,
-        all other samples, θ₀, the order of the data and the hyper-parameters are public. What is done to features before training must not
-        depend on the data. How `agtopt.certificates.noise` bounds the effect of floating point is not a verified proof.
+        Neighbouring datasets differ in one vulnerable sample, which is any point of the
+        substitution box in both; the number of samples, all other samples, θ₀, the order of the
+        data and the hyper-parameters are public. What is done to features before training must not
+        depend on the data. How `agtopt.certificates.noise` bounds the effect of floating point is
+        not a verified proof.
 
         Parameters
         ----------
@@ -216,8 +251,8 @@ class PrivatePredictions:
         mechanism : Mechanism
             `CAUCHY` or `LAPLACE`.
         source : random.Random, optional
-            For tests: ``random.Random(0)`` repeats itself; NumPy's generators are refused. By default noise is cryptographic; that of
-            `LAPLACE` comes from OpenDP.
+            For tests: ``random.Random(0)`` repeats itself; NumPy's generators are refused. By
+            default noise is cryptographic; that of `LAPLACE` comes from OpenDP.
 
         Raises
         ------
@@ -236,7 +271,10 @@ class PrivatePredictions:
             instance("source", source, Random)
         scale = mechanism.scale(self.distance, number("epsilon", epsilon, above=0.0))
         if not np.isfinite(scale).all():
-            raise InvalidInputError(f"epsilon: {epsilon!r} is not allowed; it is so small that the scale of the noise is infinite")
+            raise InvalidInputError(
+                f"epsilon: {epsilon!r} is not allowed; it is so small that the scale of the noise "
+                f"is infinite"
+            )
         noisy, (least, most) = mechanism.noise(scale, source), self._classes
         with account.paying(epsilon, len(self.prediction)):
             values = noisy((self.prediction == most).astype(np.float64))
@@ -254,7 +292,11 @@ class PrivatePredictions:
     @property
     def _neighbours(self) -> str:
         model = self.problem.perturbation
-        among = "" if model.vulnerable is None else f", of the {len(model.vulnerable)} that are vulnerable"
+        among = (
+            ""
+            if model.vulnerable is None
+            else f", of the {len(model.vulnerable)} that are vulnerable"
+        )
         return replace(model, n=1, vulnerable=None).describe() + among
 
     @property
@@ -269,8 +311,9 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
     Parameters
     ----------
     ladder : Ladder
-        Under `Substitution`, budgets 1 … K without gaps, bounded by plain IBP, as it is by default. Noise shrinks by a factor e for every
-        6/ε rungs; K must not be chosen by looking at the data.
+        Under `Substitution`, budgets 1 … K without gaps, bounded by plain IBP, as it is by default.
+        Noise shrinks by a factor e for every 6/ε rungs; K must not be chosen by looking at the
+        data.
     X : array_like, shape (m, *input_shape)
 
     Returns
@@ -280,40 +323,52 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
     Raises
     ------
     InvalidInputError
-        If the perturbation model is not `Substitution`, the ladder has gaps, or a sample that may be replaced is not itself a point of
-        the box: it would have no neighbours to hide among.
+        If the perturbation model is not `Substitution`, the ladder has gaps, or a sample that may
+        be replaced is not itself a point of the box: it would have no neighbours to hide among.
     UnsupportedError
-        If the classifier is not binary, or the ladder has a bounder of its own: its distances may differ by more than one between
-        neighbouring datasets, and would give them away. What a `Reach` says of its method is not enough: `bound_parts` by IBP branches
-        with linear bounds.
+        If the classifier is not binary, or the ladder has a bounder of its own: its distances may
+        differ by more than one between neighbouring datasets, and would give them away. What a
+        `Reach` says of its method is not enough: `bound_parts` by IBP branches with linear bounds.
     """
     instance("ladder", ladder, Ladder)
     problem = ladder.problem
     # A class derived from it may admit other datasets: the theorem is about this one.
     if type(problem.perturbation) is not Substitution:
-        raise InvalidInputError(f"privacy: {problem.perturbation.describe()}: neighbours differ in one sample replaced; use Substitution")
+        raise InvalidInputError(
+            f"privacy: {problem.perturbation.describe()}: neighbours differ in one sample "
+            f"replaced; use Substitution"
+        )
     if problem.classes is None or len(problem.classes) != 2:
-        raise UnsupportedError(f"privacy: {problem.classes} are not two classes; only binary predictions are released")
+        raise UnsupportedError(
+            f"privacy: {problem.classes} are not two classes; only binary predictions are released"
+        )
     if ladder.budgets[0] != 1 or any(high != low + 1 for low, high in pairwise(ladder.budgets)):
         raise InvalidInputError(
-            "privacy: a ladder with gaps gives no smooth bound, since distances of neighbouring datasets may differ by a gap; "
+            "privacy: a ladder with gaps gives no smooth bound, since distances of neighbouring "
+            "datasets may differ by a gap; "
             f"use range(1, {ladder.budgets[-1] + 1})"
         )
     if ladder.bounder is not by_intervals:
         raise UnsupportedError(
-            "privacy: a ladder with a bounder of its own need not give a smooth bound of the sensitivity; leave the bounder out, "
+            "privacy: a ladder with a bounder of its own need not give a smooth bound of the "
+            "sensitivity; leave the bounder out, "
             "so that it is bounded by plain IBP"
         )
     most = ladder.at(ladder.budgets[-1])
     _check_own_samples(most)
     distance = ladder.distances(X, _stable_by_intervals)
-    return PrivatePredictions(most, predicted(most, trajectory(most)[-1], finite_array("X", X)), distance)
+    return PrivatePredictions(
+        most, predicted(most, trajectory(most)[-1], finite_array("X", X)), distance
+    )
 
 
 def _stable_by_intervals(reach: Reach, points: Array) -> NDArray[np.bool_]:
-    """Whether the prediction is certified by plain intervals, which are inclusion isotonic; CROWN, in `certify`, is not."""
+    """Whether the prediction is certified by plain intervals, which are inclusion isotonic; CROWN,
+    in `certify`, is not."""
     problem, ops, box = reach.problem, IntervalOperations(), reach.steps[-1]
-    parameters = tensor_ranges(problem.network.unflatten(box.lower), problem.network.unflatten(box.upper))
+    parameters = tensor_ranges(
+        problem.network.unflatten(box.lower), problem.network.unflatten(box.upper)
+    )
     found, _ = forward(ops, problem.network, parameters, ops.constant(np.array(points)))
     low, high = found.lower.numpy(), found.upper.numpy()
     if problem.network.outputs == 2:
@@ -325,13 +380,20 @@ def _stable_by_intervals(reach: Reach, points: Array) -> NDArray[np.bool_]:
 
 
 def _check_own_samples(problem: Problem) -> None:
-    model, data, touchable = problem.perturbation, problem.dataset, problem.perturbation.touchable(problem)
+    model, data, touchable = (
+        problem.perturbation,
+        problem.dataset,
+        problem.perturbation.touchable(problem),
+    )
     low, high = model.feature_box(problem, data.features)
     encoded = problem.encode(data.labels)
     moved = np.clip(data.features, low, high) != data.features
-    outside = np.any(moved.reshape(len(data), -1), axis=1) | np.any(encoded > model.label_box(problem, encoded)[1], axis=1)
+    outside = np.any(moved.reshape(len(data), -1), axis=1) | np.any(
+        encoded > model.label_box(problem, encoded)[1], axis=1
+    )
     if len(culprits := np.intersect1d(touchable, np.flatnonzero(outside))):
         culprit = int(culprits[0])
         raise InvalidInputError(
-            f"privacy: sample {culprit} may be replaced but is not itself a point of the box; widen Substitution(features=…, labels=…)"
+            f"privacy: sample {culprit} may be replaced but is not itself a point of the box; "
+            f"widen Substitution(features=…, labels=…)"
         )

@@ -46,18 +46,22 @@ class Queries:
         Raises
         ------
         InvalidInputError
-            If a shape does not fit, an entry is not finite, a label is not one of the loss's classes, the radius is negative, or a
-            point lies outside its bounds.
+            If a shape does not fit, an entry is not finite, a label is not one of the loss's
+            classes, the radius is negative, or a point lies outside its bounds.
         """
         points = finite_array("X", X)
         if points.shape[1:] != problem.network.input_shape or not len(points):
             wanted = ", ".join(map(str, problem.network.input_shape))
-            raise InvalidInputError(f"X: shape {points.shape} does not fit; it must be (m, {wanted})")
+            raise InvalidInputError(
+                f"X: shape {points.shape} does not fit; it must be (m, {wanted})"
+            )
         labels = None
         if y is not None:
             labels = finite_array("y", y)
             if labels.ndim == 0 or len(labels) != len(points):
-                raise InvalidInputError(f"y: shape {labels.shape} does not fit {len(points)} points")
+                raise InvalidInputError(
+                    f"y: shape {labels.shape} does not fit {len(points)} points"
+                )
             problem.training.loss.check("y", labels, problem.network.outputs)
         return cls(points, *_boxes(points, eps), labels)
 
@@ -71,7 +75,12 @@ class Queries:
 
     def part(self, chosen: NDArray[np.int64]) -> "Queries":
         """Some of the queries."""
-        return Queries(self.points[chosen], self.lowest[chosen], self.highest[chosen], None if self.labels is None else self.labels[chosen])
+        return Queries(
+            self.points[chosen],
+            self.lowest[chosen],
+            self.highest[chosen],
+            None if self.labels is None else self.labels[chosen],
+        )
 
 
 def _boxes(points: Array, eps: Eps) -> tuple[Array, Array]:
@@ -83,10 +92,14 @@ def _boxes(points: Array, eps: Eps) -> tuple[Array, Array]:
             low, high = np.broadcast_to(low, points.shape), np.broadcast_to(high, points.shape)
         except ValueError:
             raise InvalidInputError(
-                f"eps: bounds of shapes {low.shape} and {high.shape} do not fit inputs of shape {points.shape}"
+                f"eps: bounds of shapes {low.shape} and {high.shape} do not fit inputs of shape "
+                f"{points.shape}"
             ) from None
         if np.any(points < low) or np.any(points > high):
-            raise InvalidInputError("eps: a point lies outside its own bounds; every input must be within (lowest, highest)")
+            raise InvalidInputError(
+                "eps: a point lies outside its own bounds; every input must be within (lowest, "
+                "highest)"
+            )
         return low, high
     radius = number("eps", eps, least=0.0)
     if radius == 0.0:

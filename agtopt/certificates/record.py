@@ -1,4 +1,5 @@
-"""A certificate as a small JSON file: what is claimed, of which problem, how it was found, and what shows it."""
+"""A certificate as a small JSON file: what is claimed, of which problem, how it was found, and what
+shows it."""
 
 from hashlib import sha256
 from importlib.metadata import version
@@ -56,9 +57,13 @@ class SettingsRecord(_Strict):
             solver=settings.solver,
             time_limit=None if settings.time_limit is None else float(settings.time_limit),
             conditional=settings.conditional,
-            tighten=settings.tighten if isinstance(settings.tighten, bool) else str(settings.tighten),
+            tighten=settings.tighten
+            if isinstance(settings.tighten, bool)
+            else str(settings.tighten),
             directions=None if settings.domain is None else settings.domain.directions.tolist(),
-            obbt=None if obbt is None else {"solves": obbt.solves, "rounds": obbt.rounds, "kind": str(obbt.kind)},
+            obbt=None
+            if obbt is None
+            else {"solves": obbt.solves, "rounds": obbt.rounds, "kind": str(obbt.kind)},
             rigour=settings.rigour,
             first=settings.first,
         )
@@ -101,7 +106,12 @@ class WitnessRecord(_Strict):
             )
             for i in np.flatnonzero(data.changed(nominal))
         ]
-        return cls(query=query, point=witness.point.ravel().tolist(), predicted=witness.predicted, changes=changes)
+        return cls(
+            query=query,
+            point=witness.point.ravel().tolist(),
+            predicted=witness.predicted,
+            changes=changes,
+        )
 
     def witness(self, problem: Problem) -> Witness:
         """The witness, on the problem's own data."""
@@ -111,7 +121,11 @@ class WitnessRecord(_Strict):
             features[change.sample] = np.reshape(change.features, features.shape[1:])
             labels[change.sample] = np.reshape(change.label, labels.shape[1:])
             present[change.sample] = not change.removed
-        return Witness(Dataset(features, labels, present), np.reshape(self.point, problem.network.input_shape), self.predicted)
+        return Witness(
+            Dataset(features, labels, present),
+            np.reshape(self.point, problem.network.input_shape),
+            self.predicted,
+        )
 
 
 class Record(_Strict):
@@ -128,14 +142,16 @@ class Record(_Strict):
     name, perturbation : str
         The problem and its adversary in words; the budget is part of the latter (S8).
     method : str
-        How the domain was found (`Reach.route`) and, after a comma, the margins over the compiled run.
+        How the domain was found (`Reach.route`) and, after a comma, the margins over the compiled
+        run.
     rigour : str
     versions : dict
         Of the packages that found it.
     seconds : float
         Of the bounds.
     settings : SettingsRecord or None
-        How the domain was found by models; None for IBP, CROWN and domains that cannot be found again step by step.
+        How the domain was found by models; None for IBP, CROWN and domains that cannot be found
+        again step by step.
     end_to_end : SettingsRecord or None
         How margins were bounded over the compiled run.
     lower, upper : list of float
@@ -187,7 +203,9 @@ class Record(_Strict):
         """
         problem = reach.problem
         if found.problem.fingerprint != problem.fingerprint:
-            raise InvalidInputError("record: the certificates are of another problem than the domain")
+            raise InvalidInputError(
+                "record: the certificates are of another problem than the domain"
+            )
         if found.nominal is None or found.reachable is None:
             raise UnsupportedError(f"record: loss {problem.training.loss.name!r} predicts no class")
         queries, box, classes = found.queries, reach.steps[-1], np.array(problem.classes)
@@ -210,7 +228,11 @@ class Record(_Strict):
             nominal=found.nominal.tolist(),
             stable=found.stable.tolist(),
             reachable=[classes[row].tolist() for row in found.reachable],
-            witnesses=[WitnessRecord.of(k, w, problem.dataset) for k, w in enumerate(found.witnesses) if w is not None],
+            witnesses=[
+                WitnessRecord.of(k, w, problem.dataset)
+                for k, w in enumerate(found.witnesses)
+                if w is not None
+            ],
         )
         return made.model_copy(update={"digest": made.contents})
 
@@ -254,8 +276,13 @@ class Record(_Strict):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             if where == "format":
-                raise InvalidInputError(f"record: {path} is of another format than {FORMAT}; certify again with this version") from None
-            raise InvalidInputError(f"record: {path} is no certificate: {where or 'file'}: {first['msg']}") from None
+                raise InvalidInputError(
+                    f"record: {path} is of another format than {FORMAT}; certify again with this "
+                    f"version"
+                ) from None
+            raise InvalidInputError(
+                f"record: {path} is no certificate: {where or 'file'}: {first['msg']}"
+            ) from None
 
     @property
     def route(self) -> str:
@@ -267,7 +294,11 @@ class Record(_Strict):
         """IBP or CROWN, and the format, where intervals of the whole problem gave the domain."""
         name, _, variant = self.route.partition(" ")
         kind, dtype = KINDS.get(name), {"": "float64", FLOAT32: "float32"}.get(variant)
-        return (kind, dtype) if isinstance(kind, Propagation) and dtype and self.settings is None else None
+        return (
+            (kind, dtype)
+            if isinstance(kind, Propagation) and dtype and self.settings is None
+            else None
+        )
 
     @property
     def box(self) -> Interval:
@@ -278,7 +309,9 @@ class Record(_Strict):
         """The queries in the shape of the problem's inputs."""
         shape = (len(self.points), *problem.network.input_shape)
         arrays = [np.reshape(values, shape) for values in (self.points, self.lowest, self.highest)]
-        return Queries(arrays[0], arrays[1], arrays[2], None if self.labels is None else np.array(self.labels))
+        return Queries(
+            arrays[0], arrays[1], arrays[2], None if self.labels is None else np.array(self.labels)
+        )
 
 
 def _flat(values: NDArray[np.float64]) -> list[list[float]]:

@@ -1,13 +1,17 @@
-r"""Bounds of a network's scores, which are its outputs or differences of them, over a parameter-space domain.
+r"""Bounds of a network's scores, which are its outputs or differences of them, over a
+parameter-space domain.
 
-Over a box scores are propagated: the tighter of IBP and CROWN. A polytope adds the mean-value form around the centre c of its box,
+Over a box scores are propagated: the tighter of IBP and CROWN. A polytope adds the mean-value form
+around the centre c of its box,
 
-.. math:: v^T f(x; \theta) \in v^T f(x; c) + J (\theta - c), \qquad J \ni \nabla_\theta \, v^T f(x; \theta') \text{ for all } \theta' ,
+.. math:: v^T f(x; \theta) \in v^T f(x; c) + J (\theta - c), \qquad
+    J \ni \nabla_\theta \, v^T f(x; \theta') \text{ for all } \theta' ,
 
-with J from the backward pass on intervals. Linear programs over the polytope bound :math:`m \theta` for the middle m of J (S5), and the
-rest is at most :math:`r |\theta - c|` for its radius r. Where the output is affine in the parameters that move (one layer, or one trained
-layer among fixed ones), r is rounding and the form is exact. Inputs may move within boxes of their own: :math:`f(x; c)` and J then hold for
-all of these.
+with J from the backward pass on intervals. Linear programs over the polytope bound :math:`m \theta`
+for the middle m of J (S5), and the rest is at most :math:`r |\theta - c|` for its radius r. Where
+the output is affine in the parameters that move (one layer, or one trained layer among fixed ones),
+r is rounding and the form is exact. Inputs may move within boxes of their own: :math:`f(x; c)` and
+J then hold for all of these.
 """
 
 from math import prod
@@ -35,9 +39,14 @@ AT = "forward.scores"
 
 
 def score_bounds(
-    network: Network, domain: Interval | Polytope, points: Array, rows: Array | None = None, highest: Array | None = None
+    network: Network,
+    domain: Interval | Polytope,
+    points: Array,
+    rows: Array | None = None,
+    highest: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Bounds of rows · outputs over all parameters in a domain, as any framework evaluates them in float64 (S3).
+    """Bounds of rows · outputs over all parameters in a domain, as any framework evaluates them in
+    float64 (S3).
 
     Parameters
     ----------
@@ -53,7 +62,8 @@ def score_bounds(
     Returns
     -------
     lower, upper : array, shape (m, k)
-        Infinite where nothing is known, never NaN. Those over a polytope lie within those over its box.
+        Infinite where nothing is known, never NaN. Those over a polytope lie within those over its
+        box.
 
     Raises
     ------
@@ -62,7 +72,10 @@ def score_bounds(
     """
     width = network.outputs if rows is None else len(rows)
     step = max(1, CHUNK // (width if isinstance(domain, Interval) else max(width, network.size)))
-    inputs = [_inputs(points, highest, slice(first, first + step)) for first in range(0, len(points), step)]
+    inputs = [
+        _inputs(points, highest, slice(first, first + step))
+        for first in range(0, len(points), step)
+    ]
     parts = [_bounded(network, domain, part, rows) for part in inputs]
     # NaN certifies nothing: it becomes the whole line.
     lower, upper = (
@@ -78,7 +91,9 @@ def _inputs(points: Array, highest: Array | None, part: slice) -> Range:
     return Range(lower, lower) if torch.equal(lower, upper) else Range(lower, upper)
 
 
-def _bounded(network: Network, domain: Interval | Polytope, inputs: Range, rows: Array | None) -> Range:
+def _bounded(
+    network: Network, domain: Interval | Polytope, inputs: Range, rows: Array | None
+) -> Range:
     box = domain if isinstance(domain, Interval) else domain.box or _everything(network)
     found, saved, parameters = _propagated(network, box, inputs, rows)
     if isinstance(domain, Interval) or not np.isfinite([box.lower, box.upper]).all():
@@ -89,8 +104,11 @@ def _bounded(network: Network, domain: Interval | Polytope, inputs: Range, rows:
     return IntervalOperations().tightened(found, low, high, AT)
 
 
-def _propagated(network: Network, box: Interval, inputs: Range, rows: Array | None) -> tuple[Range, Parameters, Parameters]:
-    """Scores by intervals and linear bounds over boxes of parameters and inputs; what the backward pass needs; the parameters."""
+def _propagated(
+    network: Network, box: Interval, inputs: Range, rows: Array | None
+) -> tuple[Range, Parameters, Parameters]:
+    """Scores by intervals and linear bounds over boxes of parameters and inputs; what the backward
+    pass needs; the parameters."""
     ops, parameters = LinearIntervals(), _parameters(network, box)
     outputs, saved = forward(ops, network, parameters, ops.trace(inputs, len(network.input_shape)))
     if rows is None:
@@ -102,24 +120,43 @@ def _propagated(network: Network, box: Interval, inputs: Range, rows: Array | No
     return found, saved, parameters
 
 
-def _gradient(network: Network, parameters: Parameters, saved: Parameters, row: Array, samples: int) -> Range:
-    """Gradients of a score by the parameters, (samples, p), for all values of these; zero for tensors that do not move."""
+def _gradient(
+    network: Network, parameters: Parameters, saved: Parameters, row: Array, samples: int
+) -> Range:
+    """Gradients of a score by the parameters, (samples, p), for all values of these; zero for
+    tensors that do not move."""
     ops = LinearIntervals()
     moving = [name for name, value in parameters.items() if not value.is_point]
-    found = backward(ops, network, parameters, saved, ops.constant(np.tile(row, (samples, 1))), moving)
-    tensors = {name: found.get(name) or ops.constant(np.zeros((samples, *value.shape))) for name, value in network.initial.items()}
-    low, high = (network.flatten({name: value[side].numpy() for name, value in tensors.items()}) for side in (0, 1))
+    found = backward(
+        ops, network, parameters, saved, ops.constant(np.tile(row, (samples, 1))), moving
+    )
+    tensors = {
+        name: found.get(name) or ops.constant(np.zeros((samples, *value.shape)))
+        for name, value in network.initial.items()
+    }
+    low, high = (
+        network.flatten({name: value[side].numpy() for name, value in tensors.items()})
+        for side in (0, 1)
+    )
     return Range(torch.tensor(low), torch.tensor(high))
 
 
 def _mean_value(
-    network: Network, polytope: Polytope, box: Interval, inputs: Range, rows: Array, gradients: list[Range]
+    network: Network,
+    polytope: Polytope,
+    box: Interval,
+    inputs: Range,
+    rows: Array,
+    gradients: list[Range],
 ) -> tuple[Tensor, Tensor]:
     """Lower and upper ends by the mean-value form, each (m, k); NaN where a number overflows."""
     with np.errstate(over="ignore"):
         middle = np.clip(box.lower + (box.upper - box.lower) / 2, box.lower, box.upper)
         reach = torch.tensor(np.maximum(box.upper - middle, middle - box.lower))
-    scores, error = _propagated(network, Interval.point(middle), inputs, rows)[0], _evaluation_error(network, box, inputs, rows)
+    scores, error = (
+        _propagated(network, Interval.point(middle), inputs, rows)[0],
+        _evaluation_error(network, box, inputs, rows),
+    )
     centre, lower, upper = torch.tensor(middle), [], []
     for k, gradient in enumerate(gradients):
         slope = 0.5 * (gradient.lower + gradient.upper)
@@ -127,8 +164,12 @@ def _mean_value(
         at = Range(scores.lower[:, k], scores.upper[:, k])
         size, shift = slope.abs() @ centre.abs() + rest + largest(at), slope @ centre
         least, most = _least(polytope, slope), -_least(polytope, -slope)
-        lower.append(least + (at.lower - shift) - rest - rounding_error(size + least.abs(), len(middle) + 8))
-        upper.append(most + (at.upper - shift) + rest + rounding_error(size + most.abs(), len(middle) + 8))
+        lower.append(
+            least + (at.lower - shift) - rest - rounding_error(size + least.abs(), len(middle) + 8)
+        )
+        upper.append(
+            most + (at.upper - shift) + rest + rounding_error(size + most.abs(), len(middle) + 8)
+        )
     return torch.stack(lower, dim=1), torch.stack(upper, dim=1)
 
 
@@ -141,10 +182,17 @@ def _least(polytope: Polytope, slopes: Tensor) -> Tensor:
 
 
 def _evaluation_error(network: Network, box: Interval, inputs: Range, rows: Array) -> Tensor:
-    """How far any framework's scores are from the exact ones, (m, k): γ_n times what the magnitudes of all numbers give (S3)."""
+    """How far any framework's scores are from the exact ones, (m, k): γ_n times what the magnitudes
+    of all numbers give (S3)."""
     most = np.maximum(np.abs(box.lower), np.abs(box.upper))
-    size, _ = forward(IntervalOperations(), network, _parameters(network, Interval(-most, most)), inputs)
-    terms = sum(prod(network.shapes[source]) + 4 for node in network.nodes for source in network.inputs_of(node))
+    size, _ = forward(
+        IntervalOperations(), network, _parameters(network, Interval(-most, most)), inputs
+    )
+    terms = sum(
+        prod(network.shapes[source]) + 4
+        for node in network.nodes
+        for source in network.inputs_of(node)
+    )
     return rounding_error(largest(size), terms) @ torch.tensor(np.abs(rows)).T
 
 

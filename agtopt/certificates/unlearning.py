@@ -1,4 +1,5 @@
-"""Serving predictions while requests to be forgotten are pending (section 10.1 of Sosnin et al. 2025)."""
+"""Serving predictions while requests to be forgotten are pending (section 10.1 of Sosnin et al.
+2025)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -30,9 +31,11 @@ class Answers:
     prediction : array of int, shape (m,)
         Class that the deployed model predicts.
     stable : array of bool, shape (m,)
-        Whether every model trained without at most n of the samples predicts that class too, n the certified budget.
+        Whether every model trained without at most n of the samples predicts that class too, n the
+        certified budget.
     wait : array of bool, shape (m,)
-        Queries whose answer must wait for retraining: a request is pending and the retrained model might answer otherwise.
+        Queries whose answer must wait for retraining: a request is pending and the retrained model
+        might answer otherwise.
     """
 
     problem: Problem
@@ -44,10 +47,12 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class Server:
-    """A deployed model, the removals it is certified against, and the requests that came in since it was trained.
+    """A deployed model, the removals it is certified against, and the requests that came in since
+    it was trained.
 
-    Immutable: a request returns a new server. Removal means fixed slots, as in `Removal`: samples that stay keep their batches, and a
-    mean is taken over those that remain. A loader that refills or reshuffles its batches trains another model, which is not covered.
+    Immutable: a request returns a new server. Removal means fixed slots, as in `Removal`: samples
+    that stay keep their batches, and a mean is taken over those that remain. A loader that refills
+    or reshuffles its batches trains another model, which is not covered.
 
     Attributes
     ----------
@@ -79,12 +84,14 @@ class Server:
 
     @property
     def remaining(self) -> int:
-        """How many more vulnerable samples may be removed within the certified budget; 0 once it is exceeded."""
+        """How many more vulnerable samples may be removed within the certified budget; 0 once it is
+        exceeded."""
         return max(0, self.problem.perturbation.budget - (len(self.pending) - len(self.uncovered)))
 
     @property
     def covered(self) -> bool:
-        """Whether the certificates hold for what is pending: all of it vulnerable, and no more than the budget."""
+        """Whether the certificates hold for what is pending: all of it vulnerable, and no more than
+        the budget."""
         return not self.uncovered and len(self.pending) <= self.problem.perturbation.budget
 
     def request_removal(self, samples: Iterable[int]) -> "Server":
@@ -93,7 +100,8 @@ class Server:
         Parameters
         ----------
         samples : iterable of int
-            Indices into the dataset. A sample that is not vulnerable may be requested too: all answers must then wait.
+            Indices into the dataset. A sample that is not vulnerable may be requested too: all
+            answers must then wait.
 
         Raises
         ------
@@ -103,14 +111,16 @@ class Server:
         wanted, many = whole_numbers("samples", samples), len(self.problem.dataset)
         for sample in wanted:
             if sample >= many:
-                raise InvalidInputError(f"samples: sample {sample} does not exist; indices run from 0 to {many - 1}")
+                raise InvalidInputError(
+                    f"samples: sample {sample} does not exist; indices run from 0 to {many - 1}"
+                )
         return replace(self, requested=tuple(dict.fromkeys((*self.requested, *wanted))))
 
     def answer(self, X: ArrayLike) -> Answers:
         """Predict, and say which predictions must wait.
 
-        With nothing pending none must wait. While the budget lasts, those wait that are not certified; once a request is not covered,
-        all do.
+        With nothing pending none must wait. While the budget lasts, those wait that are not
+        certified; once a request is not covered, all do.
 
         Parameters
         ----------
@@ -129,13 +139,15 @@ class Server:
 
     @cached_property
     def kept(self) -> Indices:
-        """Which samples remain, by their index in the deployed model's dataset: sample k of `retrained` was sample ``kept[k]``."""
+        """Which samples remain, by their index in the deployed model's dataset: sample k of
+        `retrained` was sample ``kept[k]``."""
         return np.setdiff1d(np.arange(len(self.problem.dataset)), self.requested)
 
     def retrained(self, n: int | None = None) -> Problem:
         """The problem without the requested samples: bound it, and serve from there.
 
-        Its training from θ₀ is the deployed one with the requested samples left out of their slots, step by step.
+        Its training from θ₀ is the deployed one with the requested samples left out of their slots,
+        step by step.
 
         Parameters
         ----------
@@ -147,11 +159,14 @@ class Server:
         InvalidInputError
             If a batch would be empty, no sample remains, or the new budget does not fit.
         UnsupportedError
-            If each epoch has batches of its own and the learning rate decays, which no explicit batches can express.
+            If each epoch has batches of its own and the learning rate decays, which no explicit
+            batches can express.
         """
         problem, data, kept = self.problem, self.problem.dataset, self.kept
         if not len(kept):
-            raise InvalidInputError("samples: every sample is to be removed; nothing is left to train on")
+            raise InvalidInputError(
+                "samples: every sample is to be removed; nothing is left to train on"
+            )
         place = {old: new for new, old in enumerate(kept.tolist())}
         vulnerable = problem.perturbation.vulnerable
         left = None if vulnerable is None else [place[old] for old in vulnerable if old in place]
@@ -170,13 +185,29 @@ class Server:
         each = len(steps) // epochs
         alike = all(np.array_equal(batch, steps[t % each]) for t, batch in enumerate(steps))
         if not alike and problem.training.decay > 0:
-            raise UnsupportedError("retrained: batches that differ between epochs cannot be listed while training.decay is above 0")
-        batches = [[place[old] for old in batch.tolist() if old in place] for batch in (steps[:each] if alike else steps)]
+            raise UnsupportedError(
+                "retrained: batches that differ between epochs cannot be listed while "
+                "training.decay is above 0"
+            )
+        batches = [
+            [place[old] for old in batch.tolist() if old in place]
+            for batch in (steps[:each] if alike else steps)
+        ]
         for t, batch in enumerate(batches):
             if not batch:
-                raise InvalidInputError(f"samples: no sample would remain in the batch of step {t}; retrain with other batches")
+                raise InvalidInputError(
+                    f"samples: no sample would remain in the batch of step {t}; retrain with other "
+                    f"batches"
+                )
         fixed = tuple(map(tuple, batches))
-        return replace(problem.training, batches=fixed, epochs=epochs if alike else 1, batch_size=None, seed=None, drop_last=False)
+        return replace(
+            problem.training,
+            batches=fixed,
+            epochs=epochs if alike else 1,
+            batch_size=None,
+            seed=None,
+            drop_last=False,
+        )
 
 
 def serve(reach: Reach) -> Server:
@@ -200,8 +231,12 @@ def serve(reach: Reach) -> Server:
     # A class derived from it may admit fewer datasets, and requests are not checked against it.
     if type(reach.problem.perturbation) is not Removal:
         raise InvalidInputError(
-            f"serve: a domain under {type(reach.problem.perturbation).__name__} says nothing of removals; bound the problem with Removal(n)"
+            f"serve: a domain under {type(reach.problem.perturbation).__name__} says nothing of "
+            f"removals; bound the problem with Removal(n)"
         )
     if reach.problem.classes is None:
-        raise InvalidInputError(f"serve: loss {reach.problem.training.loss.name!r} predicts no class; only classes are served")
+        raise InvalidInputError(
+            f"serve: loss {reach.problem.training.loss.name!r} predicts no class; only classes are "
+            f"served"
+        )
     return Server(reach)

@@ -26,7 +26,8 @@ from agtopt.training.concrete import trajectory
 HOLDS, FAILS, UNPROVED, UNCHECKED = "holds", "fails", "not proved", "not checked"
 
 REPRODUCED = 1e-9
-"""By how much, relative to its size, a box that is found again may exceed the recorded one and count as unproved, not as failed."""
+"""By how much, relative to its size, a box that is found again may exceed the recorded one and
+count as unproved, not as failed."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Check:
     ----------
     name : str
     verdict : str
-        ``holds``, ``fails``, ``not proved`` where it rests on a solver's word, or on rounding, and was not contradicted, or
-        ``not checked`` for what nothing can show.
+        ``holds``, ``fails``, ``not proved`` where it rests on a solver's word, or on rounding, and
+        was not contradicted, or ``not checked`` for what nothing can show.
     detail : str
     """
 
@@ -60,9 +61,10 @@ class Checks(tuple[Check, ...]):
 def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -> Checks:
     """Check a certificate again.
 
-    The problem's fingerprint; that every field fits the problem and the other fields; that the nominal run, and every attack, ends in
-    the claimed box; every witness, by real training; the box itself, found again by intervals or from the kept proofs, whose models are
-    compiled anew from the problem; and the claimed stability of every point over the domain that was found again.
+    The problem's fingerprint; that every field fits the problem and the other fields; that the
+    nominal run, and every attack, ends in the claimed box; every witness, by real training; the box
+    itself, found again by intervals or from the kept proofs, whose models are compiled anew from
+    the problem; and the claimed stability of every point over the domain that was found again.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
     Returns
     -------
     Checks
-        A tuple of `Check`, with a ``table()``. The certificate is verified when all that is checked holds.
+        A tuple of `Check`, with a ``table()``. The certificate is verified when all that is checked
+        holds.
     """
     instance("record", record, Record)
     instance("problem", problem, Problem)
@@ -87,19 +90,39 @@ def _checks(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
     if reason is not None:
         return
     whole = record.digest == record.contents
-    yield _check("contents", whole, "the digest of its fields" if whole else "it was changed after it was written")
-    yield _check("adversary", record.perturbation == problem.perturbation.describe(), record.perturbation)
+    yield _check(
+        "contents",
+        whole,
+        "the digest of its fields" if whole else "it was changed after it was written",
+    )
+    yield _check(
+        "adversary", record.perturbation == problem.perturbation.describe(), record.perturbation
+    )
     wrong = list(faults(record, problem))
-    yield _check("record", not wrong, "; ".join(wrong[:5]) or "its fields fit the problem and each other")
+    yield _check(
+        "record", not wrong, "; ".join(wrong[:5]) or "its fields fit the problem and each other"
+    )
     if wrong:
         return
     yield Check("words", UNCHECKED, f"{', '.join(NOT_CHECKED)}: nothing can show them")
     runs, queries, box = attack(problem), record.queries(problem), record.box
     inside = np.array([contains(box, theta) for theta in runs.theta])
-    yield _check("nominal run", contains(box, trajectory(problem)[-1]), "its parameters are in the claimed box")
-    yield _check("attacks", bool(inside.all()), f"{int(inside.sum())} of {len(inside)} attacked runs are in the claimed box")
+    yield _check(
+        "nominal run",
+        contains(box, trajectory(problem)[-1]),
+        "its parameters are in the claimed box",
+    )
+    yield _check(
+        "attacks",
+        bool(inside.all()),
+        f"{int(inside.sum())} of {len(inside)} attacked runs are in the claimed box",
+    )
     seen = predicted(problem, trajectory(problem)[-1], queries.points)
-    yield _check("predictions", seen.tolist() == record.nominal, f"{len(seen)} predictions of the nominal run")
+    yield _check(
+        "predictions",
+        seen.tolist() == record.nominal,
+        f"{len(seen)} predictions of the nominal run",
+    )
     yield from _witnesses(record, problem)
     yield from _proved(record, problem, proofs)
 
@@ -115,14 +138,18 @@ def _witnesses(record: Record, problem: Problem) -> Iterator[Check]:
     for each in record.witnesses:
         try:
             witness, k = each.witness(problem), each.query
-            within = np.all((queries.lowest[k] <= witness.point) & (witness.point <= queries.highest[k]))
+            within = np.all(
+                (queries.lowest[k] <= witness.point) & (witness.point <= queries.highest[k])
+            )
             admitted = problem.perturbation.admits(problem, witness.dataset)
             changed = witness.replay(problem) == each.predicted != record.nominal[k]
             if not (within and admitted and changed and not record.stable[k]):
                 wrong.append(k)
         except (AgtoptError, IndexError, ValueError):
             wrong.append(each.query)
-    detail = f"{len(record.witnesses)} trained on again" + (f"; wrong: {wrong[:5]}" if wrong else "")
+    detail = f"{len(record.witnesses)} trained on again" + (
+        f"; wrong: {wrong[:5]}" if wrong else ""
+    )
     yield _check("witnesses", not wrong, detail)
 
 
@@ -141,11 +168,24 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
     theirs, ours = record.box, reach.steps[-1]
     room = REPRODUCED * (1.0 + np.maximum(np.abs(ours.lower), np.abs(ours.upper)))
     excess = np.maximum(theirs.lower - ours.lower, ours.upper - theirs.upper)
-    how = "found again by intervals" if record.settings is None else "every bound proved again from its dual values"
+    how = (
+        "found again by intervals"
+        if record.settings is None
+        else "every bound proved again from its dual values"
+    )
     if excess.max() > 0.0 and np.all(excess <= room):
-        yield Check("domain", UNPROVED, f"{how}, but {excess.max():.1e} wider than claimed: libraries of other versions round otherwise")
+        yield Check(
+            "domain",
+            UNPROVED,
+            f"{how}, but {excess.max():.1e} wider than claimed: libraries of other versions round "
+            f"otherwise",
+        )
     else:
-        yield _check("domain", excess.max() <= 0.0, how if excess.max() <= 0.0 else "the proofs do not show the claimed box")
+        yield _check(
+            "domain",
+            excess.max() <= 0.0,
+            how if excess.max() <= 0.0 else "the proofs do not show the claimed box",
+        )
     yield from _stability(record, problem, reach, proofs)
 
 
@@ -161,8 +201,12 @@ def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach
     return run.finish()
 
 
-def _stability(record: Record, problem: Problem, reach: Reach, proofs: Path | None) -> Iterator[Check]:
-    found = certificates_over(reach, final_domain(reach), trajectory(problem)[-1], record.queries(problem))
+def _stability(
+    record: Record, problem: Problem, reach: Reach, proofs: Path | None
+) -> Iterator[Check]:
+    found = certificates_over(
+        reach, final_domain(reach), trajectory(problem)[-1], record.queries(problem)
+    )
     if record.end_to_end is not None and _provable(record.end_to_end, proofs):
         try:
             found = _end_to_end(record, reach, found, proofs)
@@ -172,22 +216,33 @@ def _stability(record: Record, problem: Problem, reach: Reach, proofs: Path | No
     classes = np.array(problem.classes)
     claimed = np.array([np.isin(classes, row) for row in record.reachable])
     assert found.reachable is not None
-    stable, shown = np.array(record.stable), record.end_to_end is None or _provable(record.end_to_end, proofs)
+    stable, shown = (
+        np.array(record.stable),
+        record.end_to_end is None or _provable(record.end_to_end, proofs),
+    )
     if record.rigour == PROVED:
-        yield Check("rigour", HOLDS if shown and found.rigour == PROVED else UNPROVED, "it says proved")
+        yield Check(
+            "rigour", HOLDS if shown and found.rigour == PROVED else UNPROVED, "it says proved"
+        )
     missing = np.flatnonzero((found.reachable & ~claimed).any(axis=1) | (stable & ~found.stable))
     detail = f"{int(stable.sum())} of {len(stable)} predictions cannot be changed"
     if len(missing) and not shown:
         yield Check("stability", UNPROVED, f"{len(missing)} of {detail} by the word of a solver")
         return
-    yield _check("stability", not len(missing), detail + (f"; not shown of points {missing[:5].tolist()}" if len(missing) else ""))
+    yield _check(
+        "stability",
+        not len(missing),
+        detail + (f"; not shown of points {missing[:5].tolist()}" if len(missing) else ""),
+    )
 
 
 def _provable(settings: SettingsRecord, proofs: Path | None) -> bool:
     return settings.rigour == PROVED and proofs is not None
 
 
-def _end_to_end(record: Record, reach: Reach, found: PointCertificates, proofs: Path | None) -> PointCertificates:
+def _end_to_end(
+    record: Record, reach: Reach, found: PointCertificates, proofs: Path | None
+) -> PointCertificates:
     assert record.end_to_end is not None
     assert proofs is not None
     return certify_again(reach, found, record.end_to_end.settings(proofs), attack(reach.problem))

@@ -24,7 +24,8 @@ app.command("import-solution")(reporting(import_solution_file))
 
 
 def main() -> None:
-    """Entry point: an AgtoptError is one line and exit code 2, or `UNSAVED` if it is that a file could not be written."""
+    """Entry point: an AgtoptError is one line and exit code 2, or `UNSAVED` if it is that a file
+    could not be written."""
     try:
         app()
     except AgtoptError as error:

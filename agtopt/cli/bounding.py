@@ -43,13 +43,30 @@ def bound(
     time_limit: TimeLimit = None,
     conditional: Conditional = True,
     obbt: Tightening = 0,
-    proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
+    proofs: Annotated[
+        Path | None,
+        typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder."),
+    ] = None,
     memory: Memory = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder for what is found; a run that was killed goes on from there.")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what is found; a run that was killed goes on from there."),
+    ] = None,
     device: Annotated[
-        str, typer.Option(help="Where IBP and CROWN run: cpu, cuda or cuda:1 (written for CUDA, tested on the CPU).")
+        str,
+        typer.Option(
+            help=(
+                "Where IBP and CROWN run: cpu, cuda or cuda:1 (written for CUDA, tested on the "
+                "CPU)."
+            )
+        ),
     ] = "cpu",
-    dtype: Annotated[str, typer.Option(help="In which format: float64, or float32, which covers training in float32 too.")] = "float64",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="In which format: float64, or float32, which covers training in float32 too."
+        ),
+    ] = "float64",
     workers: Workers = 1,
     output: Output = None,
 ) -> None:
@@ -75,28 +92,56 @@ def bound(
             dtype=dtype,
         )
     box = reach.steps[-1]
-    frame = pd.DataFrame({"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper})
+    frame = pd.DataFrame(
+        {"parameter": problem.network.parameter_names, "lower": box.lower, "upper": box.upper}
+    )
     show(frame, problem.describe(), output)
-    screen.console.print(f"{reach.method}: width {box.width():.6g} in {reach.seconds:.1f} s" + " (interrupted)" * reach.interrupted)
+    screen.console.print(
+        f"{reach.method}: width {box.width():.6g} in {reach.seconds:.1f} s"
+        + " (interrupted)" * reach.interrupted
+    )
     tell_of_limits(reach.rows)
 
 
 def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with problem.toml and arrays.npz.")],
-    kinds: Annotated[str | None, typer.Option(help="Kinds, separated by commas; all that differ on a problem by default.")] = None,
-    windows: Annotated[str, typer.Option(help="Windows, separated by commas; 'full' is the whole horizon.")] = "full",
-    solvers: Annotated[str, typer.Option(help="Solvers, separated by commas; 'default' leaves the choice to the model.")] = "default",
-    time_limit: Annotated[str, typer.Option(help="Seconds per solve; for a kind apart as e.g. '5,QCP=0.5'.")] = "10",
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with problem.toml and arrays.npz.")
+    ],
+    kinds: Annotated[
+        str | None,
+        typer.Option(help="Kinds, separated by commas; all that differ on a problem by default."),
+    ] = None,
+    windows: Annotated[
+        str, typer.Option(help="Windows, separated by commas; 'full' is the whole horizon.")
+    ] = "full",
+    solvers: Annotated[
+        str,
+        typer.Option(
+            help="Solvers, separated by commas; 'default' leaves the choice to the model."
+        ),
+    ] = "default",
+    time_limit: Annotated[
+        str, typer.Option(help="Seconds per solve; for a kind apart as e.g. '5,QCP=0.5'.")
+    ] = "10",
     conditional: Conditional = True,
     tighten: Annotated[
-        str | None, typer.Option(help="LP or MILP: what bounds the steps within a window; the kind itself by default.")
+        str | None,
+        typer.Option(
+            help="LP or MILP: what bounds the steps within a window; the kind itself by default."
+        ),
     ] = None,
     obbt: Tightening = 0,
-    workers: Annotated[int, typer.Option(help="Processes that work on cells of the table side by side.", min=1)] = 1,
-    resume: Annotated[Path | None, typer.Option(help="Folder that keeps what is solved; a comparison goes on from there.")] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that work on cells of the table side by side.", min=1)
+    ] = 1,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps what is solved; a comparison goes on from there."),
+    ] = None,
     output: Output = None,
 ) -> None:
-    """Width, time and size of several kinds, windows and solvers, beside what training attains; Ctrl-C shows what is there."""
+    """Width, time and size of several kinds, windows and solvers, beside what training attains;
+    Ctrl-C shows what is there."""
     problems = [load(folder) for folder in folders]
     named = None if kinds is None else _words(kinds)
     with running(workers) as pool:
@@ -118,18 +163,29 @@ def compare(
         hidden = ["instance", "to_enumerated", "building", "solving", *SIZES, "bounds", "rigour"]
         # A message is no cell of a table: it stands below.
         refused = rows[rows["status"].str.startswith("refused: ").astype(bool)]
-        shown = rows.drop(columns=[*hidden, "solver"] if rows["solver"].isin(["", "default"]).all() else hidden)
-        show(shown.assign(status=shown["status"].str.replace(":.*", "", regex=True)), instance.problem.describe())
+        shown = rows.drop(
+            columns=[*hidden, "solver"] if rows["solver"].isin(["", "default"]).all() else hidden
+        )
+        show(
+            shown.assign(status=shown["status"].str.replace(":.*", "", regex=True)),
+            instance.problem.describe(),
+        )
         inner = instance.inner
         how = "enumerated exactly" if inner.exact else "attained by attacks (a lower bound)"
-        screen.console.print(f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs")
+        screen.console.print(
+            f"{how}: width {inner.domain.width():.6g} over {inner.runs} training runs"
+        )
         for row in refused.itertuples():
-            screen.console.print(f"{row.method}, window {row.window}, solver {row.solver}: {row.status}", highlight=False)
+            screen.console.print(
+                f"{row.method}, window {row.window}, solver {row.solver}: {row.status}",
+                highlight=False,
+            )
     if output is not None:
         attempt(partial(comparison.save, output))
     if comparison.interrupted:
         screen.console.print(
-            f"interrupted: {len(comparison.cells)} cells are shown" + (f"; go on with --resume {resume}" if resume else "")
+            f"interrupted: {len(comparison.cells)} cells are shown"
+            + (f"; go on with --resume {resume}" if resume else "")
         )
 
 
@@ -147,7 +203,10 @@ def _limits(words: str, kinds: Iterable[str]) -> dict[str, float | None]:
         except ValueError as error:
             if isinstance(error, AgtoptError):
                 raise
-            raise InvalidInputError(f"time_limit: {word!r} is not allowed; it must be seconds, or a kind with seconds as QCP=0.5") from None
+            raise InvalidInputError(
+                f"time_limit: {word!r} is not allowed; it must be seconds, or a kind with seconds "
+                f"as QCP=0.5"
+            ) from None
     return limits
 
 
@@ -155,5 +214,7 @@ def _window(word: str) -> int | None:
     if word == "full":
         return None
     if not word.isdecimal():
-        raise InvalidInputError(f"windows: {word!r} is not allowed; each must be a whole number or 'full'")
+        raise InvalidInputError(
+            f"windows: {word!r} is not allowed; each must be a whole number or 'full'"
+        )
     return int(word)

@@ -40,16 +40,32 @@ from agtopt.solvers import PROVED, TOLERANCE
 
 def certify(
     folder: Folder,
-    points: Annotated[Path | None, typer.Option(help=".npz with X and, if known, y, or CSV as for `new`; else the training data.")] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            help=".npz with X and, if known, y, or CSV as for `new`; else the training data."
+        ),
+    ] = None,
     kind: Kind = "MILP",
     window: Window = None,
     solver: SolverName = None,
     time_limit: TimeLimit = None,
     conditional: Conditional = True,
-    eps: Annotated[float, typer.Option(help="Radius by which the inputs move too (backdoors).", min=0.0)] = 0.0,
-    end_to_end: Annotated[str | None, typer.Option(help="Kind that decides what the domain leaves open, over the whole run.")] = None,
-    proofs: Annotated[Path | None, typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder.")] = None,
-    record: Annotated[Path | None, typer.Option(help="Write the certificate to this JSON file.", callback=writable)] = None,
+    eps: Annotated[
+        float, typer.Option(help="Radius by which the inputs move too (backdoors).", min=0.0)
+    ] = 0.0,
+    end_to_end: Annotated[
+        str | None,
+        typer.Option(help="Kind that decides what the domain leaves open, over the whole run."),
+    ] = None,
+    proofs: Annotated[
+        Path | None,
+        typer.Option(help="Prove every bound (LP, MILP), and write the proofs to this folder."),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write the certificate to this JSON file.", callback=writable),
+    ] = None,
     workers: Workers = 1,
     output: Output = None,
     separator: Separator = ",",
@@ -58,17 +74,43 @@ def certify(
 ) -> None:
     """Which predictions no admissible adversary can change, and which one does."""
     problem = load(folder)
-    X, y = (problem.dataset.features, problem.dataset.labels) if points is None else _queries(points, folder, separator, decimal, encoding)
+    X, y = (
+        (problem.dataset.features, problem.dataset.labels)
+        if points is None
+        else _queries(points, folder, separator, decimal, encoding)
+    )
     rigour, runs = TOLERANCE if proofs is None else PROVED, attack(problem)
     with running(workers) as pool:
         reach = bound_parameters(
-            problem, kind, window, None, solver, time_limit, conditional, rigour=rigour, proofs=proofs, executor=pool, progress=True
+            problem,
+            kind,
+            window,
+            None,
+            solver,
+            time_limit,
+            conditional,
+            rigour=rigour,
+            proofs=proofs,
+            executor=pool,
+            progress=True,
         )
         if end_to_end is None:
             certificates = certify_points(reach, X, y, eps, runs)
         else:
             certificates = certify_end_to_end(
-                reach, X, y, eps, end_to_end, solver, time_limit, conditional, rigour, proofs, attack=runs, executor=pool, progress=True
+                reach,
+                X,
+                y,
+                eps,
+                end_to_end,
+                solver,
+                time_limit,
+                conditional,
+                rigour,
+                proofs,
+                attack=runs,
+                executor=pool,
+                progress=True,
             )
     frame = certificates.table()
     show(frame.head(20), f"{problem.describe()} (first 20 of {len(frame)} points)")
@@ -78,19 +120,32 @@ def certify(
         attempt(partial(save_table, frame, output))
     if certificates.nominal is not None:
         counts = pd.Series(certificates.verdicts).value_counts()
-        screen.console.print(f"of {len(frame)} predictions " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
+        screen.console.print(
+            f"of {len(frame)} predictions "
+            + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+        )
         if y is not None:
-            accuracies = certificates.certified_accuracy, certificates.attacked_accuracy, certificates.nominal_accuracy
-            screen.console.print("accuracy: certified {:.4f}, attacked {:.4f}, nominal {:.4f}".format(*accuracies))
+            accuracies = (
+                certificates.certified_accuracy,
+                certificates.attacked_accuracy,
+                certificates.nominal_accuracy,
+            )
+            screen.console.print(
+                "accuracy: certified {:.4f}, attacked {:.4f}, nominal {:.4f}".format(*accuracies)
+            )
     tell_of_limits((*reach.rows, *certificates.rows))
     if certificates.interrupted:
-        screen.console.print("(interrupted): what is certified holds, and what is unknown was not decided to the end")
+        screen.console.print(
+            "(interrupted): what is certified holds, and what is unknown was not decided to the end"
+        )
 
 
 def verify(
     record: Annotated[Path, typer.Argument(help="JSON file of a certificate.")],
     folder: Folder,
-    proofs: Annotated[Path | None, typer.Option(help="Folder with the proofs of its bounds.")] = None,
+    proofs: Annotated[
+        Path | None, typer.Option(help="Folder with the proofs of its bounds.")
+    ] = None,
 ) -> None:
     """Check a certificate again from the problem alone; exit code 1 if anything in it fails."""
     checks = verify_record(Record.load(record), load(folder), proofs)
@@ -99,7 +154,9 @@ def verify(
         raise typer.Exit(1)
 
 
-def _queries(path: Path, folder: Path, separator: str, decimal: str, encoding: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _queries(
+    path: Path, folder: Path, separator: str, decimal: str, encoding: str
+) -> tuple[np.ndarray, np.ndarray | None]:
     if path.suffix.lower() != ".csv":
         return read_points(path)
     return Columns.load(folder).points(read_table(path, separator, decimal, encoding))

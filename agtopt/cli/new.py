@@ -26,34 +26,75 @@ def new(
     data: Annotated[Path, typer.Option(help="CSV file with a row of names.")],
     label: Annotated[str, typer.Option(help="Column of the class or the target.")],
     features: Annotated[
-        str | None, typer.Option(help="Columns of the features, separated by commas (a name with one in quotation marks).")
+        str | None,
+        typer.Option(
+            help=(
+                "Columns of the features, separated by commas (a name with one in quotation marks)."
+            )
+        ),
     ] = None,
-    scale: Annotated[str, typer.Option(help="standard (mean 0, deviation 1 on these rows) or none.")] = "standard",
-    hold_out: Annotated[float, typer.Option(help=f"Part of the rows of each class that is written to {TEST} and not trained on.")] = 0.0,
-    loss: Annotated[str | None, typer.Option(help="By default hinge for two classes, cross-entropy for more that are text.")] = None,
-    hidden: Annotated[str, typer.Option(help="Units of hidden layers, separated by commas; none: a linear model.")] = "",
+    scale: Annotated[
+        str, typer.Option(help="standard (mean 0, deviation 1 on these rows) or none.")
+    ] = "standard",
+    hold_out: Annotated[
+        float,
+        typer.Option(
+            help=f"Part of the rows of each class that is written to {TEST} and not trained on."
+        ),
+    ] = 0.0,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="By default hinge for two classes, cross-entropy for more that are text."
+        ),
+    ] = None,
+    hidden: Annotated[
+        str, typer.Option(help="Units of hidden layers, separated by commas; none: a linear model.")
+    ] = "",
     n: Annotated[int, typer.Option(help="How many samples the adversary may touch.")] = 1,
-    eps: Annotated[float, typer.Option(help="By how much it may move each feature, after scaling.")] = 0.0,
-    flips: Annotated[bool, typer.Option("--flips", help="It may flip labels: the default where nothing else is said.")] = False,
+    eps: Annotated[
+        float, typer.Option(help="By how much it may move each feature, after scaling.")
+    ] = 0.0,
+    flips: Annotated[
+        bool,
+        typer.Option("--flips", help="It may flip labels: the default where nothing else is said."),
+    ] = False,
     nu: Annotated[float, typer.Option(help="By how much it may move a target.")] = 0.0,
-    remove: Annotated[bool, typer.Option("--remove", help="It may leave samples out, and nothing else.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="It may leave samples out, and nothing else.")
+    ] = False,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 1,
-    batch_size: Annotated[int | None, typer.Option(help="Samples per step; all by default.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Samples per step; all by default.")
+    ] = None,
     learning_rate: Annotated[float, typer.Option()] = 0.1,
-    seed: Annotated[int, typer.Option(help="Of the initial weights, the order of the samples and the rows held out.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Of the initial weights, the order of the samples and the rows held out."
+        ),
+    ] = 0,
     separator: Separator = ",",
     decimal: Decimal = ".",
     encoding: Encoding = "utf-8",
 ) -> None:
     """Make a problem folder from a CSV file: what is certified, in a text file to edit."""
     if (folder / PROBLEM).exists():
-        raise InvalidInputError(f"folder: {folder} holds a problem already; name another folder, or delete it first")
+        raise InvalidInputError(
+            f"folder: {folder} holds a problem already; name another folder, or delete it first"
+        )
     frame = read_table(data, separator, decimal, encoding)
     whole = Columns.of(frame, label, None if features is None else _listed(features), loss, scale)
-    held = held_out(len(frame), hold_out, seed, None if whole.classes is None else words(frame, label))
+    held = held_out(
+        len(frame), hold_out, seed, None if whole.classes is None else words(frame, label)
+    )
     training, test = frame.iloc[np.setdiff1d(np.arange(len(frame)), held)], frame.iloc[held]
     columns = Columns.of(training, label, whole.features, whole.loss, scale)
-    sizes = [len(columns.features), *(_unit(word.strip()) for word in hidden.split(",") if word.strip()), columns.network_outputs]
+    sizes = [
+        len(columns.features),
+        *(_unit(word.strip()) for word in hidden.split(",") if word.strip()),
+        columns.network_outputs,
+    ]
     problem = Problem(
         Network.dense(sizes, seed),
         columns.dataset(training),
@@ -82,15 +123,25 @@ def new(
 def _listed(features: str) -> list[str]:
     """Names between commas; one with a comma stands in quotation marks."""
     try:
-        return [name.strip() for name in next(csv.reader([features], skipinitialspace=True, strict=True), [])]
+        return [
+            name.strip()
+            for name in next(csv.reader([features], skipinitialspace=True, strict=True), [])
+        ]
     except csv.Error as error:
-        raise InvalidInputError(f"features: {features!r} cannot be read as names between commas: {error}") from None
+        raise InvalidInputError(
+            f"features: {features!r} cannot be read as names between commas: {error}"
+        ) from None
 
 
-def _adversary(columns: Columns, n: int, eps: float, flips: bool, nu: float, remove: bool) -> Perturbation:
+def _adversary(
+    columns: Columns, n: int, eps: float, flips: bool, nu: float, remove: bool
+) -> Perturbation:
     if remove:
         if eps or flips or nu:
-            raise InvalidInputError("remove: samples are left out or changed, not both; leave out --eps, --flips and --nu")
+            raise InvalidInputError(
+                "remove: samples are left out or changed, not both; leave out --eps, --flips and "
+                "--nu"
+            )
         return Removal(n)
     if columns.classes is None:
         if flips:
@@ -105,5 +156,7 @@ def _adversary(columns: Columns, n: int, eps: float, flips: bool, nu: float, rem
 
 def _unit(word: str) -> int:
     if not word.isascii() or not word.isdecimal():
-        raise InvalidInputError(f"hidden: {word!r} is not allowed; name whole numbers, separated by commas")
+        raise InvalidInputError(
+            f"hidden: {word!r} is not allowed; name whole numbers, separated by commas"
+        )
     return int(word)

@@ -16,15 +16,39 @@ from agtopt.readers import read_arrays
 from agtopt.report.tables import table_path
 
 Folder = Annotated[Path, typer.Argument(help="Folder with problem.toml and arrays.npz.")]
-Kind = Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}, or auto; a formulation with its segments as e.g. MILP:8.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        help=f"One of {', '.join(KINDS)}, or auto; a formulation with its segments as e.g. MILP:8."
+    ),
+]
 Window = Annotated[int | None, typer.Option(help="Steps per model; the full horizon by default.")]
-SolverName = Annotated[str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")]
-TimeLimit = Annotated[float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")]
-Conditional = Annotated[bool, typer.Option(help="Whether cuts tie quantities to the adversary's selectors.")]
-Tightening = Annotated[int, typer.Option(min=0, help="Solves per model that tighten undecided pre-activations first (OBBT).")]
-Memory = Annotated[float | None, typer.Option(help="GiB that one model may take; three quarters of what is free by default.")]
+SolverName = Annotated[
+    str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")
+]
+TimeLimit = Annotated[
+    float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")
+]
+Conditional = Annotated[
+    bool, typer.Option(help="Whether cuts tie quantities to the adversary's selectors.")
+]
+Tightening = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Solves per model that tighten undecided pre-activations first (OBBT)."
+    ),
+]
+Memory = Annotated[
+    float | None,
+    typer.Option(help="GiB that one model may take; three quarters of what is free by default."),
+]
 Workers = Annotated[int, typer.Option(help="Processes that solve side by side.", min=1)]
-Separator = Annotated[str, typer.Option(help="Of the CSV file, e.g. ';' or a tab; with a blank behind it where the file has one.")]
+Separator = Annotated[
+    str,
+    typer.Option(
+        help="Of the CSV file, e.g. ';' or a tab; with a blank behind it where the file has one."
+    ),
+]
 Decimal = Annotated[str, typer.Option(help="Decimal sign of the CSV file: . or ,")]
 Encoding = Annotated[str, typer.Option(help="Of the CSV file, e.g. latin-1, cp1252 or utf-16.")]
 
@@ -41,7 +65,11 @@ def _table_file(path: Path | None) -> Path | None:
 
 
 Output = Annotated[
-    Path | None, typer.Option(help="Also write the table to this file; ends in .csv, .json, .md or .tex.", callback=_table_file)
+    Path | None,
+    typer.Option(
+        help="Also write the table to this file; ends in .csv, .json, .md or .tex.",
+        callback=_table_file,
+    ),
 ]
 
 

@@ -19,16 +19,22 @@ _CLASSES = ("class", "label", "trained on", "held out")
 
 
 def columns_read(frame: pd.DataFrame, columns: Columns) -> str:
-    """Every column of a table: its kind, range, missing values and scale; the kind of a column that is not read is in brackets."""
+    """Every column of a table: its kind, range, missing values and scale; the kind of a column that
+    is not read is in brackets."""
     return _table(_COLUMNS, [_column(frame, columns, name) for name in frame.columns])
 
 
-def classes_read(frame: pd.DataFrame, columns: Columns, labels: Sequence[int], held: NDArray[np.intp]) -> str:
+def classes_read(
+    frame: pd.DataFrame, columns: Columns, labels: Sequence[int], held: NDArray[np.intp]
+) -> str:
     """Every class of a table: its label, and how many rows of it are trained on and held out."""
     found = words(frame, columns.label)
     every, out = Counter(found), Counter(found[row] for row in held)
     named = zip(columns.classes or (), labels, strict=True)
-    return _table(_CLASSES, [(word, str(label), str(every[word] - out[word]), str(out[word])) for word, label in named])
+    return _table(
+        _CLASSES,
+        [(word, str(label), str(every[word] - out[word]), str(out[word])) for word, label in named],
+    )
 
 
 def too_rare(frame: pd.DataFrame, columns: Columns, held: NDArray[np.intp]) -> list[str]:
@@ -49,7 +55,14 @@ def _column(frame: pd.DataFrame, columns: Columns, name: str) -> tuple[str, ...]
     if name not in columns.features:
         return str(name), f"({found})", "", "", gaps, "", ""
     place = columns.features.index(name)
-    return str(name), found, *_ends(frame, name), gaps, f"{columns.shift[place]:.3g}", f"{columns.factor[place]:.3g}"
+    return (
+        str(name),
+        found,
+        *_ends(frame, name),
+        gaps,
+        f"{columns.shift[place]:.3g}",
+        f"{columns.factor[place]:.3g}",
+    )
 
 
 def _ends(frame: pd.DataFrame, name: str, known: bool = True) -> tuple[str, str]:
@@ -66,7 +79,8 @@ def _counts_rows(values: NDArray[np.float64]) -> bool:
 def _table(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
     """Rows with their names to the left, cut to what the others leave, and numbers to the right."""
     others = sum(
-        _GAP + max(_GAP + len(name), *map(len, column)) for name, *column in zip(names[1:], *(row[1:] for row in rows), strict=True)
+        _GAP + max(_GAP + len(name), *map(len, column))
+        for name, *column in zip(names[1:], *(row[1:] for row in rows), strict=True)
     )
     cells = [(_shortened(first, WIDTH - others), *rest) for first, *rest in rows]
     aligned = ["left" if name in ("column", "kind", "class") else "right" for name in names]

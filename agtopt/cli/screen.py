@@ -25,9 +25,14 @@ console = Console(width=None if sys.stdout.isatty() else 110, markup=False, emoj
 def tell_of_limits(rows: Sequence[Row]) -> None:
     """Say how many bounds are less than they could be, and why."""
     if many := stopped(rows):
-        console.print(f"{many} of {len(rows)} bounds stopped at --time-limit: they hold, and a longer one may tighten them")
+        console.print(
+            f"{many} of {len(rows)} bounds stopped at --time-limit: they hold, and a longer one "
+            f"may tighten them"
+        )
     if lost := sum(row.status in NO_ANSWER for row in rows):
-        console.print(f"{lost} of {len(rows)} bounds had no answer from a solver: what was known before holds")
+        console.print(
+            f"{lost} of {len(rows)} bounds had no answer from a solver: what was known before holds"
+        )
 
 
 def show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
@@ -35,9 +40,22 @@ def show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
     console.print(title, highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in frame.columns:
-        table.add_column(visible(str(name)), justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left", no_wrap=True)
+        table.add_column(
+            visible(str(name)),
+            justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left",
+            no_wrap=True,
+        )
     for row in frame.itertuples(index=False):
-        table.add_row(*("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else visible(str(value)) for value in row))
+        table.add_row(
+            *(
+                ""
+                if pd.isna(value)
+                else f"{value:.4g}"
+                if isinstance(value, float)
+                else visible(str(value))
+                for value in row
+            )
+        )
     console.print(table)
     if output is not None:
         attempt(partial(save_table, frame, output))

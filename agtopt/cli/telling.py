@@ -22,6 +22,16 @@ def info(folder: Folder) -> None:
     problem = load(folder)
     count = problem.perturbation.count(problem)
     screen.console.print(problem.describe())
-    screen.console.print(f"admissible datasets: {'infinitely many' if np.isinf(count) else int(count)}")
-    sizes = [{"kind": kind.name, **vars(predicted_size(problem, kind))} for kind in KINDS.values() if isinstance(kind, Formulation)]
-    show(pd.DataFrame(sizes), "Largest size of the whole horizon (predicted; bounds that decide indicators make it smaller)")
+    screen.console.print(
+        f"admissible datasets: {'infinitely many' if np.isinf(count) else int(count)}"
+    )
+    sizes = [
+        {"kind": kind.name, **vars(predicted_size(problem, kind))}
+        for kind in KINDS.values()
+        if isinstance(kind, Formulation)
+    ]
+    show(
+        pd.DataFrame(sizes),
+        "Largest size of the whole horizon (predicted; bounds that decide indicators make it "
+        "smaller)",
+    )

@@ -17,11 +17,14 @@ P = ParamSpec("P")
 
 def complain(words: str) -> None:
     """One line on standard error."""
-    Console(stderr=True, soft_wrap=True).print(f"agtopt: {words}", style="bold red", markup=False, emoji=False, highlight=False)
+    Console(stderr=True, soft_wrap=True).print(
+        f"agtopt: {words}", style="bold red", markup=False, emoji=False, highlight=False
+    )
 
 
 def reporting(command: Callable[P, None]) -> Callable[P, None]:
-    """A command that ends with a line for each file beside its result that could not be written, and `UNSAVED`."""
+    """A command that ends with a line for each file beside its result that could not be written,
+    and `UNSAVED`."""
 
     @wraps(command)
     def reported(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -5,7 +5,13 @@ from agtopt.compiler.export_set import Exported, ExportedSet, export, export_fil
 from agtopt.compiler.query import Query, append_query, flips_of, inputs_of, outputs_of
 from agtopt.compiler.replay import Replay, replay
 from agtopt.compiler.size import Size, predicted_memory, predicted_size
-from agtopt.compiler.target import Target, all_targets, direction_target, output_target, parameter_target
+from agtopt.compiler.target import (
+    Target,
+    all_targets,
+    direction_target,
+    output_target,
+    parameter_target,
+)
 
 __all__ = [
     "CompiledModel",

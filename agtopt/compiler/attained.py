@@ -1,4 +1,5 @@
-"""A user's bound on a compiled model beside training runs: each is a feasible point, unless the user's own rows leave it out (S4, S9)."""
+"""A user's bound on a compiled model beside training runs: each is a feasible point, unless the
+user's own rows leave it out (S4, S9)."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -36,20 +37,34 @@ def leading_datasets(problem: Problem, attack: Attack | None) -> Iterator[Datase
     if attack is not None:
         instance("attack", attack, Attack)
         if attack.problem.fingerprint != problem.fingerprint:
-            raise InvalidInputError("attack: it is one on another problem; take agtopt.attack(model.problem)")
-    found = [] if attack is None else [attack.dataset(run) for run in attack.leading(MOST_RUNS).tolist()]
+            raise InvalidInputError(
+                "attack: it is one on another problem; take agtopt.attack(model.problem)"
+            )
+    found = (
+        []
+        if attack is None
+        else [attack.dataset(run) for run in attack.leading(MOST_RUNS).tolist()]
+    )
     return chain(probes(problem), found)
 
 
-def compared_bound(model: "CompiledModel", result: SolveResult, datasets: Iterable[Dataset], solver: Solver, unit: float) -> SolveResult:
-    """What was found of the model's objective, to minimise, once it excludes no run; the variables keep their values.
+def compared_bound(
+    model: "CompiledModel",
+    result: SolveResult,
+    datasets: Iterable[Dataset],
+    solver: Solver,
+    unit: float,
+) -> SolveResult:
+    """What was found of the model's objective, to minimise, once it excludes no run; the variables
+    keep their values.
 
     `unit` is that of the objective.
 
     Raises
     ------
     InfeasibleError
-        If the rows that `compile` wrote do not hold a run, or what a run satisfies is proved to be empty.
+        If the rows that `compile` wrote do not hold a run, or what a run satisfies is proved to be
+        empty.
     SoundnessError
         If the bound excludes what a run attains.
     """
@@ -60,12 +75,16 @@ def compared_bound(model: "CompiledModel", result: SolveResult, datasets: Iterab
                 continue
             if result.status == Status.INFEASIBLE:
                 if result.rigour == PROVED:
-                    raise InfeasibleError("S4: the model is proved to be empty, but a training run satisfies it and every row of your own")
+                    raise InfeasibleError(
+                        "S4: the model is proved to be empty, but a training run satisfies it and "
+                        "every row of your own"
+                    )
                 return replace(result, status=Status.CALLED_INFEASIBLE, bound=None)
             room = ROUNDING if result.rigour == PROVED else AGREEMENT
             if result.bound is not None and excluded(result.bound, value, -1, room, unit):
                 raise SoundnessError(
-                    f"S9: the bound {result.bound} of the objective excludes {value}, which a training run attains (to minimise)"
+                    f"S9: the bound {result.bound} of the objective excludes {value}, which a "
+                    f"training run attains (to minimise)"
                 )
     return result
 
@@ -85,7 +104,8 @@ def _attained(model: "CompiledModel", dataset: Dataset, solver: Solver) -> float
 
 
 def _best_of_rest(model: "CompiledModel", own: list[Any], solver: Solver) -> float | None:
-    """The best value of the objective over the user's variables, while those of the run stand still up to a solver's tolerance."""
+    """The best value of the objective over the user's variables, while those of the run stand still
+    up to a solver's tolerance."""
     ends = [(variable, variable.lb, variable.ub) for variable in own]
     try:
         for variable in own:

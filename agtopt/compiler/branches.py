@@ -1,4 +1,5 @@
-"""Interval bounds conditional on which samples the adversary touches: one run of intervals for every choice, where these are few."""
+"""Interval bounds conditional on which samples the adversary touches: one run of intervals for
+every choice, where these are few."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ CHUNK = 2**21
 """Per-sample gradient entries held at once; it bounds memory and changes no result."""
 
 MOST_WORK = 2**32
-"""Per-sample gradient entries, over all branches and steps, up to which every set of samples has a run of its own: a minute or two."""
+"""Per-sample gradient entries, over all branches and steps, up to which every set of samples has a
+run of its own: a minute or two."""
 
 RECTIFIED = 4
 """How much longer an entry takes where linear bounds are substituted through rectifiers."""
@@ -33,9 +35,11 @@ class Branches:
     Attributes
     ----------
     bounds : BranchBounds
-        Per sample for a budget of one; without samples for a larger budget, or where there are too many branches.
+        Per sample for a budget of one; without samples for a larger budget, or where there are too
+        many branches.
     extreme : tuple of tuple of int
-        The sets of samples whose branch is the lowest or highest for some parameter after some step: what an attack should try.
+        The sets of samples whose branch is the lowest or highest for some parameter after some
+        step: what an attack should try.
     """
 
     bounds: BranchBounds
@@ -45,23 +49,34 @@ class Branches:
 NOTHING = Branches(BranchBounds.nothing(), ())
 
 
-def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Interval, stop: int) -> Branches:
-    """Bound the states after steps start … stop−1 in every branch, and add the hull of the branches to what is known.
+def learn_branches(
+    problem: Problem, known: KnownBounds, start: int, domain: Interval, stop: int
+) -> Branches:
+    """Bound the states after steps start … stop−1 in every branch, and add the hull of the branches
+    to what is known.
 
-    A branch is a set of at most n vulnerable samples, exactly which are touched; every admissible run is in one of them. For flips of two
-    classes and for removals of linear models a branch is a single run.
+    A branch is a set of at most n vulnerable samples, exactly which are touched; every admissible
+    run is in one of them. For flips of two classes and for removals of linear models a branch is a
+    single run.
     """
     samples, budget = problem.perturbation.touchable(problem), problem.perturbation.budget
     widest = max(problem.network.size, *map(prod, problem.network.shapes.values()))
     entries = max(len(batch) for batch in problem.schedule) * widest
     count = sum(comb(len(samples), k) for k in range(min(budget, len(samples)) + 1))
     # The whole run counts: every window has branches of its own.
-    if not len(samples) or count * entries * problem.steps * (RECTIFIED if problem.network.kinked else 1) > MOST_WORK:
+    if (
+        not len(samples)
+        or count * entries * problem.steps * (RECTIFIED if problem.network.kinked else 1)
+        > MOST_WORK
+    ):
         return NOTHING
     first, hull = 0, _Extremes(stop - start, problem.state_size)
     ends: list[tuple[Array, Array]] = []
     for touched in _branches(samples, budget, len(problem.dataset), max(1, CHUNK // entries)):
-        lower, upper = (np.stack(column) for column in zip(*branch_steps(problem, touched, start, domain, stop), strict=True))
+        lower, upper = (
+            np.stack(column)
+            for column in zip(*branch_steps(problem, touched, start, domain, stop), strict=True)
+        )
         if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
             return NOTHING
         hull.include(lower, upper, first)
@@ -71,15 +86,25 @@ def learn_branches(problem: Problem, known: KnownBounds, start: int, domain: Int
     for t in range(start, stop):
         least, most = hull.lower[t - start], hull.upper[t - start]
         unit = unit_of(size_of(least, most))
-        low, high = problem.unflatten(outward(least, -1, unit)), problem.unflatten(outward(most, 1, unit))
+        low, high = (
+            problem.unflatten(outward(least, -1, unit)),
+            problem.unflatten(outward(most, 1, unit)),
+        )
         for tensor in problem.state:
             known.shrink((t + 1, tensor), low[tensor], high[tensor])
     numbers = np.unique(np.stack([hull.lowest, hull.highest])[..., : problem.network.size])
     wanted = set(numbers.tolist())
-    extreme = tuple(chosen for number, chosen in enumerate(_sets(samples, budget)) if number in wanted)
+    extreme = tuple(
+        chosen for number, chosen in enumerate(_sets(samples, budget)) if number in wanted
+    )
     if budget > 1:
         return Branches(NOTHING.bounds, extreme)
-    return Branches(BranchBounds(samples, *(np.concatenate(column, axis=1) for column in zip(*ends, strict=True))), extreme)
+    return Branches(
+        BranchBounds(
+            samples, *(np.concatenate(column, axis=1) for column in zip(*ends, strict=True))
+        ),
+        extreme,
+    )
 
 
 class _Extremes:
@@ -87,7 +112,10 @@ class _Extremes:
 
     def __init__(self, steps: int, size: int) -> None:
         self.lower, self.upper = np.full((steps, size), np.inf), np.full((steps, size), -np.inf)
-        self.lowest, self.highest = np.zeros((steps, size), dtype=np.int64), np.zeros((steps, size), dtype=np.int64)
+        self.lowest, self.highest = (
+            np.zeros((steps, size), dtype=np.int64),
+            np.zeros((steps, size), dtype=np.int64),
+        )
 
     def include(self, lower: Array, upper: Array, first: int) -> None:
         """Branches first, first + 1, …: ends of shape (T, R, s)."""
@@ -99,10 +127,14 @@ class _Extremes:
 
 def _sets(samples: NDArray[np.int64], budget: int) -> Iterator[tuple[int, ...]]:
     """All sets of at most `budget` samples, the empty one first."""
-    return chain.from_iterable(combinations(samples.tolist(), k) for k in range(min(budget, len(samples)) + 1))
+    return chain.from_iterable(
+        combinations(samples.tolist(), k) for k in range(min(budget, len(samples)) + 1)
+    )
 
 
-def _branches(samples: NDArray[np.int64], budget: int, size: int, step: int) -> Iterator[NDArray[np.bool_]]:
+def _branches(
+    samples: NDArray[np.int64], budget: int, size: int, step: int
+) -> Iterator[NDArray[np.bool_]]:
     """These sets as masks (rows, size), at most `step` rows at once."""
     sets = _sets(samples, budget)
     while part := list(islice(sets, step)):

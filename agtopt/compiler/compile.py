@@ -70,22 +70,26 @@ class CompiledModel:
 
     @property
     def quadratic(self) -> bool:
-        """Whether a product is kept: only a solver that proves bounds of nonconvex models may take it."""
+        """Whether a product is kept: only a solver that proves bounds of nonconvex models may take
+        it."""
         return self.size.quadratic > 0
 
     @property
     def quantities(self) -> Mapping[Address, Quantity]:
-        """Pre-activations, errors and descent directions by (step, name), e.g. ``(3, "forward.dense1")``, each with its interval."""
+        """Pre-activations, errors and descent directions by (step, name), e.g. ``(3,
+        "forward.dense1")``, each with its interval."""
         return self._operations.named
 
     @property
     def units(self) -> Mapping[str, float]:
-        """The variables that solvers see in a unit of their own, by name: their value times it is what they stand for."""
+        """The variables that solvers see in a unit of their own, by name: their value times it is
+        what they stand for."""
         return units_of(self.pyomo)
 
     @property
     def decisive(self) -> bool:
-        """Whether the binaries of the adversary decide the whole run: training starts from a point and every choice is discrete."""
+        """Whether the binaries of the adversary decide the whole run: training starts from a point
+        and every choice is discrete."""
         start = self.pyomo.parameter[self.start].component_data_objects(pyo.Var)
         choices = self.pyomo.data.component_data_objects(pyo.Var)
         return next(start, None) is None and all(variable.is_binary() for variable in choices)
@@ -106,13 +110,18 @@ class CompiledModel:
         """
         weights = np.asarray(direction, dtype=np.float64)
         if address is not None and address not in self.quantities:
-            raise InvalidInputError(f"address: {address!r} is not in the model; it has {sorted(self.quantities)}")
+            raise InvalidInputError(
+                f"address: {address!r} is not in the model; it has {sorted(self.quantities)}"
+            )
         theta = self._theta if address is None else self.quantities[address].affine.reshape(-1)
         if weights.shape != theta.shape:
-            raise InvalidInputError(f"direction: shape {weights.shape} does not fit; it must be {theta.shape}")
+            raise InvalidInputError(
+                f"direction: shape {weights.shape} does not fit; it must be {theta.shape}"
+            )
         chosen = np.flatnonzero(weights)
         value = (theta[chosen] * weights[chosen]).total(1)[np.newaxis]
-        # S5: a bound of the written objective is one of the true value; solvers add up the coefficients of a variable that occurs twice.
+        # S5: a bound of the written objective is one of the true value; solvers add up the
+        # coefficients of a variable that occurs twice.
         sums = max(int(np.count_nonzero(value.coefficients)) - 1, 0)
         (expression,) = (value - value.loosened(0.0, sums).room).expressions()
         if self.pyomo.component("objective") is None:
@@ -121,28 +130,39 @@ class CompiledModel:
             self.pyomo.objective.set_value(expression)
             self.pyomo.objective.activate()
 
-    def bound(self, solver: str | None = None, time_limit: float | None = None, attack: Attack | None = None) -> SolveResult:
-        """Bound the objective of `pyomo`, your own or the one that `minimise` set, subject to every constraint there, your own included.
+    def bound(
+        self,
+        solver: str | None = None,
+        time_limit: float | None = None,
+        attack: Attack | None = None,
+    ) -> SolveResult:
+        """Bound the objective of `pyomo`, your own or the one that `minimise` set, subject to every
+        constraint there, your own included.
 
-        The model's constraints hold on every admissible training run; with rows of your own the bound is over the runs that satisfy them.
-        Afterwards the variables hold the best point that was found, and `dataset` is the adversary's choice there.
+        The model's constraints hold on every admissible training run; with rows of your own the
+        bound is over the runs that satisfy them. Afterwards the variables hold the best point that
+        was found, and `dataset` is the adversary's choice there.
 
         Parameters
         ----------
         solver : str, optional
-            ``highs``, ``scip``, ``gurobi``, ``proof`` or an interface of Pyomo's ``contrib.solver``; by default SCIP where products are
-            kept or the selectors decide everything, otherwise HiGHS.
+            ``highs``, ``scip``, ``gurobi``, ``proof`` or an interface of Pyomo's
+            ``contrib.solver``; by default SCIP where products are kept or the selectors decide
+            everything, otherwise HiGHS.
         time_limit : float, optional
             Seconds; the bound that is reached by then is returned.
         attack : Attack, optional
-            Runs that the bound must not exclude, beside the nominal one and some random ones, if they satisfy your rows.
+            Runs that the bound must not exclude, beside the nominal one and some random ones, if
+            they satisfy your rows.
 
         Returns
         -------
         SolveResult
-            In the sense of the objective. Its ``bound`` is a dual bound, moved outward by the margin for solvers' tolerances (S9): at most
-            the least value to minimise, at least the greatest to maximise; None where the solver gave none. Status ``infeasible`` says
-            that the solver found no run that satisfies your rows, and none of those that were tried does.
+            In the sense of the objective. Its ``bound`` is a dual bound, moved outward by the
+            margin for solvers' tolerances (S9): at most the least value to minimise, at least the
+            greatest to maximise; None where the solver gave none. Status ``infeasible`` says that
+            the solver found no run that satisfies your rows, and none of those that were tried
+            does.
 
         Raises
         ------
@@ -153,7 +173,12 @@ class CompiledModel:
         SoundnessError
             If the bound excludes a training run that satisfies your rows (S9).
         """
-        return bound_objective(self, choose(solver, self.quadratic, self.decisive), time_limit, leading_datasets(self.problem, attack))
+        return bound_objective(
+            self,
+            choose(solver, self.quadratic, self.decisive),
+            time_limit,
+            leading_datasets(self.problem, attack),
+        )
 
     @property
     def moving(self) -> NDArray[np.bool_]:
@@ -173,7 +198,11 @@ class CompiledModel:
     def objective_terms(self) -> tuple[list[Any], list[float], float]:
         """Variables, coefficients and constant of the linear objective."""
         expression: LinearExpression = self.pyomo.objective.expr
-        return list(expression.linear_vars), list(expression.linear_coefs), float(expression.constant)
+        return (
+            list(expression.linear_vars),
+            list(expression.linear_coefs),
+            float(expression.constant),
+        )
 
     def fix(self, dataset: Dataset) -> None:
         """Fix every choice of the adversary to one admissible dataset.
@@ -186,7 +215,9 @@ class CompiledModel:
         problem = self.problem
         instance("dataset", dataset, Dataset)
         if not problem.perturbation.admits(problem, dataset):
-            raise InvalidInputError("dataset: the perturbation model does not admit it as a change of the training data")
+            raise InvalidInputError(
+                "dataset: the perturbation model does not admit it as a change of the training data"
+            )
         for values, variables in self._operations.choices.assignments(dataset):
             for variable, value in zip(variables, values, strict=True):
                 variable.fix(value, skip_validation=True)
@@ -199,11 +230,13 @@ class CompiledModel:
 
     @property
     def dataset(self) -> Dataset:
-        """The dataset that the variables' current values stand for, e.g. the worst one once a session has loaded its incumbent."""
+        """The dataset that the variables' current values stand for, e.g. the worst one once a
+        session has loaded its incumbent."""
         return self._operations.choices.dataset()
 
     def assign(self, dataset: Dataset) -> None:
-        """Give every variable the value that training on `dataset` gives it: a feasible point of every kind, and a start for a solver."""
+        """Give every variable the value that training on `dataset` gives it: a feasible point of
+        every kind, and a start for a solver."""
         instance("dataset", dataset, Dataset)
         at_start, choices = self._states[0], self._operations.choices
         begin = state_trajectory(self.problem, dataset)[self.start]
@@ -216,36 +249,49 @@ class CompiledModel:
     def replay_error(self, dataset: Dataset | None = None) -> float:
         """The fixed-input oracle: how far the model is from plain SGD on one admissible dataset.
 
-        The model's own definitions are evaluated on the dataset (the nominal one by default) and compared with torch.
+        The model's own definitions are evaluated on the dataset (the nominal one by default) and
+        compared with torch.
 
         Returns
         -------
         float
-            The largest of the differences of any parameter at any step from plain SGD, and of the violations of any bound or
-            constraint, each relative to its unit (1 for ordinary sizes) + its size.
+            The largest of the differences of any parameter at any step from plain SGD, and of the
+            violations of any bound or constraint, each relative to its unit (1 for ordinary sizes)
+            + its size.
         """
         data = self.problem.dataset if dataset is None else dataset
         self.assign(data)
         trained = state_trajectory(self.problem, data)
         worst = 0.0
-        for t, state, box in zip(range(self.start, self.stop + 1), self._states, self.steps, strict=True):
+        for t, state, box in zip(
+            range(self.start, self.stop + 1), self._states, self.steps, strict=True
+        ):
             unit = unit_of(size_of(box.lower, box.upper))
-            worst = max(worst, float(np.max(np.abs(state.values() - trained[t]) / (unit + np.abs(trained[t])))))
+            worst = max(
+                worst,
+                float(np.max(np.abs(state.values() - trained[t]) / (unit + np.abs(trained[t])))),
+            )
         return max(worst, self.violation())
 
     def violation(self) -> float:
-        """The largest violation of a bound or constraint at the current values, in its unit, relative to (1 + the bound)."""
+        """The largest violation of a bound or constraint at the current values, in its unit,
+        relative to (1 + the bound)."""
         model = self.pyomo
-        return violation(model.component_data_objects(pyo.Var), model.component_data_objects(pyo.Constraint, active=True))
+        return violation(
+            model.component_data_objects(pyo.Var),
+            model.component_data_objects(pyo.Constraint, active=True),
+        )
 
     def write(self, path: str | Path, direction: ArrayLike | None = None) -> Path:
-        """Write the model as LP, MPS, NL or GAMS, by the ending of `path`; see `agtopt.compiler.export.write_model`.
+        """Write the model as LP, MPS, NL or GAMS, by the ending of `path`; see
+        `agtopt.compiler.export.write_model`.
 
         Parameters
         ----------
         path : str or Path
         direction : array_like, shape (p,), optional
-            Objective min direction · θ_stop; by default the active objective, your own included, or the first parameter.
+            Objective min direction · θ_stop; by default the active objective, your own included, or
+            the first parameter.
         """
         if direction is not None:
             self.minimise(direction)
@@ -272,10 +318,12 @@ def compile(
     kind : str or Formulation
         LP, QCP, MILP, MIQCP or MINLP.
     start, stop : int
-        The window; the whole horizon by default. Both the number of steps: no training, but the parameters in their domain, for a query.
+        The window; the whole horizon by default. Both the number of steps: no training, but the
+        parameters in their domain, for a query.
     domain : Interval or Polytope, optional
-        Valid domain of the state at `start` (`Problem.flatten`: the parameters, then with momentum the velocities); the initial one by
-        default, and needed for a later start. Intervals follow from the box of a polytope, whose rows become constraints.
+        Valid domain of the state at `start` (`Problem.flatten`: the parameters, then with momentum
+        the velocities); the initial one by default, and needed for a later start. Intervals follow
+        from the box of a polytope, whose rows become constraints.
     known : KnownBounds, optional
         Bounds that are known to hold; those found on the way are added to it.
     conditional : bool
@@ -298,24 +346,39 @@ def compile(
     instance("problem", problem, Problem)
     formulation = kind_named(kind)
     if not isinstance(formulation, Formulation):
-        raise InvalidInputError(f"kind: {formulation} has no model; compile takes LP, QCP, MILP, MIQCP or MINLP")
+        raise InvalidInputError(
+            f"kind: {formulation} has no model; compile takes LP, QCP, MILP, MIQCP or MINLP"
+        )
     last = problem.steps if stop is None else stop
     if not (0 <= start < last <= problem.steps or start == last == problem.steps):
-        raise InvalidInputError(f"window: steps {start}…{last} do not fit; the run has {problem.steps} steps")
+        raise InvalidInputError(
+            f"window: steps {start}…{last} do not fit; the run has {problem.steps} steps"
+        )
     if domain is None:
         if start != 0:
-            raise InvalidInputError(f"domain: a window that starts at step {start} needs the domain of that step")
+            raise InvalidInputError(
+                f"domain: a window that starts at step {start} needs the domain of that step"
+            )
         domain = initial_domain(problem)
     instance("domain", domain, Interval, Polytope)
     if len(domain) != problem.state_size:
-        raise InvalidInputError(f"domain: {len(domain)} entries do not fit; the state of a step has {problem.state_size}")
+        raise InvalidInputError(
+            f"domain: {len(domain)} entries do not fit; the state of a step has "
+            f"{problem.state_size}"
+        )
     store = KnownBounds() if known is None else known
     box = domain if isinstance(domain, Interval) else domain.box or interval_hull(domain)
     if branches is None:
-        branches = learn_branches(problem, store, start, box, last).bounds if conditional and start < last else BranchBounds.nothing()
+        branches = (
+            learn_branches(problem, store, start, box, last).bounds
+            if conditional and start < last
+            else BranchBounds.nothing()
+        )
     model = pyo.ConcreteModel(name=f"{title(problem.name)}_{formulation}_{start}_{last}")
     with _collector_paused():
-        ops = SymbolicOperations(problem, formulation, model, start, last, store, branches, conditional)
+        ops = SymbolicOperations(
+            problem, formulation, model, start, last, store, branches, conditional
+        )
         written = list(write_steps(ops, start, last, box))
         states, boxes = [list(column) for column in zip(*written, strict=True)]
         if isinstance(domain, Polytope):
@@ -330,7 +393,10 @@ def compile(
 def _constrain(site: Site, state: Affine, polytope: Polytope) -> None:
     """The rows of a start domain, with room for a solver (S9)."""
     body = (state * polytope.directions).total(1)
-    for suffix, side, ends in (("_above", "lower", polytope.lower), ("_below", "upper", polytope.upper)):
+    for suffix, side, ends in (
+        ("_above", "lower", polytope.lower),
+        ("_below", "upper", polytope.upper),
+    ):
         site.rows(suffix, body, body.varies & np.isfinite(ends), **{side: ends}, margin=True)
 
 

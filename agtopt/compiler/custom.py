@@ -23,8 +23,11 @@ OWN = "objective"
 """Where sessions look for what they minimise."""
 
 
-def bound_objective(compiled: "CompiledModel", solver: Solver, time_limit: float | None, datasets: Iterable[Dataset]) -> SolveResult:
-    """Bound the one active objective of a model, and load the best point that was found; the model is left as it was.
+def bound_objective(
+    compiled: "CompiledModel", solver: Solver, time_limit: float | None, datasets: Iterable[Dataset]
+) -> SolveResult:
+    """Bound the one active objective of a model, and load the best point that was found; the model
+    is left as it was.
 
     Raises
     ------
@@ -41,17 +44,24 @@ def bound_objective(compiled: "CompiledModel", solver: Solver, time_limit: float
         result = session.solve(time_limit)
         session.load()
         unit = objective_unit(own.expr)
-        moved = replace(result, bound=None if result.bound is None else float(outward(result.bound, -1, unit)))
+        moved = replace(
+            result, bound=None if result.bound is None else float(outward(result.bound, -1, unit))
+        )
         result = compared_bound(compiled, moved, datasets, solver, unit)
     bound = None if result.bound is None else sign * result.bound
-    return replace(result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent)
+    return replace(
+        result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent
+    )
 
 
 def _the_objective(model: Any) -> Any:
     active = list(model.component_data_objects(pyo.Objective, active=True))
     if len(active) != 1:
         names = ", ".join(each.name for each in active) or "none"
-        raise InvalidInputError(f"objective: exactly one must be active, not {len(active)} ({names}); use .deactivate() or minimise()")
+        raise InvalidInputError(
+            f"objective: exactly one must be active, not {len(active)} ({names}); use "
+            f".deactivate() or minimise()"
+        )
     return active[0]
 
 
@@ -59,20 +69,28 @@ def _linear(objective: Any) -> LinearExpression:
     found = generate_standard_repn(objective.expr, quadratic=False)
     if not found.is_linear():
         raise InvalidInputError(
-            f"objective: {objective.name!r} is not linear, so no solver's bound of it is trusted; add a variable t and a constraint "
-            "t >= expression (<= to maximise) to the model, and minimise t: a kind with products then proves it with SCIP or Gurobi"
+            f"objective: {objective.name!r} is not linear, so no solver's bound of it is trusted; "
+            f"add a variable t and a constraint "
+            "t >= expression (<= to maximise) to the model, and minimise t: a kind with products "
+            "then proves it with SCIP or Gurobi"
         )
     return LinearExpression(
-        constant=float(found.constant), linear_coefs=[float(c) for c in found.linear_coefs], linear_vars=list(found.linear_vars)
+        constant=float(found.constant),
+        linear_coefs=[float(c) for c in found.linear_coefs],
+        linear_vars=list(found.linear_vars),
     )
 
 
 @contextmanager
 def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: float) -> Iterator[Any]:
-    # To minimise always: dual bounds of maximisations were wrong in past solvers (docs/decisions.md).
+    # To minimise always: dual bounds of maximisations were wrong in past solvers
+    # (docs/decisions.md).
     own = model.component(OWN)
     if own is not None and own.ctype is not pyo.Objective:
-        raise InvalidInputError(f"model: {OWN!r} must name an objective, as sessions minimise it; rename your {own.ctype.__name__}")
+        raise InvalidInputError(
+            f"model: {OWN!r} must name an objective, as sessions minimise it; rename your "
+            f"{own.ctype.__name__}"
+        )
     fresh = own is None
     if fresh:
         own = model.objective = pyo.Objective(expr=0.0)
@@ -82,7 +100,9 @@ def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: floa
     own.sense = pyo.minimize
     own.set_value(
         LinearExpression(
-            constant=sign * linear.constant, linear_coefs=[sign * c for c in linear.linear_coefs], linear_vars=linear.linear_vars
+            constant=sign * linear.constant,
+            linear_coefs=[sign * c for c in linear.linear_coefs],
+            linear_vars=linear.linear_vars,
         )
     )
     try:

@@ -26,7 +26,8 @@ class Written:
     ----------
     path : Path
     names : mapping of str to str
-        Names of variables and constraints in the file, with those of Pyomo: ``c_u_<name>_`` and ``c_l_<name>_`` are sides of one row.
+        Names of variables and constraints in the file, with those of Pyomo: ``c_u_<name>_`` and
+        ``c_l_<name>_`` are sides of one row.
     unit : float
         Of the objective: what the file states, times it, is what is minimised.
     """
@@ -43,8 +44,9 @@ def write_model(model: Any, path: Path) -> Written:
     ----------
     model : pyomo ConcreteModel
     path : Path
-        Ends in ``.lp`` or ``.mps`` (free format; products as ``QCMATRIX``), or, for every kind, in ``.nl`` (AMPL, with the names in
-        ``.row`` and ``.col`` beside it) or ``.gms`` (GAMS); missing folders are not made.
+        Ends in ``.lp`` or ``.mps`` (free format; products as ``QCMATRIX``), or, for every kind, in
+        ``.nl`` (AMPL, with the names in ``.row`` and ``.col`` beside it) or ``.gms`` (GAMS);
+        missing folders are not made.
 
     Raises
     ------
@@ -58,20 +60,25 @@ def write_model(model: Any, path: Path) -> Written:
     check_path(path)
     if path.suffix not in WITH_FUNCTIONS and holds_functions(model):
         raise UnsupportedError(
-            f"path: {path.suffix} files hold no exponentials; write {' or '.join(WITH_FUNCTIONS)}, or export another kind than MINLP"
+            f"path: {path.suffix} files hold no exponentials; write {' or '.join(WITH_FUNCTIONS)}, "
+            f"or export another kind than MINLP"
         )
     with replaced(path) as part:
         with _objective_in_units(model) as unit:
             _, token = model.write(str(part), io_options={"symbolic_solver_labels": True})
         symbols = model.solutions.symbol_map.pop(token)
         _mend(part)
-    return Written(path, {symbol: component.name for symbol, component in symbols.bySymbol.items()}, unit)
+    return Written(
+        path, {symbol: component.name for symbol, component in symbols.bySymbol.items()}, unit
+    )
 
 
 def check_path(path: Path) -> None:
     """Refuse a path that no model can be written to."""
     if path.suffix not in ENDINGS:
-        raise InvalidInputError(f"path: {path.name!r} has the ending {path.suffix!r}; allowed are {', '.join(ENDINGS)}")
+        raise InvalidInputError(
+            f"path: {path.name!r} has the ending {path.suffix!r}; allowed are {', '.join(ENDINGS)}"
+        )
     if not path.parent.is_dir():
         raise InvalidInputError(f"path: the folder {str(path.parent)!r} does not exist")
 
@@ -88,7 +95,10 @@ def _mend(path: Path) -> None:
 
 def holds_functions(model: Any) -> bool:
     """Whether a constraint of a Pyomo model is no polynomial."""
-    return any(row.body.polynomial_degree() is None for row in model.component_data_objects(pyo.Constraint, active=True))
+    return any(
+        row.body.polynomial_degree() is None
+        for row in model.component_data_objects(pyo.Constraint, active=True)
+    )
 
 
 def units_of(model: Any) -> Mapping[str, float]:
@@ -99,9 +109,12 @@ def units_of(model: Any) -> Mapping[str, float]:
 
 @contextmanager
 def _objective_in_units(model: Any) -> Iterator[float]:
-    """The unit of the objective, which is divided by it meanwhile; one that is not linear has none."""
+    """The unit of the objective, which is divided by it meanwhile; one that is not linear has
+    none."""
     active = list(model.component_data_objects(pyo.Objective, active=True))
-    objective = active[0] if len(active) == 1 and active[0].expr.polynomial_degree() in (0, 1) else None
+    objective = (
+        active[0] if len(active) == 1 and active[0].expr.polynomial_degree() in (0, 1) else None
+    )
     unit = 1.0 if objective is None else objective_unit(objective.expr)
     if objective is None or unit == 1.0:
         yield unit

@@ -43,7 +43,8 @@ class Exported:
     exact : bool
         Whether every admissible run was tried for it.
     unit : float
-        Of the objective in the file, 1 for ordinary sizes: what the file states, times it, is the value.
+        Of the objective in the file, 1 for ordinary sizes: what the file states, times it, is the
+        value.
     """
 
     path: Path
@@ -59,8 +60,13 @@ class Exported:
 
     @property
     def optimum(self) -> tuple[float, float]:
-        """Between which numbers the optimum of the file lies, as the file states it, in its unit (the negative of a ``max``)."""
-        ends = (self.lower, self.attained) if self.target.sense == "min" else (-self.upper, -self.attained)
+        """Between which numbers the optimum of the file lies, as the file states it, in its unit
+        (the negative of a ``max``)."""
+        ends = (
+            (self.lower, self.attained)
+            if self.target.sense == "min"
+            else (-self.upper, -self.attained)
+        )
         return ends[0] / self.unit + 0.0, ends[1] / self.unit + 0.0
 
 
@@ -94,7 +100,8 @@ def export(
     endings: Sequence[str] = (".mps",),
     conditional: bool = True,
 ) -> ExportedSet:
-    """Write every combination of kinds, objectives and formats, with names and one README, for any other solver.
+    """Write every combination of kinds, objectives and formats, with names and one README, for any
+    other solver.
 
     Parameters
     ----------
@@ -104,8 +111,9 @@ def export(
     kinds : sequence of str or Formulation
         LP, QCP, MILP, MIQCP or MINLP.
     targets : sequence of str or Target, optional
-        What to minimise or maximise: the name of a parameter stands for both its minimum and its maximum; see also `parameter_target`,
-        `direction_target` and `output_target`. By default every parameter that varies.
+        What to minimise or maximise: the name of a parameter stands for both its minimum and its
+        maximum; see also `parameter_target`, `direction_target` and `output_target`. By default
+        every parameter that varies.
     endings : sequence of str
         ``.lp``, ``.mps``, ``.nl`` (AMPL) or ``.gms`` (GAMS).
     conditional : bool
@@ -134,7 +142,9 @@ def export(
     if not path.parent.is_dir():
         raise InvalidInputError(f"folder: the folder {str(path.parent)!r} does not exist")
     if not kinds or not endings or (targets is not None and not targets):
-        raise InvalidInputError("export: no kind, target or ending is left; name at least one of each")
+        raise InvalidInputError(
+            "export: no kind, target or ending is left; name at least one of each"
+        )
     formulations = dict.fromkeys(_formulation(kind, ending) for kind in kinds for ending in endings)
     inner, exported = attack(problem), list[Exported]()
     for kind in formulations:
@@ -144,14 +154,25 @@ def export(
         with saving(path):
             path.mkdir(exist_ok=True)
         for target in wanted:
-            chosen = model if target.query is None else compile(problem, kind, conditional=conditional)
+            chosen = (
+                model if target.query is None else compile(problem, kind, conditional=conditional)
+            )
             stem = f"{str(kind).replace(':', '-')}.{slugs[target.name]}.{target.sense}"
-            exported += [_write(chosen, target, path / f"{stem}{ending}", inner) for ending in dict.fromkeys(endings)]
+            exported += [
+                _write(chosen, target, path / f"{stem}{ending}", inner)
+                for ending in dict.fromkeys(endings)
+            ]
     write_text(path / "README.md", readme(problem, exported, conditional))
     return ExportedSet(exported)
 
 
-def export_file(problem: Problem, path: str | Path, target: Target, kind: str | Formulation = "MILP", conditional: bool = True) -> Exported:
+def export_file(
+    problem: Problem,
+    path: str | Path,
+    target: Target,
+    kind: str | Formulation = "MILP",
+    conditional: bool = True,
+) -> Exported:
     """Write one model with its names, ``<path>.names.csv``, and a README, ``<path>.md``.
 
     Parameters
@@ -172,7 +193,12 @@ def export_file(problem: Problem, path: str | Path, target: Target, kind: str | 
     """
     file = Path(path)
     check_path(file)
-    exported = _write(compile(problem, _formulation(kind, file.suffix), conditional=conditional), target, file, attack(problem))
+    exported = _write(
+        compile(problem, _formulation(kind, file.suffix), conditional=conditional),
+        target,
+        file,
+        attack(problem),
+    )
     write_text(file.with_name(file.name + ".md"), readme(problem, [exported], conditional))
     return exported
 
@@ -180,11 +206,19 @@ def export_file(problem: Problem, path: str | Path, target: Target, kind: str | 
 def _formulation(kind: str | Formulation, ending: str) -> Formulation:
     formulation = kind_named(kind)
     if not isinstance(formulation, Formulation):
-        raise InvalidInputError(f"kind: {formulation} has no model to export; allowed are LP, QCP, MILP, MIQCP and MINLP")
+        raise InvalidInputError(
+            f"kind: {formulation} has no model to export; allowed are LP, QCP, MILP, MIQCP and "
+            f"MINLP"
+        )
     if ending not in ENDINGS:
-        raise InvalidInputError(f"ending: {ending!r} is not allowed; it must be one of {', '.join(ENDINGS)}")
+        raise InvalidInputError(
+            f"ending: {ending!r} is not allowed; it must be one of {', '.join(ENDINGS)}"
+        )
     if formulation.functions and ending not in WITH_FUNCTIONS:
-        raise UnsupportedError(f"ending: {ending} files hold no exponentials; {formulation} takes {' or '.join(WITH_FUNCTIONS)}")
+        raise UnsupportedError(
+            f"ending: {ending} files hold no exponentials; {formulation} takes "
+            f"{' or '.join(WITH_FUNCTIONS)}"
+        )
     return formulation
 
 
@@ -197,7 +231,10 @@ def _targets(model: CompiledModel, targets: Sequence[str | Target] | None) -> li
     asked = Counter((target.name, target.sense) for target in found)
     (name, sense), times = asked.most_common(1)[0]
     if times > 1:
-        raise InvalidInputError(f"targets: two have the name {name!r} and the sense {sense}; give each a name of its own")
+        raise InvalidInputError(
+            f"targets: two have the name {name!r} and the sense {sense}; give each a name of its "
+            f"own"
+        )
     return found
 
 
@@ -205,7 +242,9 @@ def _slugs(targets: Sequence[Target]) -> dict[str, str]:
     """The part of a file's name by the names of targets: different ones differ."""
     slugs = {target.name: target.slug for target in targets}
     times = Counter(slugs.values())
-    return {name: slug if times[slug] == 1 else f"{slug}~{digest(name)}" for name, slug in slugs.items()}
+    return {
+        name: slug if times[slug] == 1 else f"{slug}~{digest(name)}" for name, slug in slugs.items()
+    }
 
 
 def _write(model: CompiledModel, target: Target, path: Path, inner: Attack) -> Exported:

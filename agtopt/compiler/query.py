@@ -1,9 +1,11 @@
-r"""The mixed-integer domain: inputs that pass through the network with the parameters that a compiled run ends with.
+r"""The mixed-integer domain: inputs that pass through the network with the parameters that a
+compiled run ends with.
 
-The block ``query`` holds the forward pass of every input x with :math:`\theta_T` as it stands in the model, so that a bound of an output,
-or of the difference of two, is over all admissible runs at once and not over a domain of their parameters (section 7 of Sosnin et al.,
-2025).
-Where a class is named for every input, :math:`w_k \in \{0, 1\}` says that it does not win there: for each other class j,
+The block ``query`` holds the forward pass of every input x with :math:`\theta_T` as it stands in
+the model, so that a bound of an output, or of the difference of two, is over all admissible runs at
+once and not over a domain of their parameters (section 7 of Sosnin et al., 2025). Where a class is
+named for every input, :math:`w_k \in \{0, 1\}` says that it does not win there: for each other
+class j,
 
 .. math:: f_{c}(x) - f_j(x) \le M_{kj} (1 - w_{kj}), \qquad \sum_j w_{kj} = w_k ,
 
@@ -39,7 +41,8 @@ class Query:
     lowest, highest : array, shape (m, *input_shape)
         Where they differ the input moves.
     winners : array of int, shape (m,), or None
-        For each input the position of a class; then ``flipped`` is written, whether that class does not win.
+        For each input the position of a class; then ``flipped`` is written, whether that class does
+        not win.
     """
 
     lowest: Array
@@ -75,7 +78,10 @@ def append_query(model: CompiledModel, query: Query) -> None:
     if model.pyomo.component("query") is not None:
         raise InvalidInputError("query: the model has one already; compile another")
     if model.stop != model.problem.steps:
-        raise InvalidInputError(f"query: the model stops after step {model.stop} of {model.problem.steps}; predictions need the whole run")
+        raise InvalidInputError(
+            f"query: the model stops after step {model.stop} of {model.problem.steps}; predictions "
+            f"need the whole run"
+        )
     ops, network = model._operations, model.problem.network
     model.pyomo.query = pyo.Block()
     ops.enter(model.stop, model.pyomo.query, np.arange(len(query.lowest)))
@@ -96,10 +102,14 @@ def append_query(model: CompiledModel, query: Query) -> None:
 
 def _parameters(model: CompiledModel) -> dict[str, Quantity]:
     network, box = model.problem.network, model.steps[-1]
-    ranges = tensor_ranges(network.unflatten(box.lower[: network.size]), network.unflatten(box.upper[: network.size]))
+    ranges = tensor_ranges(
+        network.unflatten(box.lower[: network.size]), network.unflatten(box.upper[: network.size])
+    )
     ends = np.cumsum([value.size for value in network.initial.values()])
     return {
-        name: Quantity(model._states[-1][end - value.size : end].reshape(*value.shape), ranges[name])
+        name: Quantity(
+            model._states[-1][end - value.size : end].reshape(*value.shape), ranges[name]
+        )
         for (name, value), end in zip(network.initial.items(), ends, strict=True)
     }
 
@@ -108,11 +118,18 @@ def _write_flips(model: CompiledModel, outputs: Quantity, winners: NDArray[np.in
     ops = model._operations
     if outputs.affine.shape[1] == 1:
         signs = np.where(winners > 0, 1.0, -1.0)
-        margin = ops.contract("nc,nc->nc", outputs, ops.constant(signs[:, np.newaxis]), "forward.query.margin")
+        margin = ops.contract(
+            "nc,nc->nc", outputs, ops.constant(signs[:, np.newaxis]), "forward.query.margin"
+        )
         others = np.ones((len(winners), 1), dtype=bool)
     else:
         unit = np.eye(outputs.affine.shape[1])
-        margin = ops.contract("nc,njc->nj", outputs, ops.constant(unit[winners][:, np.newaxis] - unit), "forward.query.margin")
+        margin = ops.contract(
+            "nc,njc->nj",
+            outputs,
+            ops.constant(unit[winners][:, np.newaxis] - unit),
+            "forward.query.margin",
+        )
         others = ~unit[winners].astype(bool)
     low, high = margin.ends()
     # A class that always wins is never beaten; one that may lose is, where the binary says so.
@@ -123,7 +140,12 @@ def _write_flips(model: CompiledModel, outputs: Quantity, winners: NDArray[np.in
     site.assign(beaten, open_, lambda: _first(open_ & (values() <= KINK_ROOM)))
     # Room for a margin of zero that a framework rounds to the other side.
     room = KINK_ROOM * (1.0 + np.maximum(-low, high))
-    site.rows("_margin", margin.affine + beaten * np.maximum(high, 0.0), open_, upper=np.maximum(high, 0.0) + room)
+    site.rows(
+        "_margin",
+        margin.affine + beaten * np.maximum(high, 0.0),
+        open_,
+        upper=np.maximum(high, 0.0) + room,
+    )
     flipped = beaten.total(1)
     one = flipped.varies & (open_.sum(axis=1) > 1)
     ops.site("query.flipped").rows("", flipped, one, upper=1.0)

@@ -1,4 +1,5 @@
-"""What a point of a model means: the dataset that it stands for, and what real training on it gives."""
+"""What a point of a model means: the dataset that it stands for, and what real training on it
+gives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from agtopt.solvers.objective import objective_unit
 from agtopt.training.concrete import trajectory
 
 CONSTANT = "ONE_VAR_CONSTANT"
-"""The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a constant."""
+"""The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a
+constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +37,15 @@ class Replay:
     touched : array of int
         Samples that differ from the nominal data.
     admissible : bool
-        Whether the perturbation model admits it; a point of a relaxation (LP, QCP) often stands for no admissible dataset.
+        Whether the perturbation model admits it; a point of a relaxation (LP, QCP) often stands for
+        no admissible dataset.
     modelled : float
         The target's value at the point, in the model.
     attained : float or None
         Its value after plain SGD on the dataset; None where that is not admissible.
     violation : float
-        The largest violation of a bound or constraint at the point, in its unit, relative to (1 + the bound).
+        The largest violation of a bound or constraint at the point, in its unit, relative to (1 +
+        the bound).
     theta : array, shape (p,), or None
         The parameters that training gives.
     unit : float
@@ -60,7 +64,8 @@ class Replay:
 
 
 def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) -> Replay:
-    """Give a model's variables the values of a solution file, and train on the data that they stand for.
+    """Give a model's variables the values of a solution file, and train on the data that they stand
+    for.
 
     Parameters
     ----------
@@ -68,15 +73,19 @@ def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) ->
         Of the whole horizon; it gets the target's objective.
     target : Target
     values : mapping of str to float
-        By the names in the file, or by Pyomo's. Variables that are missing are 0, as SCIP and CBC leave zeros out.
+        By the names in the file, or by Pyomo's. Variables that are missing are 0, as SCIP and CBC
+        leave zeros out.
 
     Raises
     ------
     InvalidInputError
-        If a name is not in the model (most often of another kind or problem), or the values name nothing of it.
+        If a name is not in the model (most often of another kind or problem), or the values name
+        nothing of it.
     """
     target.minimise(model)
-    variables = {variable.name: variable for variable in model.pyomo.component_data_objects(pyo.Var)}
+    variables = {
+        variable.name: variable for variable in model.pyomo.component_data_objects(pyo.Var)
+    }
     names = {} if holds_functions(model.pyomo) else _names(model.pyomo)
     found: dict[str, float] = {}
     for name, value in values.items():
@@ -85,10 +94,13 @@ def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) ->
             found[pyomo_name] = value
         elif name != CONSTANT:
             raise InvalidInputError(
-                f"solution: variable {name!r} is not in the model; give the kind, objective and options that the file was exported with"
+                f"solution: variable {name!r} is not in the model; give the kind, objective and "
+                f"options that the file was exported with"
             )
     if not found:
-        raise InvalidInputError("solution: it names no variable of the model; was it written for another one?")
+        raise InvalidInputError(
+            "solution: it names no variable of the model; was it written for another one?"
+        )
     for name, variable in variables.items():
         variable.set_value(found.get(name, _nearest_zero(variable)), skip_validation=True)
     problem, dataset = model.problem, model.dataset
@@ -100,7 +112,11 @@ def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) ->
         dataset,
         np.flatnonzero(dataset.changed(problem.dataset)),
         admissible,
-        target.sign * (constant + sum(weight * variable.value for variable, weight in zip(terms, weights, strict=True))),
+        target.sign
+        * (
+            constant
+            + sum(weight * variable.value for variable, weight in zip(terms, weights, strict=True))
+        ),
         None if theta is None else float(target.values(problem, theta[np.newaxis])[0]),
         model.violation(),
         theta,
@@ -110,7 +126,12 @@ def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) ->
 
 def _nearest_zero(variable: Any) -> float:
     """0 where the bounds allow it: a variable that is in no row stands in no file."""
-    return float(min(max(0.0, -np.inf if variable.lb is None else variable.lb), np.inf if variable.ub is None else variable.ub))
+    return float(
+        min(
+            max(0.0, -np.inf if variable.lb is None else variable.lb),
+            np.inf if variable.ub is None else variable.ub,
+        )
+    )
 
 
 def _names(model: Any) -> Mapping[str, str]:

@@ -1,4 +1,5 @@
-"""What a model file asks for: the least or greatest value of a weighted sum of trained parameters, or of outputs of the trained network."""
+"""What a model file asks for: the least or greatest value of a weighted sum of trained parameters,
+or of outputs of the trained network."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +23,8 @@ SENSES = {"min": 1.0, "max": -1.0}
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The least (``min``) or greatest (``max``) value of direction · θ_T, or with a query of direction · outputs.
+    """The least (``min``) or greatest (``max``) value of direction · θ_T, or with a query of
+    direction · outputs.
 
     Make one with `parameter_target`, `direction_target` or `output_target`.
 
@@ -54,7 +56,8 @@ class Target:
 
     @property
     def sign(self) -> float:
-        """1 for ``min``, −1 for ``max``: what direction · … is multiplied with before it is minimised."""
+        """1 for ``min``, −1 for ``max``: what direction · … is multiplied with before it is
+        minimised."""
         return SENSES[self.sense]
 
     def minimise(self, model: CompiledModel) -> None:
@@ -70,10 +73,13 @@ class Target:
         address = None if self.query is None else outputs_of(model)
         model.minimise(self.sign * self.direction, address)
         if not model.objective_terms[0]:
-            raise InvalidInputError(f"objective: {self.name} does not vary: no admissible change of the data moves it")
+            raise InvalidInputError(
+                f"objective: {self.name} does not vary: no admissible change of the data moves it"
+            )
 
     def ends(self, model: CompiledModel) -> tuple[float, float]:
-        """The interval bounds of direction · … that a model was built with; its query must have been written."""
+        """The interval bounds of direction · … that a model was built with; its query must have
+        been written."""
         if self.query is None:
             size, box = model.problem.network.size, model.steps[-1]
             low, high = box.lower[:size], box.upper[:size]
@@ -84,7 +90,11 @@ class Target:
 
     def values(self, problem: Problem, theta: Array) -> Array:
         """direction · … of trained parameters (runs, p), shape (runs,)."""
-        reached = theta if self.query is None else outputs(problem, theta, self.query.lowest).reshape(len(theta), -1)
+        reached = (
+            theta
+            if self.query is None
+            else outputs(problem, theta, self.query.lowest).reshape(len(theta), -1)
+        )
         return np.asarray(reached @ self.direction)
 
     @property
@@ -116,7 +126,12 @@ def parameter_target(problem: Problem, name: str, sense: str = "min") -> Target:
     return direction_target(problem, {name: 1.0}, sense, name)
 
 
-def direction_target(problem: Problem, direction: ArrayLike | Mapping[str, float], sense: str = "min", name: str = "direction") -> Target:
+def direction_target(
+    problem: Problem,
+    direction: ArrayLike | Mapping[str, float],
+    sense: str = "min",
+    name: str = "direction",
+) -> Target:
     """A weighted sum of the parameters of θ_T.
 
     Parameters
@@ -141,7 +156,10 @@ def direction_target(problem: Problem, direction: ArrayLike | Mapping[str, float
         weights = np.zeros(len(names))
         for parameter, weight in direction.items():
             if parameter not in names:
-                raise InvalidInputError(f"parameter: {parameter!r} does not exist; allowed are {', '.join(names[:4])}, …")
+                raise InvalidInputError(
+                    f"parameter: {parameter!r} does not exist; allowed are {', '.join(names[:4])}, "
+                    f"…"
+                )
             weights[names.index(parameter)] = weight
     else:
         weights = np.asarray(direction, dtype=np.float64)
@@ -149,7 +167,11 @@ def direction_target(problem: Problem, direction: ArrayLike | Mapping[str, float
 
 
 def output_target(
-    problem: Problem, point: ArrayLike, weights: ArrayLike | None = None, sense: str = "min", name: str = "output[0]"
+    problem: Problem,
+    point: ArrayLike,
+    weights: ArrayLike | None = None,
+    sense: str = "min",
+    name: str = "output[0]",
 ) -> Target:
     """An output of the trained network at one input, or a weighted sum of its outputs.
 
@@ -173,23 +195,36 @@ def output_target(
     instance("problem", problem, Problem)
     network, x = problem.network, np.asarray(point, dtype=np.float64)
     if x.shape != network.input_shape or not np.isfinite(x).all():
-        raise InvalidInputError(f"point: shape {x.shape} does not fit; it must be {network.input_shape}, of finite numbers")
-    chosen = np.eye(network.outputs)[0] if weights is None else np.asarray(weights, dtype=np.float64)
-    return Target(name, _checked(chosen, (network.outputs,)), sense, Query(x[np.newaxis], x[np.newaxis]))
+        raise InvalidInputError(
+            f"point: shape {x.shape} does not fit; it must be {network.input_shape}, of finite "
+            f"numbers"
+        )
+    chosen = (
+        np.eye(network.outputs)[0] if weights is None else np.asarray(weights, dtype=np.float64)
+    )
+    return Target(
+        name, _checked(chosen, (network.outputs,)), sense, Query(x[np.newaxis], x[np.newaxis])
+    )
 
 
 def all_targets(model: CompiledModel, names: tuple[str, ...] | None = None) -> list[Target]:
     """The minimum and the maximum of every parameter that varies, or of those named."""
     problem = model.problem
     every = problem.network.parameter_names
-    moving = [name for name, moves in zip(every, model.moving, strict=True) if moves] if names is None else names
+    moving = (
+        [name for name, moves in zip(every, model.moving, strict=True) if moves]
+        if names is None
+        else names
+    )
     make = partial(parameter_target, problem)
     return [make(name, sense) for name in moving for sense in SENSES]
 
 
 def _checked(weights: Array, shape: tuple[int, ...]) -> Array:
     if weights.shape != shape:
-        raise InvalidInputError(f"direction: shape {weights.shape} does not fit; it must be {shape}")
+        raise InvalidInputError(
+            f"direction: shape {weights.shape} does not fit; it must be {shape}"
+        )
     if not np.isfinite(weights).all() or not weights.any():
         raise InvalidInputError("direction: the weights must be finite numbers, not all zero")
     return weights

@@ -9,7 +9,8 @@ from agtopt.solvers.objective import objective_unit
 
 
 def violation(variables: Iterable[Any], rows: Iterable[Any]) -> float:
-    """The largest violation of a bound or an active constraint, relative to (its unit + the bound)."""
+    """The largest violation of a bound or an active constraint, relative to (its unit + the
+    bound)."""
     worst = 0.0
     for variable in variables:
         worst = max(worst, _excess(variable.value, variable.lb, variable.ub, 1.0))
@@ -18,7 +19,13 @@ def violation(variables: Iterable[Any], rows: Iterable[Any]) -> float:
             ends = pyo.value(row.body), pyo.value(row.lower), pyo.value(row.upper)
             # Rows of ours are in their units; one of a user's may be in any scale.
             if _excess(*ends, 1.0) > 0.0:
-                worst = max(worst, _excess(*ends, objective_unit(row.body) if row.body.polynomial_degree() in (0, 1) else 1.0))
+                worst = max(
+                    worst,
+                    _excess(
+                        *ends,
+                        objective_unit(row.body) if row.body.polynomial_degree() in (0, 1) else 1.0,
+                    ),
+                )
     return worst
 
 

@@ -4,7 +4,14 @@ from agtopt.domains.attained import attains, excluded, refuse_excluded
 from agtopt.domains.interval import Interval
 from agtopt.domains.known import KnownBounds
 from agtopt.domains.operations import contains, hull, intersect, sample, width
-from agtopt.domains.polytope import Polytope, chebyshev, interval_hull, minima, minimum, without_redundant
+from agtopt.domains.polytope import (
+    Polytope,
+    chebyshev,
+    interval_hull,
+    minima,
+    minimum,
+    without_redundant,
+)
 
 __all__ = [
     "Interval",

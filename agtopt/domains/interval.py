@@ -15,7 +15,8 @@ class Interval:
     Parameters
     ----------
     lower, upper : array_like, shape (p,)
-        Bounds in the order of `Network.parameter_names`; infinite bounds are allowed, NaN and reversed ones are not.
+        Bounds in the order of `Network.parameter_names`; infinite bounds are allowed, NaN and
+        reversed ones are not.
 
     Raises
     ------
@@ -32,12 +33,16 @@ class Interval:
             values.setflags(write=False)
             object.__setattr__(self, end, values)
         if self.lower.shape != self.upper.shape or self.lower.ndim != 1:
-            raise InvalidInputError(f"interval: lower has shape {self.lower.shape} and upper {self.upper.shape}; both must be (p,)")
+            raise InvalidInputError(
+                f"interval: lower has shape {self.lower.shape} and upper {self.upper.shape}; both "
+                f"must be (p,)"
+            )
         bad = ~(self.lower <= self.upper)
         if bad.any():
             k = int(np.argmax(bad))
             raise InvalidInputError(
-                f"interval: entry {k} is [{self.lower[k]}, {self.upper[k]}]; bounds must be numbers with lower <= upper"
+                f"interval: entry {k} is [{self.lower[k]}, {self.upper[k]}]; bounds must be "
+                f"numbers with lower <= upper"
             )
 
     @classmethod
@@ -54,6 +59,7 @@ class Interval:
         return float(np.sum(self.upper - self.lower))
 
     def contains(self, theta: ArrayLike, tolerance: float = 0.0) -> bool:
-        """Whether every row of `theta`, shape (p,) or (m, p), lies within the box (widened by `tolerance`)."""
+        """Whether every row of `theta`, shape (p,) or (m, p), lies within the box (widened by
+        `tolerance`)."""
         values = np.asarray(theta, dtype=np.float64)
         return bool(np.all((values >= self.lower - tolerance) & (values <= self.upper + tolerance)))

@@ -13,9 +13,11 @@ Address = tuple[Hashable, ...]
 
 
 class KnownBounds:
-    """Bounds on quantities of a training run by address, e.g. ``(3, "parameter")`` or ``(2, "forward.dense1")``.
+    """Bounds on quantities of a training run by address, e.g. ``(3, "parameter")`` or ``(2,
+    "forward.dense1")``.
 
-    Whatever tightens a bound (interval propagation, a solver's dual bound, the user) shrinks the entry; the compiler reads it.
+    Whatever tightens a bound (interval propagation, a solver's dual bound, the user) shrinks the
+    entry; the compiler reads it.
     """
 
     def __init__(self) -> None:

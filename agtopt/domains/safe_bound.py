@@ -1,11 +1,13 @@
-r"""The rigorous bound of a linear program from approximate dual values (S5; Neumaier and Shcherbina, 2004).
+r"""The rigorous bound of a linear program from approximate dual values (S5; Neumaier and
+Shcherbina, 2004).
 
 For :math:`\min c^T x`, :math:`r_L \le A x \le r_U`, :math:`x \in [l, u]` and *any* y,
 
-.. math:: c^T x \ge \sum_i \min(y_i r_{L,i}, y_i r_{U,i})|_{\mathrm{sign}} + \sum_j \min_{x_j \in [l_j, u_j]} (c - A^T y)_j x_j ,
+.. math:: c^T x \ge \sum_i \min(y_i r_{L,i}, y_i r_{U,i})|_{\mathrm{sign}}
+    + \sum_j \min_{x_j \in [l_j, u_j]} (c - A^T y)_j x_j ,
 
-where a positive :math:`y_i` takes :math:`r_{L,i}` and a negative one :math:`r_{U,i}`. Every sum is rounded outward, so the value is a bound
-whatever the solver did.
+where a positive :math:`y_i` takes :math:`r_{L,i}` and a negative one :math:`r_{U,i}`. Every sum is
+rounded outward, so the value is a bound whatever the solver did.
 """
 
 from typing import Any
@@ -20,7 +22,15 @@ Array = NDArray[np.float64]
 Matrix = Array | csc_matrix
 
 
-def safe_bound(cost: Array, matrix: Matrix, row_lower: Array, row_upper: Array, lower: Array, upper: Array, duals: Array) -> float:
+def safe_bound(
+    cost: Array,
+    matrix: Matrix,
+    row_lower: Array,
+    row_upper: Array,
+    lower: Array,
+    upper: Array,
+    duals: Array,
+) -> float:
     """A proved lower bound of an LP.
 
     Parameters
@@ -41,7 +51,13 @@ def safe_bound(cost: Array, matrix: Matrix, row_lower: Array, row_upper: Array, 
     with np.errstate(all="ignore"):
         y, side = usable_duals(duals, row_lower, row_upper)
         reduced, error = reduced_costs(cost, matrix, y)
-        corners = np.stack([_product(reduced + sign * error, end) for sign in (-1.0, 1.0) for end in (lower, upper)])
+        corners = np.stack(
+            [
+                _product(reduced + sign * error, end)
+                for sign in (-1.0, 1.0)
+                for end in (lower, upper)
+            ]
+        )
         terms = np.concatenate([y * side, corners.min(axis=0)])
         magnitude = np.abs(terms).sum()
         if not np.isfinite(magnitude):
@@ -51,7 +67,11 @@ def safe_bound(cost: Array, matrix: Matrix, row_lower: Array, row_upper: Array, 
 
 def moved(bound: float, constant: float) -> float:
     """A lower bound plus a constant, rounded down."""
-    return float(np.nextafter(bound + constant, -np.inf)) if np.isfinite(bound) and constant != 0.0 else bound
+    return (
+        float(np.nextafter(bound + constant, -np.inf))
+        if np.isfinite(bound) and constant != 0.0
+        else bound
+    )
 
 
 def usable_duals(duals: Array, row_lower: Array, row_upper: Array) -> tuple[Array, Array]:

@@ -1,4 +1,5 @@
-"""From a compiled problem to a domain: which models are solved, for which objectives, in which order."""
+"""From a compiled problem to a domain: which models are solved, for which objectives, in which
+order."""
 
 from agtopt.drivers.execute import processes
 from agtopt.drivers.horizon import bound
@@ -9,4 +10,13 @@ from agtopt.drivers.samplewise import bound_samplewise
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.tighten import OBBT
 
-__all__ = ["OBBT", "Reach", "Run", "Settings", "bound", "bound_parts", "bound_samplewise", "processes"]
+__all__ = [
+    "OBBT",
+    "Reach",
+    "Run",
+    "Settings",
+    "bound",
+    "bound_parts",
+    "bound_samplewise",
+    "processes",
+]

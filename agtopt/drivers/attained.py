@@ -23,15 +23,20 @@ MOST_ENTRIES = 2**24
 """Entries of their states over all steps; fewer runs where networks are large."""
 
 
-def compared(problem: Problem, boxes: Iterable[Interval], room: float = ROUNDING) -> Iterator[Interval]:
-    """The boxes of the state after each step, once each holds the nominal run and those on some random admissible data.
+def compared(
+    problem: Problem, boxes: Iterable[Interval], room: float = ROUNDING
+) -> Iterator[Interval]:
+    """The boxes of the state after each step, once each holds the nominal run and those on some
+    random admissible data.
 
     Raises
     ------
     SoundnessError
         If one does not.
     """
-    for t, (box, states) in enumerate(zip(boxes, attained_states(problem, probes(problem)), strict=True), start=1):
+    for t, (box, states) in enumerate(
+        zip(boxes, attained_states(problem, probes(problem)), strict=True), start=1
+    ):
         refuse_excluded(f"the box after step {t}", box.lower, box.upper, states, room)
         yield box
 
@@ -43,7 +48,8 @@ def check_steps(
     supports: Mapping[int, tuple[Array, Array]] = MappingProxyType({}),
     room: float = ROUNDING,
 ) -> None:
-    """Compare the boxes at steps 0 … T, and the support values at some, with the extremes of parameters and directions.
+    """Compare the boxes at steps 0 … T, and the support values at some, with the extremes of
+    parameters and directions.
 
     Raises
     ------
@@ -53,12 +59,16 @@ def check_steps(
     size = problem.network.size
     for t, box in enumerate(states):
         reached = np.stack([extremes.lower[t], extremes.upper[t]])
-        refuse_excluded(f"the box after step {t}", box.lower[:size], box.upper[:size], reached[:, :size], room)
+        refuse_excluded(
+            f"the box after step {t}", box.lower[:size], box.upper[:size], reached[:, :size], room
+        )
         if t in supports:
             refuse_excluded(f"the directions after step {t}", *supports[t], reached[:, size:], room)
 
 
-def check_branches(problem: Problem, branches: BranchBounds, attack: Attack, start: int, room: float = ROUNDING) -> None:
+def check_branches(
+    problem: Problem, branches: BranchBounds, attack: Attack, start: int, room: float = ROUNDING
+) -> None:
     """Compare every branch of the steps from `start` on with the runs of an attack that lie in it.
 
     Raises
@@ -68,12 +78,27 @@ def check_branches(problem: Problem, branches: BranchBounds, attack: Attack, sta
     """
     if not len(branches.samples):
         return
-    chosen = attack.leading(max(1, min(MOST_RUNS, MOST_ENTRIES // (problem.state_size * (problem.steps + 1)))))
+    chosen = attack.leading(
+        max(1, min(MOST_RUNS, MOST_ENTRIES // (problem.state_size * (problem.steps + 1))))
+    )
     data, steps = rows(attack.datasets, chosen), slice(start + 1, start + 1 + len(branches.lower))
     for first, states in trajectories(problem, data):
         for run, reached in enumerate(states, start=first):
             touched = np.flatnonzero(data[run].changed(problem.dataset))
-            place = np.flatnonzero(np.isin(branches.samples, touched)) + 1 if len(touched) else np.array([0])
+            place = (
+                np.flatnonzero(np.isin(branches.samples, touched)) + 1
+                if len(touched)
+                else np.array([0])
+            )
             if len(touched) < 2 and len(place):
-                words = f"the branch in which {f'sample {touched[0]}' if len(touched) else 'no sample'} is touched"
-                refuse_excluded(words, branches.lower[:, place[0]], branches.upper[:, place[0]], reached[np.newaxis, steps], room)
+                words = (
+                    "the branch in which "
+                    f"{f'sample {touched[0]}' if len(touched) else 'no sample'} is touched"
+                )
+                refuse_excluded(
+                    words,
+                    branches.lower[:, place[0]],
+                    branches.upper[:, place[0]],
+                    reached[np.newaxis, steps],
+                    room,
+                )

@@ -1,4 +1,5 @@
-"""Where a bound or a model excludes what a training run attains: the instance is saved, and a SoundnessError says where (S4, S9)."""
+"""Where a bound or a model excludes what a training run attains: the instance is saved, and a
+SoundnessError says where (S4, S9)."""
 
 import json
 from importlib.metadata import version
@@ -26,7 +27,10 @@ def check_known(task: Task) -> None:
         If it excludes that.
     """
     if excluded(task.known, task.attained, task.sense, room_of(task.rigour), task.unit):
-        raise SoundnessError(f"S9: the bound {task.known} on {_words(task)} excludes {task.attained}, which a training run attains")
+        raise SoundnessError(
+            f"S9: the bound {task.known} on {_words(task)} excludes {task.attained}, which a "
+            f"training run attains"
+        )
 
 
 def check_found(task: Task, bound: float, rigour: str, model: CompiledModel) -> None:
@@ -57,7 +61,8 @@ def check_run(task: Task, dataset: Dataset, model: CompiledModel) -> None:
     violation = model.violation()
     if not violation <= AGREEMENT:
         raise InfeasibleError(
-            f"S9: the {model.kind} of steps {task.stage.start}…{task.stage.stop} does not hold an admissible training run, which violates "
+            f"S9: the {model.kind} of steps {task.stage.start}…{task.stage.stop} does not hold an "
+            f"admissible training run, which violates "
             f"it by {violation:.3g}; the instance {saved_instance(task, model)}"
         )
 
@@ -68,11 +73,14 @@ def room_of(rigour: str) -> float:
 
 
 def _words(task: Task) -> str:
-    return task.objective.name + (f" after step {task.stage.stop}" if task.objective.address is None else "")
+    return task.objective.name + (
+        f" after step {task.stage.stop}" if task.objective.address is None else ""
+    )
 
 
 def saved_instance(task: Task, model: CompiledModel) -> str:
-    """Where the model is saved, beside what a solver was asked; a full disk does not hide the contradiction."""
+    """Where the model is saved, beside what a solver was asked; a full disk does not hide the
+    contradiction."""
     try:
         return f"is saved in {_write_instance(task, model)}"
     except SaveError as error:

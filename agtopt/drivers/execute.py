@@ -1,17 +1,26 @@
 """Executors for the solves of a step: any of PEP 3148, and worker processes that outlive a crash.
 
-dask: ``Client(address).get_executor()``, with workers of one thread each and their nannies (``dask worker --nthreads 1 …``); set
-``distributed.scheduler.no-workers-timeout``, or a run whose workers are all gone waits for ever.
+dask: ``Client(address).get_executor()``, with workers of one thread each and their nannies (``dask
+worker --nthreads 1 …``); set ``distributed.scheduler.no-workers-timeout``, or a run whose workers
+are all gone waits for ever.
 
-MPI: ``with MPIPoolExecutor() as pool:`` of mpi4py.futures, in a script that ``mpiexec -n 9 python -m mpi4py.futures script.py`` runs on
-eight workers; MPI ends the whole run if one of them dies.
+MPI: ``with MPIPoolExecutor() as pool:`` of mpi4py.futures, in a script that ``mpiexec -n 9 python
+-m mpi4py.futures script.py`` runs on eight workers; MPI ends the whole run if one of them dies.
 """
 
 import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass
 from multiprocessing import current_process
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -31,7 +40,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORKER = "agtopt worker"
-GUARD = 'every worker imports the script that starts it, so put what the script does under `if __name__ == "__main__":`'
+GUARD = (
+    "every worker imports the script that starts it, so put what the script does under `if "
+    '__name__ == "__main__":`'
+)
 
 
 class _Spawning(SpawnContext):
@@ -63,22 +75,26 @@ class _Worker(ProcessPoolExecutor):
             self._spawning.process.kill()
 
     def check_started(self) -> None:
-        """Refuse a process that ended by itself before its first call: every other would end there too."""
+        """Refuse a process that ended by itself before its first call: every other would end there
+        too."""
         process = self._spawning.process
         if process is None or self._first is None or self._first.exception() is None:
             return
         process.join()
         if process.exitcode is not None and process.exitcode >= 0:
             raise InvalidInputError(
-                f"executor: a worker process ended before its first call (exit code {process.exitcode}): {GUARD}; "
+                f"executor: a worker process ended before its first call (exit code "
+                f"{process.exitcode}): {GUARD}; "
                 "where that is done, what the worker printed says why it ended"
             ) from None
 
 
 class Workers(ThreadPoolExecutor):
-    """Worker processes on this machine, one thread each; one that dies costs the call it was at, and another takes its place.
+    """Worker processes on this machine, one thread each; one that dies costs the call it was at,
+    and another takes its place.
 
-    They start at once, side by side with what comes before their first call: importing takes longer than many a solve.
+    They start at once, side by side with what comes before their first call: importing takes longer
+    than many a solve.
 
     Parameters
     ----------
@@ -104,7 +120,13 @@ class Workers(ThreadPoolExecutor):
         self._places[future] = place
         return future
 
-    def _remotely(self, place: list[_Worker], fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    def _remotely(
+        self,
+        place: list[_Worker],
+        fn: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> R:
         """In one of as many threads as there are workers: hand the call to an idle one and wait."""
         worker = self._idle.get()
         with self._turn:
@@ -142,13 +164,16 @@ def _check_importing() -> None:
         return
     if current_process().name == WORKER:
         sys.exit(1)  # without a word: the process that started it raises one error for all workers
-    raise InvalidInputError(f"executor: worker processes cannot start while their script is imported: {GUARD}")
+    raise InvalidInputError(
+        f"executor: worker processes cannot start while their script is imported: {GUARD}"
+    )
 
 
 def processes(workers: int) -> Workers:
     """Worker processes on this machine, one thread each; a context manager.
 
-    Every worker imports the script that starts it, so that a script needs a guard (a notebook needs none)::
+    Every worker imports the script that starts it, so that a script needs a guard (a notebook needs
+    none)::
 
         if __name__ == "__main__":
             with agtopt.processes(8) as pool:
@@ -167,7 +192,8 @@ def processes(workers: int) -> Workers:
     Raises
     ------
     InvalidInputError
-        If `workers` is no whole number of at least 1. A call to a worker raises it where the script has no guard.
+        If `workers` is no whole number of at least 1. A call to a worker raises it where the script
+        has no guard.
     """
     return Workers(workers)
 
@@ -175,7 +201,8 @@ def processes(workers: int) -> Workers:
 class _Attempt(Generic[T, R]):
     """A call with a name of its own.
 
-    dask takes calls that look alike for one and the same: it would answer the second attempt with the failure of the first.
+    dask takes calls that look alike for one and the same: it would answer the second attempt with
+    the failure of the first.
     """
 
     def __init__(self, run: Callable[[T], R], task: T) -> None:
@@ -199,12 +226,17 @@ class _Failure:
 
 
 def completed(
-    executor: Executor, run: Callable[[T], R], tasks: Sequence[T], lost: Callable[[T], R], patience: float | None
+    executor: Executor,
+    run: Callable[[T], R],
+    tasks: Sequence[T],
+    lost: Callable[[T], R],
+    patience: float | None,
 ) -> Iterator[tuple[T, R]]:
     """Run tasks side by side and hand them over as they end.
 
-    A task that fails is tried once more, alone, so that it takes no others with it; one that fails again is lost, with a warning. When no
-    task ended for `patience` seconds, those that run are lost; where the executor does not say which these are, as dask, all that are left.
+    A task that fails is tried once more, alone, so that it takes no others with it; one that fails
+    again is lost, with a warning. When no task ended for `patience` seconds, those that run are
+    lost; where the executor does not say which these are, as dask, all that are left.
 
     Parameters
     ----------
@@ -220,7 +252,8 @@ def completed(
     Raises
     ------
     InvalidInputError
-        If worker processes cannot import a layer, loss or perturbation model, because a notebook defines it, or the script has no guard.
+        If worker processes cannot import a layer, loss or perturbation model, because a notebook
+        defines it, or the script has no guard.
     AgtoptError
         What a task raised itself.
     """
@@ -256,13 +289,20 @@ def completed(
         for future in waiting:
             _give_up(executor, future)
     if failures:
-        warn(f"{len(failures)} of {len(tasks)} tasks gave no result and are lost; the last one: {failures[-1].reason}", stacklevel=2)
+        warn(
+            f"{len(failures)} of {len(tasks)} tasks gave no result and are lost; the last one: "
+            f"{failures[-1].reason}",
+            stacklevel=2,
+        )
 
 
-def _ended(waiting: dict[Future[tuple[R, list[str]]], T], patience: float | None) -> list[tuple[T, R | _Failure]]:
+def _ended(
+    waiting: dict[Future[tuple[R, list[str]]], T], patience: float | None
+) -> list[tuple[T, R | _Failure]]:
     """Take what has ended out of those that wait.
 
-    No future that has ended is held any longer: what is held and lay on a worker that dies, dask computes again.
+    No future that has ended is held any longer: what is held and lay on a worker that dies, dask
+    computes again.
     """
     found: list[tuple[T, R | _Failure]] = []
     for future in wait(waiting, patience, "FIRST_COMPLETED").done:
@@ -271,7 +311,9 @@ def _ended(waiting: dict[Future[tuple[R, list[str]]], T], patience: float | None
     return found
 
 
-def _alone(executor: Executor, run: Callable[[T], R], task: T, patience: float | None) -> R | _Failure:
+def _alone(
+    executor: Executor, run: Callable[[T], R], task: T, patience: float | None
+) -> R | _Failure:
     try:
         future = _submitted(executor, run, task)
     except Exception as error:
@@ -283,12 +325,18 @@ def _alone(executor: Executor, run: Callable[[T], R], task: T, patience: float |
 
 
 def _check_importable(task: object) -> None:
-    """Refuse what a fresh process cannot read: without this every worker would die of every task."""
+    """Refuse what a fresh process cannot read: without this every worker would die of every
+    task."""
     main = sys.modules["__main__"]
     if not hasattr(main, "__file__") and b"__main__" in pickle.dumps(task):
-        own = sorted(name for name, value in vars(main).items() if isinstance(value, type) and value.__module__ == "__main__")
+        own = sorted(
+            name
+            for name, value in vars(main).items()
+            if isinstance(value, type) and value.__module__ == "__main__"
+        )
         raise InvalidInputError(
-            f"executor: worker processes cannot import what is defined here ({', '.join(own)}); put it into a module and import it, "
+            f"executor: worker processes cannot import what is defined here ({', '.join(own)}); "
+            f"put it into a module and import it, "
             "or leave the executor out"
         )
 
@@ -303,10 +351,12 @@ def _submitted(executor: Executor, run: Callable[[T], R], task: T) -> Future[tup
 
 
 def _outcome(future: Future[tuple[R, list[str]]], patience: float | None = 0.0) -> R | _Failure:
-    # What agtopt raises on purpose says something of the problem, and Ctrl-C is for the whole run. Every other exception costs its task
-    # only, whatever its class: each executor has its own for a worker that died (BrokenProcessPool, KilledWorker of dask, which is a bare
-    # Exception, a cancelled future where the cluster is gone, exit statuses), a worker without memory raises what it can, and the bound
-    # that was known before holds all the same (S1). So that no fault of a program hides here, `completed` warns of what it was.
+    # What agtopt raises on purpose says something of the problem, and Ctrl-C is for the whole run.
+    # Every other exception costs its task only, whatever its class: each executor has its own for a
+    # worker that died (BrokenProcessPool, KilledWorker of dask, which is a bare Exception, a
+    # cancelled future where the cluster is gone, exit statuses), a worker without memory raises
+    # what it can, and the bound that was known before holds all the same (S1). So that no fault of
+    # a program hides here, `completed` warns of what it was.
     try:
         error = future.exception(patience)
     except (CancelledError, TimeoutError) as cause:

@@ -1,4 +1,5 @@
-"""Which models fit into memory, before any is built; and what to do where none of the whole run does."""
+"""Which models fit into memory, before any is built; and what to do where none of the whole run
+does."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +19,8 @@ FREE = 0.75
 """Of the memory that is free, the part that one model may take by default."""
 
 LIKELY = {MILP: 2.0**25, LP: 2.0**25}
-"""Bytes up to which models of a kind were seen to be solved in seconds to minutes: `auto` goes no further."""
+"""Bytes up to which models of a kind were seen to be solved in seconds to minutes: `auto` goes no
+further."""
 
 MOST_OBJECTIVES = 4096
 """Parameters up to which `auto` bounds each one by a solver."""
@@ -32,7 +34,11 @@ def allowed(memory: float | None) -> float:
     InvalidInputError
         If it is no positive number.
     """
-    return FREE * psutil.virtual_memory().available if memory is None else GIB * number("memory", memory, above=0.0)
+    return (
+        FREE * psutil.virtual_memory().available
+        if memory is None
+        else GIB * number("memory", memory, above=0.0)
+    )
 
 
 def check_fit(problem: Problem, settings: Settings, memory: float | None) -> None:
@@ -49,7 +55,10 @@ def check_fit(problem: Problem, settings: Settings, memory: float | None) -> Non
     if needed <= most:
         return
     fitting = _longest(
-        lambda length: predicted_memory(problem, kind, longest.start, longest.start + length, most) <= most, longest.stop - longest.start
+        lambda length: (
+            predicted_memory(problem, kind, longest.start, longest.start + length, most) <= most
+        ),
+        longest.stop - longest.start,
     )
     advice = (
         f'window={fitting} fits, and method="auto" bounds only the last steps by a model'
@@ -57,13 +66,15 @@ def check_fit(problem: Problem, settings: Settings, memory: float | None) -> Non
         else "not even one step fits: use IBP or CROWN"
     )
     raise UnsupportedError(
-        f"memory: the {kind} of steps {longest.start}…{longest.stop} would take about {needed / GIB:.1f} GiB or more, "
+        f"memory: the {kind} of steps {longest.start}…{longest.stop} would take about "
+        f"{needed / GIB:.1f} GiB or more, "
         f"and {most / GIB:.1f} GiB are allowed; {advice}"
     )
 
 
 def planned(problem: Problem, memory: float | None) -> Settings | Propagation:
-    """What `auto` does: CROWN up to the last window that a MILP or else an LP can be expected to bound; CROWN alone without one."""
+    """What `auto` does: CROWN up to the last window that a MILP or else an LP can be expected to
+    bound; CROWN alone without one."""
     if problem.network.size > MOST_OBJECTIVES:
         return CROWN
     most, steps = allowed(memory), problem.steps

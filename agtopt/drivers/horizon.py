@@ -57,61 +57,74 @@ def bound(
     ----------
     problem : Problem
     method : str, Formulation or Propagation
-        IBP, CROWN, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run, and a MILP of the whole run or else an LP of
-        the last steps that fit, whose other arguments hold.
+        IBP, CROWN, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run, and a MILP
+        of the whole run or else an LP of the last steps that fit, whose other arguments hold.
     window : int or None
-        Steps per model (rolling horizon); the full horizon by default. IBP and CROWN go from box to box: every window gives the same.
+        Steps per model (rolling horizon); the full horizon by default. IBP and CROWN go from box to
+        box: every window gives the same.
     stride : int or None
         Steps from one window to the next, at most `window`, which is the default.
     solver : str or None
-        ``"highs"``, ``"scip"``, ``"gurobi"``, ``"proof"`` or an interface of Pyomo's ``contrib.solver``; by default SCIP where products
-        are kept or the adversary's selectors decide the whole run, otherwise HiGHS.
+        ``"highs"``, ``"scip"``, ``"gurobi"``, ``"proof"`` or an interface of Pyomo's
+        ``contrib.solver``; by default SCIP where products are kept or the adversary's selectors
+        decide the whole run, otherwise HiGHS.
     time_limit : float or None
-        Seconds per solve; the dual bound reached by then is used (S4). An LP that helps another kind gets at least half a minute.
+        Seconds per solve; the dual bound reached by then is used (S4). An LP that helps another
+        kind gets at least half a minute.
     conditional : bool
         Whether cuts tie quantities to the selectors.
     tighten : bool, str or Formulation
-        Whether the parameters of every step are bounded in turn, each step's bounds being the big-Ms of the next, and by which kind
-        (the method's own without products, if only True); otherwise only those at the end of a window.
+        Whether the parameters of every step are bounded in turn, each step's bounds being the
+        big-Ms of the next, and by which kind (the method's own without products, if only True);
+        otherwise only those at the end of a window.
     domain : Polytope or None
-        A template (`Polytope.octagon`, `principal`, `random` or any directions): its support values are bounded at the end of every
-        window, where the next one starts from it; it is the domain that is returned. The interval domain by default.
+        A template (`Polytope.octagon`, `principal`, `random` or any directions): its support values
+        are bounded at the end of every window, where the next one starts from it; it is the domain
+        that is returned. The interval domain by default.
     obbt : OBBT or None
         Tightening of undecided pre-activations before each model is solved; none by default.
     rigour : str
-        ``"proved"`` trusts no mixed-integer solver: a branch and bound of our own proves every bound from dual values (S5), slower. By
-        default ``"solver tolerance"``, where bounds of linear programs are proved all the same.
+        ``"proved"`` trusts no mixed-integer solver: a branch and bound of our own proves every
+        bound from dual values (S5), slower. By default ``"solver tolerance"``, where bounds of
+        linear programs are proved all the same.
     proofs : path or None
-        Folder that takes the proof of every bound, for `agtopt.verify`; one folder for each result and its certificates.
+        Folder that takes the proof of every bound, for `agtopt.verify`; one folder for each result
+        and its certificates.
     executor : concurrent.futures.Executor or None
         Runs the solves of a step side by side; in this process by default.
     progress : bool
         Whether a progress bar is shown.
     memory : float or None
-        GiB that one model may take; by default three quarters of what is free. It is estimated before anything is built. For IBP and
-        CROWN what a step may hold beside the problem and the parameters, 1 by default.
+        GiB that one model may take; by default three quarters of what is free. It is estimated
+        before anything is built. For IBP and CROWN what a step may hold beside the problem and the
+        parameters, 1 by default.
     checkpoint : path or None
-        Folder that takes what is found after every step of IBP and CROWN, or every window; a run that was killed goes on from there.
-        What cannot be written there, or to `proofs`, is a `SaveWarning` and costs no result.
+        Folder that takes what is found after every step of IBP and CROWN, or every window; a run
+        that was killed goes on from there. What cannot be written there, or to `proofs`, is a
+        `SaveWarning` and costs no result.
     device : str
-        Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which holds the features too unless they are on
-        disk. Written for CUDA, tested on the CPU: no run on a GPU exists yet. Models are built on the CPU.
+        Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which
+        holds the features too unless they are on disk. Written for CUDA, tested on the CPU: no run
+        on a GPU exists yet. Models are built on the CPU.
     dtype : str
-        In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as well and are wider by its rounding.
+        In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as
+        well and are wider by its rounding.
 
     Returns
     -------
     Reach
-        A valid domain, also after Ctrl-C: of IBP and CROWN the steps that are done, and the whole line for what training moves after them.
+        A valid domain, also after Ctrl-C: of IBP and CROWN the steps that are done, and the whole
+        line for what training moves after them.
 
     Raises
     ------
     InvalidInputError
-        If the method is unknown, the window does not fit, the checkpoint is of another run, the device is not here, or another argument is
-        not allowed.
+        If the method is unknown, the window does not fit, the checkpoint is of another run, the
+        device is not here, or another argument is not allowed.
     UnsupportedError
-        If an interval is unbounded, bounds of a kind with products are to be proved, a model would not fit into memory, or torch is set to
-        round the factors of float32 products to a shorter format.
+        If an interval is unbounded, bounds of a kind with products are to be proved, a model would
+        not fit into memory, or torch is set to round the factors of float32 products to a shorter
+        format.
     SolverUnavailableError
         If the solver is not installed or cannot prove bounds of this kind.
     SoundnessError
@@ -120,7 +133,9 @@ def bound(
     began = perf_counter()
     instance("problem", problem, Problem)
     plan = planned(problem, memory) if method == AUTO else None
-    kind = kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
+    kind = (
+        kind_named(method) if plan is None else plan if isinstance(plan, Propagation) else plan.kind
+    )
     numerics = Numerics.named(dtype, device)
     if isinstance(kind, Propagation):
         if plan is None:
@@ -131,16 +146,32 @@ def bound(
         else:
             steps = checkpointed_steps(problem, checkpoint, kind.linear, budget, numerics)
         states, interrupted = _until_interrupted(compared(problem, steps))
-        return _reached(problem, kind, states, interrupted, perf_counter() - began, FLOAT32 if dtype == "float32" else "")
+        return _reached(
+            problem,
+            kind,
+            states,
+            interrupted,
+            perf_counter() - began,
+            FLOAT32 if dtype == "float32" else "",
+        )
     if numerics != FLOAT64:
-        raise InvalidInputError(f"device, dtype: models of {kind} are built on the CPU in float64; leave both out, or take IBP or CROWN")
-    settings = Settings(kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs)
+        raise InvalidInputError(
+            f"device, dtype: models of {kind} are built on the CPU in float64; leave both out, or "
+            f"take IBP or CROWN"
+        )
+    settings = Settings(
+        kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs
+    )
     if isinstance(plan, Settings):
         settings = replace(settings, first=plan.first)
     check_fit(problem, settings, memory)
     saved = None if checkpoint is None else Path(checkpoint) / "run.npz"
     try:
-        run = Run(problem, settings, executor) if saved is None or not saved.exists() else _begun(problem, settings, executor, saved)
+        run = (
+            Run(problem, settings, executor)
+            if saved is None or not saved.exists()
+            else _begun(problem, settings, executor, saved)
+        )
     except KeyboardInterrupt:
         return _reached(problem, kind, (), True, perf_counter() - began, settings=settings)
     with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
@@ -177,14 +208,24 @@ def _reached(
 ) -> Reach:
     """A result whose first states are known; what training moves is anything after the others."""
     left = [unknown_domain(problem)] * (problem.steps - len(states))
-    return Reach(problem, kind, (initial_domain(problem), *states, *left), (), seconds, interrupted, settings=settings, variant=variant)
+    return Reach(
+        problem,
+        kind,
+        (initial_domain(problem), *states, *left),
+        (),
+        seconds,
+        interrupted,
+        settings=settings,
+        variant=variant,
+    )
 
 
 def _check_propagation(kind: Propagation, settings: dict[str, object]) -> None:
     for name, value in settings.items():
         if value is not None:
             raise InvalidInputError(
-                f"{name}: {kind} is propagated step by step and takes none; leave it out, or take LP, QCP, MILP or MIQCP"
+                f"{name}: {kind} is propagated step by step and takes none; leave it out, or take "
+                f"LP, QCP, MILP or MIQCP"
             )
 
 
@@ -202,5 +243,7 @@ def _write(run: Run, path: Path) -> None:
 def _begun(problem: Problem, settings: Settings, executor: Executor | None, saved: Path) -> Run:
     run = Run.resume(problem, saved, executor)
     if not run.settings.agrees(settings):
-        raise InvalidInputError(f"checkpoint: {saved} is of a run with other settings; give an empty folder")
+        raise InvalidInputError(
+            f"checkpoint: {saved} is of a run with other settings; give an empty folder"
+        )
     return run

@@ -34,7 +34,11 @@ class Objective:
 
     def minimise(self, model: CompiledModel, sign: int) -> None:
         """Give the model the objective min sign · self."""
-        size = model.problem.network.size if self.address is None else model.quantities[self.address].affine.constant.size
+        size = (
+            model.problem.network.size
+            if self.address is None
+            else model.quantities[self.address].affine.constant.size
+        )
         direction = np.zeros(size)
         direction[self.entries] = sign * self.weights
         model.minimise(direction, self.address)

@@ -1,4 +1,5 @@
-"""Selector branching: the adversary's choices in parts, each bounded by any method, and the hull of all."""
+"""Selector branching: the adversary's choices in parts, each bounded by any method, and the hull of
+all."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -49,9 +50,11 @@ def bound_parts(
 ) -> Reach:
     """Bound the parameters by branching on which samples the adversary touches.
 
-    The vulnerable samples are divided into groups. At most n samples are touched, and they lie in n of the groups: the problems in which
-    only those are vulnerable cover all admissible datasets, so that the hull of their domains is a domain (S1). In small parts every set
-    of touched samples has an interval run of its own: flips of two classes and removals of linear models are exact without a solver.
+    The vulnerable samples are divided into groups. At most n samples are touched, and they lie in n
+    of the groups: the problems in which only those are vulnerable cover all admissible datasets, so
+    that the hull of their domains is a domain (S1). In small parts every set of touched samples has
+    an interval run of its own: flips of two classes and removals of linear models are exact without
+    a solver.
 
     Parameters
     ----------
@@ -59,7 +62,8 @@ def bound_parts(
     method : str, Formulation, Propagation or Settings
         How each part is bounded; `Settings` give windows, limits and whatever else.
     groups : int, sequence of sequences of int, or None
-        A number of groups of consecutive vulnerable samples, or the groups themselves; by default each sample is alone.
+        A number of groups of consecutive vulnerable samples, or the groups themselves; by default
+        each sample is alone.
     executor : concurrent.futures.Executor or None
         Bounds the parts side by side; in this process by default.
     progress : bool
@@ -77,7 +81,10 @@ def bound_parts(
     """
     instance("problem", problem, Problem)
     how = _how(method)
-    parts = [Part(replace(problem, perturbation=problem.perturbation.only(*chosen)), how) for chosen in _parts(problem, groups)]
+    parts = [
+        Part(replace(problem, perturbation=problem.perturbation.only(*chosen)), how)
+        for chosen in _parts(problem, groups)
+    ]
     began, found = perf_counter(), dict[int, Reach]()
     with Progress(progress, len(parts), f"{method} {problem.name}") as bar:
         try:
@@ -92,10 +99,20 @@ def bound_parts(
     interrupted = len(found) < len(parts) or any(reach.interrupted for reach in found.values())
     reaches = [found.get(k) or _propagated(part) for k, part in enumerate(parts)]
     whole_boxes = (initial_domain(problem), *interval_steps(problem, linear=kind != IBP))
-    boxes = [intersect(hull(*column), box) for *column, box in zip(*(reach.states for reach in reaches), whole_boxes, strict=True)]
-    states = (boxes[0], *compared(problem, boxes[1:], room_of(rigour_of(chain(*(reach.rows for reach in reaches))))))
+    boxes = [
+        intersect(hull(*column), box)
+        for *column, box in zip(*(reach.states for reach in reaches), whole_boxes, strict=True)
+    ]
+    states = (
+        boxes[0],
+        *compared(
+            problem, boxes[1:], room_of(rigour_of(chain(*(reach.rows for reach in reaches))))
+        ),
+    )
     rows, polytopes = tuple(_deciding(reaches)), tuple(_polytopes(reaches))
-    return Reach(problem, kind, states, rows, perf_counter() - began, interrupted, polytopes, variant=PARTS)
+    return Reach(
+        problem, kind, states, rows, perf_counter() - began, interrupted, polytopes, variant=PARTS
+    )
 
 
 def _how(method: str | Formulation | Propagation | Settings) -> Propagation | Settings:
@@ -114,11 +131,15 @@ def _parts(problem: Problem, groups: int | Sequence[Sequence[int]] | None) -> li
     else:
         divided = [list(group) for group in groups]
         if sorted(chain(*divided)) != samples.tolist():
-            raise InvalidInputError("groups: each vulnerable sample must be in exactly one of them, and no other sample in any")
+            raise InvalidInputError(
+                "groups: each vulnerable sample must be in exactly one of them, and no other "
+                "sample in any"
+            )
     chosen = min(problem.perturbation.budget, len(divided))
     if (count := comb(len(divided), chosen)) > MOST_PARTS:
         raise InvalidInputError(
-            f"groups: {len(divided)} of them make {count} parts; at most {MOST_PARTS} are allowed, so take fewer groups"
+            f"groups: {len(divided)} of them make {count} parts; at most {MOST_PARTS} are allowed, "
+            f"so take fewer groups"
         )
     return [tuple(sorted(chain(*part))) for part in combinations(divided, chosen)] or [()]
 
@@ -142,7 +163,8 @@ def _bounded(part: Part) -> Reach:
 
 
 def _propagated(part: Part) -> Reach:
-    """The part by intervals, and by one run of intervals for every set of touched samples where these are few."""
+    """The part by intervals, and by one run of intervals for every set of touched samples where
+    these are few."""
     problem, known, began = part.problem, KnownBounds(), perf_counter()
     kind = part.method if isinstance(part.method, Propagation) else CROWN
     start = initial_domain(problem)
@@ -151,14 +173,25 @@ def _propagated(part: Part) -> Reach:
     for t, box in enumerate(interval_steps(problem, linear=kind.linear), start=1):
         ends = [known.get((t, name)) for name in problem.state]
         if all(end is not None for end in ends):
-            lower, upper = (np.concatenate([np.ravel(end[side]) for end in ends if end is not None]) for side in (0, 1))
+            lower, upper = (
+                np.concatenate([np.ravel(end[side]) for end in ends if end is not None])
+                for side in (0, 1)
+            )
             box = intersect(box, Interval(lower, upper))
         states.append(box)
-    return Reach(problem, kind, (start, *compared(problem, states)), (), perf_counter() - began, variant=PARTS)
+    return Reach(
+        problem,
+        kind,
+        (start, *compared(problem, states)),
+        (),
+        perf_counter() - began,
+        variant=PARTS,
+    )
 
 
 def _deciding(reaches: list[Reach]) -> Iterator[Row]:
-    """For every bound the row of the part that allows most, with what is attained in any part and the seconds of all."""
+    """For every bound the row of the part that allows most, with what is attained in any part and
+    the seconds of all."""
     grouped: dict[tuple[int, int, str, str], list[Row]] = {}
     for row in chain(*(reach.rows for reach in reaches)):
         grouped.setdefault((row.start, row.stop, row.objective, row.sense), []).append(row)

@@ -1,4 +1,5 @@
-"""Bounds of what trained networks say of inputs, over all admissible runs at once: the mixed-integer domain."""
+"""Bounds of what trained networks say of inputs, over all admissible runs at once: the
+mixed-integer domain."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -67,15 +68,16 @@ def ask(
 
     Yields each with the position of its input among those of the answer.
 
-    Networks without rectifiers, at inputs that stand still, share one model; otherwise, and where proofs are kept, every input has one.
+    Networks without rectifiers, at inputs that stand still, share one model; otherwise, and where
+    proofs are kept, every input has one.
 
     Parameters
     ----------
     reach : Reach
         Its boxes are the big-Ms.
     settings : Settings
-        Kind, solver, time limit, rigour, whether conditional cuts are written, and the first step that is optimised; windows have no
-        part in it.
+        Kind, solver, time limit, rigour, whether conditional cuts are written, and the first step
+        that is optimised; windows have no part in it.
     lowest, highest : array, shape (m, *input_shape)
     attack : Attack
         On the same problem: starts, and values that no bound may exclude (S9).
@@ -83,10 +85,15 @@ def ask(
         Whether bounds come from kept proofs, see `Run`.
     """
     base, problem = _stage(reach, settings, attack, replay), reach.problem
-    shared = np.array_equal(lowest, highest) and not problem.network.kinked and settings.proofs is None
+    shared = (
+        np.array_equal(lowest, highest) and not problem.network.kinked and settings.proofs is None
+    )
     points = sorted({question.point for question in questions})
     groups = [points] if shared else [[point] for point in points]
-    reached, tasks = outputs(problem, attack.theta, 0.5 * (lowest + highest)), list[tuple[Question, int, Task]]()
+    reached, tasks = (
+        outputs(problem, attack.theta, 0.5 * (lowest + highest)),
+        list[tuple[Question, int, Task]](),
+    )
     for group in groups:
         stage = base(Query(lowest[group], highest[group]))
         for question in (question for question in questions if question.point in group):
@@ -94,12 +101,26 @@ def ask(
             place = group.index(question.point)
             entries = place * problem.network.outputs + np.flatnonzero(question.weights)
             objective = Objective(
-                f"margin[{question.point},{question.rival}]", entries, question.weights[question.weights != 0.0], _at(problem, "query")
+                f"margin[{question.point},{question.rival}]",
+                entries,
+                question.weights[question.weights != 0.0],
+                _at(problem, "query"),
             )
             run = int(values.argmin())
             best = float(values[run])
             unit = float(unit_of(size_of(question.known, best)))
-            task = Task(stage, len(tasks), objective, -1, question.known, best, attack.dataset(run), unit, run, reach.rigour)
+            task = Task(
+                stage,
+                len(tasks),
+                objective,
+                -1,
+                question.known,
+                best,
+                attack.dataset(run),
+                unit,
+                run,
+                reach.rigour,
+            )
             tasks.append((question, place, task))
     with Progress(progress, len(tasks), f"{settings.kind} {problem.name}") as bar:
         try:
@@ -113,7 +134,12 @@ def ask(
 
 
 def count_flips(
-    reach: Reach, settings: Settings, query: Query, attack: Attack, flipped: NDArray[np.bool_], executor: Executor | None = None
+    reach: Reach,
+    settings: Settings,
+    query: Query,
+    attack: Attack,
+    flipped: NDArray[np.bool_],
+    executor: Executor | None = None,
 ) -> Answer:
     """How many of the inputs of a query one adversary keeps from their classes, at most.
 
@@ -126,9 +152,20 @@ def count_flips(
     """
     many, total = len(query.lowest), flipped.sum(axis=1)
     run = int(total.argmax())
-    objective = Objective("flipped", np.arange(many), np.ones(many), _at(reach.problem, "query.flipped"))
+    objective = Objective(
+        "flipped", np.arange(many), np.ones(many), _at(reach.problem, "query.flipped")
+    )
     task = Task(
-        _stage(reach, settings, attack)(query), 0, objective, 1, float(many), float(total[run]), attack.dataset(run), 1.0, run, reach.rigour
+        _stage(reach, settings, attack)(query),
+        0,
+        objective,
+        1,
+        float(many),
+        float(total[run]),
+        attack.dataset(run),
+        1.0,
+        run,
+        reach.rigour,
     )
     try:
         ((_, answer),) = _answered([task], settings, executor)
@@ -141,12 +178,19 @@ def _at(problem: Problem, name: str) -> Address:
     return problem.steps, name
 
 
-def _stage(reach: Reach, settings: Settings, attack: Attack, replay: bool = False) -> Callable[[Query], Stage]:
-    """The run from its first step that is optimised, in the domain of that step, with a query behind it."""
+def _stage(
+    reach: Reach, settings: Settings, attack: Attack, replay: bool = False
+) -> Callable[[Query], Stage]:
+    """The run from its first step that is optimised, in the domain of that step, with a query
+    behind it."""
     problem, known, first, steps = reach.problem, reach.known, settings.first, reach.problem.steps
     polytope, box = (reach.polytopes[first] if reach.polytopes else None), reach.states[first]
     branched = settings.conditional and first < steps
-    branches = learn_branches(problem, known, first, box, steps).bounds if branched else BranchBounds.nothing()
+    branches = (
+        learn_branches(problem, known, first, box, steps).bounds
+        if branched
+        else BranchBounds.nothing()
+    )
     check_branches(problem, branches, attack, first, room_of(reach.rigour))
     proofs = None if settings.proofs is None else Path(settings.proofs)
     return lambda query: Stage(
@@ -167,10 +211,18 @@ def _stage(reach: Reach, settings: Settings, attack: Attack, replay: bool = Fals
     )
 
 
-def _answered(tasks: list[Task], settings: Settings, executor: Executor | None) -> Iterator[tuple[Task, Answer]]:
+def _answered(
+    tasks: list[Task], settings: Settings, executor: Executor | None
+) -> Iterator[tuple[Task, Answer]]:
     if executor is None:
         for task in tasks:
             yield task, run_question(task)
         return
     limit = settings.time_limit
-    yield from completed(executor, run_question, tasks, lost_answer, None if limit is None else 2.0 * limit + RELAXATION + COMPILING)
+    yield from completed(
+        executor,
+        run_question,
+        tasks,
+        lost_answer,
+        None if limit is None else 2.0 * limit + RELAXATION + COMPILING,
+    )

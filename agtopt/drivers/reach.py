@@ -24,7 +24,8 @@ class Reach:
     problem : Problem
     method : Formulation or Propagation
     states : tuple of Interval
-        Valid domains of the state at steps 0 … T (`Problem.flatten`: the parameters, then with momentum the velocities).
+        Valid domains of the state at steps 0 … T (`Problem.flatten`: the parameters, then with
+        momentum the velocities).
     rows : tuple of Row
         One per bound that was asked for.
     seconds : float
@@ -32,11 +33,14 @@ class Reach:
     interrupted : bool
         Whether the call was cut short; the domains hold all the same (S1).
     polytopes : tuple of Polytope or None
-        Polytope domains of θ_0 … θ_T where a template was bounded, None elsewhere; empty without a template.
+        Polytope domains of θ_0 … θ_T where a template was bounded, None elsewhere; empty without a
+        template.
     settings : Settings or None
-        How a formulation was solved; None where intervals were propagated, or parts or samples bounded apart.
+        How a formulation was solved; None where intervals were propagated, or parts or samples
+        bounded apart.
     variant : str
-        ``in float32``, ``in parts`` or ``by samples``; empty where `bound` found the domain in float64.
+        ``in float32``, ``in parts`` or ``by samples``; empty where `bound` found the domain in
+        float64.
     """
 
     problem: Problem
@@ -82,11 +86,13 @@ class Reach:
 
     @property
     def stopped(self) -> int:
-        """How many bounds were stopped at their time limit: they hold, and longer limits may tighten them."""
+        """How many bounds were stopped at their time limit: they hold, and longer limits may
+        tighten them."""
         return stopped(self.rows)
 
     def table(self) -> pd.DataFrame:
-        """One row per bound, with the gap: by how much it exceeds what is attained (two-sided result)."""
+        """One row per bound, with the gap: by how much it exceeds what is attained (two-sided
+        result)."""
         names = [field.name for field in fields(Row)]
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=names)
         frame.insert(names.index("bound") + 1, "gap", (frame["bound"] - frame["attained"]).abs())

@@ -25,7 +25,8 @@ class Row:
     start, stop : int
         The window.
     objective : str
-        A parameter, ``direction[k]`` of the template, or with its step a pre-activation that was tightened.
+        A parameter, ``direction[k]`` of the template, or with its step a pre-activation that was
+        tightened.
     sense : str
         ``min`` or ``max``.
     status : Status
@@ -42,7 +43,8 @@ class Row:
     seconds : float
         Of the solver.
     building : float
-        Seconds for what this solve was the first to need: the compiled model, and its way into the solver.
+        Seconds for what this solve was the first to need: the compiled model, and its way into the
+        solver.
     """
 
     start: int

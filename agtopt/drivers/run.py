@@ -41,13 +41,15 @@ COMPILING = 120.0
 """Seconds beyond its time limits after which a task without a sign of life counts as lost."""
 
 MOST_TRAINING = 2**30
-"""Per-sample gradient entries that enumeration may cost before a run samples its attacks instead: some seconds."""
+"""Per-sample gradient entries that enumeration may cost before a run samples its attacks instead:
+some seconds."""
 
 
 class Run:
     """A formulation solved window by window.
 
-    ``bound`` does all steps at once; by hand ``while not run.finished: run.step(); run.save(path)``, then ``run.finish()``.
+    ``bound`` does all steps at once; by hand ``while not run.finished: run.step();
+    run.save(path)``, then ``run.finish()``.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ class Run:
     executor : concurrent.futures.Executor or None
         As in `agtopt.bound`.
     replay : bool
-        Whether bounds come from the proofs of an earlier run (`Settings.proofs`), each checked, and from no solver.
+        Whether bounds come from the proofs of an earlier run (`Settings.proofs`), each checked, and
+        from no solver.
     inner : Attack or None
         Attained runs of the problem, where they are known already; found here by default.
 
@@ -87,7 +90,12 @@ class Run:
             instance("executor", executor, Executor)
         if inner is not None and inner.problem.fingerprint != problem.fingerprint:
             raise InvalidInputError("run: the attack is one on another problem")
-        self.problem, self.settings, self.executor, self.replay = problem, settings, executor, replay
+        self.problem, self.settings, self.executor, self.replay = (
+            problem,
+            settings,
+            executor,
+            replay,
+        )
         self.stages, self.done = list(settings.stages(problem)), 0
         self.objectives = list(objectives(problem.network, settings.domain))
         self.known, self.rows, self.seconds = KnownBounds(), list[Row](), 0.0
@@ -107,7 +115,10 @@ class Run:
     @property
     def solves(self) -> int:
         """How many bounds its models ask for, without tightening of pre-activations."""
-        return sum(2 * (len(self.objectives) if stage.result else self.problem.network.size) for stage in self.stages)
+        return sum(
+            2 * (len(self.objectives) if stage.result else self.problem.network.size)
+            for stage in self.stages
+        )
 
     @property
     def rigour(self) -> str:
@@ -115,7 +126,8 @@ class Run:
         return rigour_of(self.rows)
 
     def step(self, bar: Progress | None = None) -> None:
-        """Solve the next model: bound every objective after one step. What is found holds also when this is interrupted."""
+        """Solve the next model: bound every objective after one step. What is found holds also when
+        this is interrupted."""
         if self.finished:
             raise InvalidInputError("run: every window is solved; take the result with finish()")
         began, window = perf_counter(), self.stages[self.done]
@@ -136,12 +148,22 @@ class Run:
         return compiled(self._stage(window, self._kind(window)))
 
     def finish(self) -> Reach:
-        """The result so far; `interrupted` if models are left, whose steps then have the domains that follow by propagation."""
+        """The result so far; `interrupted` if models are left, whose steps then have the domains
+        that follow by propagation."""
         forget_models()
         boxes = tuple(self._domains())
         self._compare()
         polytopes = tuple(self._polytope(t, self.problem.network.size) for t in range(len(boxes)))
-        return Reach(self.problem, self.settings.kind, boxes, tuple(self.rows), self.seconds, not self.finished, polytopes, self.settings)
+        return Reach(
+            self.problem,
+            self.settings.kind,
+            boxes,
+            tuple(self.rows),
+            self.seconds,
+            not self.finished,
+            polytopes,
+            self.settings,
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write everything that was found, as an .npz file without pickle.
@@ -151,11 +173,24 @@ class Run:
         SaveError
             If it cannot be written; a file that was there before still is.
         """
-        found = Found(self.settings, self.done, self.seconds, self.rows, dict(self.known.items()), self.supports)
+        found = Found(
+            self.settings,
+            self.done,
+            self.seconds,
+            self.rows,
+            dict(self.known.items()),
+            self.supports,
+        )
         return save_found(path, self.problem, found)
 
     @classmethod
-    def resume(cls, problem: Problem, path: str | Path, executor: Executor | None = None, inner: Attack | None = None) -> "Run":
+    def resume(
+        cls,
+        problem: Problem,
+        path: str | Path,
+        executor: Executor | None = None,
+        inner: Attack | None = None,
+    ) -> "Run":
         """Continue a saved run; the result is the one it would have had.
 
         Raises
@@ -167,7 +202,12 @@ class Run:
         """
         found = load_found(path, problem)
         run = cls(problem, found.settings, executor, inner=inner)
-        run.done, run.seconds, run.rows, run.supports = found.done, found.seconds, found.rows, found.supports
+        run.done, run.seconds, run.rows, run.supports = (
+            found.done,
+            found.seconds,
+            found.rows,
+            found.supports,
+        )
         for address, (lower, upper) in found.known.items():
             run.known.shrink(address, lower, upper)
         run._compare()
@@ -176,7 +216,9 @@ class Run:
     def domain(self, t: int) -> Interval:
         """The tightest box of the state at step t that is known."""
         ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.state}
-        lower, upper = ({name: end[side] for name, end in ends.items() if end is not None} for side in (0, 1))
+        lower, upper = (
+            {name: end[side] for name, end in ends.items() if end is not None} for side in (0, 1)
+        )
         return Interval(self.problem.flatten(lower), self.problem.flatten(upper))
 
     def _learn(self, t: int, box: Interval) -> None:
@@ -192,10 +234,17 @@ class Run:
         SoundnessError
             If one excludes it (S9).
         """
-        check_steps(self.extremes, map(self.domain, range(self.problem.steps + 1)), self.problem, self.supports, room_of(self.rigour))
+        check_steps(
+            self.extremes,
+            map(self.domain, range(self.problem.steps + 1)),
+            self.problem,
+            self.supports,
+            room_of(self.rigour),
+        )
 
     def _domains(self) -> Iterator[Interval]:
-        """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by intervals is used too."""
+        """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by
+        intervals is used too."""
         yield self.domain(0)
         for t in range(self.problem.steps):
             (following,) = interval_steps(self.problem, t, self.domain(t), t + 1, linear=True)
@@ -214,8 +263,14 @@ class Run:
     def _attack(self, inner: Attack) -> None:
         template = self.settings.domain
         self.attained = inner
-        self.extremes = inner.extremes if template is None else inner.extremes.joined(inner.along(template.directions))
-        self._inside = {} if self.settings.obbt is None else attained_quantities(self.problem, inner.datasets)
+        self.extremes = (
+            inner.extremes
+            if template is None
+            else inner.extremes.joined(inner.along(template.directions))
+        )
+        self._inside = (
+            {} if self.settings.obbt is None else attained_quantities(self.problem, inner.datasets)
+        )
 
     def _open(self, window: Window) -> None:
         """Prepare a window, once."""
@@ -258,7 +313,12 @@ class Run:
         left = obbt.solves
         for _ in range(obbt.rounds):
             stage = self._stage(window, obbt.formulation)
-            chosen = candidates(compiled(stage), range(self._sharpened, window.stop), self._inside, room_of(self.rigour))[:left]
+            chosen = candidates(
+                compiled(stage),
+                range(self._sharpened, window.stop),
+                self._inside,
+                room_of(self.rigour),
+            )[:left]
             left -= len(chosen)
             if not chosen or self._gain(stage, chosen) < GAIN:
                 break
@@ -267,7 +327,12 @@ class Run:
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
         rigour, nominal = self.rigour, self.problem.dataset
-        tasks = [Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour) for k, c in enumerate(chosen)]
+        tasks = [
+            Task(
+                stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour
+            )
+            for k, c in enumerate(chosen)
+        ]
         rows: list[tuple[Task, Row]] = []
         try:
             for found in self._solved(tasks):
@@ -275,7 +340,13 @@ class Run:
         finally:
             for address, (lower, upper) in merged_ends(compiled(stage), rows):
                 self.known.shrink(address, lower, upper)
-        return max((task.sense * (task.known - row.bound) / chosen[task.number].width for task, row in rows), default=0.0)
+        return max(
+            (
+                task.sense * (task.known - row.bound) / chosen[task.number].width
+                for task, row in rows
+            ),
+            default=0.0,
+        )
 
     def _tighten(self, window: Window, bar: Progress | None) -> None:
         """Bound every objective over a window."""
@@ -285,7 +356,11 @@ class Run:
         lower, upper = self._ends(stop, len(chosen) > size)
         units = unit_of(size_of(lower, upper))
         # What an interrupted step has found is not asked again.
-        found = {(row.objective, row.sense) for row in self.rows if (row.start, row.stop) == (stage.start, stop)}
+        found = {
+            (row.objective, row.sense)
+            for row in self.rows
+            if (row.start, row.stop) == (stage.start, stop)
+        }
         tasks = [
             self._task(stage, k, sense, float(end[k]), float(units[k]))
             for k, objective in enumerate(chosen)
@@ -301,7 +376,13 @@ class Run:
             # Bounds that an attained run separates cross by no more than the margin (S9).
             lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
             box = self.domain(stop)
-            self._learn(stop, Interval(np.append(lower[:size], box.lower[size:]), np.append(upper[:size], box.upper[size:])))
+            self._learn(
+                stop,
+                Interval(
+                    np.append(lower[:size], box.lower[size:]),
+                    np.append(upper[:size], box.upper[size:]),
+                ),
+            )
             if len(chosen) > size:
                 self.supports[stop] = lower[size:], upper[size:]
             self._compare()
@@ -310,15 +391,36 @@ class Run:
         """What the box, and an interrupted step, say of every objective."""
         box, size = self.domain(t), self.problem.network.size
         theta = Interval(box.lower[:size], box.upper[:size])
-        rows = self.settings.domain.directions if template and self.settings.domain is not None else np.empty((0, size))
+        rows = (
+            self.settings.domain.directions
+            if template and self.settings.domain is not None
+            else np.empty((0, size))
+        )
         lower, upper = minima(theta, rows), -minima(theta, -rows)
         if template and t in self.supports:
-            lower, upper = np.maximum(lower, self.supports[t][0]), np.minimum(upper, self.supports[t][1])
+            lower, upper = (
+                np.maximum(lower, self.supports[t][0]),
+                np.minimum(upper, self.supports[t][1]),
+            )
         return np.append(theta.lower, lower), np.append(theta.upper, upper)
 
     def _task(self, stage: Stage, k: int, sense: int, known: float, unit: float) -> Task:
-        best, run = self.extremes.value(k, sense, stage.stop), self.extremes.run(k, sense, stage.stop)
-        return Task(stage, k, self.objectives[k], sense, known, best, self.attained.dataset(run), unit, run, self.rigour)
+        best, run = (
+            self.extremes.value(k, sense, stage.stop),
+            self.extremes.run(k, sense, stage.stop),
+        )
+        return Task(
+            stage,
+            k,
+            self.objectives[k],
+            sense,
+            known,
+            best,
+            self.attained.dataset(run),
+            unit,
+            run,
+            self.rigour,
+        )
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""

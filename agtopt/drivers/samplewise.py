@@ -1,4 +1,5 @@
-"""The sample-wise decomposition: small models bound the gradient of every sample apart, theorems aggregate them (section 5)."""
+"""The sample-wise decomposition: small models bound the gradient of every sample apart, theorems
+aggregate them (section 5)."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -49,9 +50,11 @@ def bound_samplewise(
 ) -> Reach:
     """Bound the parameters by bounding the gradient of every sample apart.
 
-    At every step, from the box of the state, small models of one sample each bound the entries of its gradient, as the sample stands
-    and under its worst perturbation. The theorems of interval propagation make a box of the next state of them. A model stays as small as
-    one sample, however large the batch is; what samples share, the parameters and the budget over several steps, is lost.
+    At every step, from the box of the state, small models of one sample each bound the entries of
+    its gradient, as the sample stands and under its worst perturbation. The theorems of interval
+    propagation make a box of the next state of them. A model stays as small as one sample, however
+    large the batch is; what samples share, the parameters and the budget over several steps, is
+    lost.
 
     Parameters
     ----------
@@ -64,21 +67,26 @@ def bound_samplewise(
     Returns
     -------
     Reach
-        A valid domain, also after Ctrl-C; a row for every parameter, step and sense. It is never wider than CROWN's.
+        A valid domain, also after Ctrl-C; a row for every parameter, step and sense. It is never
+        wider than CROWN's.
 
     Raises
     ------
     InvalidInputError
         If the method is no formulation, or another argument is not allowed.
     UnsupportedError
-        If an interval is unbounded, or the perturbation model has an interval meaning that is not known here.
+        If an interval is unbounded, or the perturbation model has an interval meaning that is not
+        known here.
     SolverUnavailableError
         If the solver is not installed or cannot prove bounds of this kind.
     SoundnessError
         If bounds contradict each other or what training attains (S4, S6, S9).
     """
     instance("problem", problem, Problem)
-    settings, began = Settings(method, window=1, solver=solver, time_limit=time_limit), perf_counter()
+    settings, began = (
+        Settings(method, window=1, solver=solver, time_limit=time_limit),
+        perf_counter(),
+    )
     choose(solver, False, settings.kind.binaries)
     run = _Decomposition(problem, settings, executor)
     with Progress(progress, run.count, f"{settings.kind} {problem.name}") as bar:
@@ -93,7 +101,8 @@ def bound_samplewise(
 
 
 class SampleIntervals(CrownIntervals):
-    """`CrownIntervals` that keeps the gradients of the samples, and intersects them with those that are known otherwise.
+    """`CrownIntervals` that keeps the gradients of the samples, and intersects them with those that
+    are known otherwise.
 
     Attributes
     ----------
@@ -149,9 +158,13 @@ class _Decomposition:
         self.count = sum(self.samples.count(t) for t in range(problem.steps))
 
     def step(self, t: int, bar: Progress) -> None:
-        """Bound the gradients of step t and go on to the next state. What is found holds also when this is interrupted."""
+        """Bound the gradients of step t and go on to the next state. What is found holds also when
+        this is interrupted."""
         plain, found = self._following(t), list[tuple[Task, Row]]()
-        self.ends = {name: (value.lower.numpy().copy(), value.upper.numpy().copy()) for name, value in self.intervals.gradients.items()}
+        self.ends = {
+            name: (value.lower.numpy().copy(), value.upper.numpy().copy())
+            for name, value in self.intervals.gradients.items()
+        }
         cases = list(self.samples.cases(t))
         parts = [part for case in cases if (part := self._part(t, case)).tasks]
         bar.advance(float((plain.upper - plain.lower).sum()), self.samples.count(t) - len(parts))
@@ -174,18 +187,34 @@ class _Decomposition:
         for t in range(solved - 1, self.problem.steps):
             self._advance(t, self._following(t), TOLERANCE)
         interrupted = solved <= self.problem.steps
-        return Reach(self.problem, self.settings.kind, tuple(self.states), tuple(self.rows), seconds, interrupted, variant=SAMPLES)
+        return Reach(
+            self.problem,
+            self.settings.kind,
+            tuple(self.states),
+            tuple(self.rows),
+            seconds,
+            interrupted,
+            variant=SAMPLES,
+        )
 
     def _following(self, t: int) -> Interval:
         """The next state by intervals, from the present one and what is found of its gradients."""
         self.intervals.found = self.ends
-        (state,) = train(self.intervals, self.problem, state_ranges(self.problem, self.states[t]), t, t + 1)
+        (state,) = train(
+            self.intervals, self.problem, state_ranges(self.problem, self.states[t]), t, t + 1
+        )
         return intersect(Interval(*flat_ranges(self.problem, state)), self.crown[t + 1])
 
     def _advance(self, t: int, box: Interval, rigour: str) -> None:
         size = self.problem.network.size
         reached = [self.inner.lower[t + 1], self.inner.upper[t + 1]]
-        refuse_excluded(f"the box after step {t + 1}", box.lower[:size], box.upper[:size], reached, room_of(rigour))
+        refuse_excluded(
+            f"the box after step {t + 1}",
+            box.lower[:size],
+            box.upper[:size],
+            reached,
+            room_of(rigour),
+        )
         self.states.append(box)
         self.ends = {}
 
@@ -214,24 +243,49 @@ class _Decomposition:
         first = 0
         for name, value in self.problem.network.initial.items():
             if name in attained:
-                words, (low, high) = f"{case.words} in step {t}", (end[case.place] for end in self.ends[name])
+                words, (low, high) = (
+                    f"{case.words} in step {t}",
+                    (end[case.place] for end in self.ends[name]),
+                )
                 clipped = [self._clipped(end) for end in attained[name]]
-                refuse_excluded(f"the gradient by {name} of {words}", low, high, clipped, room_of(self.rigour))
+                refuse_excluded(
+                    f"the gradient by {name} of {words}", low, high, clipped, room_of(self.rigour)
+                )
                 units = unit_of(size_of(low, high)).ravel()
                 for sense, end, best in zip((-1, 1), (low, high), attained[name], strict=True):
-                    tasks += self._tasks(stage, words, name, first, sense, end.ravel(), best.ravel(), units)
+                    tasks += self._tasks(
+                        stage, words, name, first, sense, end.ravel(), best.ravel(), units
+                    )
             first += value.size
         return Part(case.place, tuple(tasks))
 
     def _tasks(
-        self, stage: Stage, words: str, tensor: str, first: int, sense: int, known: Array, attained: Array, units: Array
+        self,
+        stage: Stage,
+        words: str,
+        tensor: str,
+        first: int,
+        sense: int,
+        known: Array,
+        attained: Array,
+        units: Array,
     ) -> Iterator[Task]:
-        # Bounds of solvers are moved outward by the margin: within it of a run nothing can be gained.
+        # Bounds of solvers are moved outward by the margin: within it of a run nothing can be
+        # gained.
         for k in np.flatnonzero(~attains(known, self._clipped(attained), BOUND_MARGIN, units)):
             name = f"{self.problem.network.parameter_names[first + k]} of {words}"
             objective = Objective(name, np.array([k]), np.ones(1), (0, f"descent.{tensor}"))
             values = float(known[k]), float(attained[k])
-            yield Task(stage, first + int(k), objective, sense, *values, stage.problem.dataset, float(units[k]), rigour=self.rigour)
+            yield Task(
+                stage,
+                first + int(k),
+                objective,
+                sense,
+                *values,
+                stage.problem.dataset,
+                float(units[k]),
+                rigour=self.rigour,
+            )
 
     def _clipped(self, gradients: Array) -> Array:
         clip = self.problem.training.clip
@@ -243,7 +297,13 @@ class _Decomposition:
                 yield part, run_part(part)
             return
         limit, most = self.settings.time_limit, max((len(part.tasks) for part in parts), default=0)
-        yield from completed(self.executor, run_part, parts, lost_part, None if limit is None else 2.0 * limit * most + COMPILING)
+        yield from completed(
+            self.executor,
+            run_part,
+            parts,
+            lost_part,
+            None if limit is None else 2.0 * limit * most + COMPILING,
+        )
 
     def _learn(self, place: tuple[int, ...], task: Task, row: Row) -> None:
         address = task.objective.address
@@ -253,7 +313,11 @@ class _Decomposition:
 
     def _report(self, t: int, plain: Interval, found: list[tuple[Task, Row]]) -> None:
         """One row for every parameter and sense."""
-        box, crown, asked = self.states[t + 1], self.crown[t + 1], dict[tuple[int, int], list[Row]]()
+        box, crown, asked = (
+            self.states[t + 1],
+            self.crown[t + 1],
+            dict[tuple[int, int], list[Row]](),
+        )
         for task, row in found:
             # The largest gradients make the smallest parameters.
             asked.setdefault((task.number, -task.sense), []).append(row)
@@ -261,14 +325,35 @@ class _Decomposition:
         for k, name in enumerate(self.problem.network.parameter_names):
             for sense in (-1, 1):
                 rows = asked.get((k, sense), [])
-                bound, before, at_first = (float((each.lower if sense < 0 else each.upper)[k]) for each in (box, plain, crown))
+                bound, before, at_first = (
+                    float((each.lower if sense < 0 else each.upper)[k])
+                    for each in (box, plain, crown)
+                )
                 rests = [rigour, *(row.rigour for row in rows if row.source != "interval")]
                 weakest = TOLERANCE if bound != at_first and TOLERANCE in rests else PROVED
                 source = str(self.settings.kind) if sense * (before - bound) > 0 else "interval"
                 best = self.inner.extremes.value(k, sense, t + 1)
-                seconds, building = sum(row.seconds for row in rows), sum(row.building for row in rows)
+                seconds, building = (
+                    sum(row.seconds for row in rows),
+                    sum(row.building for row in rows),
+                )
                 word = "min" if sense < 0 else "max"
-                self.rows.append(Row(t, t + 1, name, word, _status(rows), best, None, bound, source, weakest, seconds, building))
+                self.rows.append(
+                    Row(
+                        t,
+                        t + 1,
+                        name,
+                        word,
+                        _status(rows),
+                        best,
+                        None,
+                        bound,
+                        source,
+                        weakest,
+                        seconds,
+                        building,
+                    )
+                )
                 self.rigour = TOLERANCE if TOLERANCE in (self.rigour, weakest) else PROVED
 
 
@@ -277,4 +362,8 @@ def _status(rows: list[Row]) -> Status:
     found = {row.status for row in rows} - {Status.ATTAINED}
     if not found:
         return Status.ATTAINED
-    return Status.LOST if Status.LOST in found else min(found, key=lambda status: (status == Status.OPTIMAL, status))
+    return (
+        Status.LOST
+        if Status.LOST in found
+        else min(found, key=lambda status: (status == Status.OPTIMAL, status))
+    )

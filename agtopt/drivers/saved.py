@@ -51,7 +51,8 @@ class Found:
 
 
 class _About(BaseModel):
-    """What the file says beside its arrays: known bounds and supports stand in the order of theirs."""
+    """What the file says beside its arrays: known bounds and supports stand in the order of
+    theirs."""
 
     format: int = 1
     problem: str
@@ -73,12 +74,20 @@ def save_found(path: str | Path, problem: Problem, found: Found) -> Path:
         If it cannot be written; a file that was there before still is.
     """
     template, obbt = found.settings.domain, found.settings.obbt
-    settings = {field.name: getattr(found.settings, field.name) for field in fields(Settings) if field.name not in ("domain", "obbt")}
+    settings = {
+        field.name: getattr(found.settings, field.name)
+        for field in fields(Settings)
+        if field.name not in ("domain", "obbt")
+    }
     tighten = settings["tighten"]
     about = {
         "format": FORMAT,
         "problem": problem.fingerprint,
-        "settings": {**settings, "method": str(found.settings.kind), "tighten": tighten if isinstance(tighten, bool) else str(tighten)},
+        "settings": {
+            **settings,
+            "method": str(found.settings.kind),
+            "tighten": tighten if isinstance(tighten, bool) else str(tighten),
+        },
         "obbt": None if obbt is None else {**asdict(obbt), "kind": str(obbt.formulation)},
         "done": found.done,
         "known": list(found.known),
@@ -111,19 +120,31 @@ def load_found(path: str | Path, problem: Problem) -> Found:
         if reason := mismatch(about.problem, problem.fingerprint):
             raise InvalidInputError(f"run: {path} cannot be continued: {reason}")
         if about.format != FORMAT:
-            raise InvalidInputError(f"run: {path} cannot be continued: it has format {about.format}, not {FORMAT}; start it again")
-        template = Polytope(archive.array("directions", (None, problem.network.size))) if "directions" in archive.names else None
+            raise InvalidInputError(
+                f"run: {path} cannot be continued: it has format {about.format}, not {FORMAT}; "
+                f"start it again"
+            )
+        template = (
+            Polytope(archive.array("directions", (None, problem.network.size)))
+            if "directions" in archive.names
+            else None
+        )
         obbt = None if about.obbt is None else OBBT(**about.obbt)
         settings = Settings(**about.settings, domain=template, obbt=obbt)
         if about.done > len(list(settings.stages(problem))):
             raise ValueError(f"{about.done} of its models are not to be solved")
-        parts = [f"known_{k}" for k in range(len(about.known))] + [f"support_{t}" for t in about.supports]
+        parts = [f"known_{k}" for k in range(len(about.known))] + [
+            f"support_{t}" for t in about.supports
+        ]
         archive.only(("about", *parts), ("directions",))
         rows = 0 if template is None else len(template.directions)
         supports = {t: _ends(archive.array(f"support_{t}", (2, rows))) for t in about.supports}
         # Of other quantities only the models know the shape.
         shapes = {name: ((2, *value.shape),) for name, value in problem.state.items()}
-        known: dict[Address, Ends] = {at: _ends(archive.array(f"known_{k}", *shapes.get(at[1], ()))) for k, at in enumerate(about.known)}
+        known: dict[Address, Ends] = {
+            at: _ends(archive.array(f"known_{k}", *shapes.get(at[1], ())))
+            for k, at in enumerate(about.known)
+        }
     return Found(settings, about.done, about.seconds, about.rows, known, supports)
 
 

@@ -54,7 +54,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not isinstance(kind_named(self.method), Formulation):
-            raise InvalidInputError(f"method: {self.method} is propagated at once and has no windows; a run takes a formulation")
+            raise InvalidInputError(
+                f"method: {self.method} is propagated at once and has no windows; a run takes a "
+                f"formulation"
+            )
         if not isinstance(self.tighten, bool):
             linear_kind("tighten", self.tighten)
         for name, least in (("window", self.window), ("stride", self.stride)):
@@ -65,9 +68,13 @@ class Settings:
             number("time_limit", self.time_limit, above=0.0)
         for name, value, kind in (("domain", self.domain, Polytope), ("obbt", self.obbt, OBBT)):
             if value is not None and not isinstance(value, kind):
-                raise InvalidInputError(f"{name}: {value!r} is not allowed; it must be None or {kind.__name__}(…)")
+                raise InvalidInputError(
+                    f"{name}: {value!r} is not allowed; it must be None or {kind.__name__}(…)"
+                )
         if self.rigour not in (TOLERANCE, PROVED):
-            raise InvalidInputError(f"rigour: {self.rigour!r} is not allowed; it must be {TOLERANCE!r} or {PROVED!r}")
+            raise InvalidInputError(
+                f"rigour: {self.rigour!r} is not allowed; it must be {TOLERANCE!r} or {PROVED!r}"
+            )
         if self.rigour == PROVED:
             self._check_provable()
         elif self.proofs is not None:
@@ -75,11 +82,17 @@ class Settings:
 
     def _check_provable(self) -> None:
         if self.kind.bilinear:
-            raise UnsupportedError(f"rigour: bounds of {self.kind} cannot be proved; MILP and LP can")
+            raise UnsupportedError(
+                f"rigour: bounds of {self.kind} cannot be proved; MILP and LP can"
+            )
         if self.solver not in (None, "proof"):
-            raise InvalidInputError(f"solver: {self.solver!r} proves nothing by itself; leave it out, or take 'proof'")
+            raise InvalidInputError(
+                f"solver: {self.solver!r} proves nothing by itself; leave it out, or take 'proof'"
+            )
         if self.proofs is not None and self.obbt is not None and self.obbt.rounds > 1:
-            raise InvalidInputError("obbt: a folder of proofs holds those of one round; take rounds=1")
+            raise InvalidInputError(
+                "obbt: a folder of proofs holds those of one round; take rounds=1"
+            )
 
     def agrees(self, other: "Settings") -> bool:
         """Whether both lead to the same run."""
@@ -101,7 +114,11 @@ class Settings:
     @property
     def between(self) -> Formulation:
         """The formulation of the models that only tighten: those of steps within a window."""
-        return self.kind.linear if isinstance(self.tighten, bool) else linear_kind("tighten", self.tighten)
+        return (
+            self.kind.linear
+            if isinstance(self.tighten, bool)
+            else linear_kind("tighten", self.tighten)
+        )
 
     @property
     def chosen(self) -> str | None:
@@ -119,11 +136,19 @@ class Settings:
             If the solver is not installed or cannot prove bounds of the kind.
         """
         if self.first >= problem.steps:
-            raise InvalidInputError(f"first: {self.first} is not allowed; the run has {problem.steps} steps")
-        length = problem.steps - self.first if self.window is None else min(self.window, problem.steps - self.first)
+            raise InvalidInputError(
+                f"first: {self.first} is not allowed; the run has {problem.steps} steps"
+            )
+        length = (
+            problem.steps - self.first
+            if self.window is None
+            else min(self.window, problem.steps - self.first)
+        )
         step = length if self.stride is None else self.stride
         if step > length:
-            raise InvalidInputError(f"stride: {step} is not allowed; it must be at most the window, {length}")
+            raise InvalidInputError(
+                f"stride: {step} is not allowed; it must be at most the window, {length}"
+            )
         if self.domain is not None:
             _check_template(self.domain, problem.network.size)
         choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
@@ -132,6 +157,10 @@ class Settings:
 
 def _check_template(domain: Polytope, size: int) -> None:
     if len(domain) != size:
-        raise InvalidInputError(f"domain: directions of {len(domain)} parameters do not fit; the network has {size}")
+        raise InvalidInputError(
+            f"domain: directions of {len(domain)} parameters do not fit; the network has {size}"
+        )
     if np.isfinite([domain.lower, domain.upper]).any() or domain.box is not None:
-        raise InvalidInputError("domain: it must be a template, directions without bounds: Polytope(directions)")
+        raise InvalidInputError(
+            "domain: it must be a template, directions without bounds: Polytope(directions)"
+        )

@@ -29,12 +29,22 @@ RELAXATION = 30.0
 
 
 _TURNS = Lock()
-"""Threads of one process take turns: a session holds one objective at a time, and Pyomo is not made for threads."""
+"""Threads of one process take turns: a session holds one objective at a time, and Pyomo is not made
+for threads."""
 
 
 @lru_cache(maxsize=4)
 def _model(stage: Stage, kind: Formulation) -> CompiledModel:
-    model = compile(stage.problem, kind, stage.start, stage.stop, stage.domain, stage.known.copy(), stage.conditional, stage.branches)
+    model = compile(
+        stage.problem,
+        kind,
+        stage.start,
+        stage.stop,
+        stage.domain,
+        stage.known.copy(),
+        stage.conditional,
+        stage.branches,
+    )
     if stage.query is not None:
         append_query(model, stage.query)
     model.minimise(np.zeros(stage.problem.network.size))
@@ -54,12 +64,19 @@ def _session(stage: Stage, kind: Formulation) -> Session:
     name = stage.solver if kind == stage.kind else None
     if name is None and kind.binaries and not model.quadratic:
         name = stage.linear_solver
-    return open_session(choose(name, model.quadratic, kind.binaries and model.decisive), model.pyomo)
+    return open_session(
+        choose(name, model.quadratic, kind.binaries and model.decisive), model.pyomo
+    )
 
 
 def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
-    """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`, so that no kind is wider than that."""
-    return limit if limit is None or kind == asked or kind.binaries or kind.bilinear else max(limit, RELAXATION)
+    """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`,
+    so that no kind is wider than that."""
+    return (
+        limit
+        if limit is None or kind == asked or kind.binaries or kind.bilinear
+        else max(limit, RELAXATION)
+    )
 
 
 def compiled(stage: Stage) -> CompiledModel:
@@ -77,13 +94,14 @@ def forget_models() -> None:
 def run_task(task: Task) -> Row:
     """Bound one objective.
 
-    Nothing is solved where a training run attains the bound that is known already. A kind that stops short of its optimum is helped by its
-    LP relaxation, so that it is never looser than that.
+    Nothing is solved where a training run attains the bound that is known already. A kind that
+    stops short of its optimum is helped by its LP relaxation, so that it is never looser than that.
 
     Raises
     ------
     InfeasibleError
-        If the model does not hold a training run, or is proved to hold none (S4, S9); the instance is saved.
+        If the model does not hold a training run, or is proved to hold none (S4, S9); the instance
+        is saved.
     SoundnessError
         If a bound, whatever made it, excludes a value that a training run attains (S9).
     """
@@ -108,7 +126,9 @@ def run_question(task: Task) -> Answer:
         query, dataset = task.stage.query, model.dataset
         if query is None or not model.problem.perturbation.admits(model.problem, dataset):
             return Answer(row)
-        inputs = np.clip(model.quantities[inputs_of(model)].affine.values(), query.lowest, query.highest)
+        inputs = np.clip(
+            model.quantities[inputs_of(model)].affine.values(), query.lowest, query.highest
+        )
         return Answer(row, dataset, inputs)
 
 
@@ -120,7 +140,14 @@ def lost_answer(task: Task) -> Answer:
 def _run(task: Task) -> Row:
     stage, best = task.stage, task.known
     check_known(task)
-    source, rigour, status, incumbent, seconds, building = "interval", task.rigour, Status.ATTAINED, None, 0.0, 0.0
+    source, rigour, status, incumbent, seconds, building = (
+        "interval",
+        task.rigour,
+        Status.ATTAINED,
+        None,
+        0.0,
+        0.0,
+    )
     for kind in dict.fromkeys((stage.kind, LP.with_segments(stage.kind.segments))):
         if status == Status.OPTIMAL or closed(task, best):
             break
@@ -130,24 +157,39 @@ def _run(task: Task) -> Row:
         result = _minimised(task, kind)
         seconds += result.seconds
         if kind == stage.kind:
-            status, incumbent = result.status, None if result.incumbent is None else -task.sense * result.incumbent
+            status, incumbent = (
+                result.status,
+                None if result.incumbent is None else -task.sense * result.incumbent,
+            )
         if result.bound is None or np.isnan(result.bound):
             continue
         unit = objective_unit(_model(stage, kind).pyomo.objective.expr)
         found = float(outward(-task.sense * result.bound, task.sense, unit))
         check_found(task, found, result.rigour, _model(stage, kind))
         if task.sense * (best - found) > 0:
-            best, source, rigour = found, str(kind), TOLERANCE if TOLERANCE in (task.rigour, result.rigour) else PROVED
+            best, source, rigour = (
+                found,
+                str(kind),
+                TOLERANCE if TOLERANCE in (task.rigour, result.rigour) else PROVED,
+            )
     return _row(task, status, incumbent, best, source, rigour, seconds, building)
 
 
 def lost_row(task: Task) -> Row:
-    """What is known of a task whose worker died or whose solver did not come back: the interval bound."""
+    """What is known of a task whose worker died or whose solver did not come back: the interval
+    bound."""
     return _row(task, Status.LOST, None, task.known, "interval", task.rigour, 0.0)
 
 
 def _row(
-    task: Task, status: Status, incumbent: float | None, bound: float, source: str, rigour: str, seconds: float, building: float = 0.0
+    task: Task,
+    status: Status,
+    incumbent: float | None,
+    bound: float,
+    source: str,
+    rigour: str,
+    seconds: float,
+    building: float = 0.0,
 ) -> Row:
     sense = "min" if task.sense < 0 else "max"
     return Row(
@@ -191,12 +233,15 @@ def _minimised(task: Task, kind: Formulation) -> SolveResult:
     session = _session(task.stage, kind)
     if kind.binaries:
         model.assign(task.dataset)
-    result = session.solve(limit_for(kind, task.stage.kind, task.stage.time_limit), start=kind.binaries)
+    result = session.solve(
+        limit_for(kind, task.stage.kind, task.stage.time_limit), start=kind.binaries
+    )
     if result.status == Status.INFEASIBLE:
         if result.rigour == PROVED:
             steps = f"{task.stage.start}…{task.stage.stop}"
             raise InfeasibleError(
-                f"S4: the {kind} of steps {steps} is proved to be empty, but the nominal run satisfies it; "
+                f"S4: the {kind} of steps {steps} is proved to be empty, but the nominal run "
+                f"satisfies it; "
                 f"the instance {saved_instance(task, model)}"
             )
         return replace(result, status=Status.CALLED_INFEASIBLE, bound=None)
@@ -204,7 +249,8 @@ def _minimised(task: Task, kind: Formulation) -> SolveResult:
 
 
 def _kept(task: Task, kind: Formulation, result: SolveResult, tree: Tree | None) -> SolveResult:
-    """Write the proof of a bound; the bound is what the proof says when it is checked, to the last bit."""
+    """Write the proof of a bound; the bound is what the proof says when it is checked, to the last
+    bit."""
     if tree is None:
         return result
     attempt(partial(_write_proof, tree, _proof(task, kind)))
@@ -244,4 +290,5 @@ def _proved(tree: Tree, status: Status, incumbent: float | None, seconds: float)
 def _proof(task: Task, kind: Formulation) -> Path:
     stage, side = task.stage, "min" if task.sense < 0 else "max"
     assert stage.proofs is not None
-    return stage.proofs / f"{stage.start}-{stage.stop}-{str(kind).replace(':', '-')}-{file_name(task.objective.name)}-{side}.npz"
+    words = str(kind).replace(":", "-"), file_name(task.objective.name), side
+    return stage.proofs / f"{stage.start}-{stage.stop}-{'-'.join(words)}.npz"

@@ -36,7 +36,8 @@ class Stage:
     query : Query or None
         Inputs whose outputs are objectives.
     replay : bool
-        Whether bounds are taken from the proofs in that folder, which are checked, instead of a solver.
+        Whether bounds are taken from the proofs in that folder, which are checked, instead of a
+        solver.
     """
 
     token: str

@@ -34,7 +34,8 @@ class OBBT:
     solves : int
         Solves that each model may cost at most.
     rounds : int
-        A round ends when every candidate was bounded once; each round uses the bounds of the one before.
+        A round ends when every candidate was bounded once; each round uses the bounds of the one
+        before.
     kind : str or Formulation
         ``LP``, or another kind without products. Only dual bounds count.
 
@@ -75,7 +76,8 @@ def linear_kind(name: str, value: str | Formulation) -> Formulation:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One end of one entry of a quantity: where it is now, what training attains of it (NaN where nothing is known), and its unit."""
+    """One end of one entry of a quantity: where it is now, what training attains of it (NaN where
+    nothing is known), and its unit."""
 
     objective: Objective
     sense: int
@@ -85,11 +87,13 @@ class Candidate:
     unit: float
 
 
-def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, Ends], room: float = ROUNDING) -> list[Candidate]:
+def candidates(
+    model: CompiledModel, steps: range, attained: Mapping[Address, Ends], room: float = ROUNDING
+) -> list[Candidate]:
     """The ends that a solve may improve, the most promising ones first.
 
-    Left out are pre-activations whose rectifier or hinge is decided, and ends that a training run attains. First come those that have
-    the shortest way to a decision.
+    Left out are pre-activations whose rectifier or hinge is decided, and ends that a training run
+    attains. First come those that have the shortest way to a decision.
 
     Raises
     ------
@@ -99,14 +103,23 @@ def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, En
     found: list[tuple[float, Candidate]] = []
     for address, reached in attained.items():
         if address in model.quantities:
-            refuse_excluded(f"{address[1]} in step {address[0]}", *model.quantities[address].ends(), reached, room)
+            refuse_excluded(
+                f"{address[1]} in step {address[0]}",
+                *model.quantities[address].ends(),
+                reached,
+                room,
+            )
     for (t, at), quantity in model.quantities.items():
         phase, _, node = str(at).partition(".")
         if t not in steps or phase != "forward":
             continue
         low, high = (end.ravel() for end in quantity.ends())
         inner = attained.get((t, at))
-        least, most = (end.ravel() for end in inner) if inner is not None else (np.full(low.shape, np.nan),) * 2
+        least, most = (
+            (end.ravel() for end in inner)
+            if inner is not None
+            else (np.full(low.shape, np.nan),) * 2
+        )
         kinks, varies = _kinks(model.problem, node), quantity.affine.varies.ravel()
         units = unit_of(size_of(low, high))
         for k in np.flatnonzero(varies & _matters(low, high, kinks)):
@@ -116,30 +129,44 @@ def candidates(model: CompiledModel, steps: range, attained: Mapping[Address, En
             for sense, end, best in ((-1, low[k], least[k]), (1, high[k], most[k])):
                 if not attains(end, best, unit=units[k]):
                     width, unit = float(high[k] - low[k]), float(units[k])
-                    found.append((way, Candidate(objective, sense, float(end), float(best), width, unit)))
+                    found.append(
+                        (way, Candidate(objective, sense, float(end), float(best), width, unit))
+                    )
     return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
 
 
 def _kinks(problem: Problem, node: str) -> tuple[float, ...] | None:
     """Where a decision falls on the output of a node; None if every part of its range matters."""
     network = problem.network
-    after = [network.layer(name).kinks for name in network.graph.successors(node)] or [problem.training.loss.kinks]
+    after = [network.layer(name).kinks for name in network.graph.successors(node)] or [
+        problem.training.loss.kinks
+    ]
     return tuple(sorted(set(chain(*after)))) if all(after) else None
 
 
-def _matters(low: NDArray[np.float64], high: NDArray[np.float64], kinks: tuple[float, ...] | None) -> NDArray[np.bool_]:
+def _matters(
+    low: NDArray[np.float64], high: NDArray[np.float64], kinks: tuple[float, ...] | None
+) -> NDArray[np.bool_]:
     if kinks is None:
         return low < high
     return np.asarray(np.logical_or.reduce([(low < kink) & (kink < high) for kink in kinks]))
 
 
-def _way(low: float, high: float, least: float, most: float, kinks: tuple[float, ...] | None) -> float:
-    """How far an end is from deciding, in parts of the width; beyond 1 where training attains both sides."""
+def _way(
+    low: float, high: float, least: float, most: float, kinks: tuple[float, ...] | None
+) -> float:
+    """How far an end is from deciding, in parts of the width; beyond 1 where training attains both
+    sides."""
     open_ = [kink for kink in kinks or () if not least < kink < most]
-    return min((min(kink - low, high - kink) / (high - low) for kink in open_ if low < kink < high), default=2.0)
+    return min(
+        (min(kink - low, high - kink) / (high - low) for kink in open_ if low < kink < high),
+        default=2.0,
+    )
 
 
-def merged_ends(model: CompiledModel, rows: Iterable[tuple[Task, Row]]) -> Iterator[tuple[Address, Ends]]:
+def merged_ends(
+    model: CompiledModel, rows: Iterable[tuple[Task, Row]]
+) -> Iterator[tuple[Address, Ends]]:
     """The bounds found, as arrays of the shape of each quantity, infinite where there is none."""
     found: dict[Address, Ends] = {}
     for task, row in rows:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 
 class Window(NamedTuple):
-    """The model of the steps start … stop−1, in a window that ends at `end`; a result where its domain is asked for, not only tightened."""
+    """The model of the steps start … stop−1, in a window that ends at `end`; a result where its
+    domain is asked for, not only tightened."""
 
     start: int
     stop: int
@@ -13,7 +14,9 @@ class Window(NamedTuple):
     result: bool
 
 
-def windows(steps: int, length: int, stride: int, tighten: bool, first: int = 0) -> Iterator[Window]:
+def windows(
+    steps: int, length: int, stride: int, tighten: bool, first: int = 0
+) -> Iterator[Window]:
     """Every model that is solved, in order, from step `first` on."""
     start = reached = first
     while reached < steps:

@@ -1,4 +1,5 @@
-"""Archives of arrays (.npz), without pickle: what is in one is known from its headers before anything is taken into memory."""
+"""Archives of arrays (.npz), without pickle: what is in one is known from its headers before
+anything is taken into memory."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,7 +51,10 @@ class Archive:
 
     def only(self, needed: Collection[str], allowed: Collection[str] = ()) -> None:
         """Refuse an archive that lacks an array, or has one too many."""
-        missing, surplus = sorted(set(needed) - self.names), sorted(self.names - {*needed, *allowed})
+        missing, surplus = (
+            sorted(set(needed) - self.names),
+            sorted(self.names - {*needed, *allowed}),
+        )
         if missing:
             raise ValueError(f"it has no array {missing[0]!r}")
         if surplus:
@@ -70,7 +74,8 @@ class Archive:
         Raises
         ------
         InvalidInputError, or what `refusing` turns into one
-            If it is not there, of another shape or kind, larger than the archive may unpack to, or broken.
+            If it is not there, of another shape or kind, larger than the archive may unpack to, or
+            broken.
         """
         if name not in self._members:
             raise ValueError(f"it has no array {name!r}")
@@ -83,12 +88,18 @@ class Archive:
             shape, dtype = _header(stream)
             length = stream.tell()
         if dtype.hasobject or dtype.kind not in kinds or dtype.itemsize == 0:
-            raise ValueError(f"the array {name!r} is of {dtype}, which is not allowed (Object arrays would need pickle)")
+            raise ValueError(
+                f"the array {name!r} is of {dtype}, which is not allowed (Object arrays would need "
+                f"pickle)"
+            )
         if shapes and not any(_fits(shape, allowed) for allowed in shapes):
             words = " or ".join(str(allowed).replace("None", "…") for allowed in shapes)
             raise ValueError(f"the array {name!r} has the shape {shape}; it must have {words}")
         if length + prod(shape) * dtype.itemsize != info.file_size:
-            raise ValueError(f"the array {name!r} is of {info.file_size} bytes, which its shape {shape} does not fit")
+            raise ValueError(
+                f"the array {name!r} is of {info.file_size} bytes, which its shape {shape} does "
+                f"not fit"
+            )
         self._take(name, info)
         with self._file.open(info) as stream:
             found: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
@@ -101,7 +112,10 @@ class Archive:
     def _take(self, name: str, info: ZipInfo) -> None:
         self._left -= info.file_size
         if self._left < 0:
-            raise ValueError(f"its arrays up to {name!r} unpack to more than {RATIO} times its size; save them without compression")
+            raise ValueError(
+                f"its arrays up to {name!r} unpack to more than {RATIO} times its size; save them "
+                f"without compression"
+            )
 
 
 @contextmanager
@@ -112,7 +126,8 @@ def opened(path: str | Path, refusal: str) -> Iterator[Archive]:
     ----------
     path : str or Path
     refusal : str
-        Begins the message wherever something in it is not as it must be, also what is found within the context.
+        Begins the message wherever something in it is not as it must be, also what is found within
+        the context.
 
     Raises
     ------
@@ -127,7 +142,9 @@ def opened(path: str | Path, refusal: str) -> Iterator[Archive]:
             yield Archive(found, file.stat().st_size)
 
 
-def write_arrays(path: str | Path, arrays: Mapping[str, ArrayLike], compressed: bool = False) -> None:
+def write_arrays(
+    path: str | Path, arrays: Mapping[str, ArrayLike], compressed: bool = False
+) -> None:
     """Write what `opened` reads; raises SaveError."""
     with replaced(path) as part:
         put_arrays(part, arrays, compressed)
@@ -140,7 +157,10 @@ def put_arrays(part: Path, arrays: Mapping[str, ArrayLike], compressed: bool = F
         with part.open("wb") as file:
             save(file, allow_pickle=False, **members)
         # What is denser than this is refused when it is read.
-        if sum(np.asarray(values).nbytes for values in members.values()) <= max(ROOM, RATIO * part.stat().st_size) // 2:
+        if (
+            sum(np.asarray(values).nbytes for values in members.values())
+            <= max(ROOM, RATIO * part.stat().st_size) // 2
+        ):
             return
 
 
@@ -148,11 +168,17 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"it holds an array of version {version} of the format")
-    shape, _, dtype = npy.read_array_header_1_0(stream) if version == (1, 0) else npy.read_array_header_2_0(stream)
+    shape, _, dtype = (
+        npy.read_array_header_1_0(stream)
+        if version == (1, 0)
+        else npy.read_array_header_2_0(stream)
+    )
     if any(extent < 0 for extent in shape):
         raise ValueError(f"it holds an array of shape {shape}")
     return shape, dtype
 
 
 def _fits(shape: tuple[int, ...], allowed: Shape) -> bool:
-    return len(shape) == len(allowed) and all(extent in (None, found) for found, extent in zip(shape, allowed, strict=True))
+    return len(shape) == len(allowed) and all(
+        extent in (None, found) for found, extent in zip(shape, allowed, strict=True)
+    )

@@ -11,7 +11,8 @@ _notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 
 def attempt(write: Callable[[], object]) -> bool:
-    """Write something beside a result; whether it succeeded. A failure is a `SaveWarning`, or goes to whoever listens (`noted`)."""
+    """Write something beside a result; whether it succeeded. A failure is a `SaveWarning`, or goes
+    to whoever listens (`noted`)."""
     try:
         write()
     except SaveError as error:
@@ -32,7 +33,8 @@ def report(failures: Iterable[str]) -> None:
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """Collect what could not be saved, instead of warnings: for a worker, whose warnings nobody sees, and for the command line."""
+    """Collect what could not be saved, instead of warnings: for a worker, whose warnings nobody
+    sees, and for the command line."""
     notes: list[str] = []
     token = _notes.set(notes)
     try:

@@ -18,14 +18,18 @@ def saving(what: str | Path) -> Iterator[None]:
     except AgtoptError:
         raise
     except OSError as error:
-        failure = SaveError(f"{what}: could not be written ({error.strerror or error}); nothing is left half written")
+        failure = SaveError(
+            f"{what}: could not be written ({error.strerror or error}); nothing is left half "
+            f"written"
+        )
         failure.errno = error.errno
         raise failure from error
 
 
 @contextmanager
 def staged(folder: str | Path, what: str | Path | None = None) -> Iterator[Path]:
-    """A temporary folder in `folder`; the files that are written into it take their places at the end, all of them or none.
+    """A temporary folder in `folder`; the files that are written into it take their places at the
+    end, all of them or none.
 
     Parameters
     ----------
@@ -53,7 +57,8 @@ def staged(folder: str | Path, what: str | Path | None = None) -> Iterator[Path]
 
 @contextmanager
 def replaced(path: str | Path) -> Iterator[Path]:
-    """Where to write a file that is to stand at `path`, of the same name and ending; it takes its place at the end.
+    """Where to write a file that is to stand at `path`, of the same name and ending; it takes its
+    place at the end.
 
     Raises
     ------

@@ -1,12 +1,27 @@
-"""One encoding per function: arrays of affine expressions in, Pyomo variables and constraints out."""
+"""One encoding per function: arrays of affine expressions in, Pyomo variables and constraints
+out."""
 
 from agtopt.formulation.affine import Affine, Site
 from agtopt.formulation.clip import clip
-from agtopt.formulation.curve import EXPONENTIAL, SIGMOID, SOFTPLUS, Curve, curve_corridor, curve_itself
+from agtopt.formulation.curve import (
+    EXPONENTIAL,
+    SIGMOID,
+    SOFTPLUS,
+    Curve,
+    curve_corridor,
+    curve_itself,
+)
 from agtopt.formulation.indicator import gated_indicator
 from agtopt.formulation.product import binary_product, kept_product, mccormick
 from agtopt.formulation.relu import relu
-from agtopt.formulation.selector import ball, budget, conditional_cuts, ghosts, label_flip, perturbed
+from agtopt.formulation.selector import (
+    ball,
+    budget,
+    conditional_cuts,
+    ghosts,
+    label_flip,
+    perturbed,
+)
 
 __all__ = [
     "EXPONENTIAL",

@@ -1,14 +1,19 @@
-r"""Arrays of affine expressions, and the one way in which they become Pyomo variables and constraints.
+r"""Arrays of affine expressions, and the one way in which they become Pyomo variables and
+constraints.
 
-**Rounding (S5).** A row is written with rounded numbers: a mean has the factor 1/b, coefficients are products, constants are sums. The
-values that a training run gives the variables miss the row a little, and a proof that took the row for exact would lose that run. Every
-expression therefore knows by how much a run may miss it. `magnitude` is the sum of the magnitudes of all terms that went into it, at the
-bounds of their variables; terms that cancel stay in it. `roundings` is how often any of them was rounded. A run, in exact arithmetic or
-as a framework evaluates it in float64, is off by at most `room` = γ(roundings) · magnitude (Higham, 2002, section 3.1; twice, once for our
-numbers and once for those of the framework). A new variable *is* the value of the run, so errors do not add up from row to row.
+**Rounding (S5).** A row is written with rounded numbers: a mean has the factor 1/b, coefficients
+are products, constants are sums. The values that a training run gives the variables miss the row a
+little, and a proof that took the row for exact would lose that run. Every expression therefore
+knows by how much a run may miss it. `magnitude` is the sum of the magnitudes of all terms that went
+into it, at the bounds of their variables; terms that cancel stay in it. `roundings` is how often
+any of them was rounded. A run, in exact arithmetic or as a framework evaluates it in float64, is
+off by at most `room` = γ(roundings) · magnitude (Higham, 2002, section 3.1; twice, once for our
+numbers and once for those of the framework). A new variable *is* the value of the run, so errors do
+not add up from row to row.
 
-Inequalities are moved outward by their room. Equations stay equations, because solvers do better with them. Their rooms are kept in the
-suffix `ROUNDING` of the model, and whatever proves a bound reads them as two-sided rows that are wider by it (`solvers.highs.Arrays`).
+Inequalities are moved outward by their room. Equations stay equations, because solvers do better
+with them. Their rooms are kept in the suffix `ROUNDING` of the model, and whatever proves a bound
+reads them as two-sided rows that are wider by it (`solvers.highs.Arrays`).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +24,11 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression
-from pyomo.core.expr.relational_expr import EqualityExpression, InequalityExpression, RangedExpression
+from pyomo.core.expr.relational_expr import (
+    EqualityExpression,
+    InequalityExpression,
+    RangedExpression,
+)
 
 from agtopt.errors import UnsupportedError
 from agtopt.formulation.naming import add_component
@@ -36,7 +45,8 @@ WRITING = 8
 """Roundings of a row beside those of its body: its side, and a difference of the two."""
 
 IN_UNITS = "_in_units"
-"""Ends the name of a Var that has units: the name without it is an Expression, the same quantity in its natural scale."""
+"""Ends the name of a Var that has units: the name without it is an Expression, the same quantity in
+its natural scale."""
 
 UNITS = "unit"
 """The suffix of a model that holds the units of its variables, where they have any."""
@@ -52,7 +62,8 @@ class Affine:
     coefficients : array, shape S + (K,)
         A zero coefficient marks an absent term.
     variables : object array, shape S + (K,)
-        Pyomo variables, each in its own unit, which is in the coefficient; anything where the coefficient is zero.
+        Pyomo variables, each in its own unit, which is in the coefficient; anything where the
+        coefficient is zero.
     sizes : array, shape S + (K,)
         The largest absolute value of each variable.
     magnitude : array, shape S
@@ -74,12 +85,24 @@ class Affine:
         constant = np.asarray(values, dtype=np.float64)
         magnitude = np.abs(constant) + np.asarray(error) / DOUBLE.unit
         none = np.zeros((*constant.shape, 0))
-        return cls(constant, none, np.empty(none.shape, dtype=object), none, magnitude, int(np.any(error)))
+        return cls(
+            constant, none, np.empty(none.shape, dtype=object), none, magnitude, int(np.any(error))
+        )
 
     @classmethod
-    def single(cls, variables: Objects, units: Array, sizes: Array, where: Mask, otherwise: "Affine | ArrayLike" = 0.0) -> "Affine":
-        """One variable per entry, in its unit and of its size in that; entries outside the mask `where` are the numbers `otherwise`."""
-        rest = (otherwise if isinstance(otherwise, Affine) else cls.known(otherwise)).broadcast(where.shape)
+    def single(
+        cls,
+        variables: Objects,
+        units: Array,
+        sizes: Array,
+        where: Mask,
+        otherwise: "Affine | ArrayLike" = 0.0,
+    ) -> "Affine":
+        """One variable per entry, in its unit and of its size in that; entries outside the mask
+        `where` are the numbers `otherwise`."""
+        rest = (otherwise if isinstance(otherwise, Affine) else cls.known(otherwise)).broadcast(
+            where.shape
+        )
         coefficients = np.where(where, units, 0.0)
         return cls(
             np.where(where, 0.0, rest.constant),
@@ -103,30 +126,42 @@ class Affine:
     @property
     def largest(self) -> Array:
         """The size of the largest term of each entry, constants apart; shape S."""
-        result: Array = (np.abs(self.coefficients) * np.where(self.coefficients != 0.0, self.sizes, 0.0)).max(axis=-1, initial=0.0)
+        result: Array = (
+            np.abs(self.coefficients) * np.where(self.coefficients != 0.0, self.sizes, 0.0)
+        ).max(axis=-1, initial=0.0)
         return result
 
     @property
     def room(self) -> Array:
-        """By how much the value that a training run gives an entry may differ from the expression, shape S."""
+        """By how much the value that a training run gives an entry may differ from the expression,
+        shape S."""
         return self.magnitude * DOUBLE.accumulated(self.roundings)
 
     def loosened(self, magnitude: Array | float, roundings: int) -> "Affine":
-        """The same expressions with further terms of that magnitude that have cancelled, and further roundings."""
-        return replace(self, magnitude=self.magnitude + magnitude, roundings=self.roundings + roundings)
+        """The same expressions with further terms of that magnitude that have cancelled, and
+        further roundings."""
+        return replace(
+            self, magnitude=self.magnitude + magnitude, roundings=self.roundings + roundings
+        )
 
     def within(self, low: Array, high: Array) -> "Affine":
-        """The same expressions; the true values of their numbers are known to lie in [low, high], which bounds their errors."""
+        """The same expressions; the true values of their numbers are known to lie in [low, high],
+        which bounds their errors."""
         if not self.roundings:
             return self
         error = np.maximum(np.maximum(self.constant - low, high - self.constant), 0.0)
         magnitude = np.abs(self.constant) + error / (self.roundings * DOUBLE.unit)
-        return replace(self, magnitude=np.where(self.varies, self.magnitude, np.minimum(self.magnitude, magnitude)))
+        return replace(
+            self,
+            magnitude=np.where(self.varies, self.magnitude, np.minimum(self.magnitude, magnitude)),
+        )
 
     def map(self, apply: Callable[[Any, int], Any]) -> "Affine":
         """Rearrange entries: `apply(array, extra)` acts on all but the last `extra` axes."""
         constant, magnitude = (apply(array, 0) for array in (self.constant, self.magnitude))
-        coefficients, variables, sizes = (apply(array, 1) for array in (self.coefficients, self.variables, self.sizes))
+        coefficients, variables, sizes = (
+            apply(array, 1) for array in (self.coefficients, self.variables, self.sizes)
+        )
         return Affine(constant, coefficients, variables, sizes, magnitude, self.roundings)
 
     def __getitem__(self, index: Any) -> "Affine":
@@ -135,13 +170,19 @@ class Affine:
     def reshape(self, *shape: int) -> "Affine":
         """The same entries in another shape."""
         resolved = self.constant.reshape(shape).shape
-        return self.map(lambda array, extra: array.reshape(*resolved, *array.shape[array.ndim - extra :]))
+        return self.map(
+            lambda array, extra: array.reshape(*resolved, *array.shape[array.ndim - extra :])
+        )
 
     def broadcast(self, shape: tuple[int, ...]) -> "Affine":
         """The same entries, repeated to `shape`."""
         if self.constant.shape == shape:
             return self
-        return self.map(lambda array, extra: np.broadcast_to(array, (*shape, *array.shape[array.ndim - extra :])))
+        return self.map(
+            lambda array, extra: np.broadcast_to(
+                array, (*shape, *array.shape[array.ndim - extra :])
+            )
+        )
 
     def __add__(self, other: "Affine | Array | float") -> "Affine":
         if not isinstance(other, Affine):
@@ -158,7 +199,8 @@ class Affine:
         )
 
     def __mul__(self, factor: Array | float) -> "Affine":
-        """Product with numbers, entry by entry; these may have been rounded themselves, unless they are powers of two."""
+        """Product with numbers, entry by entry; these may have been rounded themselves, unless they
+        are powers of two."""
         factors = np.asarray(factor, dtype=np.float64)
         wide = self.broadcast(np.broadcast_shapes(self.shape, factors.shape))
         mantissas = np.abs(np.frexp(factors)[0])
@@ -169,7 +211,8 @@ class Affine:
             wide.variables,
             wide.sizes,
             # What underflows is off by less than a rounding of the smallest normal number.
-            np.where(factors == 0.0, 0.0, wide.magnitude) * np.abs(factors) + np.where(factors == 0.0, 0.0, DOUBLE.normal),
+            np.where(factors == 0.0, 0.0, wide.magnitude) * np.abs(factors)
+            + np.where(factors == 0.0, 0.0, DOUBLE.normal),
             wide.roundings + (0 if exact else 2),
         )
 
@@ -201,27 +244,36 @@ class Affine:
         )
 
     def without_dust(self) -> "tuple[Affine, Array]":
-        """The expressions without the coefficients that solvers ignore, and by how much each may change for it (S9); shape S.
+        """The expressions without the coefficients that solvers ignore, and by how much each may
+        change for it (S9); shape S.
 
         Raises
         ------
         UnsupportedError
             If a variable with such a coefficient is unbounded.
         """
-        dust = (self.coefficients != 0.0) & ((np.abs(self.coefficients) <= SMALLEST_COEFFICIENT) | (self.sizes == 0.0))
+        dust = (self.coefficients != 0.0) & (
+            (np.abs(self.coefficients) <= SMALLEST_COEFFICIENT) | (self.sizes == 0.0)
+        )
         if not dust.any():
             return self, np.zeros(self.shape)
         change = (np.abs(self.coefficients) * np.where(dust, self.sizes, 0.0)).sum(axis=-1)
         if not np.isfinite(change).all():
-            raise UnsupportedError("a variable without bounds has a coefficient so small that solvers leave it out; give it bounds")
+            raise UnsupportedError(
+                "a variable without bounds has a coefficient so small that solvers leave it out; "
+                "give it bounds"
+            )
         # Rounded up, whatever the order of the sum.
         change *= 1.0 + (self.coefficients.shape[-1] + 4) * UNIT_ROUNDOFF
         return replace(self, coefficients=np.where(dust, 0.0, self.coefficients)), change
 
     def shares(self, values: Array) -> "tuple[list[Any], list[float]]":
-        """The variables of an array of single ones, and what each is, in its unit, where the array has these values."""
+        """The variables of an array of single ones, and what each is, in its unit, where the array
+        has these values."""
         where = self.varies
-        return self.variables[..., 0][where].tolist(), (values[where] / self.coefficients[..., 0][where]).tolist()
+        return self.variables[..., 0][where].tolist(), (
+            values[where] / self.coefficients[..., 0][where]
+        ).tolist()
 
     def values(self) -> Array:
         """Current values, read from the variables."""
@@ -243,7 +295,9 @@ class Affine:
         ]
         start, found = 0, []
         for constant, end in zip(self.constant.ravel().tolist(), ends, strict=True):
-            found.append(LinearExpression([constant, *terms[start:end]] if constant else terms[start:end]))
+            found.append(
+                LinearExpression([constant, *terms[start:end]] if constant else terms[start:end])
+            )
             start = end
         return found
 
@@ -264,7 +318,8 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Site:
-    """Where an encoding writes: a Pyomo block, the stem of its names and the keys of its first axis.
+    """Where an encoding writes: a Pyomo block, the stem of its names and the keys of its first
+    axis.
 
     Parameters
     ----------
@@ -283,7 +338,8 @@ class Site:
     replay: list[Assignment] = field(default_factory=list)
 
     def assign(self, target: Affine, where: Mask, compute: Callable[[], Array]) -> None:
-        """Record how training gives values to the variables `target` (one per entry of the mask `where`)."""
+        """Record how training gives values to the variables `target` (one per entry of the mask
+        `where`)."""
         if where.any():
             self.replay.append(Assignment(target, where, compute))
 
@@ -311,22 +367,29 @@ class Site:
         otherwise: Affine | ArrayLike = 0.0,
         natural: bool = False,
     ) -> Affine:
-        """A new indexed Var over the entries in the mask `where`; the other entries are the numbers `otherwise`.
+        """A new indexed Var over the entries in the mask `where`; the other entries are the numbers
+        `otherwise`.
 
-        Where its size asks for a unit (`unit_of`), the variable is in that, and an Expression has its name and its natural scale;
-        `natural` ones, which stand in functions that are not linear, have none.
+        Where its size asks for a unit (`unit_of`), the variable is in that, and an Expression has
+        its name and its natural scale; `natural` ones, which stand in functions that are not
+        linear, have none.
         """
         objects, sizes = np.empty(where.shape, dtype=object), np.zeros(where.shape)
         units = np.ones(where.shape)
         if where.any():
-            low, high = (np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where] for end in (lower, upper))
+            low, high = (
+                np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where]
+                for end in (lower, upper)
+            )
             units[where] = unit = np.ones(len(low)) if natural else unit_of(size_of(low, high))
             low, high = low / unit, high / unit
             sizes[where] = size_of(low, high)
             component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
             scaled = bool(np.any(unit != 1.0))
             add_component(self.block, self.name + suffix + IN_UNITS * scaled, component)
-            for variable, least, most in zip(component.values(), low.tolist(), high.tolist(), strict=True):
+            for variable, least, most in zip(
+                component.values(), low.tolist(), high.tolist(), strict=True
+            ):
                 variable.setlb(least)
                 variable.setub(most)
             objects[where] = list(component.values())
@@ -336,11 +399,14 @@ class Site:
                 if model.component(UNITS) is None:
                     model.add_component(UNITS, pyo.Suffix(direction=pyo.Suffix.LOCAL))
                 model.component(UNITS).update(zip(component.values(), unit.tolist(), strict=True))
-                self.named(self.name + suffix).name_expressions(Affine.single(objects, units, sizes, where), where)
+                self.named(self.name + suffix).name_expressions(
+                    Affine.single(objects, units, sizes, where), where
+                )
         return Affine.single(objects, units, sizes, where, otherwise)
 
     def name_expressions(self, body: Affine, where: Mask) -> None:
-        """A new indexed Expression over the entries in the mask `where`: a name to browse by, without a variable."""
+        """A new indexed Expression over the entries in the mask `where`: a name to browse by,
+        without a variable."""
         if where.any():
             chosen = dict(zip(self.keys(where), body[where].expressions(), strict=True))
             add_component(self.block, self.name, pyo.Expression(list(chosen), rule=chosen))
@@ -354,11 +420,14 @@ class Site:
         upper: ArrayLike | None = None,
         margin: bool = False,
     ) -> None:
-        """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤ upper, or, with both, body = lower.
+        """A new indexed Constraint over the entries in the mask `where`: body ≥ lower, body ≤
+        upper, or, with both, body = lower.
 
-        Each has the room that a training run needs: an inequality is moved outward by it, that of an equation is kept for proofs. A row is
-        divided by its unit, that of its largest term, which changes nothing of what it says. What solvers leave out of it is paid for on
-        both sides. With a `margin` its side is moved outward by that of a solver's tolerance in that unit (S9).
+        Each has the room that a training run needs: an inequality is moved outward by it, that of
+        an equation is kept for proofs. A row is divided by its unit, that of its largest term,
+        which changes nothing of what it says. What solvers leave out of it is paid for on both
+        sides. With a `margin` its side is moved outward by that of a solver's tolerance in that
+        unit (S9).
         """
         if not where.any():
             return
@@ -375,7 +444,9 @@ class Site:
             # The constant goes to the right-hand side: writers and readers agree on it there.
             side = (moved - wide.constant) / unit
             # Pyomo adds up the coefficients of a variable that occurs more than once.
-            rounding = chosen.loosened(np.abs(moved) / unit, WRITING + chosen.coefficients.shape[-1]).room
+            rounding = chosen.loosened(
+                np.abs(moved) / unit, WRITING + chosen.coefficients.shape[-1]
+            ).room
             room = np.where(slack > 0.0, slack + rounding, 0.0) if equation else slack + rounding
             sides.append((side + sense * room).tolist())
         bodies = chosen.expressions()
@@ -386,19 +457,26 @@ class Site:
             ]
         else:
             relations = [
-                EqualityExpression((body, least)) if least == most else RangedExpression((least, body, most), False)
+                EqualityExpression((body, least))
+                if least == most
+                else RangedExpression((least, body, most), False)
                 for body, least, most in zip(bodies, *sides, strict=True)
             ]
         self.constrain(suffix, self.keys(where), relations, rounding if equation else None)
 
-    def constrain(self, suffix: str, keys: list[Any], relations: list[Any], room: Array | None = None) -> None:
-        """A new indexed Constraint from one relation per key; `room` is by how much a training run may miss each."""
+    def constrain(
+        self, suffix: str, keys: list[Any], relations: list[Any], room: Array | None = None
+    ) -> None:
+        """A new indexed Constraint from one relation per key; `room` is by how much a training run
+        may miss each."""
         component = pyo.Constraint(keys, rule=dict(zip(keys, relations, strict=True)))
         add_component(self.block, self.name + suffix, component)
         if room is not None:
             model = self.block.model()
             if model.component(ROUNDING) is None:
-                model.add_component(ROUNDING, pyo.Suffix(direction=pyo.Suffix.LOCAL, datatype=pyo.Suffix.FLOAT))
+                model.add_component(
+                    ROUNDING, pyo.Suffix(direction=pyo.Suffix.LOCAL, datatype=pyo.Suffix.FLOAT)
+                )
             model.component(ROUNDING).update(zip(component.values(), room.tolist(), strict=True))
 
 

@@ -1,11 +1,12 @@
 r"""The truncation of a gradient.
 
-:math:`c = \min(\max(g, -\kappa), \kappa)` as two rectifiers, each of which disappears where the bounds of g decide it:
+:math:`c = \min(\max(g, -\kappa), \kappa)` as two rectifiers, each of which disappears where the
+bounds of g decide it:
 
 .. math:: m = \max(-\kappa, g), \qquad c = -\max(-\kappa, -m).
 
-Their kinks are at :math:`-\kappa`, so a g that is far from them is written as it is. Nothing is added to it and taken away again, which
-would cost it digits.
+Their kinks are at :math:`-\kappa`, so a g that is far from them is written as it is. Nothing is
+added to it and taken away again, which would cost it digits.
 """
 
 import numpy as np
@@ -14,9 +15,13 @@ from agtopt.formulation.affine import Affine, Array, Site
 from agtopt.formulation.relu import relu
 
 
-def clip(site: Site, value: Affine, low: Array, high: Array, bound: float, binaries: bool) -> Affine:
+def clip(
+    site: Site, value: Affine, low: Array, high: Array, bound: float, binaries: bool
+) -> Affine:
     """`value` in [low, high], truncated to [−bound, bound]."""
     raised, _ = relu(site.named(f"{site.name}_lower"), value, low, high, binaries, kink=-bound)
     least, most = (np.maximum(end, -bound) for end in (low, high))
-    lowered, _ = relu(site.named(f"{site.name}_upper"), -raised, -most, -least, binaries, kink=-bound)
+    lowered, _ = relu(
+        site.named(f"{site.name}_upper"), -raised, -most, -least, binaries, kink=-bound
+    )
     return -lowered

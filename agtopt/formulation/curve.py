@@ -1,15 +1,18 @@
-r"""Functions of one variable without an exact mixed-integer form: a piecewise-linear corridor, or the function itself.
+r"""Functions of one variable without an exact mixed-integer form: a piecewise-linear corridor, or
+the function itself.
 
-For :math:`p = f(z)`, :math:`z \in [l, u]`, split at :math:`l = t_0 < \dots < t_K = u`, each segment has a line below the curve and one
-above it, both of the slope of its chord: :math:`a_k z + b_k \le f(z) \le a_k z + c_k` for :math:`z \in [t_{k-1}, t_k]`. With
-:math:`w_k \in \{0, 1\}` choosing the segment and :math:`z_k` the value within it,
+For :math:`p = f(z)`, :math:`z \in [l, u]`, split at :math:`l = t_0 < \dots < t_K = u`, each segment
+has a line below the curve and one above it, both of the slope of its chord: :math:`a_k z + b_k \le
+f(z) \le a_k z + c_k` for :math:`z \in [t_{k-1}, t_k]`. With :math:`w_k \in \{0, 1\}` choosing the
+segment and :math:`z_k` the value within it,
 
 .. math::
     \sum_k w_k = 1, \quad \sum_k z_k = z, \quad t_{k-1} w_k \le z_k \le t_k w_k, \quad
     \sum_k (a_k z_k + b_k w_k) \le p \le \sum_k (a_k z_k + c_k w_k).
 
-With w relaxed this is the convex hull of the corridor (Balas, 1979). The gap :math:`c_k - b_k` is quadratic in the length of a segment; the
-segments are placed so that it is about equal in all of them (density :math:`\sqrt{|f''|}`).
+With w relaxed this is the convex hull of the corridor (Balas, 1979). The gap :math:`c_k - b_k` is
+quadratic in the length of a segment; the segments are placed so that it is about equal in all of
+them (density :math:`\sqrt{|f''|}`).
 """
 
 from collections.abc import Callable
@@ -23,7 +26,8 @@ from agtopt.formulation.affine import Affine, Array, Mask, Site
 from agtopt.tolerances import CURVE_MARGIN, FEASIBILITY, size_of, unit_of
 
 GRID = 193
-"""Points at which the curvature is sampled to place the segments; it moves them, not their validity."""
+"""Points at which the curvature is sampled to place the segments; it moves them, not their
+validity."""
 
 CURVED = 30.0
 """The functions here are straight to float64 outside ±30, so half of the grid is within."""
@@ -87,11 +91,19 @@ SOFTPLUS = Curve(
     "softplus",
     lambda z: np.logaddexp(0.0, z),
     _bell,
-    lambda slope: [np.log(np.clip(slope, 1e-300, None)) - np.log(np.clip(1.0 - slope, 1e-300, None))],
+    lambda slope: [
+        np.log(np.clip(slope, 1e-300, None)) - np.log(np.clip(1.0 - slope, 1e-300, None))
+    ],
     lambda p, z: p == pyo.log(1.0 + pyo.exp(z)),
 )
 
-EXPONENTIAL = Curve("exponential", np.exp, np.exp, lambda slope: [np.log(np.clip(slope, 1e-300, None))], lambda p, z: p == pyo.exp(z))
+EXPONENTIAL = Curve(
+    "exponential",
+    np.exp,
+    np.exp,
+    lambda slope: [np.log(np.clip(slope, 1e-300, None))],
+    lambda p, z: p == pyo.exp(z),
+)
 
 
 def corridor(curve: Curve, low: Array, high: Array) -> tuple[Array, Array, Array]:
@@ -99,7 +111,9 @@ def corridor(curve: Curve, low: Array, high: Array) -> tuple[Array, Array, Array
     width = np.maximum(high - low, 1e-300)
     slope = (curve.values(high) - curve.values(low)) / width
     slope = np.where(high > low, slope, 0.0)
-    places = np.stack([low, high, *(np.clip(np.nan_to_num(place), low, high) for place in curve.critical(slope))])
+    places = np.stack(
+        [low, high, *(np.clip(np.nan_to_num(place), low, high) for place in curve.critical(slope))]
+    )
     values = curve.values(places)
     offsets = values - slope * places
     # A critical point that is off by rounding changes the offset in second order only.
@@ -113,8 +127,17 @@ def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
     found = np.empty((*low.shape, segments + 1))
     for index in np.ndindex(low.shape):
         least, most = float(low[index]), float(high[index])
-        grid = np.sort(np.concatenate([np.linspace(least, most, GRID), np.clip(np.linspace(-CURVED, CURVED, GRID), least, most)]))
-        density = np.sqrt(np.abs(curve.curvature(0.5 * (grid[1:] + grid[:-1])))) + 1e-9 / max(most - least, 1e-9)
+        grid = np.sort(
+            np.concatenate(
+                [
+                    np.linspace(least, most, GRID),
+                    np.clip(np.linspace(-CURVED, CURVED, GRID), least, most),
+                ]
+            )
+        )
+        density = np.sqrt(np.abs(curve.curvature(0.5 * (grid[1:] + grid[:-1])))) + 1e-9 / max(
+            most - least, 1e-9
+        )
         mass = np.concatenate([[0.0], np.cumsum(density * np.diff(grid))])
         found[index] = np.interp(share * mass[-1], mass, grid)
     found[..., 0], found[..., -1] = low, high
@@ -122,24 +145,36 @@ def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
 
 
 def _at_numbers(curve: Curve, value: Affine) -> Affine:
-    """f of the entries without variables; it rises, so the room of the argument bounds the error."""
+    """f of the entries without variables; it rises, so the room of the argument bounds the
+    error."""
     argument, room = (np.where(value.varies, 0.0, part) for part in (value.constant, value.room))
     low, found, high = (curve.values(argument + shift) for shift in (-room, 0.0, room))
-    return Affine.known(found, np.maximum(found - low, high - found) + CURVE_MARGIN * (np.abs(high) + 1e-9))
+    return Affine.known(
+        found, np.maximum(found - low, high - found) + CURVE_MARGIN * (np.abs(high) + 1e-9)
+    )
 
 
 def curve_corridor(
-    site: Site, curve: Curve, value: Affine, bounds: tuple[Array, Array], results: tuple[Array, Array], segments: int, binaries: bool
+    site: Site,
+    curve: Curve,
+    value: Affine,
+    bounds: tuple[Array, Array],
+    results: tuple[Array, Array],
+    segments: int,
+    binaries: bool,
 ) -> Affine:
     """p = f(value) by its corridor; `bounds` enclose the value, `results` p.
 
-    A box that is narrower than a solver's tolerance is all that it can hold of a curve: it gets that tolerance as room, and no corridor.
+    A box that is narrower than a solver's tolerance is all that it can hold of a curve: it gets
+    that tolerance as room, and no corridor.
     """
     varies = value.varies
     tolerance = FEASIBILITY * unit_of(size_of(*results))
     where = np.asarray(varies & (results[1] - results[0] >= tolerance))
     room = np.where(where, 0.0, tolerance)
-    result = site.variables("", results[0] - room, results[1] + room, varies, otherwise=_at_numbers(curve, value))
+    result = site.variables(
+        "", results[0] - room, results[1] + room, varies, otherwise=_at_numbers(curve, value)
+    )
     site.assign(result, varies, lambda: curve.values(value.values()))
     if segments == 1:
         slope, below, above = corridor(curve, *bounds)

@@ -1,13 +1,14 @@
 r"""The gated indicator of a margin.
 
-:math:`h = g \cdot 1[m > 0]` for an indicator g and a margin :math:`m \in [l, u]` is 0 when :math:`u < 0` and g when
-:math:`l > 0`; otherwise, with :math:`h \in \{0, 1\}`,
+:math:`h = g \cdot 1[m > 0]` for an indicator g and a margin :math:`m \in [l, u]` is 0 when :math:`u
+< 0` and g when :math:`l > 0`; otherwise, with :math:`h \in \{0, 1\}`,
 
 .. math:: h \le g, \quad m \le u (h + 1 - g), \quad m \ge l (1 - h).
 
-m = 0 leaves h free (S2), and so does an m within `KINK_ROOM` of it.
-This is the projection of the indicator of m and its product with g: the same relaxation with one variable fewer.
-Where the product is kept (QCP), :math:`h = g k` with :math:`m \le u k, m \ge l (1 - k)`, which is never looser.
+m = 0 leaves h free (S2), and so does an m within `KINK_ROOM` of it. This is the projection of the
+indicator of m and its product with g: the same relaxation with one variable fewer. Where the
+product is kept (QCP), :math:`h = g k` with :math:`m \le u k, m \ge l (1 - k)`, which is never
+looser.
 """
 
 import numpy as np
@@ -17,8 +18,17 @@ from agtopt.formulation.product import kept_product
 from agtopt.tolerances import KINK_ROOM
 
 
-def gated_indicator(site: Site, margin: Affine, gate: Affine, low: Array, high: Array, binaries: bool, bilinear: bool) -> Affine:
-    """The indicator of a positive margin times `gate`; entries that the bounds decide need no variable."""
+def gated_indicator(
+    site: Site,
+    margin: Affine,
+    gate: Affine,
+    low: Array,
+    high: Array,
+    binaries: bool,
+    bilinear: bool,
+) -> Affine:
+    """The indicator of a positive margin times `gate`; entries that the bounds decide need no
+    variable."""
     possible = gate.varies | (gate.constant != 0.0)
     undecided = (low <= 0.0) & (high >= 0.0) & possible
     gated = undecided & gate.varies

@@ -14,12 +14,15 @@ MOST = 60
 _READABLE = 40
 """Of one that does not, those that are kept before its mark."""
 
-_RESERVED = frozenset(chain(*(dir(block) for block in (pyo.Block(), pyo.Block(concrete=True), pyo.ConcreteModel()))))
+_RESERVED = frozenset(
+    chain(*(dir(block) for block in (pyo.Block(), pyo.Block(concrete=True), pyo.ConcreteModel())))
+)
 """What Pyomo's blocks have for themselves; it is asked, as every version has other words."""
 
 
 def component_name(name: str) -> str:
-    """A name that a component of a block may have: the same where it may, and another for each that may not.
+    """A name that a component of a block may have: the same where it may, and another for each that
+    may not.
 
     Letters, digits and underscores remain; a reserved word (``keys``, ``values``) gets a mark.
     """
@@ -29,7 +32,8 @@ def component_name(name: str) -> str:
 
 
 def add_component(block: Any, name: str, component: Any) -> None:
-    """Add a component to a block under a name of its own: a layer may be called as a part of another one is."""
+    """Add a component to a block under a name of its own: a layer may be called as a part of
+    another one is."""
     wanted = component_name(name)
     tries = chain((wanted,), (f"{wanted}_again{k}" for k in count(2)))
     block.add_component(next(free for free in tries if block.component(free) is None), component)

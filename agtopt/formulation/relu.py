@@ -1,12 +1,13 @@
 r"""The rectifier and its derivative.
 
-:math:`a = \max(k, z)` with :math:`z \in [l, u]` is k when :math:`u < k` and z when :math:`l > k`; otherwise, with :math:`d \in \{0, 1\}`,
+:math:`a = \max(k, z)` with :math:`z \in [l, u]` is k when :math:`u < k` and z when :math:`l > k`;
+otherwise, with :math:`d \in \{0, 1\}`,
 
 .. math:: a \ge k, \quad a \ge z, \quad a \le z + (k - l) (1 - d), \quad a \le k + (u - k) d.
 
-For k = 0 d is the derivative that the backward pass uses; z = 0 leaves it free (S2), and so does a z within `KINK_ROOM` of it.
-With d relaxed to [0, 1] the projection onto (z, a)
-is the triangle :math:`a \le k + (u - k) (z - l) / (u - l)`.
+For k = 0 d is the derivative that the backward pass uses; z = 0 leaves it free (S2), and so does a
+z within `KINK_ROOM` of it. With d relaxed to [0, 1] the projection onto (z, a) is the triangle
+:math:`a \le k + (u - k) (z - l) / (u - l)`.
 """
 
 import numpy as np
@@ -15,12 +16,17 @@ from agtopt.formulation.affine import Affine, Array, Site
 from agtopt.tolerances import KINK_ROOM
 
 
-def relu(site: Site, value: Affine, low: Array, high: Array, binaries: bool, kink: float = 0.0) -> tuple[Affine, Affine]:
-    """Output and derivative of the rectifier; three rows and two variables for each undecided entry."""
+def relu(
+    site: Site, value: Affine, low: Array, high: Array, binaries: bool, kink: float = 0.0
+) -> tuple[Affine, Affine]:
+    """Output and derivative of the rectifier; three rows and two variables for each undecided
+    entry."""
     undecided = (low <= kink) & (high >= kink)
     on = low > kink
     active = site.variables("_active", 0.0, 1.0, undecided, binaries, otherwise=on)
-    output = site.variables("", kink, np.maximum(high, kink), undecided, otherwise=np.where(on, 0.0, kink))
+    output = site.variables(
+        "", kink, np.maximum(high, kink), undecided, otherwise=np.where(on, 0.0, kink)
+    )
     site.assign(active, undecided, lambda: (value.values() > kink).astype(np.float64))
     site.assign(output, undecided, lambda: np.maximum(value.values(), kink))
     site.rows("_above", output - value, undecided, lower=0.0)

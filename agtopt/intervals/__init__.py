@@ -1,1 +1,2 @@
-"""Intervals propagated through training: IBP, CROWN, and the adversary that spends its budget in every batch."""
+"""Intervals propagated through training: IBP, CROWN, and the adversary that spends its budget in
+every batch."""

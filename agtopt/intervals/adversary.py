@@ -1,4 +1,5 @@
-"""How an adversary enters interval propagation: one batch at a time, the whole budget in every batch."""
+"""How an adversary enters interval propagation: one batch at a time, the whole budget in every
+batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,7 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agtopt.intervals.aggregation import PlainMean, RemainingMean, ReplacedMean, SeparatelyTouchedMean, Tally, TouchedMean
+from agtopt.intervals.aggregation import (
+    PlainMean,
+    RemainingMean,
+    ReplacedMean,
+    SeparatelyTouchedMean,
+    Tally,
+    TouchedMean,
+)
 from agtopt.intervals.arithmetic import Range, both
 from agtopt.intervals.scale.blocks import whole
 from agtopt.intervals.scale.numerics import FLOAT64, Numerics
@@ -26,7 +34,8 @@ class IntervalAdversary(Protocol):
     """What a perturbation model does to a batch."""
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
-        """Features (…, n, *shape) and encoded labels (…, n, c) of these samples, in the form that the tally expects."""
+        """Features (…, n, *shape) and encoded labels (…, n, c) of these samples, in the form that
+        the tally expects."""
         ...
 
     def tally(self, samples: Batch) -> Tally:
@@ -35,17 +44,21 @@ class IntervalAdversary(Protocol):
 
 
 def aggregate(adversary: IntervalAdversary, gradient: Range, samples: Batch, axis: int) -> Range:
-    """The descent direction from the intervals of the gradients of a whole batch, along the sample axis; rows of ghosts stand last."""
+    """The descent direction from the intervals of the gradients of a whole batch, along the sample
+    axis; rows of ghosts stand last."""
     tally, many = adversary.tally(samples), len(samples)
     ghosts = gradient.lower.shape[axis] - many
     if ghosts:
-        tally.add(whole(both(gradient, lambda end: end.narrow(axis, many, ghosts)), axis), samples[:0])
+        tally.add(
+            whole(both(gradient, lambda end: end.narrow(axis, many, ghosts)), axis), samples[:0]
+        )
     tally.add(whole(both(gradient, lambda end: end.narrow(axis, 0, many)), axis), samples)
     return tally.result()
 
 
 class Rows(ABC):
-    """Features and encoded labels of samples: made once, or for every batch where the features are on disk.
+    """Features and encoded labels of samples: made once, or for every batch where the features are
+    on disk.
 
     Parameters
     ----------
@@ -55,9 +68,9 @@ class Rows(ABC):
     Attributes
     ----------
     variants : sequence of (bool, bool), or None
-        Whether features and labels move, for each further index of a leading axis whose index 0 holds every sample as it stands. Empty
-        where there is no such axis and every sample stands as it is; None where rows mean something else, which the sample-wise
-        decomposition refuses.
+        Whether features and labels move, for each further index of a leading axis whose index 0
+        holds every sample as it stands. Empty where there is no such axis and every sample stands
+        as it is; None where rows mean something else, which the sample-wise decomposition refuses.
     ghost : (Range, Range) or None
         The row behind the samples of a batch that stands for what replaces them.
     apart : bool
@@ -86,13 +99,16 @@ class Rows(ABC):
 
     @abstractmethod
     def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
-        """Features, encoded labels and weights of these samples where branch r touches exactly those of row r of a mask (R, n).
+        """Features, encoded labels and weights of these samples where branch r touches exactly
+        those of row r of a mask (R, n).
 
-        Weights, (R, n) or (1, n), are 1 for samples that take part in the mean and 0 for those that are left out.
+        Weights, (R, n) or (1, n), are 1 for samples that take part in the mean and 0 for those that
+        are left out.
         """
 
     def propagating(self) -> "Rows":
-        """The same adversary where only the descent direction counts, and not what is known of single samples."""
+        """The same adversary where only the descent direction counts, and not what is known of
+        single samples."""
         return self
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
@@ -101,7 +117,9 @@ class Rows(ABC):
             return self.rows(samples)
         where = self.numerics.indices(samples)
         features, labels = self._made
-        return both(features, lambda end: end.index_select(self.axis, where)), both(labels, lambda end: end.index_select(-2, where))
+        return both(features, lambda end: end.index_select(self.axis, where)), both(
+            labels, lambda end: end.index_select(-2, where)
+        )
 
     def _arrays(self, samples: Batch) -> tuple[Array, Array]:
         data = self.problem.dataset
@@ -122,8 +140,9 @@ class Rows(ABC):
 class TouchedSamples(Rows):
     """Samples that move within a box of their own (Theorem 9).
 
-    A batch that the adversary may touch has a leading axis: index 0 holds every sample as it stands, each further index every
-    vulnerable sample under one of the `variants`, the last of which contains all others.
+    A batch that the adversary may touch has a leading axis: index 0 holds every sample as it
+    stands, each further index every vulnerable sample under one of the `variants`, the last of
+    which contains all others.
 
     Parameters
     ----------
@@ -134,7 +153,13 @@ class TouchedSamples(Rows):
         One, or one for features and one for labels.
     """
 
-    def __init__(self, problem: Problem, variants: list[tuple[bool, bool]], budgets: tuple[int, ...], numerics: Numerics = FLOAT64) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        variants: list[tuple[bool, bool]],
+        budgets: tuple[int, ...],
+        numerics: Numerics = FLOAT64,
+    ) -> None:
         super().__init__(problem, numerics)
         model, touched = problem.perturbation, bool(self.vulnerable.any())
         # Whether features and labels have the leading axis.
@@ -144,7 +169,9 @@ class TouchedSamples(Rows):
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         points, boxes = self._points(samples), self._touched(samples, self.vulnerable[samples])
         x, y = (
-            _stacked(clean, box, [moved[k] for moved in self.variants or ()]) if self.moves[k] else clean
+            _stacked(clean, box, [moved[k] for moved in self.variants or ()])
+            if self.moves[k]
+            else clean
             for k, (clean, box) in enumerate(zip(points, boxes, strict=True))
         )
         return x, y
@@ -158,7 +185,9 @@ class TouchedSamples(Rows):
         return TouchedMean(len(samples), self.budgets[0])
 
     def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
-        return *self._touched(samples, touched, certain=True), _weights(np.ones((1, len(samples)), dtype=bool))
+        return *self._touched(samples, touched, certain=True), _weights(
+            np.ones((1, len(samples)), dtype=bool)
+        )
 
     def propagating(self) -> Rows:
         most = max(int(self.vulnerable[batch].sum()) for batch in self.problem.schedule)
@@ -166,7 +195,8 @@ class TouchedSamples(Rows):
 
 
 class AllTouched(TouchedSamples):
-    """`TouchedSamples` whose budget covers every batch: each vulnerable sample takes any admissible value; none counts as it stands."""
+    """`TouchedSamples` whose budget covers every batch: each vulnerable sample takes any admissible
+    value; none counts as it stands."""
 
     def __init__(self, problem: Problem, numerics: Numerics = FLOAT64) -> None:
         super().__init__(problem, [], (), numerics)
@@ -187,14 +217,17 @@ class RemovedSamples(Rows):
     def tally(self, samples: Batch) -> Tally:
         """Of Theorem 6."""
         vulnerable = int(self.vulnerable[samples].sum())
-        return RemainingMean(len(samples), min(self.problem.perturbation.budget, vulnerable), self.vulnerable)
+        return RemainingMean(
+            len(samples), min(self.problem.perturbation.budget, vulnerable), self.vulnerable
+        )
 
     def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
         return *self._points(samples), _weights(~touched)
 
 
 class ReplacedSamples(Rows):
-    """Samples replaced by points of one box (Theorem 8): a batch has `ghosts` rows more, which stand for such points.
+    """Samples replaced by points of one box (Theorem 8): a batch has `ghosts` rows more, which
+    stand for such points.
 
     With clipped gradients those rows are never worse than the ±κ of the theorem.
     """
@@ -204,7 +237,9 @@ class ReplacedSamples(Rows):
     def __init__(self, problem: Problem, ghosts: int = 1, numerics: Numerics = FLOAT64) -> None:
         super().__init__(problem, numerics)
         self.ghosts = ghosts
-        self.ghost: tuple[Range, Range] = self._touched(np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool))
+        self.ghost: tuple[Range, Range] = self._touched(
+            np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
+        )
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         return self._points(samples)
@@ -214,7 +249,12 @@ class ReplacedSamples(Rows):
         if not self.vulnerable[samples].any():
             return points
         x, y = (
-            Range(*(torch.cat([own, *[end] * self.ghosts]) for own, end in zip(point, ghost, strict=True)))
+            Range(
+                *(
+                    torch.cat([own, *[end] * self.ghosts])
+                    for own, end in zip(point, ghost, strict=True)
+                )
+            )
             for point, ghost in zip(points, self.ghost, strict=True)
         )
         return x, y
@@ -224,14 +264,17 @@ class ReplacedSamples(Rows):
         return ReplacedMean(len(samples), self.problem.perturbation.budget, self.vulnerable)
 
     def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:
-        return *self._touched(samples, touched, certain=True), _weights(np.ones((1, len(samples)), dtype=bool))
+        return *self._touched(samples, touched, certain=True), _weights(
+            np.ones((1, len(samples)), dtype=bool)
+        )
 
     def propagating(self) -> Rows:
         return ReplacedApart(self.problem, numerics=self.numerics)
 
 
 class ReplacedApart(ReplacedSamples):
-    """`ReplacedSamples` whose ghost is the batch without samples, so that the samples of all other batches are points."""
+    """`ReplacedSamples` whose ghost is the batch without samples, so that the samples of all other
+    batches are points."""
 
     apart = True
 
@@ -248,7 +291,9 @@ def interval_adversary(model: Perturbation, problem: Problem, numerics: Numerics
 @interval_adversary.register
 def _(model: Moving, problem: Problem, numerics: Numerics = FLOAT64) -> Rows:
     variants = [(True, False), (False, True), (True, True)] if model.separate else [(True, True)]
-    return TouchedSamples(problem, variants, model.budgets if model.separate else model.budgets[:1], numerics)
+    return TouchedSamples(
+        problem, variants, model.budgets if model.separate else model.budgets[:1], numerics
+    )
 
 
 @interval_adversary.register
@@ -268,17 +313,29 @@ def touchable_mask(problem: Problem) -> Mask:
     return mask
 
 
-def touched_features(problem: Problem, features: Array, touched: Mask, numerics: Numerics = FLOAT64) -> Range:
-    """Features (…, n, *shape) where the samples of the mask `touched` (…, n) take any admissible value."""
+def touched_features(
+    problem: Problem, features: Array, touched: Mask, numerics: Numerics = FLOAT64
+) -> Range:
+    """Features (…, n, *shape) where the samples of the mask `touched` (…, n) take any admissible
+    value."""
     point = numerics.enclose(features)
     if not problem.perturbation.moves_features or not touched.any():
         return point
     box = numerics.box(*problem.perturbation.feature_box(problem, features))
-    return _where(numerics.mask(touched.reshape(*touched.shape, *(1,) * (features.ndim - 1))), box, point)
+    return _where(
+        numerics.mask(touched.reshape(*touched.shape, *(1,) * (features.ndim - 1))), box, point
+    )
 
 
-def touched_labels(problem: Problem, labels: Array, touched: Mask, certain: bool = False, numerics: Numerics = FLOAT64) -> Range:
-    """Encoded labels (…, n, c) where the samples of the mask `touched` (…, n) take any admissible value."""
+def touched_labels(
+    problem: Problem,
+    labels: Array,
+    touched: Mask,
+    certain: bool = False,
+    numerics: Numerics = FLOAT64,
+) -> Range:
+    """Encoded labels (…, n, c) where the samples of the mask `touched` (…, n) take any admissible
+    value."""
     point = numerics.enclose(labels)
     if not problem.perturbation.moves_labels or not touched.any():
         return point
@@ -298,4 +355,9 @@ def _where(mask: Tensor, box: Range, point: Range) -> Range:
 
 def _stacked(clean: Range, touched: Range, moves: list[bool]) -> Range:
     """The leading axis: as it stands, and under every variant."""
-    return Range(*(torch.stack([own, *(end if moved else own for moved in moves)]) for own, end in zip(clean, touched, strict=True)))
+    return Range(
+        *(
+            torch.stack([own, *(end if moved else own for moved in moves)])
+            for own, end in zip(clean, touched, strict=True)
+        )
+    )

@@ -1,7 +1,9 @@
-"""From intervals of per-sample gradients to an interval of the descent direction (section 6.4 of Sosnin et al. 2025).
+"""From intervals of per-sample gradients to an interval of the descent direction (section 6.4 of
+Sosnin et al. 2025).
 
-A tally is given the gradients of a batch in fragments of samples, at a cost that is linear in the number of entries. Lower ends are
-treated as upper ends of the negatives, the second of two on a leading axis (`blocks`).
+A tally is given the gradients of a batch in fragments of samples, at a cost that is linear in the
+number of entries. Lower ends are treated as upper ends of the negatives, the second of two on a
+leading axis (`blocks`).
 """
 
 from typing import Protocol
@@ -18,7 +20,8 @@ Batch = NDArray[np.int64]
 
 
 class Tally(Protocol):
-    """What is known of the descent direction of some entries from the samples that were added so far."""
+    """What is known of the descent direction of some entries from the samples that were added so
+    far."""
 
     def add(self, block: Block, samples: Batch) -> None:
         """Gradients of more samples; those of a fragment of the batch."""
@@ -43,7 +46,8 @@ class Total:
             self.sums, self.magnitude = block.sums(), block.magnitude
 
     def mean(self, size: int, terms: int, extra: Tensor | None = None) -> Range:
-        """(Σ gradient ± extra) / b for nonnegative extra sums (2, entries) of `terms` further roundings."""
+        """(Σ gradient ± extra) / b for nonnegative extra sums (2, entries) of `terms` further
+        roundings."""
         sums, magnitude = self.sums, self.magnitude
         if extra is not None:
             sums, magnitude = sums + extra, magnitude + extra.amax(0)
@@ -57,7 +61,8 @@ def _ends(values: Tensor) -> Range:
 
 
 class Least:
-    """SEMin: the smallest `budget` values of every entry over all samples; n > b means n = b. Gains enter as negative numbers.
+    """SEMin: the smallest `budget` values of every entry over all samples; n > b means n = b. Gains
+    enter as negative numbers.
 
     Parameters
     ----------
@@ -70,7 +75,8 @@ class Least:
         self.budget, self.ceiling, self.kept = budget, ceiling, list[Tensor]()
 
     def add(self, values: Tensor, known: bool) -> None:
-        """Values of more samples, (…, n), which are overwritten; unless all are `known`, NaN counts as the smallest."""
+        """Values of more samples, (…, n), which are overwritten; unless all are `known`, NaN counts
+        as the smallest."""
         if not known:
             values = values.nan_to_num_(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
         self.kept.append(_smallest_entries(values, self.budget))
@@ -78,9 +84,14 @@ class Least:
             self.kept = [_smallest_entries(torch.cat(self.kept, -1), self.budget)]
 
     def add_block(self, block: Block, gains: bool = False, samples: Tensor | None = None) -> None:
-        """The ends of more samples as they stand, or their gains; of those named, all by default."""
+        """The ends of more samples as they stand, or their gains; of those named, all by
+        default."""
         full = bool(self.kept) and self.kept[0].shape[-1] == self.budget > 0
-        limit = self.kept[0].amax(-1) if full else block.magnitude.new_full((2, *block.magnitude.shape), self.ceiling)
+        limit = (
+            self.kept[0].amax(-1)
+            if full
+            else block.magnitude.new_full((2, *block.magnitude.shape), self.ceiling)
+        )
         below = block.below(limit, 0 if full else self.budget, gains, samples)
         if below is not None:
             self.add(below, True)
@@ -91,7 +102,11 @@ class Least:
     def gained(self, less: Tensor | float = 0.0) -> Tensor:
         """The sum of those that are smaller than a number of every entry, as a gain."""
         gains = self.kept[0] if isinstance(less, float) else self.kept[0] - less.unsqueeze(-1)
-        return -gains.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf).clamp(max=0.0).sum(-1)
+        return (
+            -gains.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+            .clamp(max=0.0)
+            .sum(-1)
+        )
 
 
 class PlainMean:
@@ -108,10 +123,16 @@ class PlainMean:
 
 
 class TouchedMean:
-    """Theorem 9: ΔU = (1/b)(SEMax_n{δ̃_U − δ_U} + Σ δ_U), ΔL = (1/b)(SEMin_n{δ̃_L − δ_L} + Σ δ_L), for δ̃ ⊇ δ."""
+    """Theorem 9: ΔU = (1/b)(SEMax_n{δ̃_U − δ_U} + Σ δ_U), ΔL = (1/b)(SEMin_n{δ̃_L − δ_L} + Σ δ_L),
+    for δ̃ ⊇ δ."""
 
     def __init__(self, size: int, budget: int) -> None:
-        self.size, self.budget, self.total, self.gains = size, min(budget, size), Total(), Least(budget, 0.0)
+        self.size, self.budget, self.total, self.gains = (
+            size,
+            min(budget, size),
+            Total(),
+            Least(budget, 0.0),
+        )
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
@@ -122,10 +143,12 @@ class TouchedMean:
 
 
 class SeparatelyTouchedMean:
-    """Theorem 9 where n_x samples have changed features and, chosen independently, n_y samples a changed label.
+    """Theorem 9 where n_x samples have changed features and, chosen independently, n_y samples a
+    changed label.
 
-    With the gains g_x, g_y, g_xy of a sample under either change and under both, a choice of samples gains at most each of
-    SEMax_{n_x+n_y}{g_xy}, SEMax_{n_x}{g_x} + SEMax_{n_y}{max(g_y, g_xy − g_x)} and the same with x and y exchanged.
+    With the gains g_x, g_y, g_xy of a sample under either change and under both, a choice of
+    samples gains at most each of SEMax_{n_x+n_y}{g_xy}, SEMax_{n_x}{g_x} + SEMax_{n_y}{max(g_y,
+    g_xy − g_x)} and the same with x and y exchanged.
     """
 
     def __init__(self, size: int, budgets: tuple[int, int]) -> None:
@@ -140,18 +163,23 @@ class SeparatelyTouchedMean:
         clean, *changed = block.ends()
         first, second, together = ((clean - ends).clamp_(max=0.0) for ends in changed)
         rests = torch.minimum(second, together - first), torch.minimum(first, together - second)
-        for gain, values in zip(self.gains, (together.clone(), first, rests[0], second, rests[1]), strict=True):
+        for gain, values in zip(
+            self.gains, (together.clone(), first, rests[0], second, rests[1]), strict=True
+        ):
             gain.add(values, block.finite)
         self.reach.add(-changed[-1].amax(0) - clean.amax(0), block.finite)
 
     def result(self) -> Range:
         both, first, second_too, second, first_too = (gain.gained() for gain in self.gains)
-        extra = torch.minimum(both, torch.minimum(first + second_too, second + first_too)) + rounding_error(self.reach.gained(), 8)
+        extra = torch.minimum(
+            both, torch.minimum(first + second_too, second + first_too)
+        ) + rounding_error(self.reach.gained(), 8)
         return self.total.mean(self.size, min(sum(self.budgets), 2 * self.size) + 6, extra)
 
 
 class ReplacedMean:
-    """Theorem 8: vulnerable samples become points of one box, whose gradient is added first, as a block without samples.
+    """Theorem 8: vulnerable samples become points of one box, whose gradient is added first, as a
+    block without samples.
 
     A sample gains δ − ghost, so that the smallest δ_U and −δ_L decide.
 
@@ -163,7 +191,12 @@ class ReplacedMean:
     """
 
     def __init__(self, size: int, budget: int, vulnerable: NDArray[np.bool_]) -> None:
-        self.size, self.budget, self.vulnerable, self.total = size, min(budget, size), vulnerable, Total()
+        self.size, self.budget, self.vulnerable, self.total = (
+            size,
+            min(budget, size),
+            vulnerable,
+            Total(),
+        )
         self.lost, self.ghost = Least(budget), list[Tensor]()
 
     def add(self, block: Block, samples: Batch) -> None:
@@ -175,13 +208,17 @@ class ReplacedMean:
             self.lost.add_block(block, samples=_chosen(block, self.vulnerable[samples]))
 
     def result(self) -> Range:
-        return self.total.mean(self.size, self.budget + 6, self.lost.gained(self.ghost[0]) if self.ghost else None)
+        return self.total.mean(
+            self.size, self.budget + 6, self.lost.gained(self.ghost[0]) if self.ghost else None
+        )
 
 
 class RemainingMean:
-    """Theorem 6: the extreme means over the samples that remain when at most n of the vulnerable ones are left out.
+    """Theorem 6: the extreme means over the samples that remain when at most n of the vulnerable
+    ones are left out.
 
-    ΔU = max_{r ≤ n} (Σ δ_U − SEMin_r{δ_U}) / (b − r), which is SEMax_{b−n}{δ_U} / (b − n) where all are vulnerable.
+    ΔU = max_{r ≤ n} (Σ δ_U − SEMin_r{δ_U}) / (b − r), which is SEMax_{b−n}{δ_U} / (b − n) where all
+    are vulnerable.
 
     Parameters
     ----------
@@ -193,7 +230,13 @@ class RemainingMean:
     """
 
     def __init__(self, size: int, most: int, vulnerable: NDArray[np.bool_]) -> None:
-        self.size, self.most, self.vulnerable, self.total, self.lost = size, most, vulnerable, Total(), Least(most)
+        self.size, self.most, self.vulnerable, self.total, self.lost = (
+            size,
+            most,
+            vulnerable,
+            Total(),
+            Least(most),
+        )
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
@@ -210,10 +253,13 @@ class RemainingMean:
 
 
 def weighted_mean(gradient: Range, present: Tensor, axis: int) -> Range:
-    """The mean over the samples that are present; `present` is 0 or 1 with the sample axis last, to be spread over the axes behind."""
+    """The mean over the samples that are present; `present` is 0 or 1 with the sample axis last, to
+    be spread over the axes behind."""
     weights = present.reshape(*present.shape, *(1,) * (-1 - axis))
     many = present.sum(dim=-1).reshape(*present.shape[:-1], *(1,) * (-1 - axis))
-    kept = Range(torch.where(weights > 0, gradient.lower, 0.0), torch.where(weights > 0, gradient.upper, 0.0))
+    kept = Range(
+        torch.where(weights > 0, gradient.lower, 0.0), torch.where(weights > 0, gradient.upper, 0.0)
+    )
     error = rounding_error(largest(kept).sum(axis), 2 * present.shape[-1])
     return Range((kept.lower.sum(axis) - error) / many, (kept.upper.sum(axis) + error) / many)
 
@@ -232,6 +278,7 @@ def _smallest_entries(values: Tensor, many: int) -> Tensor:
         return values.amin(-1, keepdim=True)
     if values.device.type != "cpu":
         return values.topk(many, largest=False, sorted=False).values
-    # NumPy selects with vector instructions, several times faster than torch; quickest where ties, of samples without gain, are large.
+    # NumPy selects with vector instructions, several times faster than torch; quickest where ties,
+    # of samples without gain, are large.
     values.numpy().partition(many - 1, axis=-1)
     return values[..., :many].clone()

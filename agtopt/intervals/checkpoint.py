@@ -1,4 +1,5 @@
-"""Interval propagation that is written down step by step, so that a run that was killed goes on to the identical domain."""
+"""Interval propagation that is written down step by step, so that a run that was killed goes on to
+the identical domain."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,15 +18,21 @@ from agtopt.problem.fingerprint import mismatch
 
 
 def checkpointed_steps(
-    problem: Problem, folder: str | Path, linear: bool = False, memory: int = MEMORY, numerics: Numerics = FLOAT64
+    problem: Problem,
+    folder: str | Path,
+    linear: bool = False,
+    memory: int = MEMORY,
+    numerics: Numerics = FLOAT64,
 ) -> Iterator[Interval]:
-    """`interval_steps` of the whole run, one file per step; steps that a folder has are read instead.
+    """`interval_steps` of the whole run, one file per step; steps that a folder has are read
+    instead.
 
     Parameters
     ----------
     problem : Problem
     folder : path
-        Receives ``step_000001.npz``, …; made if it does not exist. A step that cannot be written is a `SaveWarning`.
+        Receives ``step_000001.npz``, …; made if it does not exist. A step that cannot be written is
+        a `SaveWarning`.
     linear, memory, numerics
         As of `interval_steps`; a run may go on on another device.
 
@@ -37,17 +44,22 @@ def checkpointed_steps(
     Raises
     ------
     InvalidInputError
-        If the folder is of another problem, or of a run with other bounds, or one of its files is broken.
+        If the folder is of another problem, or of a run with other bounds, or one of its files is
+        broken.
     """
     place = Path(folder)
     attempt(partial(_make, place))
-    run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}" + " float32" * (numerics.dtype != FLOAT64.dtype)
+    run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}" + " float32" * (
+        numerics.dtype != FLOAT64.dtype
+    )
     done, domain = 0, None
     while done < problem.steps and (path := _path(place, done + 1)).exists():
         domain = _read(path, run, problem)
         done += 1
         yield domain
-    for box in interval_steps(problem, done, domain, linear=linear, memory=memory, numerics=numerics):
+    for box in interval_steps(
+        problem, done, domain, linear=linear, memory=memory, numerics=numerics
+    ):
         done += 1
         attempt(partial(_write, _path(place, done), run, box))
         yield box
@@ -66,9 +78,16 @@ def _read(path: Path, run: str, problem: Problem) -> Interval:
     with opened(path, f"checkpoint: {path} is broken; remove it") as archive:
         archive.only(("run", "lower", "upper"))
         if (found := archive.text("run")) != run:
-            reason = mismatch(found.partition(" ")[0], problem.fingerprint) or "it is of a run with other settings"
-            raise InvalidInputError(f"checkpoint: {path} cannot be continued: {reason}; give an empty folder")
-        return Interval(*(archive.array(end, (problem.state_size,), kinds="f") for end in ("lower", "upper")))
+            reason = (
+                mismatch(found.partition(" ")[0], problem.fingerprint)
+                or "it is of a run with other settings"
+            )
+            raise InvalidInputError(
+                f"checkpoint: {path} cannot be continued: {reason}; give an empty folder"
+            )
+        return Interval(
+            *(archive.array(end, (problem.state_size,), kinds="f") for end in ("lower", "upper"))
+        )
 
 
 def _write(path: Path, run: str, box: Interval) -> None:

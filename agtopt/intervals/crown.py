@@ -1,18 +1,21 @@
-r"""CROWN with interval parameters: linear bounds of the pre-activations, substituted backwards to the inputs.
+r"""CROWN with interval parameters: linear bounds of the pre-activations, substituted backwards to
+the inputs.
 
-Proposition 3.5 and appendix C of Sosnin et al. (2024). A layer with interval weights, :math:`z = W a`, :math:`W \in [m - r, m + r]`, is the
-layer m with bounded noise, :math:`|z - m a| \le r |a|`, where :math:`|a|` is at most the concrete bound that is known of it. So a linear
-bound :math:`\Lambda z` becomes :math:`\Lambda m a + |\Lambda| r |a|` with a matrix of numbers: the radius is concretised where it arises,
-which covers every entry whose coefficient's sign is not known, and nothing grows by repeated products of absolute values. Rectifiers on
-:math:`[l, u]` have the lines
+Proposition 3.5 and appendix C of Sosnin et al. (2024). A layer with interval weights, :math:`z = W
+a`, :math:`W \in [m - r, m + r]`, is the layer m with bounded noise, :math:`|z - m a| \le r |a|`,
+where :math:`|a|` is at most the concrete bound that is known of it. So a linear bound
+:math:`\Lambda z` becomes :math:`\Lambda m a + |\Lambda| r |a|` with a matrix of numbers: the radius
+is concretised where it arises, which covers every entry whose coefficient's sign is not known, and
+nothing grows by repeated products of absolute values. Rectifiers on :math:`[l, u]` have the lines
 
 .. math:: \alpha a \le \max(0, a) \le \frac{u}{u - l} (a - l), \qquad \alpha \in \{0, 1\},
 
-chosen by the sign of the coefficient; the offset of the upper one belongs to it (trap 1). At the inputs a box is concretised by
-:math:`|\Lambda| r`, a ball of the norm :math:`\ell_p` by the dual norm. Rounding, ours and that of a framework, is part of the noise (S3).
+chosen by the sign of the coefficient; the offset of the upper one belongs to it (trap 1). At the
+inputs a box is concretised by :math:`|\Lambda| r`, a ball of the norm :math:`\ell_p` by the dual
+norm. Rounding, ours and that of a framework, is part of the noise (S3).
 
-Every quantity of the forward pass remembers how it was made; `define` substitutes backwards and keeps the tighter of both bounds, entry by
-entry.
+Every quantity of the forward pass remembers how it was made; `define` substitutes backwards and
+keeps the tighter of both bounds, entry by entry.
 """
 
 from collections.abc import Callable
@@ -30,10 +33,12 @@ from agtopt.problem.layers import Patches, Shape
 from agtopt.training.concrete import fold, reshape
 
 CHUNK = 2**17
-"""Entries of the coefficients held at once: what a processor's cache holds; it bounds memory and changes no result."""
+"""Entries of the coefficients held at once: what a processor's cache holds; it bounds memory and
+changes no result."""
 
 ROOM = 2.0**22
-"""Units in the last place that pay for the rounding of a difference of two sums that replaces a sum of magnitudes."""
+"""Units in the last place that pay for the rounding of a difference of two sums that replaces a sum
+of magnitudes."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ class Origin:
     ----------
     sources : tuple of Traced
     pull : callable
-        From coefficients Λ of the quantity and the rows (first, many) they belong to: those of the sources, and a number (…, n, q) with
-        which Λ · quantity ≤ Σ Λ' · source + number, but for the rounding of that number's own sum.
+        From coefficients Λ of the quantity and the rows (first, many) they belong to: those of the
+        sources, and a number (…, n, q) with which Λ · quantity ≤ Σ Λ' · source + number, but for
+        the rounding of that number's own sum.
     """
 
     sources: "tuple[Traced, ...]"
@@ -66,7 +72,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class Moved:
-    """What a step of the forward pass adds to a linear bound: a number per entry of its result, and noise.
+    """What a step of the forward pass adds to a linear bound: a number per entry of its result, and
+    noise.
 
     Attributes
     ----------
@@ -88,7 +95,9 @@ class Moved:
             return cls(noise, None, rank)
         middle = 0.5 * (shift.lower + shift.upper)
         terms = prod(found.lower.shape[found.lower.dim() - rank :])
-        spread = torch.maximum(shift.upper - middle, middle - shift.lower) + rounding_error(largest(shift), terms)
+        spread = torch.maximum(shift.upper - middle, middle - shift.lower) + rounding_error(
+            largest(shift), terms
+        )
         return cls(noise + spread + 2 * rounding_of(middle).unit * largest(found), middle, rank)
 
     def number(self, linear: Linear, rows: tuple[int, int]) -> Tensor:
@@ -96,7 +105,9 @@ class Moved:
         number = _dot(linear.magnitude, _rows(self.noise, self.rank, rows), self.rank)
         if self.middle is None:
             return number
-        return number + _dot(linear.values, _rows(self.middle.expand(self.noise.shape), self.rank, rows), self.rank)
+        return number + _dot(
+            linear.values, _rows(self.middle.expand(self.noise.shape), self.rank, rows), self.rank
+        )
 
 
 class Traced(Range):
@@ -112,7 +123,8 @@ class Traced(Range):
     curved : bool
         Whether linear bounds can be tighter than intervals: a rectifier or a ball lies before it.
     fixed : bool
-        Whether neither inputs nor parameters before it move: its width is rounding, and lines through what is before it would gain nothing.
+        Whether neither inputs nor parameters before it move: its width is rounding, and lines
+        through what is before it would gain nothing.
     """
 
     origin: Origin
@@ -122,8 +134,11 @@ class Traced(Range):
     fixed: bool
 
     @classmethod
-    def of(cls, value: Range, origin: Origin, rank: int, curved: bool = False, fixed: bool = True) -> "Traced":
-        """A range with its origin; `fixed` says whether what it was made with, apart from its sources, is."""
+    def of(
+        cls, value: Range, origin: Origin, rank: int, curved: bool = False, fixed: bool = True
+    ) -> "Traced":
+        """A range with its origin; `fixed` says whether what it was made with, apart from its
+        sources, is."""
         made = cls(*value)
         made.fixed = fixed and all(source.fixed for source in origin.sources)
         made.origin, made.rank = origin, rank
@@ -137,13 +152,19 @@ class Traced(Range):
 
 
 class LinearIntervals(IntervalOperations):
-    """Interval arithmetic that traces the forward pass and tightens it by linear bounds where a quantity is defined."""
+    """Interval arithmetic that traces the forward pass and tightens it by linear bounds where a
+    quantity is defined."""
 
-    def trace(self, value: Range, rank: int, ball: tuple[float, float] | None = None, fixed: bool = False) -> Traced:
-        """Inputs (…, n, *shape) of `rank` axes; where they move, within a ball (radius, p) if one is given, else by rounding if `fixed`."""
+    def trace(
+        self, value: Range, rank: int, ball: tuple[float, float] | None = None, fixed: bool = False
+    ) -> Traced:
+        """Inputs (…, n, *shape) of `rank` axes; where they move, within a ball (radius, p) if one
+        is given, else by rounding if `fixed`."""
         middle = 0.5 * (value.lower + value.upper)
         radius = torch.maximum(value.upper - middle, middle - value.lower)
-        error = rounding_error(largest(value), prod(value.lower.shape[value.lower.dim() - rank :]) + 8)
+        error = rounding_error(
+            largest(value), prod(value.lower.shape[value.lower.dim() - rank :]) + 8
+        )
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             spread = _dot(linear.magnitude, _rows(radius, rank, rows), rank)
@@ -151,17 +172,27 @@ class LinearIntervals(IntervalOperations):
                 flat = linear.values.flatten(start_dim=-rank)
                 dual = norm(Range(flat, flat), -1) if ball[1] == 2 else flat.abs().amax(-1)
                 # A sample that does not move has no radius: the smaller of both.
-                spread = torch.minimum(spread, dual * (ball[0] * (1.0 + 4 * rounding_of(flat).unit)))
+                spread = torch.minimum(
+                    spread, dual * (ball[0] * (1.0 + 4 * rounding_of(flat).unit))
+                )
             centre = _dot(linear.values, _rows(middle, rank, rows), rank)
             return [], centre + spread + _dot(linear.magnitude, _rows(error, rank, rows), rank)
 
-        return Traced.of(value, Origin((), pull), rank, ball is not None, fixed or (value.is_point and ball is None))
+        return Traced.of(
+            value,
+            Origin((), pull),
+            rank,
+            ball is not None,
+            fixed or (value.is_point and ball is None),
+        )
 
     def trace_batch(self, problem: Problem, x: Range, y: Range) -> tuple[Range, Range]:
         """A batch whose features are traced."""
         return self.trace(x, len(problem.network.input_shape), problem.perturbation.ball), y
 
-    def contract(self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None) -> Range:
+    def contract(
+        self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None
+    ) -> Range:
         found = super().contract(subscripts, first, second, at, shift)
         if not isinstance(first, Traced) or not at.startswith("forward"):
             return found
@@ -169,7 +200,9 @@ class LinearIntervals(IntervalOperations):
         middle = second.lower if second.is_point else 0.5 * (second.lower + second.upper)
         extents = dict(zip(right, second.lower.shape[-len(right) :], strict=True))
         # Sums of the contraction itself, and of the coefficients that are taken through it.
-        noise = rounding_error(largest(second), prod(extents[c] for c in right if c not in output or c not in left) + 4)
+        noise = rounding_error(
+            largest(second), prod(extents[c] for c in right if c not in output or c not in left) + 4
+        )
         if not second.is_point:
             noise = noise + torch.maximum(second.upper - middle, middle - second.lower)
         slack = torch.einsum(f"...{left},...{right}->...{output}", largest(first), noise)
@@ -180,10 +213,17 @@ class LinearIntervals(IntervalOperations):
             if subscripts == "ni,oi->no" and middle.dim() == 2:
                 back = torch.matmul(linear.values, middle)
             else:
-                back = torch.einsum(f"...nq{output[1:]},...{right}->...nq{left[1:]}", linear.values, middle)
+                back = torch.einsum(
+                    f"...nq{output[1:]},...{right}->...nq{left[1:]}", linear.values, middle
+                )
             return [Linear(back)], moved.number(linear, rows)
 
-        return Traced.of(found, Origin((first,), pull), rank, fixed=second.is_point and (shift is None or shift.is_point))
+        return Traced.of(
+            found,
+            Origin((first,), pull),
+            rank,
+            fixed=second.is_point and (shift is None or shift.is_point),
+        )
 
     def add(self, first: Range, second: Range) -> Range:
         found = super().add(first, second)
@@ -197,7 +237,9 @@ class LinearIntervals(IntervalOperations):
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             return [linear] * len(traced), moved.number(linear, rows)
 
-        return Traced.of(found, Origin(tuple(traced), pull), rank, fixed=shift is None or shift.is_point)
+        return Traced.of(
+            found, Origin(tuple(traced), pull), rank, fixed=shift is None or shift.is_point
+        )
 
     def scale(self, factor: float, value: Range) -> Range:
         found = super().scale(factor, value)
@@ -207,7 +249,9 @@ class LinearIntervals(IntervalOperations):
         error, rank = 4 * rounding_of(found.lower).unit * largest(found), value.rank
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
-            return [Linear(factor * linear.values)], _dot(linear.magnitude, _rows(error, rank, rows), rank)
+            return [Linear(factor * linear.values)], _dot(
+                linear.magnitude, _rows(error, rank, rows), rank
+            )
 
         return Traced.of(found, Origin((value,), pull), rank)
 
@@ -222,8 +266,13 @@ class LinearIntervals(IntervalOperations):
         crossing = (low < 0) & (high > 0)
         steep = torch.where(crossing, high / (high - low), (high > 0).to(low.dtype))
         below = torch.where(crossing, (high > -low).to(low.dtype), steep)
-        # The offset that makes the line valid for the slope as it was rounded, at both ends (trap 1).
-        offset = torch.where(crossing, torch.maximum(-steep * low, high - steep * high) * (1.0 + 4 * unit) + smallest, 0.0)
+        # The offset that makes the line valid for the slope as it was rounded, at both ends (trap
+        # 1).
+        offset = torch.where(
+            crossing,
+            torch.maximum(-steep * low, high - steep * high) * (1.0 + 4 * unit) + smallest,
+            0.0,
+        )
         error = (4 * unit * (1.0 + ROOM * unit)) * largest(value) + smallest
         rise, above = steep - below, offset + 2.0 * error
 
@@ -231,7 +280,9 @@ class LinearIntervals(IntervalOperations):
             lines = [_rows(line, rank, rows).unsqueeze(-1 - rank) for line in (below, rise)]
             positive = linear.values.clamp(min=0.0)
             # Σ Λ⁺ offset + Σ |Λ| error, as |Λ| = 2 Λ⁺ − Λ.
-            number = _dot(positive, _rows(above, rank, rows), rank) - _dot(linear.values, _rows(error, rank, rows), rank)
+            number = _dot(positive, _rows(above, rank, rows), rank) - _dot(
+                linear.values, _rows(error, rank, rows), rank
+            )
             return [Linear((linear.values * lines[0]).addcmul_(positive, lines[1]))], number
 
         return Traced.of(found, Origin((value,), pull), rank, curved=True), slope
@@ -253,7 +304,9 @@ class LinearIntervals(IntervalOperations):
         error = rounding_error(largest(value), prod(patches.kernel))
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
-            return [Linear(fold(linear.values, patches))], _dot(fold(linear.magnitude, patches), _rows(error, 3, rows), 3)
+            return [Linear(fold(linear.values, patches))], _dot(
+                fold(linear.magnitude, patches), _rows(error, 3, rows), 3
+            )
 
         return Traced.of(found, Origin((value,), pull), 2)
 
@@ -265,7 +318,11 @@ class LinearIntervals(IntervalOperations):
 
     def tightened(self, value: Range, lower: Tensor, upper: Tensor, at: str) -> Range:
         found = super().tightened(value, lower, upper, at)
-        return Traced.of(found, value.origin, value.rank, value.curved, value.fixed) if isinstance(value, Traced) else found
+        return (
+            Traced.of(found, value.origin, value.rank, value.curved, value.fixed)
+            if isinstance(value, Traced)
+            else found
+        )
 
 
 def substituted(value: Traced) -> tuple[Tensor, Tensor]:
@@ -275,8 +332,12 @@ def substituted(value: Traced) -> tuple[Tensor, Tensor]:
     size, samples = prod(shape), value.lower.shape[axis]
     lead = prod(value.lower.shape[:axis])
     step = max(1, CHUNK // (lead * 2 * size * _widest(value)))
-    parts = [_upper_ends(value, (first, min(step, samples - first))) for first in range(0, samples, step)]
-    ends = torch.cat([part.expand(*value.lower.shape[:axis], *part.shape[-2:]) for part in parts], dim=-2)
+    parts = [
+        _upper_ends(value, (first, min(step, samples - first))) for first in range(0, samples, step)
+    ]
+    ends = torch.cat(
+        [part.expand(*value.lower.shape[:axis], *part.shape[-2:]) for part in parts], dim=-2
+    )
     return -ends[..., size:].reshape(value.lower.shape), ends[..., :size].reshape(value.lower.shape)
 
 
@@ -284,7 +345,9 @@ def _upper_ends(value: Traced, rows: tuple[int, int]) -> Tensor:
     """Upper ends of v and of −v for the given rows, (…, n, 2 · size)."""
     shape = value.lower.shape[value.lower.dim() - value.rank :]
     unit = torch.eye(prod(shape), dtype=value.lower.dtype, device=value.lower.device)
-    pending: dict[int, tuple[Traced, Linear]] = {id(value): (value, Linear(torch.cat([unit, -unit]).reshape(1, -1, *shape)))}
+    pending: dict[int, tuple[Traced, Linear]] = {
+        id(value): (value, Linear(torch.cat([unit, -unit]).reshape(1, -1, *shape)))
+    }
     total = magnitude = value.lower.new_zeros(())
     terms = 16
     while pending:
@@ -294,7 +357,10 @@ def _upper_ends(value: Traced, rows: tuple[int, int]) -> Tensor:
         terms += prod(linear.values.shape[linear.values.dim() - node.rank :])
         for source, coefficients in zip(node.origin.sources, found, strict=True):
             known = pending.get(id(source))
-            pending[id(source)] = (source, coefficients if known is None else Linear(known[1].values + coefficients.values))
+            pending[id(source)] = (
+                source,
+                coefficients if known is None else Linear(known[1].values + coefficients.values),
+            )
     wide = total.expand(*total.shape[:-2], rows[1], total.shape[-1])
     return wide + rounding_error(magnitude, terms)
 
@@ -313,7 +379,8 @@ def _widest(value: Traced) -> int:
 
 
 def _rows(values: Tensor, rank: int, rows: tuple[int, int]) -> Tensor:
-    # Coefficients take the layout of what they are multiplied with; products of matrices want entries to be last in it.
+    # Coefficients take the layout of what they are multiplied with; products of matrices want
+    # entries to be last in it.
     axis = -1 - rank
     return values if values.shape[axis] == 1 else values.narrow(axis, *rows).contiguous()
 

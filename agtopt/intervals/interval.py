@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.errors import SoundnessError
-from agtopt.intervals.arithmetic import Indicator, Nonnegative, Range, both, largest, outward, product, rounding_error
+from agtopt.intervals.arithmetic import (
+    Indicator,
+    Nonnegative,
+    Range,
+    both,
+    largest,
+    outward,
+    product,
+    rounding_error,
+)
 from agtopt.intervals.scale.numerics import FLOAT64, Numerics
 from agtopt.intervals.transcendental import sigmoid, softmax
 from agtopt.problem.layers import Patches, Shape
@@ -19,7 +28,8 @@ EXACT_FACTORS = (1.0, 2.0)
 
 
 class IntervalOperations:
-    """Interval arithmetic of the program; how a batch enters and how its gradients are aggregated is left to subclasses."""
+    """Interval arithmetic of the program; how a batch enters and how its gradients are aggregated
+    is left to subclasses."""
 
     numerics: Numerics = FLOAT64
 
@@ -40,14 +50,17 @@ class IntervalOperations:
         # The factor is rounded as well, to the format of the range.
         return outward(factor * low, factor * high, units=4)
 
-    def contract(self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None) -> Range:
+    def contract(
+        self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None
+    ) -> Range:
         return product(subscripts, first, second, shift)
 
     def rectify(self, value: Range, at: str = "") -> tuple[Range, Indicator]:
         if not isfinite(value.lower.sum().item() + value.upper.sum().item()):
             # Trap 3: a NaN must leave the derivative undecided.
             value = Range(
-                value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf), value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf)
+                value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf),
+                value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf),
             )
         found = Nonnegative(value.lower.relu(), value.upper.relu())
         # Trap 6: bounds are already outward, so that their signs decide.
@@ -65,14 +78,16 @@ class IntervalOperations:
     def clip(self, value: Range, bound: float, at: str = "") -> Range:
         # Whatever an unknown gradient was, it is within the bounds once it is clipped.
         return Range(
-            torch.nan_to_num(value.lower, nan=-bound).clamp(-bound, bound), torch.nan_to_num(value.upper, nan=bound).clamp(-bound, bound)
+            torch.nan_to_num(value.lower, nan=-bound).clamp(-bound, bound),
+            torch.nan_to_num(value.upper, nan=bound).clamp(-bound, bound),
         )
 
     def define(self, value: Range, at: str) -> Range:
         return value
 
     def tightened(self, value: Range, lower: Tensor, upper: Tensor, at: str) -> Range:
-        """The intersection with other bounds of the same quantity, which may be NaN where nothing is known.
+        """The intersection with other bounds of the same quantity, which may be NaN where nothing
+        is known.
 
         Raises
         ------
@@ -104,7 +119,9 @@ class IntervalOperations:
 
     def update(self, terms: list[tuple[float, Range]], tensor: str = "") -> Range:
         (first, past), *others = terms
-        low, high = past if first == 1.0 else (first * end for end in past[:: 1 if first >= 0 else -1])
+        low, high = (
+            past if first == 1.0 else (first * end for end in past[:: 1 if first >= 0 else -1])
+        )
         # The first factor, 1 − α λ, is itself the rounded difference of two numbers.
         size = (1.0 + abs(first)) * largest(past)
         for factor, value in others:

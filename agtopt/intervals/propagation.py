@@ -1,4 +1,5 @@
-"""Interval propagation through training: all samples at once, or one branch of the adversary's choices at a time; IBP or with CROWN."""
+"""Interval propagation through training: all samples at once, or one branch of the adversary's
+choices at a time; IBP or with CROWN."""
 
 from collections.abc import Iterator
 
@@ -24,14 +25,19 @@ class BudgetedIntervals(IntervalOperations):
     """The adversary spends its budget in every batch (section 6.4 of Sosnin et al. 2025)."""
 
     def __init__(self, problem: Problem, adversary: Rows | None = None) -> None:
-        self.problem, self.adversary = problem, adversary or interval_adversary(problem.perturbation, problem)
+        self.problem, self.adversary = (
+            problem,
+            adversary or interval_adversary(problem.perturbation, problem),
+        )
 
     def begin(self, t: int) -> tuple[Range, Range]:
         self.samples = self.problem.schedule[t]
         return self.adversary.batch(self.samples)
 
     def aggregate(self, gradient: Range, tensor: str) -> Range:
-        return aggregate(self.adversary, gradient, self.samples, -1 - self.problem.network.initial[tensor].ndim)
+        return aggregate(
+            self.adversary, gradient, self.samples, -1 - self.problem.network.initial[tensor].ndim
+        )
 
 
 class CrownIntervals(LinearIntervals, BudgetedIntervals):
@@ -42,14 +48,15 @@ class CrownIntervals(LinearIntervals, BudgetedIntervals):
 
 
 class BranchIntervals(IntervalOperations):
-    """One branch of the adversary's choices per leading index: the samples that branch touches are known.
+    """One branch of the adversary's choices per leading index: the samples that branch touches are
+    known.
 
     Parameters
     ----------
     problem : Problem
     touched : array of bool, shape (R, N)
-        Which samples branch r touches: those are changed in any admissible way (a flip of two classes is then certain) or left out; the
-        others stand as they are.
+        Which samples branch r touches: those are changed in any admissible way (a flip of two
+        classes is then certain) or left out; the others stand as they are.
     """
 
     def __init__(self, problem: Problem, touched: NDArray[np.bool_]) -> None:
@@ -81,7 +88,8 @@ def interval_steps(
     memory: int = MEMORY,
     numerics: Numerics = FLOAT64,
 ) -> Iterator[Interval]:
-    """IBP, or with `linear` the tighter of IBP and CROWN for every entry: the interval domains of the state at steps start+1 … stop.
+    """IBP, or with `linear` the tighter of IBP and CROWN for every entry: the interval domains of
+    the state at steps start+1 … stop.
 
     Parameters
     ----------
@@ -93,7 +101,8 @@ def interval_steps(
     linear : bool
         Whether linear bounds tighten every pre-activation.
     memory : int
-        Bytes that a step may hold beside the problem and the parameters; it changes no domain beyond rounding (`FragmentIntervals`).
+        Bytes that a step may hold beside the problem and the parameters; it changes no domain
+        beyond rounding (`FragmentIntervals`).
     numerics : Numerics
         Device and format.
 
@@ -114,11 +123,25 @@ def interval_steps(
 
 
 def branch_steps(
-    problem: Problem, touched: NDArray[np.bool_], start: int = 0, domain: Interval | None = None, stop: int | None = None
+    problem: Problem,
+    touched: NDArray[np.bool_],
+    start: int = 0,
+    domain: Interval | None = None,
+    stop: int | None = None,
 ) -> Iterator[tuple[Array, Array]]:
-    """Lower and upper state, each (R, s), after each step, where branch r touches exactly the samples `touched[r]`."""
+    """Lower and upper state, each (R, s), after each step, where branch r touches exactly the
+    samples `touched[r]`."""
     begin = initial_domain(problem) if domain is None else domain
     lead = len(touched)
-    state = {name: both(value, lambda end: end.expand(lead, *end.shape)) for name, value in state_ranges(problem, begin).items()}
-    for following in train(CrownBranches(problem, touched), problem, state, start, problem.steps if stop is None else stop):
+    state = {
+        name: both(value, lambda end: end.expand(lead, *end.shape))
+        for name, value in state_ranges(problem, begin).items()
+    }
+    for following in train(
+        CrownBranches(problem, touched),
+        problem,
+        state,
+        start,
+        problem.steps if stop is None else stop,
+    ):
         yield flat_ranges(problem, following)

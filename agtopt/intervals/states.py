@@ -20,27 +20,43 @@ def initial_domain(problem: Problem) -> Interval:
 def unknown_domain(problem: Problem) -> Interval:
     """What holds of the state after any step: what is not trained stands still."""
     moves = np.concatenate(
-        [np.full(value.size, name not in problem.network.initial or name in problem.trained) for name, value in problem.state.items()]
+        [
+            np.full(value.size, name not in problem.network.initial or name in problem.trained)
+            for name, value in problem.state.items()
+        ]
     )
     start = problem.flatten(problem.state)
     return Interval(np.where(moves, -np.inf, start), np.where(moves, np.inf, start))
 
 
-def tensor_ranges(lower: dict[str, Array], upper: dict[str, Array], numerics: Numerics = FLOAT64) -> dict[str, Range]:
+def tensor_ranges(
+    lower: dict[str, Array], upper: dict[str, Array], numerics: Numerics = FLOAT64
+) -> dict[str, Range]:
     """Bounds of tensors as ranges; a tensor that does not move is a point."""
     return {name: numerics.enclose(low, upper[name]) for name, low in lower.items()}
 
 
-def state_ranges(problem: Problem, domain: Interval, numerics: Numerics = FLOAT64) -> dict[str, Range]:
+def state_ranges(
+    problem: Problem, domain: Interval, numerics: Numerics = FLOAT64
+) -> dict[str, Range]:
     """A domain of the state as one range per tensor."""
     return tensor_ranges(problem.unflatten(domain.lower), problem.unflatten(domain.upper), numerics)
 
 
 def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array]:
     """One range per tensor of the state as flattened lower and upper ends, each (…, s)."""
-    lead = max((value.lower.shape[: value.lower.dim() - problem.state[name].ndim] for name, value in state.items()), key=len)
+    lead = max(
+        (
+            value.lower.shape[: value.lower.dim() - problem.state[name].ndim]
+            for name, value in state.items()
+        ),
+        key=len,
+    )
     if lead:
-        state = {name: Range(*(end.expand(*lead, *problem.state[name].shape) for end in value)) for name, value in state.items()}
+        state = {
+            name: Range(*(end.expand(*lead, *problem.state[name].shape) for end in value))
+            for name, value in state.items()
+        }
     return (
         problem.flatten({name: array_of(value.lower) for name, value in state.items()}),
         problem.flatten({name: array_of(value.upper) for name, value in state.items()}),
@@ -48,7 +64,8 @@ def flat_ranges(problem: Problem, state: dict[str, Range]) -> tuple[Array, Array
 
 
 class Layout:
-    """How the tensors that are trained lie behind each other in one vector, (q,), so that a step moves all of them at once."""
+    """How the tensors that are trained lie behind each other in one vector, (q,), so that a step
+    moves all of them at once."""
 
     def __init__(self, problem: Problem) -> None:
         self.shapes = {name: problem.network.initial[name].shape for name in problem.trained}
@@ -86,24 +103,40 @@ class StateVector:
 
     def __init__(self, problem: Problem, domain: Interval, numerics: Numerics) -> None:
         self.layout, state = Layout(problem), state_ranges(problem, domain, numerics)
-        self.frozen = {name: state[name] for name in problem.network.initial if name not in problem.trained}
+        self.frozen = {
+            name: state[name] for name in problem.network.initial if name not in problem.trained
+        }
         self.ends = flat_ranges(problem, state)
-        self.moves = np.concatenate([np.full(value.size, name not in self.frozen) for name, value in problem.state.items()])
+        self.moves = np.concatenate(
+            [np.full(value.size, name not in self.frozen) for name, value in problem.state.items()]
+        )
         low, high, size = domain.lower[self.moves], domain.upper[self.moves], self.layout.size
         # The parameters come first in a state.
-        velocity = numerics.enclose(low[size:], high[size:]) if problem.training.momentum > 0 else None
+        velocity = (
+            numerics.enclose(low[size:], high[size:]) if problem.training.momentum > 0 else None
+        )
         self.move(numerics.enclose(low[:size], high[:size]), velocity)
         # What does not move before a step is a point; after it nothing is.
-        self.parameters |= {name: Range(*[self.parameters[name].lower] * 2) for name in problem.trained if state[name].is_point}
+        self.parameters |= {
+            name: Range(*[self.parameters[name].lower] * 2)
+            for name in problem.trained
+            if state[name].is_point
+        }
 
     def move(self, theta: Range, velocity: Range | None) -> None:
         """Take the next state."""
-        self.theta, self.velocity, self.parameters = theta, velocity, self.frozen | self.layout.tensors(theta)
+        self.theta, self.velocity, self.parameters = (
+            theta,
+            velocity,
+            self.frozen | self.layout.tensors(theta),
+        )
 
     def domain(self) -> Interval:
         """Of the state."""
         moving = (self.theta,) if self.velocity is None else (self.theta, self.velocity)
-        lower, upper = (np.concatenate([array_of(value) for value in end]) for end in zip(*moving, strict=True))
+        lower, upper = (
+            np.concatenate([array_of(value) for value in end]) for end in zip(*moving, strict=True)
+        )
         if self.frozen:
             ends = tuple(end.copy() for end in self.ends)
             for end, found in zip(ends, (lower, upper), strict=True):

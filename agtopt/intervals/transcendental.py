@@ -7,17 +7,26 @@ from agtopt.intervals.arithmetic import Range, rounding_of
 
 
 def sigmoid(value: Range) -> Range:
-    """σ is increasing: both ends apart, rounded outward within [0, 1]; an unknown end gives the worst value."""
+    """σ is increasing: both ends apart, rounded outward within [0, 1]; an unknown end gives the
+    worst value."""
     found = torch.stack(value).sigmoid_()
     rounding = rounding_of(found)
-    (low, high), (below, above) = found, torch.mul(found, rounding.evaluation).add_(rounding.underflow)
-    return Range(low.sub_(below).nan_to_num_(nan=0.0).clamp_(min=0.0), high.add_(above).nan_to_num_(nan=1.0).clamp_(max=1.0))
+    (low, high), (below, above) = (
+        found,
+        torch.mul(found, rounding.evaluation).add_(rounding.underflow),
+    )
+    return Range(
+        low.sub_(below).nan_to_num_(nan=0.0).clamp_(min=0.0),
+        high.add_(above).nan_to_num_(nan=1.0).clamp_(max=1.0),
+    )
 
 
 def softmax(value: Range) -> Range:
-    """The exact range of every probability, but for rounding: its own logit at one end, all others at the opposite end.
+    """The exact range of every probability, but for rounding: its own logit at one end, all others
+    at the opposite end.
 
-    p_c = σ(l_c − log Σ_{j≠c} exp u_j) at its smallest, and with the ends exchanged at its largest; along the last axis.
+    p_c = σ(l_c − log Σ_{j≠c} exp u_j) at its smallest, and with the ends exchanged at its largest;
+    along the last axis.
     """
     low, high = value
     return sigmoid(Range(_log_odds(low, high, -1), _log_odds(high, low, 1)))
@@ -30,6 +39,7 @@ def _log_odds(own: Tensor, others: Tensor, sense: int) -> Tensor:
     else:
         apart = torch.eye(classes, dtype=torch.bool, device=own.device)
         rivals = torch.logsumexp(others.unsqueeze(-2).masked_fill(apart, -torch.inf), dim=-1)
-    # The error of logsumexp and of the difference is absolute: some units of the largest magnitude, and of the logarithm of the sum.
+    # The error of logsumexp and of the difference is absolute: some units of the largest magnitude,
+    # and of the logarithm of the sum.
     size = own.abs() + others.abs().amax(dim=-1, keepdim=True) + classes
     return own - rivals + sense * (classes + 8) * rounding_of(own).unit * size

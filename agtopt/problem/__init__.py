@@ -2,9 +2,24 @@
 
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.layers import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
-from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Hinge, Loss, MultiHinge, SquaredError, loss_named
+from agtopt.problem.loss import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Hinge,
+    Loss,
+    MultiHinge,
+    SquaredError,
+    loss_named,
+)
 from agtopt.problem.network import Network
-from agtopt.problem.perturbation import Bounded, Moving, Perturbation, Removal, Removing, Substitution
+from agtopt.problem.perturbation import (
+    Bounded,
+    Moving,
+    Perturbation,
+    Removal,
+    Removing,
+    Substitution,
+)
 from agtopt.problem.problem import Problem
 from agtopt.problem.training import Training
 

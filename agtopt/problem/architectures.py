@@ -17,7 +17,8 @@ CONV_SMALL = ((16, 4, 2), (32, 4, 1)), (100,)
 
 
 def pilotnet(input_shape: Shape = (3, 66, 200), width: float = 1.0, seed: int = 0) -> Network:
-    """The network that steers a car (Bojarski et al., 2016): five convolutions, and dense layers of 100, 50, 10 and 1 units.
+    """The network that steers a car (Bojarski et al., 2016): five convolutions, and dense layers of
+    100, 50, 10 and 1 units.
 
     Parameters
     ----------
@@ -26,7 +27,8 @@ def pilotnet(input_shape: Shape = (3, 66, 200), width: float = 1.0, seed: int = 
     width : float
         Share of the filters that is kept, above 0.
     seed : int
-        θ₀ is drawn uniformly within ±√(6/inputs) of each unit, with numpy's generator; biases are 0.
+        θ₀ is drawn uniformly within ±√(6/inputs) of each unit, with numpy's generator; biases are
+        0.
 
     Returns
     -------
@@ -41,8 +43,11 @@ def pilotnet(input_shape: Shape = (3, 66, 200), width: float = 1.0, seed: int = 
     return _convolutional(PILOTNET, input_shape, 1, width, seed)
 
 
-def conv_small(input_shape: Shape = (1, 28, 28), outputs: int = 1, width: float = 1.0, seed: int = 0) -> Network:
-    """The 'small' network of Gowal et al. (2018): convolutions of 16 and 32 filters, and a dense layer of 100 units.
+def conv_small(
+    input_shape: Shape = (1, 28, 28), outputs: int = 1, width: float = 1.0, seed: int = 0
+) -> Network:
+    """The 'small' network of Gowal et al. (2018): convolutions of 16 and 32 filters, and a dense
+    layer of 100 units.
 
     Parameters
     ----------
@@ -68,11 +73,17 @@ def convolutions(network: Network) -> tuple[str, ...]:
 
 
 def _convolutional(
-    stack: tuple[Sequence[tuple[int, int, int]], Sequence[int]], input_shape: Shape, outputs: int, width: float, seed: int
+    stack: tuple[Sequence[tuple[int, int, int]], Sequence[int]],
+    input_shape: Shape,
+    outputs: int,
+    width: float,
+    seed: int,
 ) -> Network:
     number("width", width, above=0.0)
     if len(input_shape) != 3:
-        raise InvalidInputError(f"input_shape: {input_shape!r} is not allowed; it must be (channels, height, width)")
+        raise InvalidInputError(
+            f"input_shape: {input_shape!r} is not allowed; it must be (channels, height, width)"
+        )
     shape, layers = tuple(whole("input_shape", extent, 1) for extent in input_shape), list[Layer]()
     filters, hidden = stack
     for count, size, stride in filters:
@@ -95,5 +106,7 @@ def _drawn(layers: Sequence[Layer], seed: int) -> list[NDArray[np.float64]]:
     for layer in layers:
         for role, shape in layer.parameter_shapes().items():
             bound = np.sqrt(6.0 / prod(shape[1:]))
-            tensors.append(generator.uniform(-bound, bound, shape) if role == "weight" else np.zeros(shape))
+            tensors.append(
+                generator.uniform(-bound, bound, shape) if role == "weight" else np.zeros(shape)
+            )
     return tensors

@@ -15,7 +15,9 @@ CHUNK = 2**24
 def whole(field: str, value: Any, least: int) -> int:
     """Return `value` as an int that is at least `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InvalidInputError(f"{field}: {value!r} is not allowed; it must be a whole number of at least {least}")
+        raise InvalidInputError(
+            f"{field}: {value!r} is not allowed; it must be a whole number of at least {least}"
+        )
     return int(value)
 
 
@@ -34,10 +36,14 @@ def number(field: str, value: Any, least: float = -np.inf, above: float = -np.in
 
 
 def unmasked(field: str, values: Any) -> None:
-    """Refuse an array, or a list of arrays, in which an entry is masked: NumPy would hand out what lies below the mask."""
+    """Refuse an array, or a list of arrays, in which an entry is masked: NumPy would hand out what
+    lies below the mask."""
     parts = values if isinstance(values, (list, tuple)) else (values,)
     if any(np.ma.is_masked(part) for part in parts):
-        raise InvalidInputError(f"{field}: an entry is masked; every entry must be there (fill it in, or leave the sample out)")
+        raise InvalidInputError(
+            f"{field}: an entry is masked; every entry must be there (fill it in, or leave the "
+            f"sample out)"
+        )
 
 
 def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
@@ -47,20 +53,35 @@ def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
         found = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         # Ragged lists, and tensors that cannot simply be read.
-        raise InvalidInputError(f"{field}: not an array of numbers ({error}); a rectangular numeric array is needed") from None
+        raise InvalidInputError(
+            f"{field}: not an array of numbers ({error}); a rectangular numeric array is needed"
+        ) from None
     entries = {type(entry) for entry in found.flat} if found.dtype == object else set()
     words = any(issubclass(entry, (str, bytes)) for entry in entries)
     dates = any(issubclass(entry, (np.datetime64, np.timedelta64)) for entry in entries)
     if found.dtype.kind not in "biufO" or words or dates:
-        what = "text" if words or found.dtype.kind in "USTa" else "a date" if dates else str(found.dtype)
-        raise InvalidInputError(f"{field}: {what} is not allowed; a rectangular array of numbers is needed (agtopt.Columns reads tables)")
+        what = (
+            "text"
+            if words or found.dtype.kind in "USTa"
+            else "a date"
+            if dates
+            else str(found.dtype)
+        )
+        raise InvalidInputError(
+            f"{field}: {what} is not allowed; a rectangular array of numbers is needed "
+            f"(agtopt.Columns reads tables)"
+        )
     try:
         array = np.array(found, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InvalidInputError(f"{field}: not an array of numbers; a rectangular numeric array is needed") from None
+        raise InvalidInputError(
+            f"{field}: not an array of numbers; a rectangular numeric array is needed"
+        ) from None
     if not np.all(np.isfinite(array)):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InvalidInputError(f"{field}: entry {list(where)} is {array[where]}; every entry must be finite")
+        raise InvalidInputError(
+            f"{field}: entry {list(where)} is {array[where]}; every entry must be finite"
+        )
     array.setflags(write=False)
     return array
 
@@ -74,7 +95,10 @@ def chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 def finite_map(field: str, values: NDArray[Any]) -> None:
     """Check an array on disk, which is read in parts and not copied."""
     if values.dtype != np.float64:
-        raise InvalidInputError(f"{field}: a mapped array of {values.dtype} is not allowed; store it as float64, or load it into memory")
+        raise InvalidInputError(
+            f"{field}: a mapped array of {values.dtype} is not allowed; store it as float64, or "
+            f"load it into memory"
+        )
     if not all(np.isfinite(part).all() for part in chunks(values)):
         raise InvalidInputError(f"{field}: every entry must be finite")
 
@@ -84,7 +108,9 @@ def whole_numbers(field: str, values: Any) -> tuple[int, ...]:
     try:
         entries = list(values)
     except TypeError:
-        raise InvalidInputError(f"{field}: {values!r} is not allowed; it must be a list of sample indices") from None
+        raise InvalidInputError(
+            f"{field}: {values!r} is not allowed; it must be a list of sample indices"
+        ) from None
     return tuple(whole(field, entry, 0) for entry in entries)
 
 
@@ -97,7 +123,9 @@ def indices(field: str, values: Any, size: int) -> NDArray[np.int64]:
     array = array.astype(np.int64)
     if array.size and (array.min() < 0 or array.max() >= size):
         culprit = int(array[(array < 0) | (array >= size)][0])
-        raise InvalidInputError(f"{field}: sample {culprit} does not exist; indices run from 0 to {size - 1}")
+        raise InvalidInputError(
+            f"{field}: sample {culprit} does not exist; indices run from 0 to {size - 1}"
+        )
     if len(np.unique(array)) != len(array):
         raise InvalidInputError(f"{field}: a sample is named twice; each may occur once")
     return array
@@ -108,11 +136,14 @@ def instance(field: str, value: Any, *kinds: type) -> None:
     if not isinstance(value, kinds):
         allowed = " or ".join(kind.__name__ for kind in kinds)
         raise InvalidInputError(
-            f"{field}: {type(value).__name__} is not allowed; it must be {'an' if allowed[0] in 'AEIOU' else 'a'} {allowed}"
+            f"{field}: {type(value).__name__} is not allowed; it must be "
+            f"{'an' if allowed[0] in 'AEIOU' else 'a'} {allowed}"
         )
 
 
 def listed(field: str, values: Any, example: str) -> None:
     """Refuse one value, or one word, where a list is needed."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidInputError(f"{field}: {values!r} is not allowed; it must be a list, as {example}")
+        raise InvalidInputError(
+            f"{field}: {values!r} is not allowed; it must be a list, as {example}"
+        )

@@ -20,17 +20,19 @@ class Dataset:
     Parameters
     ----------
     features : array_like, shape (N, …)
-        An array that is mapped from disk (`numpy.load` with ``mmap_mode="r"``) stays there: IBP, CROWN and plain training read its
-        rows batch by batch.
+        An array that is mapped from disk (`numpy.load` with ``mmap_mode="r"``) stays there: IBP,
+        CROWN and plain training read its rows batch by batch.
     labels : array_like, shape (N,) or (N, outputs)
         Class labels as whole numbers, targets as floats for regression; the loss decides which.
     present : array_like of bool, shape (N,), or None
-        Which samples take part; all by default. A sample that is left out keeps its place, so that the others keep their batches.
+        Which samples take part; all by default. A sample that is left out keeps its place, so that
+        the others keep their batches.
 
     Raises
     ------
     InvalidInputError
-        If an entry is NaN or infinite, the data is empty, the lengths differ, or a mapped array is not of float64.
+        If an entry is NaN or infinite, the data is empty, the lengths differ, or a mapped array is
+        not of float64.
     """
 
     features: Array
@@ -44,16 +46,23 @@ class Dataset:
             object.__setattr__(self, "features", finite_array("dataset.features", self.features))
         object.__setattr__(self, "labels", finite_array("dataset.labels", self.labels))
         if self.features.ndim < 2 or len(self.features) == 0:
-            raise InvalidInputError(f"dataset.features: shape {self.features.shape} is not allowed; it must be (N, …), N >= 1")
+            raise InvalidInputError(
+                f"dataset.features: shape {self.features.shape} is not allowed; it must be (N, …), "
+                f"N >= 1"
+            )
         if self.labels.ndim not in (1, 2) or len(self.labels) != len(self.features):
             raise InvalidInputError(
-                f"dataset.labels: shape {self.labels.shape} does not fit {len(self.features)} samples; it must be (N,) or (N, outputs)"
+                f"dataset.labels: shape {self.labels.shape} does not fit {len(self.features)} "
+                f"samples; it must be (N,) or (N, outputs)"
             )
         if self.present is not None:
             unmasked("dataset.present", self.present)
             present = np.array(self.present)
             if present.shape != (len(self.features),) or present.dtype != bool:
-                raise InvalidInputError(f"dataset.present: {self.present!r} is not allowed; it must be one bool per sample")
+                raise InvalidInputError(
+                    f"dataset.present: {self.present!r} is not allowed; it must be one bool per "
+                    f"sample"
+                )
             object.__setattr__(self, "present", None if present.all() else present)
 
     def __len__(self) -> int:
@@ -104,7 +113,9 @@ class Datasets:
             len(variants),
             np.stack([variant.features for variant in variants]),
             np.stack([variant.labels for variant in variants]),
-            np.stack([variant.presence() for variant in variants]) if any(v.present is not None for v in variants) else None,
+            np.stack([variant.presence() for variant in variants])
+            if any(v.present is not None for v in variants)
+            else None,
         )
 
     def __len__(self) -> int:
@@ -126,7 +137,10 @@ class Datasets:
     def part(self, first: int, last: int) -> "Datasets":
         """The variants first … last−1."""
         whole("first", first, 0)
-        cut = [None if values is None else values[first:last] for values in (self.features, self.labels, self.present)]
+        cut = [
+            None if values is None else values[first:last]
+            for values in (self.features, self.labels, self.present)
+        ]
         return Datasets(self.nominal, min(last, self.size) - first, *cut)  # type: ignore[arg-type]
 
     def joined(self, *others: "Datasets") -> "Datasets":
@@ -138,10 +152,17 @@ class Datasets:
                 return None
             shape = np.shape(nominal)
             pieces = [
-                np.broadcast_to(nominal, (part.size, *shape)) if getattr(part, name) is None else getattr(part, name) for part in parts
+                np.broadcast_to(nominal, (part.size, *shape))
+                if getattr(part, name) is None
+                else getattr(part, name)
+                for part in parts
             ]
             return np.concatenate(pieces)
 
         data = self.nominal
-        columns = column("features", data.features), column("labels", data.labels), column("present", data.presence())
+        columns = (
+            column("features", data.features),
+            column("labels", data.labels),
+            column("present", data.presence()),
+        )
         return Datasets(data, sum(map(len, parts)), *columns)  # type: ignore[arg-type]

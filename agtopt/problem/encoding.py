@@ -1,4 +1,5 @@
-"""A canonical encoding of values as bytes, so that a digest tells apart whatever differs anywhere."""
+"""A canonical encoding of values as bytes, so that a digest tells apart whatever differs
+anywhere."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -17,12 +18,13 @@ from agtopt.problem.checks import chunks
 def digest(value: Any) -> str:
     """SHA-256 of a value, as 64 hexadecimal digits.
 
-    Equal for equal values only: every part goes in with its type and its length. Numbers are told apart by value, whatever their type;
-    a list counts as a tuple.
+    Equal for equal values only: every part goes in with its type and its length. Numbers are told
+    apart by value, whatever their type; a list counts as a tuple.
 
     Parameters
     ----------
-    value : None, bool, number, str, bytes, path, enum member, array, tuple, list, set, mapping or dataclass, of these
+    value : None, bool, number, str, bytes, path, enum member, array, tuple, list, set, mapping or
+    dataclass, of these
         Arrays that are mapped from disk are read in parts.
 
     Raises
@@ -50,7 +52,9 @@ def _encoded(value: Any, place: str) -> Iterator[bytes]:
         yield _piece("bytes", value)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "biufSU":
         yield _piece("array", f"{value.dtype.str} {value.shape}".encode())
-        yield from (part.tobytes() for part in (chunks(value) if isinstance(value, np.memmap) else (value,)))
+        yield from (
+            part.tobytes() for part in (chunks(value) if isinstance(value, np.memmap) else (value,))
+        )
     elif isinstance(value, (tuple, list)):
         yield from _all("sequence", value, place)
     elif isinstance(value, (set, frozenset)):
@@ -79,9 +83,17 @@ def _all(tag: str, parts: Any, place: str) -> Iterator[bytes]:
 def _fields(value: Any, place: str) -> list[str]:
     """Names of the fields of a dataclass, which must hold all that its instance holds."""
     names = [field.name for field in fields(value)]
-    cached = {name for kind in type(value).__mro__ for name, entry in vars(kind).items() if isinstance(entry, cached_property)}
+    cached = {
+        name
+        for kind in type(value).__mro__
+        for name, entry in vars(kind).items()
+        if isinstance(entry, cached_property)
+    }
     if surplus := sorted(set(getattr(value, "__dict__", ())) - set(names) - cached):
-        raise UnsupportedError(f"fingerprint: {place} holds {', '.join(surplus)} outside its dataclass fields; declare a field for each")
+        raise UnsupportedError(
+            f"fingerprint: {place} holds {', '.join(surplus)} outside its dataclass fields; "
+            f"declare a field for each"
+        )
     return names
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from agtopt.problem.encoding import digest
 
 VERSION = "v2"
-"""Of the encoding. Fingerprints of the first version joined their pieces without lengths, so that two problems could share one."""
+"""Of the encoding. Fingerprints of the first version joined their pieces without lengths, so that
+two problems could share one."""
 
 
 def fingerprint(parts: Any) -> str:
@@ -14,9 +15,13 @@ def fingerprint(parts: Any) -> str:
 
 
 def mismatch(stored: str, current: str) -> str | None:
-    """Why what was stored with one fingerprint does not belong to a problem with another, in words; None where it does."""
+    """Why what was stored with one fingerprint does not belong to a problem with another, in words;
+    None where it does."""
     if stored == current:
         return None
     if not stored.startswith(f"{VERSION}-"):
-        return "an earlier version of agtopt wrote it, whose fingerprints do not tell all problems apart; make it again"
+        return (
+            "an earlier version of agtopt wrote it, whose fingerprints do not tell all problems "
+            "apart; make it again"
+        )
     return "it is of another problem"

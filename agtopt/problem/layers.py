@@ -16,21 +16,24 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layer:
-    """Base of all layers; a layer maps arrays of given shapes to one array (without the sample axis).
+    """Base of all layers; a layer maps arrays of given shapes to one array (without the sample
+    axis).
 
     Attributes
     ----------
     arity : int or None
         How many inputs the layer takes; None for two or more.
     kinks : tuple of float
-        Inputs at which the slope of an entry-wise layer jumps, if it is linear in between; empty for any other.
+        Inputs at which the slope of an entry-wise layer jumps, if it is linear in between; empty
+        for any other.
     """
 
     arity: ClassVar[int | None] = 1
     kinks: ClassVar[tuple[float, ...]] = ()
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """Shape of the output for these shapes of the inputs; raises InvalidInputError if the layer does not fit."""
+        """Shape of the output for these shapes of the inputs; raises InvalidInputError if the layer
+        does not fit."""
         return inputs[0]
 
     def parameter_shapes(self) -> dict[str, Shape]:
@@ -60,7 +63,8 @@ class Dense(Layer):
     def output_shape(self, *inputs: Shape) -> Shape:
         if inputs[0] != (self.inputs,):
             raise InvalidInputError(
-                f"network: Dense({self.inputs}, {self.outputs}) does not fit an input of shape {inputs[0]}; it takes ({self.inputs},)"
+                f"network: Dense({self.inputs}, {self.outputs}) does not fit an input of shape "
+                f"{inputs[0]}; it takes ({self.inputs},)"
             )
         return (self.outputs,)
 
@@ -70,7 +74,8 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Conv2d(Layer):
-    """Cross-correlation z[o] = Σ_c W[o, c] ⋆ a[c] + b[o], as in ``torch.nn.Conv2d``; W has shape (out_channels, in_channels, *kernel_size).
+    """Cross-correlation z[o] = Σ_c W[o, c] ⋆ a[c] + b[o], as in ``torch.nn.Conv2d``; W has shape
+    (out_channels, in_channels, *kernel_size).
 
     Parameters
     ----------
@@ -96,16 +101,26 @@ class Conv2d(Layer):
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 3 or inputs[0][0] != self.in_channels:
             raise InvalidInputError(
-                f"network: {self} does not fit an input of shape {inputs[0]}; it takes ({self.in_channels}, height, width)"
+                f"network: {self} does not fit an input of shape {inputs[0]}; it takes "
+                f"({self.in_channels}, height, width)"
             )
         return (self.out_channels, *self.patches(inputs[0]).places)
 
     def patches(self, shape: Shape) -> "Patches":
         """Which entries of an input of this shape each output sees."""
-        return Patches(shape, pair("", self.kernel_size, 1), pair("", self.stride, 1), pair("", self.padding, 0))
+        return Patches(
+            shape,
+            pair("", self.kernel_size, 1),
+            pair("", self.stride, 1),
+            pair("", self.padding, 0),
+        )
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        return _with_bias((self.out_channels, self.in_channels, *pair("", self.kernel_size, 1)), self.out_channels, self.bias)
+        return _with_bias(
+            (self.out_channels, self.in_channels, *pair("", self.kernel_size, 1)),
+            self.out_channels,
+            self.bias,
+        )
 
 
 @dataclass(frozen=True)
@@ -124,11 +139,18 @@ class AvgPool2d(Layer):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel_size", pair("AvgPool2d.kernel_size", self.kernel_size, 1))
-        object.__setattr__(self, "stride", pair("AvgPool2d.stride", self.kernel_size if self.stride is None else self.stride, 1))
+        object.__setattr__(
+            self,
+            "stride",
+            pair("AvgPool2d.stride", self.kernel_size if self.stride is None else self.stride, 1),
+        )
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 3:
-            raise InvalidInputError(f"network: {self} does not fit an input of shape {inputs[0]}; it takes (channels, height, width)")
+            raise InvalidInputError(
+                f"network: {self} does not fit an input of shape {inputs[0]}; it takes (channels, "
+                f"height, width)"
+            )
         return (inputs[0][0], *self.patches(inputs[0]).places)
 
     def patches(self, shape: Shape) -> "Patches":
@@ -164,7 +186,9 @@ class LeakyReLU(Layer):
 
     def __post_init__(self) -> None:
         if number("LeakyReLU.slope", self.slope, least=0.0) > 1.0:
-            raise InvalidInputError(f"LeakyReLU.slope: {self.slope!r} is not allowed; it must be at most 1")
+            raise InvalidInputError(
+                f"LeakyReLU.slope: {self.slope!r} is not allowed; it must be at most 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -183,7 +207,10 @@ class Add(Layer):
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(set(inputs)) != 1:
-            raise InvalidInputError(f"network: Add does not fit inputs of shapes {', '.join(map(str, inputs))}; they must be equal")
+            raise InvalidInputError(
+                f"network: Add does not fit inputs of shapes {', '.join(map(str, inputs))}; they "
+                f"must be equal"
+            )
         return inputs[0]
 
 
@@ -205,14 +232,18 @@ class Patches:
 
     def __post_init__(self) -> None:
         if min(self.places) < 1:
-            raise InvalidInputError(f"network: a window of {self.kernel} does not fit an input of shape {self.shape}")
+            raise InvalidInputError(
+                f"network: a window of {self.kernel} does not fit an input of shape {self.shape}"
+            )
 
     @property
     def places(self) -> tuple[int, int]:
         """How many windows there are, along height and width."""
         rows, columns = (
             (extent + 2 * pad - size) // step + 1
-            for extent, pad, size, step in zip(self.shape[1:], self.padding, self.kernel, self.stride, strict=True)
+            for extent, pad, size, step in zip(
+                self.shape[1:], self.padding, self.kernel, self.stride, strict=True
+            )
         )
         return rows, columns
 
@@ -223,27 +254,35 @@ class Patches:
 
     @cached_property
     def index(self) -> NDArray[np.int64]:
-        """Which entry of the flattened input stands at each place of each window, shape (entries, places); −1 for padding."""
+        """Which entry of the flattened input stands at each place of each window, shape (entries,
+        places); −1 for padding."""
         padding = [(0, 0), *((pad, pad) for pad in self.padding)]
-        numbers = np.pad(np.arange(prod(self.shape)).reshape(self.shape), padding, constant_values=-1)
+        numbers = np.pad(
+            np.arange(prod(self.shape)).reshape(self.shape), padding, constant_values=-1
+        )
         windows = np.lib.stride_tricks.sliding_window_view(numbers, self.kernel, axis=(1, 2))
         picked = windows[:, :: self.stride[0], :: self.stride[1]]
         return picked.transpose(0, 3, 4, 1, 2).reshape(self.entries, prod(self.places))
 
     @cached_property
     def transposed_index(self) -> NDArray[np.int64]:
-        """Which entries of the flattened windows are an entry of the input, shape (size of the input, most); −1 where there are fewer."""
+        """Which entries of the flattened windows are an entry of the input, shape (size of the
+        input, most); −1 where there are fewer."""
         flat = self.index.ravel()
         places = [np.flatnonzero(flat == entry) for entry in range(prod(self.shape))]
         most = max(map(len, places))
-        return np.stack([np.pad(place, (0, most - len(place)), constant_values=-1) for place in places])
+        return np.stack(
+            [np.pad(place, (0, most - len(place)), constant_values=-1) for place in places]
+        )
 
 
 def pair(field: str, value: object, least: int) -> tuple[int, int]:
     """One whole number for both axes, or one for each."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
-            raise InvalidInputError(f"{field}: {value!r} is not allowed; it must be a whole number or a pair")
+            raise InvalidInputError(
+                f"{field}: {value!r} is not allowed; it must be a whole number or a pair"
+            )
         return whole(field, value[0], least), whole(field, value[1], least)
     number_ = whole(field, value, least)
     return number_, number_

@@ -24,7 +24,8 @@ class Loss:
     least : float
         No loss is below it; −∞ if nothing is known.
     kinks : tuple of float
-        Outputs at which the gradient jumps, of a loss that is linear in between; empty for any other.
+        Outputs at which the gradient jumps, of a loss that is linear in between; empty for any
+        other.
     """
 
     name: ClassVar[str]
@@ -33,18 +34,23 @@ class Loss:
     kinks: ClassVar[tuple[float, ...]] = ()
 
     def classes(self, outputs: int) -> Classes | None:
-        """The class labels, ascending, for a network with this many outputs; None for a regression target.
+        """The class labels, ascending, for a network with this many outputs; None for a regression
+        target.
 
-        What is predicted is the class of the largest output; one output decides between two classes by its sign.
+        What is predicted is the class of the largest output; one output decides between two classes
+        by its sign.
         """
         return None
 
     def check(self, field: str, labels: NDArray[np.float64], outputs: int) -> None:
-        """Raise InvalidInputError where the network's outputs or labels (N,) or (N, outputs) do not fit."""
+        """Raise InvalidInputError where the network's outputs or labels (N,) or (N, outputs) do not
+        fit."""
         fewest, most = self.outputs
         if outputs < fewest or (most is not None and outputs > most):
             wanted = str(fewest) if fewest == most else f"at least {fewest}"
-            raise InvalidInputError(f"network: {outputs} outputs do not fit loss {self.name!r}, which takes {wanted}")
+            raise InvalidInputError(
+                f"network: {outputs} outputs do not fit loss {self.name!r}, which takes {wanted}"
+            )
         classes = self.classes(outputs)
         if classes is None:
             if labels.shape[1:] not in ((outputs,), () if outputs == 1 else (outputs,)):
@@ -55,15 +61,20 @@ class Loss:
             return
         if len(classes) != max(outputs, 2) or list(classes) != sorted(set(classes)):
             raise InvalidInputError(
-                f"training.loss: the classes {classes} of {self.name!r} do not fit {outputs} outputs; they must ascend, one for each "
+                f"training.loss: the classes {classes} of {self.name!r} do not fit {outputs} "
+                f"outputs; they must ascend, one for each "
                 "output, or two for a single one"
             )
         if labels.ndim != 1:
-            raise InvalidInputError(f"{field}: shape {labels.shape} is not allowed; loss {self.name!r} takes class labels (N,)")
+            raise InvalidInputError(
+                f"{field}: shape {labels.shape} is not allowed; loss {self.name!r} takes class "
+                f"labels (N,)"
+            )
         unknown = ~np.isin(labels, classes)
         if unknown.any():
             raise InvalidInputError(
-                f"{field}: {labels[unknown][0]:g} is not allowed; loss {self.name!r} takes the labels {', '.join(map(str, classes))}"
+                f"{field}: {labels[unknown][0]:g} is not allowed; loss {self.name!r} takes the "
+                f"labels {', '.join(map(str, classes))}"
             )
 
 
@@ -114,7 +125,8 @@ class CrossEntropy(Loss):
 
 @dataclass(frozen=True)
 class MultiHinge(Loss):
-    """L = (1/C) Σ_{j≠y} max(0, 1 − z_y + z_j) with y ∈ {0, …, C−1}, as ``torch.nn.MultiMarginLoss`` (Weston and Watkins, 1999)."""
+    """L = (1/C) Σ_{j≠y} max(0, 1 − z_y + z_j) with y ∈ {0, …, C−1}, as ``torch.nn.MultiMarginLoss``
+    (Weston and Watkins, 1999)."""
 
     name: ClassVar[str] = "multi-hinge"
     outputs: ClassVar[tuple[int, int | None]] = (2, None)
@@ -124,7 +136,10 @@ class MultiHinge(Loss):
         return tuple(range(outputs))
 
 
-LOSSES: dict[str, Loss] = {loss.name: loss for loss in (SquaredError(), Hinge(), BinaryCrossEntropy(), CrossEntropy(), MultiHinge())}
+LOSSES: dict[str, Loss] = {
+    loss.name: loss
+    for loss in (SquaredError(), Hinge(), BinaryCrossEntropy(), CrossEntropy(), MultiHinge())
+}
 
 
 def loss_named(name: "str | Loss") -> Loss:
@@ -132,5 +147,7 @@ def loss_named(name: "str | Loss") -> Loss:
     if isinstance(name, Loss):
         return name
     if not isinstance(name, str) or name not in LOSSES:
-        raise InvalidInputError(f"training.loss: {name!r} is unknown; allowed are {', '.join(LOSSES)}")
+        raise InvalidInputError(
+            f"training.loss: {name!r} is unknown; allowed are {', '.join(LOSSES)}"
+        )
     return LOSSES[name]

@@ -32,17 +32,20 @@ class Network:
     Parameters
     ----------
     graph : networkx.DiGraph
-        Node ``"input"`` is the source; every other node carries its `Layer` as attribute ``layer``. A name is any text that is not empty,
-        has no full stop and does not begin with ``velocity_``.
+        Node ``"input"`` is the source; every other node carries its `Layer` as attribute ``layer``.
+        A name is any text that is not empty, has no full stop and does not begin with
+        ``velocity_``.
     input_shape : tuple of int
         Shape of one sample.
     initial : mapping from str to array_like
-        θ₀ by tensor name ``<node>_<role>``, e.g. ``"dense1_weight"`` of shape (outputs, inputs); θ is flattened in this order.
+        θ₀ by tensor name ``<node>_<role>``, e.g. ``"dense1_weight"`` of shape (outputs, inputs); θ
+        is flattened in this order.
 
     Raises
     ------
     InvalidInputError
-        If the graph is not such a DAG, a name is not allowed, a layer does not fit its input, or a tensor is missing, surplus or misshapen.
+        If the graph is not such a DAG, a name is not allowed, a layer does not fit its input, or a
+        tensor is missing, surplus or misshapen.
     """
 
     graph: nx.DiGraph
@@ -51,38 +54,70 @@ class Network:
 
     def __post_init__(self) -> None:
         if not isinstance(self.graph, nx.DiGraph):
-            raise InvalidInputError(f"network.graph: {self.graph!r} is not allowed; it must be a networkx.DiGraph")
+            raise InvalidInputError(
+                f"network.graph: {self.graph!r} is not allowed; it must be a networkx.DiGraph"
+            )
         for node in self.graph:
             _check_node(node)
         graph = nx.DiGraph()
         graph.add_nodes_from(self.graph.nodes(data=True))
-        # Edge by edge, since nx.DiGraph(graph) would sort the inputs of a layer by their place among the nodes.
-        graph.add_edges_from((source, node) for node in self.graph for source in self.graph.predecessors(node))
+        # Edge by edge, since nx.DiGraph(graph) would sort the inputs of a layer by their place
+        # among the nodes.
+        graph.add_edges_from(
+            (source, node) for node in self.graph for source in self.graph.predecessors(node)
+        )
         object.__setattr__(self, "graph", nx.freeze(graph))
-        object.__setattr__(self, "input_shape", tuple(whole("network.input_shape", d, 1) for d in self.input_shape))
+        object.__setattr__(
+            self, "input_shape", tuple(whole("network.input_shape", d, 1) for d in self.input_shape)
+        )
         if not nx.is_directed_acyclic_graph(self.graph) or INPUT not in self.graph:
             raise InvalidInputError(f"network: the graph must be acyclic with a node {INPUT!r}")
         sinks = [node for node in self.graph if self.graph.out_degree(node) == 0]
         if len(sinks) != 1 or sinks == [INPUT]:
             raise InvalidInputError(f"network: one output layer is needed, found {sinks}")
-        expected = {f"{node}_{role}": shape for node in self.nodes for role, shape in self.layer(node).parameter_shapes().items()}
+        expected = {
+            f"{node}_{role}": shape
+            for node in self.nodes
+            for role, shape in self.layer(node).parameter_shapes().items()
+        }
         if len(expected) < sum(len(self.layer(node).parameter_shapes()) for node in self.nodes):
-            raise InvalidInputError(f"network: tensors of two layers have the same name, of {', '.join(self.nodes)}; rename one")
+            raise InvalidInputError(
+                f"network: tensors of two layers have the same name, of {', '.join(self.nodes)}; "
+                f"rename one"
+            )
         if set(expected) != set(self.initial):
-            raise InvalidInputError(f"network.initial: has tensors {sorted(self.initial)}; the layers need {sorted(expected)}")
-        tensors = {name: finite_array(f"network.initial[{name!r}]", value) for name, value in self.initial.items()}
+            raise InvalidInputError(
+                f"network.initial: has tensors {sorted(self.initial)}; the layers need "
+                f"{sorted(expected)}"
+            )
+        tensors = {
+            name: finite_array(f"network.initial[{name!r}]", value)
+            for name, value in self.initial.items()
+        }
         for name, shape in expected.items():
             if tensors[name].shape != shape:
-                raise InvalidInputError(f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must be {shape}")
+                raise InvalidInputError(
+                    f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must "
+                    f"be {shape}"
+                )
         object.__setattr__(self, "initial", tensors)
         if not tensors:
             raise InvalidInputError("network: no layer has parameters; nothing would be trained")
         if len(self.shapes[self.output]) != 1:
-            raise InvalidInputError(f"network: the output has shape {self.shapes[self.output]}; it must be flat, (outputs,)")
+            raise InvalidInputError(
+                f"network: the output has shape {self.shapes[self.output]}; it must be flat, "
+                f"(outputs,)"
+            )
 
     @classmethod
-    def chain(cls, layers: Sequence[Layer], input_shape: Shape, initial: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> "Network":
-        """Layers one behind the other, named ``dense1``, ``relu1``, …; `initial` by name or in the order of the layers."""
+    def chain(
+        cls,
+        layers: Sequence[Layer],
+        input_shape: Shape,
+        initial: Mapping[str, ArrayLike] | Sequence[ArrayLike],
+    ) -> "Network":
+        """Layers one behind the other, named ``dense1``, ``relu1``, …; `initial` by name or in the
+        order of the layers."""
         graph = nx.DiGraph()
         previous = INPUT
         graph.add_node(INPUT)
@@ -98,9 +133,18 @@ class Network:
             previous = node
         if not isinstance(initial, Mapping):
             if len(initial) != len(names):
-                raise InvalidInputError(f"network.initial: {len(initial)} tensors for {len(names)} parameters {names}")
+                raise InvalidInputError(
+                    f"network.initial: {len(initial)} tensors for {len(names)} parameters {names}"
+                )
             initial = dict(zip(names, initial, strict=True))
-        return cls(graph, input_shape, {name: finite_array(f"network.initial[{name!r}]", value) for name, value in initial.items()})
+        return cls(
+            graph,
+            input_shape,
+            {
+                name: finite_array(f"network.initial[{name!r}]", value)
+                for name, value in initial.items()
+            },
+        )
 
     @classmethod
     def dense(cls, sizes: Sequence[int], seed: int = 0, bias: bool = True) -> "Network":
@@ -109,22 +153,29 @@ class Network:
         Parameters
         ----------
         sizes : sequence of int
-            Units per layer, input first: ``[9, 1]`` is a linear model, ``[2, 4, 1]`` has one hidden layer.
+            Units per layer, input first: ``[9, 1]`` is a linear model, ``[2, 4, 1]`` has one hidden
+            layer.
         seed : int
-            θ₀ is drawn uniformly from ±1/√inputs of each layer, as ``torch.nn.Linear`` does (with numpy's generator).
+            θ₀ is drawn uniformly from ±1/√inputs of each layer, as ``torch.nn.Linear`` does (with
+            numpy's generator).
         bias : bool
             Whether the layers have biases.
         """
         listed("sizes", sizes, "[2, 8, 1]")
         if len(sizes) < 2:
-            raise InvalidInputError(f"sizes: {list(sizes)!r} is too short; inputs and outputs at least are needed")
+            raise InvalidInputError(
+                f"sizes: {list(sizes)!r} is too short; inputs and outputs at least are needed"
+            )
         generator = np.random.default_rng(whole("seed", seed, 0))
         layers: list[Layer] = []
         initial: list[NDArray[np.float64]] = []
         for inputs, outputs in pairwise(sizes):
             layer = Dense(inputs, outputs, bias)
             bound = 1.0 / np.sqrt(inputs)
-            initial += [generator.uniform(-bound, bound, shape) for shape in layer.parameter_shapes().values()]
+            initial += [
+                generator.uniform(-bound, bound, shape)
+                for shape in layer.parameter_shapes().values()
+            ]
             layers += [layer, ReLU()]
         return cls.chain(layers[:-1], (sizes[0],), initial)
 
@@ -138,26 +189,35 @@ class Network:
 
     @classmethod
     def from_onnx(cls, source: Any) -> "Network":
-        """Read an ONNX model (a path, bytes or an ``onnx.ModelProto``) with its weights as θ₀; see `agtopt.readers.onnx_model`.
+        """Read an ONNX model (a path, bytes or an ``onnx.ModelProto``) with its weights as θ₀; see
+        `agtopt.readers.onnx_model`.
 
-        A file holds what an exporter left: it merges equal tensors, and drops biases that are zero, which are then not trained here. A
-        UserWarning names both; `from_torch` reads the module as it is.
+        A file holds what an exporter left: it merges equal tensors, and drops biases that are zero,
+        which are then not trained here. A UserWarning names both; `from_torch` reads the module as
+        it is.
         """
         return cls._read("onnx", source)
 
     @classmethod
     def _read(cls, framework: str, *source: Any) -> "Network":
-        # Readers live above this floor and are found by entry point, so that data stays free of torch.
+        # Readers live above this floor and are found by entry point, so that data stays free of
+        # torch.
         found = entry_points(group="agtopt.readers", name=framework)
         if not found:
-            raise UnsupportedError(f"network: no reader for {framework} is installed; reinstall agtopt with pip")
+            raise UnsupportedError(
+                f"network: no reader for {framework} is installed; reinstall agtopt with pip"
+            )
         network: Network = next(iter(found)).load()(*source)
         return network
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
         """Names of the layers in topological order, without the input."""
-        return tuple(node for node in nx.lexicographical_topological_sort(self.graph, key=self._order) if node != INPUT)
+        return tuple(
+            node
+            for node in nx.lexicographical_topological_sort(self.graph, key=self._order)
+            if node != INPUT
+        )
 
     def _order(self, node: str) -> int:
         return list(self.graph).index(node)
@@ -187,11 +247,15 @@ class Network:
         for node in self.nodes:
             sources, layer = self.inputs_of(node), self.layer(node)
             if len(sources) != layer.arity if layer.arity else len(sources) < 2:
-                raise InvalidInputError(f"network: layer {node!r} has inputs {sources}; it takes {layer.arity or 'two or more'}")
+                raise InvalidInputError(
+                    f"network: layer {node!r} has inputs {sources}; it takes "
+                    f"{layer.arity or 'two or more'}"
+                )
             shapes[node] = layer.output_shape(*(shapes[source] for source in sources))
             if prod(shapes[node]) > MOST_ENTRIES:
                 raise InvalidInputError(
-                    f"network: layer {node!r} has {prod(shapes[node])} entries for one sample; at most {MOST_ENTRIES} are"
+                    f"network: layer {node!r} has {prod(shapes[node])} entries for one sample; at "
+                    f"most {MOST_ENTRIES} are"
                 )
         return shapes
 
@@ -199,7 +263,9 @@ class Network:
     def unbiased(self) -> tuple[str, ...]:
         """Layers that have weights, but no bias."""
         roles = {node: self.layer(node).parameter_shapes() for node in self.nodes}
-        return tuple(node for node in self.nodes if "weight" in roles[node] and "bias" not in roles[node])
+        return tuple(
+            node for node in self.nodes if "weight" in roles[node] and "bias" not in roles[node]
+        )
 
     @property
     def outputs(self) -> int:
@@ -222,13 +288,21 @@ class Network:
         if name in self.initial:
             return (name,)
         if name not in self.nodes:
-            raise InvalidInputError(f"{name!r} is neither a layer nor a tensor; there are {', '.join((*self.nodes, *self.initial))}")
+            raise InvalidInputError(
+                f"{name!r} is neither a layer nor a tensor; there are "
+                f"{', '.join((*self.nodes, *self.initial))}"
+            )
         return tuple(f"{name}_{role}" for role in self.layer(name).parameter_shapes())
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
-        """Name of every entry of the flattened parameters, e.g. ``"dense1_weight[0,3]"``; length p."""
-        return tuple(f"{name}[{','.join(map(str, index))}]" for name, value in self.initial.items() for index in np.ndindex(value.shape))
+        """Name of every entry of the flattened parameters, e.g. ``"dense1_weight[0,3]"``; length
+        p."""
+        return tuple(
+            f"{name}[{','.join(map(str, index))}]"
+            for name, value in self.initial.items()
+            for index in np.ndindex(value.shape)
+        )
 
     @property
     def size(self) -> int:
@@ -247,17 +321,28 @@ class Network:
         """The inverse of `flatten`: (…, p) as tensors (…, *shape) by name."""
         array = np.asarray(theta, dtype=np.float64)
         if array.shape[-1:] != (self.size,):
-            raise InvalidInputError(f"theta: shape {array.shape} does not fit; the last axis must have {self.size} entries")
+            raise InvalidInputError(
+                f"theta: shape {array.shape} does not fit; the last axis must have {self.size} "
+                f"entries"
+            )
         ends = np.cumsum([value.size for value in self.initial.values()])[:-1]
         return {
             name: part.reshape(array.shape[:-1] + value.shape)
-            for (name, value), part in zip(self.initial.items(), np.split(array, ends, axis=-1), strict=True)
+            for (name, value), part in zip(
+                self.initial.items(), np.split(array, ends, axis=-1), strict=True
+            )
         }
 
 
 def _check_node(node: Any) -> None:
-    """Refuse a name that would be taken for something else: quantities are called ``forward.<node>``, velocities ``velocity_<tensor>``."""
+    """Refuse a name that would be taken for something else: quantities are called
+    ``forward.<node>``, velocities ``velocity_<tensor>``."""
     if not checked("network: a layer's name", node).strip():
-        raise InvalidInputError("network: a layer's name is empty; every layer needs a name of its own")
+        raise InvalidInputError(
+            "network: a layer's name is empty; every layer needs a name of its own"
+        )
     if "." in node or node.startswith(VELOCITY):
-        raise InvalidInputError(f"network: layer {node!r} is not allowed; a name has no '.' and does not begin with {VELOCITY!r}")
+        raise InvalidInputError(
+            f"network: layer {node!r} is not allowed; a name has no '.' and does not begin with "
+            f"{VELOCITY!r}"
+        )

@@ -48,25 +48,36 @@ class Problem:
     name: str = "problem"
 
     def __post_init__(self) -> None:
-        for field, kind in (("network", Network), ("dataset", Dataset), ("perturbation", Perturbation), ("training", Training)):
+        for field, kind in (
+            ("network", Network),
+            ("dataset", Dataset),
+            ("perturbation", Perturbation),
+            ("training", Training),
+        ):
             instance(f"problem.{field}", getattr(self, field), kind)
         checked("problem.name", self.name)
         sample_shape = self.dataset.features.shape[1:]
         if sample_shape != self.network.input_shape:
             raise InvalidInputError(
-                f"dataset.features: samples of shape {sample_shape} do not fit the network, which takes {self.network.input_shape}"
+                f"dataset.features: samples of shape {sample_shape} do not fit the network, which "
+                f"takes {self.network.input_shape}"
             )
         if self.dataset.present is not None:
-            raise InvalidInputError("dataset.present: the nominal dataset must be whole; leave the samples out of it")
+            raise InvalidInputError(
+                "dataset.present: the nominal dataset must be whole; leave the samples out of it"
+            )
         self.training.loss.check("dataset.labels", self.dataset.labels, self.network.outputs)
         if not self.schedule:
             raise InvalidInputError("training: no step is left; every batch was dropped")
         if self.learning_rates.min() < np.finfo(np.float64).tiny:
             raise InvalidInputError(
-                f"training.learning_rate: it decays to {self.learning_rates.min():g}, which cannot be divided by; give it a floor"
+                f"training.learning_rate: it decays to {self.learning_rates.min():g}, which cannot "
+                f"be divided by; give it a floor"
             )
         if not self.trained:
-            raise InvalidInputError(f"training.frozen: {list(self.training.frozen)!r} leaves nothing to train")
+            raise InvalidInputError(
+                f"training.frozen: {list(self.training.frozen)!r} leaves nothing to train"
+            )
         self.perturbation.check(self)
         self.perturbation.check_boxes(self)
 
@@ -76,7 +87,8 @@ class Problem:
         return self.training.loss.classes(self.network.outputs)
 
     def encode(self, labels: Array) -> Array:
-        """Labels with the shape of the dataset's, behind any leading axes, as the program reads them: (…, N, outputs or classes).
+        """Labels with the shape of the dataset's, behind any leading axes, as the program reads
+        them: (…, N, outputs or classes).
 
         Classes become indicators.
         """
@@ -113,12 +125,17 @@ class Problem:
 
     @cached_property
     def head(self) -> str:
-        """The last node that all of what is trained, and the output, lies behind: what comes out of it does not change in training."""
+        """The last node that all of what is trained, and the output, lies behind: what comes out of
+        it does not change in training."""
         network, graph = self.network, self.network.graph
-        owners = {node for node in network.nodes if set(network.tensors_of(node)) & set(self.trained)}
+        owners = {
+            node for node in network.nodes if set(network.tensors_of(node)) & set(self.trained)
+        }
         above = nx.immediate_dominators(graph, INPUT)
         common = [set(_chain(above, node)) - {node} for node in owners]
-        return next(node for node in _chain(above, network.output) if all(node in chain for chain in common))
+        return next(
+            node for node in _chain(above, network.output) if all(node in chain for chain in common)
+        )
 
     @cached_property
     def initial(self) -> Array:
@@ -127,48 +144,77 @@ class Problem:
 
     @cached_property
     def state(self) -> dict[str, Array]:
-        """What a step hands to the next, by name, before the first: θ₀ and, with momentum, the velocities v₀ = 0 of the trained tensors."""
+        """What a step hands to the next, by name, before the first: θ₀ and, with momentum, the
+        velocities v₀ = 0 of the trained tensors."""
         moving = self.trained if self.training.momentum > 0 else ()
-        return {**self.network.initial, **{VELOCITY + name: np.zeros_like(self.network.initial[name]) for name in moving}}
+        return {
+            **self.network.initial,
+            **{VELOCITY + name: np.zeros_like(self.network.initial[name]) for name in moving},
+        }
 
     @cached_property
     def state_size(self) -> int:
-        """Number of entries of the flattened state: p, and with momentum as many more as are trained."""
+        """Number of entries of the flattened state: p, and with momentum as many more as are
+        trained."""
         return sum(value.size for value in self.state.values())
 
     def flatten(self, tensors: Mapping[str, ArrayLike]) -> Array:
         """A state by name, each (…, *shape), as one array (…, state_size): the parameters first."""
         arrays = {name: np.asarray(tensors[name], dtype=np.float64) for name in self.state}
         return np.concatenate(
-            [array.reshape(*array.shape[: array.ndim - self.state[name].ndim], -1) for name, array in arrays.items()], axis=-1
+            [
+                array.reshape(*array.shape[: array.ndim - self.state[name].ndim], -1)
+                for name, array in arrays.items()
+            ],
+            axis=-1,
         )
 
     def unflatten(self, state: ArrayLike) -> dict[str, Array]:
         """The inverse of `flatten`."""
         array = np.asarray(state, dtype=np.float64)
         if array.shape[-1:] != (self.state_size,):
-            raise InvalidInputError(f"state: shape {array.shape} does not fit; the last axis must have {self.state_size} entries")
+            raise InvalidInputError(
+                f"state: shape {array.shape} does not fit; the last axis must have "
+                f"{self.state_size} entries"
+            )
         ends = np.cumsum([value.size for value in self.state.values()])[:-1]
         return {
             name: part.reshape(array.shape[:-1] + value.shape)
-            for (name, value), part in zip(self.state.items(), np.split(array, ends, axis=-1), strict=True)
+            for (name, value), part in zip(
+                self.state.items(), np.split(array, ends, axis=-1), strict=True
+            )
         }
 
     @cached_property
     def fingerprint(self) -> str:
-        """The version of the encoding and the SHA-256 of everything that defines the problem but its name."""
+        """The version of the encoding and the SHA-256 of everything that defines the problem but
+        its name."""
         network, data = self.network, self.dataset
         layers = [(node, network.layer(node), network.inputs_of(node)) for node in network.nodes]
-        return fingerprint((layers, network.input_shape, network.initial, data.features, data.labels, self.perturbation, self.training))
+        return fingerprint(
+            (
+                layers,
+                network.input_shape,
+                network.initial,
+                data.features,
+                data.labels,
+                self.perturbation,
+                self.training,
+            )
+        )
 
     def describe(self) -> str:
         """One line in words."""
         network = self.network
         shown = [INPUT, *(node for node in network.nodes if network.layer(node).parameter_shapes())]
-        unbiased = visible(f", no bias in {', '.join(network.unbiased)}") if network.unbiased else ""
+        unbiased = (
+            visible(f", no bias in {', '.join(network.unbiased)}") if network.unbiased else ""
+        )
         return (
-            f"{visible(self.name)}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} ({network.size} parameters{unbiased}), "
-            f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; {self.perturbation.describe()}"
+            f"{visible(self.name)}: {'-'.join(str(prod(network.shapes[node])) for node in shown)} "
+            f"({network.size} parameters{unbiased}), "
+            f"{len(self.dataset)} samples, {self.training.loss.name} loss, {self.steps} steps; "
+            f"{self.perturbation.describe()}"
         )
 
 

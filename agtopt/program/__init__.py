@@ -6,4 +6,15 @@ from agtopt.program.loss import loss_gradient
 from agtopt.program.operations import Arithmetic, Operations
 from agtopt.program.step import gradients, moved, step, train
 
-__all__ = ["Arithmetic", "Operations", "backward", "between", "forward", "gradients", "loss_gradient", "moved", "step", "train"]
+__all__ = [
+    "Arithmetic",
+    "Operations",
+    "backward",
+    "between",
+    "forward",
+    "gradients",
+    "loss_gradient",
+    "moved",
+    "step",
+    "train",
+]

@@ -18,20 +18,31 @@ from agtopt.verbs import unregistered, verb
 
 
 @verb
-def layer_gradients(layer: Layer, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
-    """Per-sample gradients (n, *shape) of those of the layer's own tensors that are `wanted`, from ∂L/∂output `delta`."""
+def layer_gradients(
+    layer: Layer, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]
+) -> Parameters:
+    """Per-sample gradients (n, *shape) of those of the layer's own tensors that are `wanted`, from
+    ∂L/∂output `delta`."""
     raise unregistered(f"network: layer {place.name!r}", layer, layer_gradients, "A layer")
 
 
 @layer_gradients.register
-def _(layer: Dense, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+def _(
+    layer: Dense, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]
+) -> Parameters:
     weight, bias = place.tensor("weight"), place.tensor("bias")
-    found = {weight: ops.contract("no,ni->noi", delta, saved, f"gradient.{weight}")} if weight in wanted else {}
+    found = (
+        {weight: ops.contract("no,ni->noi", delta, saved, f"gradient.{weight}")}
+        if weight in wanted
+        else {}
+    )
     return {**found, bias: delta} if bias in wanted else found
 
 
 @layer_gradients.register
-def _(layer: Conv2d, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]) -> Parameters:
+def _(
+    layer: Conv2d, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]
+) -> Parameters:
     weight, bias = place.tensor("weight"), place.tensor("bias")
     shape, places = layer.parameter_shapes()["weight"], prod(place.output[1:])
     rows = ops.reshape(delta, place.output, (shape[0], places))
@@ -40,24 +51,33 @@ def _(layer: Conv2d, ops: Maths, place: Place, saved: Any, delta: Any, wanted: C
         flat = ops.contract("nol,nkl->nok", rows, saved, f"gradient.{weight}")
         found[weight] = ops.reshape(flat, (shape[0], prod(shape[1:])), shape)
     if bias in wanted:
-        found[bias] = ops.contract("nol,l->no", rows, ops.constant(np.ones(places)), f"gradient.{bias}")
+        found[bias] = ops.contract(
+            "nol,l->no", rows, ops.constant(np.ones(places)), f"gradient.{bias}"
+        )
     return found
 
 
 @verb
-def backward_layer(layer: Layer, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
-    """∂L/∂input of a layer from ∂L/∂output `delta`; the same for every input of a join (register a function per layer type)."""
+def backward_layer(
+    layer: Layer, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any
+) -> Any:
+    """∂L/∂input of a layer from ∂L/∂output `delta`; the same for every input of a join (register a
+    function per layer type)."""
     raise unregistered(f"network: layer {place.name!r}", layer, backward_layer, "A layer")
 
 
 @backward_layer.register
-def _(layer: Dense, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(
+    layer: Dense, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any
+) -> Any:
     at = f"backward.{place.name}"
     return ops.define(ops.contract("no,oi->ni", delta, parameters[place.tensor("weight")], at), at)
 
 
 @backward_layer.register
-def _(layer: Conv2d, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(
+    layer: Conv2d, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any
+) -> Any:
     at = f"backward.{place.name}"
     rows = ops.reshape(delta, place.output, (layer.out_channels, prod(place.output[1:])))
     windows = ops.contract("nol,ok->nkl", rows, matrix(layer, ops, place, parameters), at)
@@ -65,17 +85,25 @@ def _(layer: Conv2d, ops: Maths, place: Place, parameters: Parameters, saved: An
 
 
 @backward_layer.register
-def _(layer: AvgPool2d, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(
+    layer: AvgPool2d, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any
+) -> Any:
     patches = layer.patches(*place.inputs)
     channels, size, many = place.inputs[0][0], prod(patches.kernel), prod(patches.places)
     rows = ops.reshape(delta, place.output, (channels, many))
-    shared = ops.contract("ncl,k->nckl", rows, ops.constant(np.full(size, 1.0 / size)), f"backward.{place.name}")
+    shared = ops.contract(
+        "ncl,k->nckl", rows, ops.constant(np.full(size, 1.0 / size)), f"backward.{place.name}"
+    )
     return ops.fold(ops.reshape(shared, (channels, size, many), (patches.entries, many)), patches)
 
 
-def _through_slope(layer: Layer, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _through_slope(
+    layer: Layer, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any
+) -> Any:
     letters = "abc"[: len(place.output)]
-    return ops.contract(f"n{letters},n{letters}->n{letters}", saved, delta, f"backward.{place.name}")
+    return ops.contract(
+        f"n{letters},n{letters}->n{letters}", saved, delta, f"backward.{place.name}"
+    )
 
 
 backward_layer.register(ReLU, _through_slope)
@@ -83,7 +111,9 @@ backward_layer.register(LeakyReLU, _through_slope)
 
 
 @backward_layer.register
-def _(layer: Flatten, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any) -> Any:
+def _(
+    layer: Flatten, ops: Maths, place: Place, parameters: Parameters, saved: Any, delta: Any
+) -> Any:
     return ops.reshape(delta, place.output, place.inputs[0])
 
 
@@ -93,9 +123,15 @@ def _(layer: Add, ops: Maths, place: Place, parameters: Parameters, saved: Any, 
 
 
 def backward(
-    ops: Maths, network: Network, parameters: Parameters, saved: dict[str, Any], delta: Any, wanted: Collection[str]
+    ops: Maths,
+    network: Network,
+    parameters: Parameters,
+    saved: dict[str, Any],
+    delta: Any,
+    wanted: Collection[str],
 ) -> Parameters:
-    """Per-sample gradients (n, *shape) of the tensors `wanted`, from ∂L/∂output `delta` (n, outputs)."""
+    """Per-sample gradients (n, *shape) of the tensors `wanted`, from ∂L/∂output `delta` (n,
+    outputs)."""
     needed = _behind(network, tuple(wanted))
     deltas, found = {network.output: delta}, {}
     for node in reversed(network.nodes):
@@ -111,13 +147,21 @@ def backward(
         for source in sources:
             deltas[source] = ops.add(deltas[source], error) if source in deltas else error
     if missing := set(wanted) - set(found):
-        raise UnsupportedError(f"network: `layer_gradients` of its layer gives no gradient of the tensor {min(missing)!r}")
+        raise UnsupportedError(
+            f"network: `layer_gradients` of its layer gives no gradient of the tensor "
+            f"{min(missing)!r}"
+        )
     return {name: found[name] for name in network.initial if name in wanted}
 
 
 # A cache keeps its networks, weights and all, so it is small.
 @lru_cache(maxsize=8)
 def _behind(network: Network, wanted: tuple[str, ...]) -> frozenset[str]:
-    """The layers that gradients go through: what lies in front of everything that is wanted needs none."""
-    owners = {node for node in network.nodes if any(tensor in wanted for tensor in network.tensors_of(node))}
+    """The layers that gradients go through: what lies in front of everything that is wanted needs
+    none."""
+    owners = {
+        node
+        for node in network.nodes
+        if any(tensor in wanted for tensor in network.tensors_of(node))
+    }
     return frozenset(owners.union(*(nx.descendants(network.graph, node) for node in owners)))

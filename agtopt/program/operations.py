@@ -15,8 +15,9 @@ class Arithmetic(Protocol[V]):
 
     V is what a quantity is: a tensor, an interval of tensors, an array of affine expressions.
 
-    Quantities of a batch have the sample axis n first, parameters have no sample axis. A semantics may put further axes in front.
-    `at` addresses a quantity that may need a name, as ``"<phase>.<node>"``, e.g. ``"forward.dense1"``.
+    Quantities of a batch have the sample axis n first, parameters have no sample axis. A semantics
+    may put further axes in front. `at` addresses a quantity that may need a name, as
+    ``"<phase>.<node>"``, e.g. ``"forward.dense1"``.
     """
 
     def constant(self, value: NDArray[np.float64] | float) -> V:
@@ -32,7 +33,8 @@ class Arithmetic(Protocol[V]):
         ...
 
     def contract(self, subscripts: str, first: V, second: V, at: str, shift: V | None = None) -> V:
-        """Sum of products in Einstein's notation, e.g. ``"ni,oi->no"``, plus a shift; the first factor belongs to samples."""
+        """Sum of products in Einstein's notation, e.g. ``"ni,oi->no"``, plus a shift; the first
+        factor belongs to samples."""
         ...
 
     def rectify(self, value: V, at: str) -> tuple[V, V]:
@@ -56,7 +58,8 @@ class Arithmetic(Protocol[V]):
         ...
 
     def define(self, value: V, at: str) -> V:
-        """Give a quantity its name: the point where known bounds enter and where a model gets a variable."""
+        """Give a quantity its name: the point where known bounds enter and where a model gets a
+        variable."""
         ...
 
     def reshape(self, value: V, old: Shape, new: Shape) -> V:
@@ -64,11 +67,13 @@ class Arithmetic(Protocol[V]):
         ...
 
     def unfold(self, value: V, patches: Patches) -> V:
-        """The windows of (n, channels, height, width) as (n, entries, places); zero where padded."""
+        """The windows of (n, channels, height, width) as (n, entries, places); zero where
+        padded."""
         ...
 
     def fold(self, value: V, patches: Patches) -> V:
-        """The transpose of `unfold`: (n, entries, places) summed into (n, channels, height, width)."""
+        """The transpose of `unfold`: (n, entries, places) summed into (n, channels, height,
+        width)."""
         ...
 
     def column(self, value: V, index: int) -> V:
@@ -76,23 +81,28 @@ class Arithmetic(Protocol[V]):
         ...
 
     def per_sample(self, value: V, rank: int = 1) -> V:
-        """A parameter of `rank` axes with a sample axis of length 1 in front, so that it adds to a batch."""
+        """A parameter of `rank` axes with a sample axis of length 1 in front, so that it adds to a
+        batch."""
         ...
 
     def update(self, terms: list[tuple[float, V]], tensor: str) -> V:
-        """The linear combination of θ, v and Δ that is a tensor of the state, or several in a vector, after a step; θ or v first."""
+        """The linear combination of θ, v and Δ that is a tensor of the state, or several in a
+        vector, after a step; θ or v first."""
         ...
 
 
 class Operations(Arithmetic[V], Protocol[V]):
-    """One meaning of training: arithmetic, how a batch enters, and how its gradients are aggregated."""
+    """One meaning of training: arithmetic, how a batch enters, and how its gradients are
+    aggregated."""
 
     def begin(self, t: int) -> tuple[V, V]:
-        """Open step t and return its batch: features (n, …) and encoded labels (n, outputs or classes)."""
+        """Open step t and return its batch: features (n, …) and encoded labels (n, outputs or
+        classes)."""
         ...
 
     def aggregate(self, gradient: V, tensor: str) -> V:
-        """The descent direction Δ of one parameter tensor from its per-sample gradients (n, *shape)."""
+        """The descent direction Δ of one parameter tensor from its per-sample gradients (n,
+        *shape)."""
         ...
 
 

@@ -21,4 +21,8 @@ class Place:
 
 def place_of(network: Network, node: str) -> Place:
     """Where a node stands."""
-    return Place(node, tuple(network.shapes[source] for source in network.inputs_of(node)), network.shapes[node])
+    return Place(
+        node,
+        tuple(network.shapes[source] for source in network.inputs_of(node)),
+        network.shapes[node],
+    )

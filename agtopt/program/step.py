@@ -12,9 +12,16 @@ from agtopt.program.operations import Maths, Ops
 
 
 def gradients(
-    ops: Maths, problem: Problem, parameters: Parameters, x: Any, y: Any, wanted: Collection[str], entry: str = INPUT
+    ops: Maths,
+    problem: Problem,
+    parameters: Parameters,
+    x: Any,
+    y: Any,
+    wanted: Collection[str],
+    entry: str = INPUT,
 ) -> Parameters:
-    """Per-sample gradients (n, *shape) of the tensors `wanted` on a batch: forward pass, loss, backward pass, clipping.
+    """Per-sample gradients (n, *shape) of the tensors `wanted` on a batch: forward pass, loss,
+    backward pass, clipping.
 
     x is the output of the node `entry`.
     """
@@ -24,11 +31,22 @@ def gradients(
     found = backward(ops, network, parameters, saved, delta, wanted)
     if training.clip is None:
         return found
-    return {name: ops.clip(gradient, training.clip, f"clip.{name}") for name, gradient in found.items()}
+    return {
+        name: ops.clip(gradient, training.clip, f"clip.{name}") for name, gradient in found.items()
+    }
 
 
-def moved(ops: Maths, problem: Problem, t: int, theta: Any, velocity: Any | None, direction: Any, name: str = "") -> tuple[Any, Any | None]:
-    """v_{t+1} = μ v_t + λ θ_t + Δ_t and θ_{t+1} = θ_t − α_t v_{t+1} = (1 − α_t λ) θ_t − α_t μ v_t − α_t Δ_t of one tensor.
+def moved(
+    ops: Maths,
+    problem: Problem,
+    t: int,
+    theta: Any,
+    velocity: Any | None,
+    direction: Any,
+    name: str = "",
+) -> tuple[Any, Any | None]:
+    """v_{t+1} = μ v_t + λ θ_t + Δ_t and θ_{t+1} = θ_t − α_t v_{t+1} = (1 − α_t λ) θ_t − α_t μ v_t −
+    α_t Δ_t of one tensor.
 
     The second form lets each interval occur once.
 
@@ -45,29 +63,40 @@ def moved(ops: Maths, problem: Problem, t: int, theta: Any, velocity: Any | None
     theta, velocity : value
         After the step.
     """
-    rate, momentum, decay = float(problem.learning_rates[t]), problem.training.momentum, problem.training.weight_decay
+    rate, momentum, decay = (
+        float(problem.learning_rates[t]),
+        problem.training.momentum,
+        problem.training.weight_decay,
+    )
     past = [] if velocity is None else [(-rate * momentum, velocity)]
     following = ops.update([(1.0 - rate * decay, theta), *past, (-rate, direction)], name)
     if velocity is None:
         return following, None
     shrinking = [(decay, theta)] if decay > 0 else []
-    return following, ops.update([(momentum, velocity), *shrinking, (1.0, direction)], VELOCITY + name)
+    return following, ops.update(
+        [(momentum, velocity), *shrinking, (1.0, direction)], VELOCITY + name
+    )
 
 
 def step(ops: Ops, problem: Problem, t: int, state: Parameters) -> Parameters:
-    """The state after step t: every tensor that is trained, and its velocity, `moved` in the descent direction of the batch."""
+    """The state after step t: every tensor that is trained, and its velocity, `moved` in the
+    descent direction of the batch."""
     x, y = ops.begin(t)
     per_sample = gradients(ops, problem, state, x, y, problem.trained)
     following = dict(state)
     for name in problem.trained:
         velocity, direction = VELOCITY + name, ops.aggregate(per_sample[name], name)
-        following[name], speed = moved(ops, problem, t, state[name], state.get(velocity), direction, name)
+        following[name], speed = moved(
+            ops, problem, t, state[name], state.get(velocity), direction, name
+        )
         if speed is not None:
             following[velocity] = speed
     return following
 
 
-def train(ops: Ops, problem: Problem, state: Parameters, start: int, stop: int) -> Iterator[Parameters]:
+def train(
+    ops: Ops, problem: Problem, state: Parameters, start: int, stop: int
+) -> Iterator[Parameters]:
     """The state after each of the steps start … stop−1, from `state` at step `start`."""
     for t in range(start, stop):
         state = step(ops, problem, t, state)

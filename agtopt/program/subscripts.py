@@ -31,13 +31,19 @@ class Subscripts:
         return f"{self.right},{self.left}->{self.output}"
 
     def arrangement(self, letters: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """How a factor's axes are permuted into the order of `union`, and where axes of length 1 go in (counted from the end)."""
+        """How a factor's axes are permuted into the order of `union`, and where axes of length 1 go
+        in (counted from the end)."""
         order = tuple(letters.index(letter) for letter in self.union if letter in letters)
-        missing = tuple(place - len(self.union) for place, letter in enumerate(self.union) if letter not in letters)
+        missing = tuple(
+            place - len(self.union)
+            for place, letter in enumerate(self.union)
+            if letter not in letters
+        )
         return order, missing
 
     def spread(self, array: NDArray[Any], letters: str, extra: int = 0) -> NDArray[Any]:
-        """A factor with the axes of `union`, of length 1 where it has none; `extra` axes behind are kept."""
+        """A factor with the axes of `union`, of length 1 where it has none; `extra` axes behind are
+        kept."""
         order, missing = self.arrangement(letters)
         arranged = array.transpose(*order, *range(len(letters), len(letters) + extra))
         return np.expand_dims(arranged, tuple(place - extra for place in missing))

@@ -1,4 +1,5 @@
-"""Cells of a table as numbers and as words; what is neither, or is missing, is refused with its column and row."""
+"""Cells of a table as numbers and as words; what is neither, or is missing, is refused with its
+column and row."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -26,13 +27,20 @@ _LONGEST = 60
 def check_columns(frame: Any, names: Sequence[str]) -> None:
     """Refuse what is no table, or lacks one of these columns, or has it twice."""
     if not hasattr(frame, "columns"):
-        raise InvalidInputError(f"table: {type(frame).__name__} is not allowed; it must be a pandas.DataFrame")
+        raise InvalidInputError(
+            f"table: {type(frame).__name__} is not allowed; it must be a pandas.DataFrame"
+        )
     missing = [name for name in names if name not in frame.columns]
     if missing:
-        raise InvalidInputError(f"column {missing[0]!r} does not exist; the table has {', '.join(map(str, frame.columns))}")
+        raise InvalidInputError(
+            f"column {missing[0]!r} does not exist; the table has "
+            f"{', '.join(map(str, frame.columns))}"
+        )
     twice = [name for name in names if list(frame.columns).count(name) > 1]
     if twice:
-        raise InvalidInputError(f"column {twice[0]!r} occurs twice; every column needs a name of its own")
+        raise InvalidInputError(
+            f"column {twice[0]!r} occurs twice; every column needs a name of its own"
+        )
 
 
 def numbers(frame: Any, names: Sequence[str]) -> Array:
@@ -60,8 +68,16 @@ def words(frame: Any, name: str) -> list[str]:
     _refuse_dates(series, name)
     cells = series.to_numpy(dtype=object)
     _refuse(frame, name, missing(series), "is empty", "drop such rows, or fill them in")
-    odd = [not isinstance(cell, str) and _truth(cell) is None and not _finite(cell) for cell in cells]
-    _refuse(frame, name, odd, "holds {cell}, which is neither a word nor a number", "write each class as one word, or as one number")
+    odd = [
+        not isinstance(cell, str) and _truth(cell) is None and not _finite(cell) for cell in cells
+    ]
+    _refuse(
+        frame,
+        name,
+        odd,
+        "holds {cell}, which is neither a word nor a number",
+        "write each class as one word, or as one number",
+    )
     return [spelled(str(cell)) for cell in cells]
 
 
@@ -71,7 +87,11 @@ def spelled(word: str) -> str:
     if number is None:
         return word
     written = word.strip()
-    whole = not written.lstrip("+-").isdigit() and number.adjusted() < _LARGEST and number == int(number)
+    whole = (
+        not written.lstrip("+-").isdigit()
+        and number.adjusted() < _LARGEST
+        and number == int(number)
+    )
     return str(int(number)) if whole else written
 
 
@@ -84,17 +104,22 @@ def exact(word: str) -> Decimal | None:
 
 
 def missing(series: Any) -> NDArray[np.bool_]:
-    """Which cells of a column are missing: those that pandas calls so, masked ones and empty texts, but no words such as ``NA``."""
+    """Which cells of a column are missing: those that pandas calls so, masked ones and empty texts,
+    but no words such as ``NA``."""
     found: NDArray[np.bool_] = series.isna().to_numpy(dtype=bool, copy=True)
     if series.dtype.kind in _NUMBERS + _DATES:
         return found
     cells = series.to_numpy(dtype=object)
-    found |= np.array([cell is np.ma.masked or (isinstance(cell, str) and not cell.strip()) for cell in cells], dtype=bool)
+    found |= np.array(
+        [cell is np.ma.masked or (isinstance(cell, str) and not cell.strip()) for cell in cells],
+        dtype=bool,
+    )
     return found
 
 
 def kind(series: Any) -> str:
-    """What a column holds: ``number``, ``true/false``, ``date``, ``text``, ``other``, or ``empty``."""
+    """What a column holds: ``number``, ``true/false``, ``date``, ``text``, ``other``, or
+    ``empty``."""
     if series.dtype.kind in _DATES:
         return "date"
     if series.dtype.kind in _NUMBERS:
@@ -121,7 +146,13 @@ def _numbers(frame: Any, name: str) -> Array:
         found = [read(cell) for cell in cells]
         _refuse(frame, name, [value is None for value in found], "holds {cell}, which is no number")
         values = np.array(found, dtype=np.float64)
-    _refuse(frame, name, ~np.isfinite(values), "holds {cell}, which is not finite as a float", "drop such rows, or fill them in")
+    _refuse(
+        frame,
+        name,
+        ~np.isfinite(values),
+        "holds {cell}, which is not finite as a float",
+        "drop such rows, or fill them in",
+    )
     return values
 
 
@@ -155,28 +186,44 @@ def _hint(cell: Any) -> str:
     if _truth(cell) is not None:
         return "truths stand beside numbers: write them as 1 and 0"
     if isinstance(cell, str) and is_number(cell.strip().replace(",", "")):
-        return "write numbers with a point and without thousands separators, or name the decimal sign (--decimal, read_table)"
-    return "drop such rows, leave the column out (features), or encode it, e.g. by pandas.get_dummies"
+        return (
+            "write numbers with a point and without thousands separators, or name the decimal sign "
+            "(--decimal, read_table)"
+        )
+    return (
+        "drop such rows, leave the column out (features), or encode it, e.g. by pandas.get_dummies"
+    )
 
 
 def _refuse_dates(series: Any, name: str) -> None:
     if series.dtype.kind in _DATES:
         raise InvalidInputError(
-            f"column {name!r} holds {'dates' if series.dtype.kind == 'M' else 'durations'} ({series.dtype}), which are no numbers; leave "
-            "it out (features), or give a number with a unit of your own, e.g. the days since a fixed one"
+            f"column {name!r} holds {'dates' if series.dtype.kind == 'M' else 'durations'} "
+            f"({series.dtype}), which are no numbers; leave "
+            "it out (features), or give a number with a unit of your own, e.g. the days since a "
+            "fixed one"
         )
 
 
-def _refuse(frame: Any, name: str, wrong: Iterable[Any], what: str, hint: str | None = None) -> None:
+def _refuse(
+    frame: Any, name: str, wrong: Iterable[Any], what: str, hint: str | None = None
+) -> None:
     """Refuse the column if a cell is wrong: the first one, how many there are, and what to do."""
     rows = np.flatnonzero(np.asarray(wrong))
     if len(rows) == 0:
         return
     first = int(rows[0])
-    where = f"{LINE} {frame.index[first]}" if frame.index.name == LINE else f"row {first} (counted from 0)"
+    where = (
+        f"{LINE} {frame.index[first]}"
+        if frame.index.name == LINE
+        else f"row {first} (counted from 0)"
+    )
     cell = frame[name].to_numpy(dtype=object)[first]
     others = f" ({len(rows)} of {len(frame)} rows are like this)" if len(rows) > 1 else ""
-    raise InvalidInputError(f"column {name!r}, {where} {what.format(cell=_shown(cell))}{others}; {_hint(cell) if hint is None else hint}")
+    raise InvalidInputError(
+        f"column {name!r}, {where} {what.format(cell=_shown(cell))}{others}; "
+        f"{_hint(cell) if hint is None else hint}"
+    )
 
 
 def _shown(cell: Any) -> str:

@@ -1,4 +1,5 @@
-"""From the columns of a table to arrays: which are features, which is the label, and how both become numbers."""
+"""From the columns of a table to arrays: which are features, which is the label, and how both
+become numbers."""
 
 import re
 from collections.abc import Sequence
@@ -24,15 +25,17 @@ COLUMNS = "columns.toml"
 
 SCALES = ("standard", "none")
 CONSTANT = 1e-14
-"""A column whose values differ by less than this part of the largest is constant: the differences are those of rounding."""
+"""A column whose values differ by less than this part of the largest is constant: the differences
+are those of rounding."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How rows of a table are read as samples; the same for training data and for points to certify.
+    """How rows of a table are read as samples; the same for training data and for points to
+    certify.
 
-    The shifts and factors are numbers that were fixed once: what is certified is training on features that are scaled by *these*, so an
-    adversary who moves a sample does not move them.
+    The shifts and factors are numbers that were fixed once: what is certified is training on
+    features that are scaled by *these*, so an adversary who moves a sample does not move them.
 
     Attributes
     ----------
@@ -62,7 +65,12 @@ class Columns:
 
     @classmethod
     def of(
-        cls, frame: Any, label: str, features: Sequence[str] | None = None, loss: str | None = None, scale: str = "standard"
+        cls,
+        frame: Any,
+        label: str,
+        features: Sequence[str] | None = None,
+        loss: str | None = None,
+        scale: str = "standard",
     ) -> "Columns":
         """Columns of a training table.
 
@@ -73,20 +81,24 @@ class Columns:
         features : sequence of str or None
             All columns but the label by default; then every column must have a name.
         loss : str or None
-            By default hinge for two classes and cross-entropy for more, which are words; numbers of more than two values may be classes or
-            targets, so that the loss must be named.
+            By default hinge for two classes and cross-entropy for more, which are words; numbers of
+            more than two values may be classes or targets, so that the loss must be named.
         scale : str
-            ``"standard"``: each feature to mean 0 and standard deviation 1 on this table (constant columns to 0); ``"none"``.
+            ``"standard"``: each feature to mean 0 and standard deviation 1 on this table (constant
+            columns to 0); ``"none"``.
 
         Raises
         ------
         InvalidInputError
-            If a column does not exist, is missing somewhere or holds no finite numbers (dates are none), its deviation is no float, a
-            column without a name or a second label would become a feature, or the loss does not fit the label.
+            If a column does not exist, is missing somewhere or holds no finite numbers (dates are
+            none), its deviation is no float, a column without a name or a second label would become
+            a feature, or the loss does not fit the label.
         """
         check_columns(frame, [label])
         if scale not in SCALES:
-            raise InvalidInputError(f"scale: {scale!r} is not allowed; it must be one of {', '.join(SCALES)}")
+            raise InvalidInputError(
+                f"scale: {scale!r} is not allowed; it must be one of {', '.join(SCALES)}"
+            )
         chosen = _all_but(frame, label) if features is None else list(features)
         if len(frame) == 0:
             raise InvalidInputError("table: it has no rows; at least one sample is needed")
@@ -94,19 +106,34 @@ class Columns:
         shift, factor = _scaling(chosen, numbers(frame, chosen), scale)
         found = words(frame, label)
         name = _loss_for(label, found) if loss is None else loss
-        return cls(tuple(chosen), label, name, _classes(name, label, found), tuple(shift.tolist()), tuple(factor.tolist()))
+        return cls(
+            tuple(chosen),
+            label,
+            name,
+            _classes(name, label, found),
+            tuple(shift.tolist()),
+            tuple(factor.tolist()),
+        )
 
     def __post_init__(self) -> None:
-        for field, names in (("features", self.features), ("label", (self.label,)), ("classes", self.classes or ())):
+        for field, names in (
+            ("features", self.features),
+            ("label", (self.label,)),
+            ("classes", self.classes or ()),
+        ):
             for name in names:
                 checked(f"columns.{field}", name)
         if self.loss not in LOSSES:
-            raise InvalidInputError(f"loss: {self.loss!r} is unknown; allowed are {', '.join(LOSSES)}")
+            raise InvalidInputError(
+                f"loss: {self.loss!r} is unknown; allowed are {', '.join(LOSSES)}"
+            )
         _check_features(self.label, self.features)
         if not len(self.features) == len(self.shift) == len(self.factor):
             raise InvalidInputError("shift and factor must have one number for each feature")
         if not np.isfinite([*self.shift, *self.factor]).all() or min(self.factor) <= 0:
-            raise InvalidInputError("shift and factor must be finite, and every factor must be above 0")
+            raise InvalidInputError(
+                "shift and factor must be finite, and every factor must be above 0"
+            )
         if (self.classes is None) != (LOSSES[self.loss].classes(2) is None):
             raise InvalidInputError(f"loss {self.loss!r} does not fit the classes {self.classes}")
         if self.classes is not None:
@@ -116,7 +143,12 @@ class Columns:
     def _places(self) -> dict[Any, int]:
         """The place of each class, by its word and, for numbers, by what it is equal to."""
         classes = self.classes or ()
-        return {key: k for k, word in enumerate(classes) for key in (word, exact(word)) if key is not None}
+        return {
+            key: k
+            for k, word in enumerate(classes)
+            for key in (word, exact(word))
+            if key is not None
+        }
 
     @property
     def network_outputs(self) -> int:
@@ -137,12 +169,14 @@ class Columns:
         return Dataset(X, y)
 
     def points(self, frame: Any) -> tuple[Array, Array | None]:
-        """Features (m, inputs) and, where the table has the label column, labels (m,) of the rows of a table.
+        """Features (m, inputs) and, where the table has the label column, labels (m,) of the rows
+        of a table.
 
         Raises
         ------
         InvalidInputError
-            If a column is missing, empty somewhere or holds no finite numbers, also after scaling, or a class is unknown.
+            If a column is missing, empty somewhere or holds no finite numbers, also after scaling,
+            or a class is unknown.
         """
         values = self._scaled(numbers(frame, self.features))
         if self.label not in frame.columns:
@@ -150,7 +184,9 @@ class Columns:
         if self.classes is None:
             return values, numbers(frame, [self.label])[:, 0]
         labels = LOSSES[self.loss].classes(self.network_outputs) or ()
-        return values, np.array([labels[self._place(word)] for word in words(frame, self.label)], dtype=np.float64)
+        return values, np.array(
+            [labels[self._place(word)] for word in words(frame, self.label)], dtype=np.float64
+        )
 
     def _scaled(self, values: Array) -> Array:
         with np.errstate(over="ignore"):
@@ -160,7 +196,8 @@ class Columns:
             first = int(wrong[0])
             worst = values[np.argmax(np.abs(values[:, first])), first]
             raise InvalidInputError(
-                f"column {self.features[first]!r}: {worst:g} is too large for a float after scaling (shift {self.shift[first]:g}, factor "
+                f"column {self.features[first]!r}: {worst:g} is too large for a float after "
+                f"scaling (shift {self.shift[first]:g}, factor "
                 f"{self.factor[first]:g}); {_SENTINEL}"
             )
         return scaled
@@ -169,13 +206,21 @@ class Columns:
         """A class by its word, or by a number that is written in another way."""
         place = self._places.get(word, self._places.get(exact(word)))
         if place is None:
-            raise InvalidInputError(f"column {self.label!r}: {word!r} is no class; allowed are {', '.join(self.classes or ())}")
+            raise InvalidInputError(
+                f"column {self.label!r}: {word!r} is no class; allowed are "
+                f"{', '.join(self.classes or ())}"
+            )
         return place
 
     def save(self, folder: str | Path) -> Path:
         """Write ``columns.toml`` into a problem folder."""
         path = Path(folder) / COLUMNS
-        write_text(path, tomli_w.dumps({name: value for name, value in asdict(self).items() if value is not None}))
+        write_text(
+            path,
+            tomli_w.dumps(
+                {name: value for name, value in asdict(self).items() if value is not None}
+            ),
+        )
         return path
 
     @classmethod
@@ -191,11 +236,21 @@ class Columns:
         """
         path = Path(folder) / COLUMNS
         if not path.is_file():
-            raise MissingFileError(f"columns: {path} does not exist; `agtopt new` writes it, and points of other problems are .npz files")
+            raise MissingFileError(
+                f"columns: {path} does not exist; `agtopt new` writes it, and points of other "
+                f"problems are .npz files"
+            )
         schema = read_toml(path, _ColumnsSchema)
         classes = None if schema.classes is None else tuple(schema.classes)
         try:
-            return cls(tuple(schema.features), schema.label, schema.loss, classes, tuple(schema.shift), tuple(schema.factor))
+            return cls(
+                tuple(schema.features),
+                schema.label,
+                schema.loss,
+                classes,
+                tuple(schema.shift),
+                tuple(schema.factor),
+            )
         except InvalidInputError as error:
             raise InvalidInputError(f"{path}: {error}") from None
 
@@ -211,7 +266,10 @@ class _ColumnsSchema(BaseModel):
     factor: list[float]
 
 
-_SENTINEL = "a number like this often stands for a missing one: drop such rows, or leave the column out (features)"
+_SENTINEL = (
+    "a number like this often stands for a missing one: drop such rows, or leave the column out "
+    "(features)"
+)
 _UNNAMED = re.compile(r"|Unnamed: \d+(_level_\d+)?")
 
 
@@ -222,13 +280,17 @@ def _all_but(frame: Any, label: str) -> list[Any]:
     if unnamed is not None:
         place = list(frame.columns).index(unnamed) + 1
         raise InvalidInputError(
-            f"column {place} has no name ({unnamed!r}): a saved index that counts the rows is no feature; write the table without it "
+            f"column {place} has no name ({unnamed!r}): a saved index that counts the rows is no "
+            f"feature; write the table without it "
             "(pandas: to_csv(index=False)), or name the features (features, --features)"
         )
-    second = next((name for name in chosen if re.fullmatch(re.escape(str(label)) + r"\.\d+", str(name))), None)
+    second = next(
+        (name for name in chosen if re.fullmatch(re.escape(str(label)) + r"\.\d+", str(name))), None
+    )
     if second is not None:
         raise InvalidInputError(
-            f"column {second!r}: pandas gives this name to a second column {label!r}, which would tell the label; take it out, or name the "
+            f"column {second!r}: pandas gives this name to a second column {label!r}, which would "
+            f"tell the label; take it out, or name the "
             "features (features, --features)"
         )
     return chosen
@@ -237,7 +299,8 @@ def _all_but(frame: Any, label: str) -> list[Any]:
 def _check_features(label: str, features: Sequence[str]) -> None:
     if not features or label in features or len(set(features)) < len(features):
         raise InvalidInputError(
-            f"features: {list(features)!r} is not allowed; name one column or more, none twice, and not the label {label!r}"
+            f"features: {list(features)!r} is not allowed; name one column or more, none twice, "
+            f"and not the label {label!r}"
         )
 
 
@@ -253,7 +316,8 @@ def _scaling(names: Sequence[str], values: Array, scale: str) -> tuple[Array, Ar
     for name, mean, deviation, low, high in zip(names, shift, factor, lowest, highest, strict=True):
         if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
             raise InvalidInputError(
-                f"column {name!r}: from {low:g} to {high:g}, its mean is {mean:g} and its deviation {deviation:g} as a float, which cannot "
+                f"column {name!r}: from {low:g} to {high:g}, its mean is {mean:g} and its "
+                f"deviation {deviation:g} as a float, which cannot "
                 f"scale it; {_SENTINEL}"
             )
     return shift, factor
@@ -266,7 +330,8 @@ def _loss_for(label: str, found: list[str]) -> str:
     if len(distinct) > 2 and any(exact(word) is None for word in distinct):
         return "cross-entropy"
     raise InvalidInputError(
-        f"loss: the label {label!r} has {len(distinct)} different values; name the loss: squared takes targets, cross-entropy and "
+        f"loss: the label {label!r} has {len(distinct)} different values; name the loss: squared "
+        f"takes targets, cross-entropy and "
         "multi-hinge two or more classes, hinge and binary-cross-entropy two"
     )
 
@@ -275,7 +340,10 @@ def _classes(loss: str, label: str, found: list[str]) -> tuple[str, ...] | None:
     if loss not in LOSSES or LOSSES[loss].classes(2) is None:
         return None
     distinct = [(exact(word), word) for word in set(found)]
-    in_order = tuple(word for _, word in sorted(distinct, key=lambda pair: (pair[0] is None, pair[0] or 0, pair[1])))
+    in_order = tuple(
+        word
+        for _, word in sorted(distinct, key=lambda pair: (pair[0] is None, pair[0] or 0, pair[1]))
+    )
     _check_classes(loss, label, in_order)
     return in_order
 
@@ -283,7 +351,10 @@ def _classes(loss: str, label: str, found: list[str]) -> tuple[str, ...] | None:
 def _check_classes(loss: str, label: str, classes: Sequence[str]) -> None:
     two = LOSSES[loss].outputs[1] == 1
     if len(classes) < 2 or (two and len(classes) > 2):
-        raise InvalidInputError(f"loss: {loss!r} takes {'two' if two else 'two or more'} classes; the label {label!r} has {len(classes)}")
+        raise InvalidInputError(
+            f"loss: {loss!r} takes {'two' if two else 'two or more'} classes; the label {label!r} "
+            f"has {len(classes)}"
+        )
     first: dict[Any, str] = {}
     for word in classes:
         number = exact(word)
@@ -291,6 +362,7 @@ def _check_classes(loss: str, label: str, classes: Sequence[str]) -> None:
         if meant in first:
             what = "blanks around them" if number is None else "how they write one number"
             raise InvalidInputError(
-                f"column {label!r}: the classes {first[meant]!r} and {word!r} differ only in {what}; write them in one way"
+                f"column {label!r}: the classes {first[meant]!r} and {word!r} differ only in "
+                f"{what}; write them in one way"
             )
         first[meant] = word

@@ -65,20 +65,32 @@ class Draft:
         return str(last)
 
     def numbered(self, layer: Layer) -> str:
-        """The next free name of the layer's kind, as `Network.chain` counts: ``dense1``, ``dense2``, …"""
+        """The next free name of the layer's kind, as `Network.chain` counts: ``dense1``,
+        ``dense2``, …"""
         kind = type(layer).__name__.lower()
         return next(name for number in count(1) if (name := f"{kind}{number}") not in self.graph)
 
     def add(
-        self, layer: Layer, sources: Sequence[str], name: str | None = None, tensors: Iterable[ArrayLike] = (), shape: Shape | None = None
+        self,
+        layer: Layer,
+        sources: Sequence[str],
+        name: str | None = None,
+        tensors: Iterable[ArrayLike] = (),
+        shape: Shape | None = None,
     ) -> str:
         """Add a layer and return its name, by default the next free one of its kind."""
         name = self.numbered(layer) if name is None else name
         if name in self.graph:
-            raise InvalidInputError(f"network: two nodes are named {name!r}; every layer needs a name of its own, other than {INPUT!r}")
+            raise InvalidInputError(
+                f"network: two nodes are named {name!r}; every layer needs a name of its own, "
+                f"other than {INPUT!r}"
+            )
         for source in sources:
             if source not in self.graph:
-                raise InvalidInputError(f"network: layer {name!r} takes {source!r}; before it there are {', '.join(self.graph)}")
+                raise InvalidInputError(
+                    f"network: layer {name!r} takes {source!r}; before it there are "
+                    f"{', '.join(self.graph)}"
+                )
         if len(set(sources)) < len(sources):
             raise UnsupportedError(f"layer {name!r} takes {list(sources)}, one of them twice")
         self.graph.add_node(name, layer=layer)
@@ -92,7 +104,10 @@ class Draft:
         """Give a Dense layer that nothing takes yet the bias that it lacks."""
         layer = self.graph.nodes[node].get("layer")
         if not isinstance(layer, Dense) or layer.bias or self.graph.out_degree(node) > 0:
-            raise UnsupportedError("a constant can only be the bias of a matrix product that has none and whose output nothing else takes")
+            raise UnsupportedError(
+                "a constant can only be the bias of a matrix product that has none and whose "
+                "output nothing else takes"
+            )
         self.graph.nodes[node]["layer"] = replace(layer, bias=True)
         self.initial[f"{node}_bias"] = flat_bias(bias, layer.outputs)
 
@@ -101,9 +116,16 @@ class Draft:
         return list(self.shapes(*nodes))
 
     def shapes(self, *nodes: str) -> dict[str, Shape]:
-        """Shapes of the tensors of layers by name; by default of all, in the order of the layers."""
-        layers = {node: self.graph.nodes[node]["layer"] for node in nodes or self.graph if node != INPUT}
-        return {f"{node}_{role}": shape for node, layer in layers.items() for role, shape in layer.parameter_shapes().items()}
+        """Shapes of the tensors of layers by name; by default of all, in the order of the
+        layers."""
+        layers = {
+            node: self.graph.nodes[node]["layer"] for node in nodes or self.graph if node != INPUT
+        }
+        return {
+            f"{node}_{role}": shape
+            for node, layer in layers.items()
+            for role, shape in layer.parameter_shapes().items()
+        }
 
     def cut(self, output: str) -> None:
         """Drop what does not lead to the output."""
@@ -116,20 +138,29 @@ class Draft:
         Raises
         ------
         InvalidInputError
-            If `order` does not name every tensor once, the layers do not fit, or an output has another shape than was read.
+            If `order` does not name every tensor once, the layers do not fit, or an output has
+            another shape than was read.
         """
         names = self.tensors_of()
         if order is None:
             order = names
         elif sorted(order) != sorted(names):
-            raise InvalidInputError(f"network.parameters: {list(order)} is not allowed; it must name each of {names} once")
+            raise InvalidInputError(
+                f"network.parameters: {list(order)} is not allowed; it must name each of {names} "
+                f"once"
+            )
         # Surplus tensors go along: the network names them in its error.
-        initial = {name: self.initial[name] for name in order if name in self.initial} | self.initial
+        initial = {
+            name: self.initial[name] for name in order if name in self.initial
+        } | self.initial
         network = Network(self.graph, input_shape, initial)  # type: ignore[arg-type]
         for node in network.nodes:
             shape = self._shapes.get(node, network.shapes[node])
             if shape != network.shapes[node]:
-                raise InvalidInputError(f"network: {node!r} reshapes a sample to {shape}; its size here is {network.shapes[node]}")
+                raise InvalidInputError(
+                    f"network: {node!r} reshapes a sample to {shape}; its size here is "
+                    f"{network.shapes[node]}"
+                )
         return network
 
 
@@ -141,11 +172,16 @@ def require(condition: bool, why: str) -> None:
 
 def flat_bias(bias: ArrayLike, outputs: int) -> ArrayLike:
     """A bias of shape (outputs,) or (1, outputs) in the first of the two."""
-    require(np.shape(bias) in ((outputs,), (1, outputs)), f"its bias has shape {np.shape(bias)}; it must be ({outputs},)")
+    require(
+        np.shape(bias) in ((outputs,), (1, outputs)),
+        f"its bias has shape {np.shape(bias)}; it must be ({outputs},)",
+    )
     return np.reshape(bias, outputs)
 
 
-def understand(reader: Callable[..., Part], arguments: Sequence[Any], options: Mapping[str, Any]) -> Part:
+def understand(
+    reader: Callable[..., Part], arguments: Sequence[Any], options: Mapping[str, Any]
+) -> Part:
     """Call a reader whose signature lists what the foreign operation may be given."""
     try:
         bound = signature(reader).bind(*arguments, **options)

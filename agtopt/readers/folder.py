@@ -56,7 +56,8 @@ def load(folder: str | Path) -> Problem:
     Parameters
     ----------
     folder : str or Path
-        Holds ``problem.toml`` (validated: a misspelt key is an error) and ``arrays.npz`` (read without pickle).
+        Holds ``problem.toml`` (validated: a misspelt key is an error) and ``arrays.npz`` (read
+        without pickle).
 
     Returns
     -------
@@ -75,16 +76,23 @@ def load(folder: str | Path) -> Problem:
     path = Path(folder)
     for needed in (path, path / PROBLEM, path / ARRAYS):
         if not needed.exists():
-            raise MissingFileError(f"{needed}: does not exist; a problem is a folder with {PROBLEM} and {ARRAYS}")
+            raise MissingFileError(
+                f"{needed}: does not exist; a problem is a folder with {PROBLEM} and {ARRAYS}"
+            )
     # pydantic names the chosen type as well.
     schema = read_toml(path / PROBLEM, ProblemSchema, {*LAYERS, *PERTURBATIONS})
     draft, shape = _draft(schema.network), tuple(schema.network.input_shape)
     with opened(path / ARRAYS, f"{path / ARRAYS}: cannot be read") as archive:
-        archive.only(("features", "labels", *draft.shapes()), BOX if schema.perturbation.type == "substitution" else ())
+        archive.only(
+            ("features", "labels", *draft.shapes()),
+            BOX if schema.perturbation.type == "substitution" else (),
+        )
         labels = archive.array("labels", (None,), (None, None))
         features = archive.array("features", (len(labels), *shape))
         box = {end: archive.array(end) for end in BOX if end in archive.names}
-        draft.initial = {name: archive.array(name, extents) for name, extents in draft.shapes().items()}
+        draft.initial = {
+            name: archive.array(name, extents) for name, extents in draft.shapes().items()
+        }
     return Problem(
         network=draft.network(shape, schema.network.parameters),
         dataset=Dataset(features, labels),
@@ -115,21 +123,34 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
     SaveError
         If the files cannot be written; those that were there before still are.
     UnsupportedError
-        If a layer, the loss or the perturbation model is not one of agtopt's own: a file cannot say what it does.
+        If a layer, the loss or the perturbation model is not one of agtopt's own: a file cannot say
+        what it does.
     """
     instance("problem", problem, Problem)
     instance("description", description, str)
     training, box = problem.training, _box(problem.perturbation)
     if training.loss not in LOSSES.values():
-        raise UnsupportedError(f"training.loss: {training.loss!r} cannot be saved; allowed are {', '.join(LOSSES)}")
+        raise UnsupportedError(
+            f"training.loss: {training.loss!r} cannot be saved; allowed are {', '.join(LOSSES)}"
+        )
     document = {
         "name": problem.name,
         "description": description,
         "network": _described_network(problem.network),
-        "perturbation": _described("perturbation", problem.perturbation, PERTURBATIONS, without=("features",) if box else ()),
+        "perturbation": _described(
+            "perturbation",
+            problem.perturbation,
+            PERTURBATIONS,
+            without=("features",) if box else (),
+        ),
         "training": {**_plain_fields(training), "loss": training.loss.name},
     }
-    arrays = {"features": problem.dataset.features, "labels": problem.dataset.labels, **box, **problem.network.initial}
+    arrays = {
+        "features": problem.dataset.features,
+        "labels": problem.dataset.labels,
+        **box,
+        **problem.network.initial,
+    }
     path = Path(folder)
     with saving(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -141,7 +162,8 @@ def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
 
 
 def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
-    """Arrays of numbers of an .npz file, read without pickle: those named and there; others are not looked at.
+    """Arrays of numbers of an .npz file, read without pickle: those named and there; others are not
+    looked at.
 
     Raises
     ------
@@ -181,7 +203,10 @@ def _perturbation(schema: BaseModel, arrays: Arrays) -> Perturbation:
     if kind is Substitution and any(end in arrays for end in BOX):
         for end in BOX:
             if end not in arrays or entries["features"] is not None:
-                raise InvalidInputError(f"perturbation.features: give two numbers, or both of the arrays {' and '.join(BOX)}")
+                raise InvalidInputError(
+                    f"perturbation.features: give two numbers, or both of the arrays "
+                    f"{' and '.join(BOX)}"
+                )
         entries["features"] = [arrays.pop(end) for end in BOX]
     return kind(**entries)
 
@@ -194,13 +219,19 @@ def _box(perturbation: Perturbation) -> Arrays:
     return dict(zip(BOX, ends, strict=True)) if any(end.ndim for end in ends) else {}
 
 
-def _described(field: str, part: Any, known: Mapping[str, type], without: tuple[str, ...] = ()) -> dict[str, Any]:
+def _described(
+    field: str, part: Any, known: Mapping[str, type], without: tuple[str, ...] = ()
+) -> dict[str, Any]:
     kind = type(part).__name__.lower()
     if known.get(kind) is not type(part):
         raise UnsupportedError(
-            f"{field}: {type(part).__name__} cannot be saved; allowed are {', '.join(each.__name__ for each in known.values())}"
+            f"{field}: {type(part).__name__} cannot be saved; allowed are "
+            f"{', '.join(each.__name__ for each in known.values())}"
         )
-    return {"type": kind, **{name: value for name, value in _plain_fields(part).items() if name not in without}}
+    return {
+        "type": kind,
+        **{name: value for name, value in _plain_fields(part).items() if name not in without},
+    }
 
 
 def _plain_fields(part: Any) -> dict[str, Any]:

@@ -22,7 +22,8 @@ OLDEST_OPSET = 7
 """Before it Add and Gemm broadcast, and Dropout trains, by other rules."""
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 LARGEST = 2**26
-"""Entries of the largest array that is evaluated: a few bytes of a file can ask for any number of them."""
+"""Entries of the largest array that is evaluated: a few bytes of a file can ask for any number of
+them."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,14 @@ class OnnxFile:
     @cached_property
     def input(self) -> "ValueInfoProto":
         """The only input that is no initializer."""
-        inputs, outputs = [value for value in self.model.graph.input if value.name not in self.constants], self.model.graph.output
+        inputs, outputs = (
+            [value for value in self.model.graph.input if value.name not in self.constants],
+            self.model.graph.output,
+        )
         if len(inputs) != 1 or len(outputs) != 1:
             raise UnsupportedError(
-                f"{self.label}: {len(inputs)} inputs and {len(outputs)} outputs are not supported; one of each is needed"
+                f"{self.label}: {len(inputs)} inputs and {len(outputs)} outputs are not supported; "
+                f"one of each is needed"
             )
         value: ValueInfoProto = inputs[0]
         return value
@@ -72,19 +77,29 @@ class OnnxFile:
         value, described = self.input, f"{self.label}: input {self.input.name!r}"
         kind = value.type.tensor_type.elem_type
         if type_name(kind) not in FLOATS:
-            raise UnsupportedError(f"{described} has entries of type {type_name(kind)}; they must be one of {', '.join(FLOATS)}")
+            raise UnsupportedError(
+                f"{described} has entries of type {type_name(kind)}; they must be one of "
+                f"{', '.join(FLOATS)}"
+            )
         axes = value.type.tensor_type.shape.dim
         shape = tuple(axis.dim_value for axis in axes)[1:]
         if len(axes) == 1 and axes[0].dim_value > 0:
-            raise UnsupportedError(f"{described} has shape ({axes[0].dim_value},); an axis of the samples is needed before it")
+            raise UnsupportedError(
+                f"{described} has shape ({axes[0].dim_value},); an axis of the samples is needed "
+                f"before it"
+            )
         if not shape or min(shape) < 1:
-            raise UnsupportedError(f"{described} has no fixed shape; only the first axis, that of the samples, may be open")
+            raise UnsupportedError(
+                f"{described} has no fixed shape; only the first axis, that of the samples, may be "
+                f"open"
+            )
         self.check_size(described, prod(shape) * max(self.batches))
         return shape
 
     @property
     def batches(self) -> tuple[int, int]:
-        """Sizes of batches to read the graph with: the file's own, or two of more than one sample where it is open."""
+        """Sizes of batches to read the graph with: the file's own, or two of more than one sample
+        where it is open."""
         axis = self.input.type.tensor_type.shape.dim[0]
         return (axis.dim_value, axis.dim_value) if axis.dim_value > 0 else (2, 3)
 
@@ -111,7 +126,10 @@ class OnnxFile:
 
         given = {name: array for name, array in zip(node.input, inputs, strict=True) if name}
         try:
-            entries, results = ([helper.make_empty_tensor_value_info(name) for name in names] for names in (given, node.output[:1]))
+            entries, results = (
+                [helper.make_empty_tensor_value_info(name) for name in names]
+                for names in (given, node.output[:1])
+            )
             graph = helper.make_graph([node], "node", entries, results)
             with np.errstate(all="ignore"):
                 (found,) = ReferenceEvaluator(graph, opsets={"": self.opset}).run(None, given)
@@ -122,7 +140,10 @@ class OnnxFile:
     def check_size(self, what: str, entries: int) -> None:
         """Refuse an array that is too large to be evaluated."""
         if entries > LARGEST:
-            raise UnsupportedError(f"{what} has {entries:,} entries for a batch; at most {LARGEST:,} are read, try a smaller batch")
+            raise UnsupportedError(
+                f"{what} has {entries:,} entries for a batch; at most {LARGEST:,} are read, try a "
+                f"smaller batch"
+            )
 
 
 def load(source: Any) -> OnnxFile:
@@ -143,29 +164,43 @@ def load(source: Any) -> OnnxFile:
         onnx = import_module("onnx")
         inliner = import_module("onnx.inliner")
     except ImportError:
-        raise UnsupportedError(f"{label}: cannot be read without the package onnx; pip install agtopt[onnx]") from None
+        raise UnsupportedError(
+            f"{label}: cannot be read without the package onnx; pip install agtopt[onnx]"
+        ) from None
     if path is None and not isinstance(source, (bytes, onnx.ModelProto)):
         raise InvalidInputError(
-            f"{label}: {type(source).__name__} is not allowed; it must be the path of a file, its bytes, or an onnx.ModelProto"
+            f"{label}: {type(source).__name__} is not allowed; it must be the path of a file, its "
+            f"bytes, or an onnx.ModelProto"
         )
     try:
         if path is not None:
             model = onnx.load(path)
         else:
-            model = onnx.load_from_string(source if isinstance(source, bytes) else source.SerializeToString())
+            model = onnx.load_from_string(
+                source if isinstance(source, bytes) else source.SerializeToString()
+            )
         if any(isinstance(text, bytes) for text in _texts(model)):
             raise InvalidInputError("it has text that is not UTF-8")
         _check_own_data(label, model)
         onnx.checker.check_model(model)
         if model.functions:
             model = inliner.inline_local_functions(model)
-        constants = {tensor.name: real(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
+        constants = {
+            tensor.name: real(onnx.numpy_helper.to_array(tensor))
+            for tensor in model.graph.initializer
+        }
     except FileNotFoundError as error:
-        missing = "does not exist" if error.filename in (path, None) else f"needs {error.filename}, which does not exist"
+        missing = (
+            "does not exist"
+            if error.filename in (path, None)
+            else f"needs {error.filename}, which does not exist"
+        )
         raise MissingFileError(f"{label}: {missing}") from None
     except UnsupportedError:
         raise
-    except Exception as error:  # protobuf, the checker and the file system each have errors of their own
+    except (
+        Exception
+    ) as error:  # protobuf, the checker and the file system each have errors of their own
         raise InvalidInputError(f"{label}: is not a valid ONNX model: {line(error)}") from None
     for node in model.graph.node:
         # Two names of one domain, of which the evaluator knows the shorter.
@@ -176,7 +211,8 @@ def load(source: Any) -> OnnxFile:
     )
     if not OLDEST_OPSET <= opset <= newest:
         raise UnsupportedError(
-            f"{label}: opset {opset} is not supported; it must be at least {OLDEST_OPSET} and at most {newest}, onnx {onnx.__version__}'s"
+            f"{label}: opset {opset} is not supported; it must be at least {OLDEST_OPSET} and at "
+            f"most {newest}, onnx {onnx.__version__}'s"
         )
     return OnnxFile(label, model, opset, constants)
 
@@ -190,7 +226,11 @@ def _texts(message: Any) -> Iterator[str | bytes]:
     """All text in a message of protobuf, which leaves what is not UTF-8 as bytes."""
     for field, value in message.ListFields():
         if field.type in (field.TYPE_MESSAGE, field.TYPE_STRING):
-            for entry in (value,) if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) else value:
+            for entry in (
+                (value,)
+                if isinstance(value, (str, bytes)) or not isinstance(value, Sequence)
+                else value
+            ):
                 yield from _texts(entry) if field.type == field.TYPE_MESSAGE else (entry,)
 
 
@@ -198,11 +238,19 @@ def _check_own_data(label: str, model: "ModelProto") -> None:
     from onnx.external_data_helper import uses_external_data
 
     nodes = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-    tensors: list[TensorProto] = [*model.graph.initializer, *(entry.t for node in nodes for entry in node.attribute)]
+    tensors: list[TensorProto] = [
+        *model.graph.initializer,
+        *(entry.t for node in nodes for entry in node.attribute),
+    ]
     if any(map(uses_external_data, tensors)):
-        raise UnsupportedError(f"{label}: has tensors in files of their own; give the path of the model, not what is in it")
+        raise UnsupportedError(
+            f"{label}: has tensors in files of their own; give the path of the model, not what is "
+            f"in it"
+        )
     if model.graph.sparse_initializer:
-        raise UnsupportedError(f"{label}: sparse initializers are not supported; write them as dense ones")
+        raise UnsupportedError(
+            f"{label}: sparse initializers are not supported; write them as dense ones"
+        )
 
 
 def type_name(kind: int) -> str:

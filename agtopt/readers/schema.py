@@ -11,7 +11,8 @@ class _Strict(BaseModel):
 
 
 class _LayerSchema(_Strict):
-    """Its name, by default ``dense1``, ``relu1``, …, and the layers whose outputs it takes, by default the one before."""
+    """Its name, by default ``dense1``, ``relu1``, …, and the layers whose outputs it takes, by
+    default the one before."""
 
     name: str | None = None
     sources: list[str] | None = None
@@ -75,12 +76,20 @@ class AddSchema(_LayerSchema):
 
 
 LayerSchema = Annotated[
-    DenseSchema | Conv2dSchema | AvgPool2dSchema | ReLUSchema | LeakyReLUSchema | FlattenSchema | AddSchema, Field(discriminator="type")
+    DenseSchema
+    | Conv2dSchema
+    | AvgPool2dSchema
+    | ReLUSchema
+    | LeakyReLUSchema
+    | FlattenSchema
+    | AddSchema,
+    Field(discriminator="type"),
 ]
 
 
 class NetworkSchema(_Strict):
-    """`agtopt.Network`: each layer after those it takes; the weights are the arrays ``<name>_<role>``.
+    """`agtopt.Network`: each layer after those it takes; the weights are the arrays
+    ``<name>_<role>``.
 
     `parameters` is the order in which they are flattened, by default that of the layers.
     """
@@ -114,7 +123,8 @@ class RemovalSchema(_Strict):
 
 
 class SubstitutionSchema(_Strict):
-    """`agtopt.problem.Substitution`; a box of arrays lies in arrays.npz, as ``perturbation_lower`` and ``perturbation_upper``."""
+    """`agtopt.problem.Substitution`; a box of arrays lies in arrays.npz, as ``perturbation_lower``
+    and ``perturbation_upper``."""
 
     type: Literal["substitution"]
     n: int
@@ -123,7 +133,9 @@ class SubstitutionSchema(_Strict):
     labels: list[float] | None = None
 
 
-PerturbationSchema = Annotated[BoundedSchema | RemovalSchema | SubstitutionSchema, Field(discriminator="type")]
+PerturbationSchema = Annotated[
+    BoundedSchema | RemovalSchema | SubstitutionSchema, Field(discriminator="type")
+]
 
 
 class TrainingSchema(_Strict):
@@ -145,7 +157,8 @@ class TrainingSchema(_Strict):
 
 
 class ProblemSchema(_Strict):
-    """A whole problem.toml; the arrays ``features``, ``labels`` and the weights lie in arrays.npz beside it."""
+    """A whole problem.toml; the arrays ``features``, ``labels`` and the weights lie in arrays.npz
+    beside it."""
 
     name: str
     description: str = ""

@@ -38,7 +38,8 @@ def read_solution(path: str | Path) -> Solution:
     Parameters
     ----------
     path : str or Path
-        As written by ``highs --solution_file``, SCIP's ``write solution``, Gurobi's ``ResultFile=….sol`` or CBC's ``solution`` (``solu``).
+        As written by ``highs --solution_file``, SCIP's ``write solution``, Gurobi's
+        ``ResultFile=….sol`` or CBC's ``solution`` (``solu``).
 
     Raises
     ------
@@ -48,10 +49,14 @@ def read_solution(path: str | Path) -> Solution:
         If it is of no such program, holds no point, or a number in it cannot be read.
     """
     if not isinstance(path, (str, PathLike)):
-        raise InvalidInputError(f"solution: {type(path).__name__} is not allowed; it must be the path of a file")
+        raise InvalidInputError(
+            f"solution: {type(path).__name__} is not allowed; it must be the path of a file"
+        )
     file = Path(path)
     try:
-        lines = [line.rstrip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [
+            line.rstrip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
     except FileNotFoundError:
         raise MissingFileError(f"solution: {file} does not exist") from None
     except UnicodeDecodeError as error:
@@ -64,7 +69,9 @@ def read_solution(path: str | Path) -> Solution:
                 return read(lines)
             except InvalidInputError as error:
                 raise InvalidInputError(f"solution: {file}: {error}") from None
-    raise InvalidInputError(f"solution: {file} is no solution file (raw style) of HiGHS, SCIP, Gurobi or CBC")
+    raise InvalidInputError(
+        f"solution: {file} is no solution file (raw style) of HiGHS, SCIP, Gurobi or CBC"
+    )
 
 
 def _number(word: str) -> float:
@@ -101,7 +108,9 @@ def _highs(lines: list[str]) -> Solution:
             many = _number(words[2])
             columns = list(islice(values, int(min(max(many, 0.0), len(lines)))))
             if len(columns) != many:
-                raise InvalidInputError(f"{words[2]!r} columns are announced, {len(columns)} lines follow")
+                raise InvalidInputError(
+                    f"{words[2]!r} columns are announced, {len(columns)} lines follow"
+                )
             return Solution("highs", status, objective, _pairs(columns, 0, 1))
     raise InvalidInputError(f"HiGHS wrote no primal point (status {status})")
 
@@ -130,8 +139,11 @@ def _cbc(lines: list[str]) -> Solution:
     status, _, value = lines[0].rpartition(" - objective value ")
     if "infeasible" in status.lower() or "no integer solution" in status.lower() or len(lines) == 1:
         raise InvalidInputError(f"CBC wrote no point (status {status})")
-    # Two stars in front of a column say that it violates something; the violation is measured on the model.
-    columns: Iterator[str] = (line.replace("**", "", 1) if line.startswith("**") else line for line in lines[1:])
+    # Two stars in front of a column say that it violates something; the violation is measured on
+    # the model.
+    columns: Iterator[str] = (
+        line.replace("**", "", 1) if line.startswith("**") else line for line in lines[1:]
+    )
     return Solution("cbc", status, _number(value), _pairs(columns, 1, 2))
 
 

@@ -38,4 +38,6 @@ def read_toml(path: Path, schema: type[M], hidden: Collection[str] = ()) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(key) for key in first["loc"] if key not in hidden)
-        raise InvalidInputError(f"{path}: {field}: {first['msg']} (it was {short(first['input'])})") from None
+        raise InvalidInputError(
+            f"{path}: {field}: {first['msg']} (it was {short(first['input'])})"
+        ) from None

@@ -1,4 +1,5 @@
-"""Whether a network computes what the torch module computes from which it was read, and learns by the same gradients."""
+"""Whether a network computes what the torch module computes from which it was read, and learns by
+the same gradients."""
 
 import copy
 import random
@@ -25,7 +26,8 @@ OWN = "its weights"
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Record gradients whatever mode torch is in, and leave that mode and all random numbers as they were."""
+    """Record gradients whatever mode torch is in, and leave that mode and all random numbers as
+    they were."""
     of_python, of_numpy = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
@@ -40,15 +42,19 @@ def copied(module: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(module)
     except Exception as error:  # a module may hold anything
-        raise UnsupportedError(f"module: {type(module).__name__} cannot be copied, as is needed to compare with it: {error!r}") from error
+        raise UnsupportedError(
+            f"module: {type(module).__name__} cannot be copied, as is needed to compare with it: "
+            f"{error!r}"
+        ) from error
 
 
 def compare(module: nn.Module, network: Network, names: Sequence[str]) -> None:
-    """Compare outputs and gradients at θ₀ and at two other vectors of weights, on one sample and on five, in train() and in eval().
+    """Compare outputs and gradients at θ₀ and at two other vectors of weights, on one sample and on
+    five, in train() and in eval().
 
-    Among the samples are large ones, and zeros except at θ₀, where round weights may put a kink there that rounding decides. The gradients
-    are those of random linear functions of the outputs. All is done in float64, and agrees if it differs by at most `READING` of the
-    largest entry.
+    Among the samples are large ones, and zeros except at θ₀, where round weights may put a kink
+    there that rounding decides. The gradients are those of random linear functions of the outputs.
+    All is done in float64, and agrees if it differs by at most `READING` of the largest entry.
 
     Parameters
     ----------
@@ -62,8 +68,8 @@ def compare(module: nn.Module, network: Network, names: Sequence[str]) -> None:
     Raises
     ------
     UnsupportedError
-        If they differ, with the largest deviation and where it is; or if a pass fails, or forward changes anything: weights, attributes,
-        its input, random numbers.
+        If they differ, with the largest deviation and where it is; or if a pass fails, or forward
+        changes anything: weights, attributes, its input, random numbers.
     """
     generator = np.random.default_rng(0)
     module.double().cpu()
@@ -79,15 +85,26 @@ def compare(module: nn.Module, network: Network, names: Sequence[str]) -> None:
             own = _of_module(module, x, direction)
             read = _of_network(network, weights, x, direction)
             _check_agreement(f"output {where}", own[0], read[0])
-            for (path, _), name, gradient in zip(module.named_parameters(), names, own[1], strict=True):
+            for (path, _), name, gradient in zip(
+                module.named_parameters(), names, own[1], strict=True
+            ):
                 _check_agreement(f"gradient of {path!r} {where}", gradient, read[1][name])
 
 
 def _weights(network: Network, generator: np.random.Generator) -> dict[str, dict[str, Array]]:
-    """θ₀; random weights; and such with one large entry in every tensor, as far as no product of them overflows."""
+    """θ₀; random weights; and such with one large entry in every tensor, as far as no product of
+    them overflows."""
     largest = 10.0 ** min(2.0, 200.0 / len(network.initial))
-    usual = {name: generator.normal(size=value.shape) / np.sqrt(value[0].size) for name, value in network.initial.items()}
-    large = {name: np.where(np.arange(value.size).reshape(value.shape) == value.size // 2, largest, value) for name, value in usual.items()}
+    usual = {
+        name: generator.normal(size=value.shape) / np.sqrt(value[0].size)
+        for name, value in network.initial.items()
+    }
+    large = {
+        name: np.where(
+            np.arange(value.size).reshape(value.shape) == value.size // 2, largest, value
+        )
+        for name, value in usual.items()
+    }
     return {OWN: dict(network.initial), "random weights": usual, "large weights": large}
 
 
@@ -109,15 +126,23 @@ def _load(module: nn.Module, tensors: Sequence[Array]) -> None:
 def _of_module(module: nn.Module, x: Array, direction: Array) -> tuple[Array, list[Array]]:
     z = _outputs(module, number_tensor(x))
     if z.shape != direction.shape:
-        raise UnsupportedError(f"module: its output for {len(x)} samples has shape {tuple(z.shape)}; it was read as {direction.shape}")
+        raise UnsupportedError(
+            f"module: its output for {len(x)} samples has shape {tuple(z.shape)}; it was read as "
+            f"{direction.shape}"
+        )
     parameters = list(module.parameters())
     found: Sequence[Tensor | None] = [None] * len(parameters)
     if z.requires_grad:
         try:
-            found = torch.autograd.grad((z * number_tensor(direction)).sum(), parameters, allow_unused=True)
+            found = torch.autograd.grad(
+                (z * number_tensor(direction)).sum(), parameters, allow_unused=True
+            )
         except RuntimeError as error:
             raise UnsupportedError(f"module: its backward pass fails: {error}") from error
-    gradients = [torch.zeros_like(own) if gradient is None else gradient for own, gradient in zip(parameters, found, strict=True)]
+    gradients = [
+        torch.zeros_like(own) if gradient is None else gradient
+        for own, gradient in zip(parameters, found, strict=True)
+    ]
     return z.detach().numpy(), [gradient.numpy() for gradient in gradients]
 
 
@@ -127,11 +152,16 @@ def _outputs(module: nn.Module, x: Tensor) -> Tensor:
     try:
         z = module(x)
     except Exception as error:  # forward is foreign code: it may fail in any way
-        raise UnsupportedError(f"module: forward fails on float64 samples of shape {tuple(x.shape)}: {error!r}") from error
+        raise UnsupportedError(
+            f"module: forward fails on float64 samples of shape {tuple(x.shape)}: {error!r}"
+        ) from error
     after = _state(module, x)
     for what in (*before, *after):
         if before.get(what) != after.get(what):
-            raise UnsupportedError(f"module: forward changes {what}; only a forward that leaves everything as it was can be read")
+            raise UnsupportedError(
+                f"module: forward changes {what}; only a forward that leaves everything as it was "
+                f"can be read"
+            )
     if not isinstance(z, Tensor):
         raise UnsupportedError(f"module: its output is a {type(z).__name__}; it must be one tensor")
     return z
@@ -153,14 +183,19 @@ def _state(module: nn.Module, x: Tensor) -> dict[str, Any]:
 
 
 def _seen(value: Any, above: set[int]) -> Any:
-    """A value as something that can be compared later; what is inside `above` is not looked at again."""
+    """A value as something that can be compared later; what is inside `above` is not looked at
+    again."""
     if id(value) in above or isinstance(value, nn.Module):
         return id(value)
     inside = {*above, id(value)}
     match value:
         case Tensor():
             version = None if value.is_inference() else value._version
-            numbers = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if _has_bytes(value) else id(value)
+            numbers = (
+                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+                if _has_bytes(value)
+                else id(value)
+            )
             return (str(value.dtype), tuple(value.shape), value.requires_grad, version, numbers)
         case np.ndarray():
             return (str(value.dtype), value.shape, value.tobytes())
@@ -172,24 +207,33 @@ def _seen(value: Any, above: set[int]) -> Any:
             return repr(value)
         case set() | frozenset():
             return sorted(repr(_seen(held, inside)) for held in value)
-    return (id(value), _seen(getattr(value, "__dict__", None) or None, inside) if not callable(value) else None)
+    return (
+        id(value),
+        _seen(getattr(value, "__dict__", None) or None, inside) if not callable(value) else None,
+    )
 
 
 def _has_bytes(value: Tensor) -> bool:
     return value.layout == torch.strided and not value.is_meta and not value.is_quantized
 
 
-def _of_network(network: Network, weights: dict[str, Array], x: Array, direction: Array) -> tuple[Array, dict[str, Array]]:
+def _of_network(
+    network: Network, weights: dict[str, Array], x: Array, direction: Array
+) -> tuple[Array, dict[str, Array]]:
     """Sample by sample, so that no sample can have a part in another's output."""
     inputs, deltas = number_tensor(x), number_tensor(direction)
-    ops = ConcreteOperations(Problem(network, Dataset(x, direction), Bounded(0), Training("squared")), inputs, deltas)
+    ops = ConcreteOperations(
+        Problem(network, Dataset(x, direction), Bounded(0), Training("squared")), inputs, deltas
+    )
     tensors = {name: ops.constant(value) for name, value in weights.items()}
     rows, total = [], {name: np.zeros_like(value) for name, value in weights.items()}
     for index in range(len(x)):
         sample = slice(index, index + 1)
         z, saved = forward(ops, network, tensors, inputs[sample])
         rows.append(z.numpy())
-        for name, gradient in backward(ops, network, tensors, saved, deltas[sample], list(weights)).items():
+        for name, gradient in backward(
+            ops, network, tensors, saved, deltas[sample], list(weights)
+        ).items():
             total[name] += gradient.numpy()[0]
     return np.concatenate(rows), total
 
@@ -201,7 +245,9 @@ def _check_agreement(what: str, own: Array, read: Array) -> None:
         return
     place = np.unravel_index(np.argmax(gap), gap.shape)  # of NaN first
     raise UnsupportedError(
-        f"module: computes something else than what was read: its {what} is {own[place]:.6g} at {[int(i) for i in place]}, as read it is "
-        f"{read[place]:.6g}, and differs by {gap[place]:.3g}. What forward does must depend on no mode, batch, earlier call or value of a "
+        f"module: computes something else than what was read: its {what} is {own[place]:.6g} at "
+        f"{[int(i) for i in place]}, as read it is "
+        f"{read[place]:.6g}, and differs by {gap[place]:.3g}. What forward does must depend on no "
+        f"mode, batch, earlier call or value of a "
         "weight, and must neither stop nor replace gradients"
     )

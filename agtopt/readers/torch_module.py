@@ -24,12 +24,14 @@ from agtopt.readers.torch_refusals import check_module
 def read(module: Any, input_shape: Shape | None = None) -> Network:
     """Read a torch module, with its weights as θ₀ (in float64).
 
-    A ``torch.nn.Sequential`` has its layers named as by `Network.chain`. Any other module is traced by torch.fx and its layers keep the
-    names of the trace: the attribute's path with underscores (``block_conv``), and for functions ``relu``, ``relu_1``, ``add``, ….
-    θ is flattened in the order of ``module.parameters()``. A network does not hold ``requires_grad``: what training leaves alone is said by
-    ``Training(frozen=…)``, and a warning names what needs it.
+    A ``torch.nn.Sequential`` has its layers named as by `Network.chain`. Any other module is traced
+    by torch.fx and its layers keep the names of the trace: the attribute's path with underscores
+    (``block_conv``), and for functions ``relu``, ``relu_1``, ``add``, …. θ is flattened in the
+    order of ``module.parameters()``. A network does not hold ``requires_grad``: what training
+    leaves alone is said by ``Training(frozen=…)``, and a warning names what needs it.
 
-    The network is compared with the module, outputs and gradients (`torch_compare.compare`), and the module stays as it was.
+    The network is compared with the module, outputs and gradients (`torch_compare.compare`), and
+    the module stays as it was.
 
     Parameters
     ----------
@@ -40,19 +42,30 @@ def read(module: Any, input_shape: Shape | None = None) -> Network:
     Raises
     ------
     UnsupportedError
-        If a node of the trace is of another kind than allowed, weights are shared, a parameter has no part in the output, an overwritten
-        value is read elsewhere, or the module cannot be traced; if it has hooks, parametrisations or parameters that are no finite
-        float32 or float64 numbers; or if it computes something else than what was read.
+        If a node of the trace is of another kind than allowed, weights are shared, a parameter has
+        no part in the output, an overwritten value is read elsewhere, or the module cannot be
+        traced; if it has hooks, parametrisations or parameters that are no finite float32 or
+        float64 numbers; or if it computes something else than what was read.
     InvalidInputError
-        If `module` is no torch module, has no parameters, or `input_shape` is needed or does not fit.
+        If `module` is no torch module, has no parameters, or `input_shape` is needed or does not
+        fit.
     """
     if not isinstance(module, nn.Module):
-        raise InvalidInputError(f"module: {type(module).__name__} is not allowed; it must be a torch.nn.Module")
+        raise InvalidInputError(
+            f"module: {type(module).__name__} is not allowed; it must be a torch.nn.Module"
+        )
     check_module(module)
     with undisturbed():
         network, names = _read(copied(module), input_shape)
         compare(copied(module), network, names)
-    _warn_of_fixed(network, [name for name, parameter in zip(names, module.parameters(), strict=True) if not parameter.requires_grad])
+    _warn_of_fixed(
+        network,
+        [
+            name
+            for name, parameter in zip(names, module.parameters(), strict=True)
+            if not parameter.requires_grad
+        ],
+    )
     return network
 
 
@@ -75,16 +88,23 @@ def _read(module: nn.Module, input_shape: Shape | None) -> tuple[Network, list[s
             if part.layer is None:
                 values[node] = sources[0]
                 continue
-            require(not any(id(tensor) in places for tensor in part.tensors), "its weights are shared with another layer or use")
+            require(
+                not any(id(tensor) in places for tensor in part.tensors),
+                "its weights are shared with another layer or use",
+            )
             name = None if isinstance(root, nn.Sequential) else node.name
-            values[node] = draft.add(part.layer, sources, name, map(_array, part.tensors), part.shape)
+            values[node] = draft.add(
+                part.layer, sources, name, map(_array, part.tensors), part.shape
+            )
         places |= zip(map(id, part.tensors), draft.tensors_of(values[node]), strict=False)
         overwriting += [values[node]] * part.inplace
     _check_overwriting(draft, overwriting, values[node])
     draft.cut(values[node])
     for path, parameter in root.named_parameters():
         if places.get(id(parameter)) not in draft.initial:
-            raise UnsupportedError(f"module: parameter {path!r} has no part in the output; leave it out of the module")
+            raise UnsupportedError(
+                f"module: parameter {path!r} has no part in the output; leave it out of the module"
+            )
     if not places:
         raise InvalidInputError("module: has no Linear or Conv2d layer; nothing would be trained")
     names = [places[id(parameter)] for parameter in root.parameters()]
@@ -92,13 +112,25 @@ def _read(module: nn.Module, input_shape: Shape | None) -> tuple[Network, list[s
 
 
 def _warn_of_fixed(network: Network, fixed: Sequence[str]) -> None:
-    whole = [node for node in network.nodes if (tensors := network.tensors_of(node)) and set(tensors) <= set(fixed)]
-    if named := [*whole, *(name for name in fixed if not any(name in network.tensors_of(node) for node in whole))]:
-        warn(f"module: requires_grad=False is not kept in a network; to leave these alone give Training(frozen={named})", stacklevel=5)
+    whole = [
+        node
+        for node in network.nodes
+        if (tensors := network.tensors_of(node)) and set(tensors) <= set(fixed)
+    ]
+    if named := [
+        *whole,
+        *(name for name in fixed if not any(name in network.tensors_of(node) for node in whole)),
+    ]:
+        warn(
+            f"module: requires_grad=False is not kept in a network; to leave these alone give "
+            f"Training(frozen={named})",
+            stacklevel=5,
+        )
 
 
 class _Proxy(Proxy):
-    """Records ``x += y`` as such: fx itself takes it for ``x = x + y``, which leaves other readers of x the old value."""
+    """Records ``x += y`` as such: fx itself takes it for ``x = x + y``, which leaves other readers
+    of x the old value."""
 
     def __iadd__(self, other: Any) -> Any:
         return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
@@ -118,7 +150,9 @@ class _Tracer(Tracer):
         for name, mode in _modes().items():
             if mode != self._modes[name]:
                 called = getattr(target, "__name__", target)
-                raise UnsupportedError(f"module: forward switches {name} before {called!r}; {WITHOUT_GRADIENT}")
+                raise UnsupportedError(
+                    f"module: forward switches {name} before {called!r}; {WITHOUT_GRADIENT}"
+                )
         return super().create_node(kind, target, *args, **kwargs)
 
 
@@ -127,8 +161,15 @@ def _modes() -> dict[str, Any]:
     torch.autocast_decrement_nesting()
     return {
         "torch.inference_mode": torch.is_inference_mode_enabled(),
-        "the recording of gradients (torch.no_grad, torch.set_grad_enabled, an autograd function of its own)": torch.is_grad_enabled(),
-        "torch.autocast": (depth, torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
+        (
+            "the recording of gradients (torch.no_grad, torch.set_grad_enabled, an autograd "
+            "function of its own)"
+        ): torch.is_grad_enabled(),
+        "torch.autocast": (
+            depth,
+            torch.is_autocast_enabled("cpu"),
+            torch.is_autocast_enabled("cuda"),
+        ),
     }
 
 
@@ -138,7 +179,9 @@ def _trace(module: nn.Module) -> Graph:
     except UnsupportedError:
         raise
     except Exception as error:  # forward is foreign code: it may fail in any way
-        raise UnsupportedError(f"module: {type(module).__name__} cannot be traced by torch.fx: {error!r}") from error
+        raise UnsupportedError(
+            f"module: {type(module).__name__} cannot be traced by torch.fx: {error!r}"
+        ) from error
 
 
 def _part(root: nn.Module, node: Node) -> Part:
@@ -148,16 +191,29 @@ def _part(root: nn.Module, node: Node) -> Part:
         module = root.get_submodule(str(node.target))
         require(type(module) in MODULES, "no layer does the same")
         layer = MODULES[type(module)](module)
-        tensors = tuple(getattr(module, role) for role in (layer.parameter_shapes() if layer else ()))
-        require(all(isinstance(tensor, nn.Parameter) for tensor in tensors), "its weights are no parameters, so that nothing trains them")
-        return Part(layer, (*node.args, *node.kwargs.values()), tensors, inplace=getattr(module, "inplace", False))
+        tensors = tuple(
+            getattr(module, role) for role in (layer.parameter_shapes() if layer else ())
+        )
+        require(
+            all(isinstance(tensor, nn.Parameter) for tensor in tensors),
+            "its weights are no parameters, so that nothing trains them",
+        )
+        return Part(
+            layer,
+            (*node.args, *node.kwargs.values()),
+            tensors,
+            inplace=getattr(module, "inplace", False),
+        )
     target = node.args[1] if node.target is builtins.getattr else node.target
     require(node.target in FUNCTIONS, REASONS.get(target, "no layer does the same"))
     return understand(FUNCTIONS[node.target], node.args, node.kwargs)
 
 
 def _source(values: dict[Any, str], source: Any) -> str:
-    require(isinstance(source, Node) and source in values, f"it takes {source!r}, which is not the output of a layer")
+    require(
+        isinstance(source, Node) and source in values,
+        f"it takes {source!r}, which is not the output of a layer",
+    )
     return values[source]
 
 
@@ -172,38 +228,61 @@ def _described(root: nn.Module, node: Node) -> str:
 
 
 def _check_overwriting(draft: Draft, overwriting: list[str], output: str) -> None:
-    """In the trace, who reads a value that was overwritten still reads the old one; in torch the new one."""
-    readers = {node: [*draft.graph.successors(node), *["output"] * (node == output)] for node in draft.graph}
+    """In the trace, who reads a value that was overwritten still reads the old one; in torch the
+    new one."""
+    readers = {
+        node: [*draft.graph.successors(node), *["output"] * (node == output)]
+        for node in draft.graph
+    }
     for node in overwriting:
         source = next(draft.graph.predecessors(node))
         # A flattened value is a view of the one before.
-        while len(readers[source]) == 1 and isinstance(draft.graph.nodes[source].get("layer"), Flatten):
+        while len(readers[source]) == 1 and isinstance(
+            draft.graph.nodes[source].get("layer"), Flatten
+        ):
             source = next(draft.graph.predecessors(source))
         if len(readers[source]) > 1:
-            raise UnsupportedError(f"module: {node} overwrites {source}, which {', '.join(readers[source])} read; write it without inplace")
+            raise UnsupportedError(
+                f"module: {node} overwrites {source}, which {', '.join(readers[source])} read; "
+                f"write it without inplace"
+            )
 
 
 def _input_shape(draft: Draft) -> Shape:
-    layers = (layer for _, layer in draft.graph.nodes(data="layer") if isinstance(layer, (Dense, Conv2d, AvgPool2d)))
+    layers = (
+        layer
+        for _, layer in draft.graph.nodes(data="layer")
+        if isinstance(layer, (Dense, Conv2d, AvgPool2d))
+    )
     first = next(layers)
     if not isinstance(first, Dense):
-        raise InvalidInputError(f"input_shape: is needed where the first layer is {type(first).__name__}; give (channels, height, width)")
+        raise InvalidInputError(
+            f"input_shape: is needed where the first layer is {type(first).__name__}; give "
+            f"(channels, height, width)"
+        )
     return (first.inputs,)
 
 
 def _conv2d(module: nn.Conv2d) -> Layer:
     require(module.groups == 1, f"groups must be 1, not {module.groups}")
     require(module.dilation == (1, 1), f"dilation must be 1, not {module.dilation}")
-    require(module.padding_mode == "zeros", f"padding_mode must be 'zeros', not {module.padding_mode!r}")
+    require(
+        module.padding_mode == "zeros", f"padding_mode must be 'zeros', not {module.padding_mode!r}"
+    )
     padding: Any = module.padding
     if padding == "same":
-        require(all(size % 2 for size in module.kernel_size), f"padding='same' pads kernel_size {module.kernel_size} unevenly")
+        require(
+            all(size % 2 for size in module.kernel_size),
+            f"padding='same' pads kernel_size {module.kernel_size} unevenly",
+        )
         padding = tuple(size // 2 for size in module.kernel_size)
     elif padding == "valid":
         padding = 0
     kernel: Any = module.kernel_size
     stride: Any = module.stride
-    return Conv2d(module.in_channels, module.out_channels, kernel, stride, padding, module.bias is not None)
+    return Conv2d(
+        module.in_channels, module.out_channels, kernel, stride, padding, module.bias is not None
+    )
 
 
 def _avg_pool2d(module: nn.AvgPool2d) -> Layer:
@@ -224,7 +303,9 @@ def _dropout(module: nn.Dropout) -> None:
 
 # By exact type: a subclass may compute something else.
 MODULES: dict[type, Callable[[Any], Layer | None]] = {
-    nn.Linear: lambda module: Dense(module.in_features, module.out_features, module.bias is not None),
+    nn.Linear: lambda module: Dense(
+        module.in_features, module.out_features, module.bias is not None
+    ),
     nn.Conv2d: _conv2d,
     nn.AvgPool2d: _avg_pool2d,
     nn.ReLU: lambda module: ReLU(),
@@ -261,7 +342,8 @@ def _add(input: Any, other: Any, *, alpha: float = 1, inplace: bool = False) -> 
     require(alpha == 1, f"alpha must be 1, not {alpha}")
     for value in (input, other):
         require(
-            isinstance(value, Node) and value.op != "get_attr", f"it takes {value!r}, which is not the output of a layer; {SCALE_THE_DATA}"
+            isinstance(value, Node) and value.op != "get_attr",
+            f"it takes {value!r}, which is not the output of a layer; {SCALE_THE_DATA}",
         )
     return Part(Add(), (input, other), inplace=inplace)
 
@@ -284,13 +366,36 @@ FUNCTIONS: dict[Any, Callable[..., Part]] = {
 }
 
 SCALE_THE_DATA = (
-    "a fixed scaling of the inputs, as (x − mean) / std, belongs to the data: scale the features, and what the adversary may do to them"
+    "a fixed scaling of the inputs, as (x − mean) / std, belongs to the data: scale the features, "
+    "and what the adversary may do to them"
 )
-WITHOUT_GRADIENT = "write forward without it, and freeze what it is meant to leave alone by Training(frozen=…)"
+WITHOUT_GRADIENT = (
+    "write forward without it, and freeze what it is meant to leave alone by Training(frozen=…)"
+)
 STOPS_GRADIENTS = ("data", "detach", "detach_", "requires_grad_", torch.detach)
 SCALES = (
-    *("sub", "sub_", "mul", "mul_", "div", "div_", torch.sub, torch.mul, torch.div, torch.subtract, torch.multiply, torch.divide),
-    *(operator.sub, operator.mul, operator.truediv, operator.isub, operator.imul, operator.itruediv),
+    *(
+        "sub",
+        "sub_",
+        "mul",
+        "mul_",
+        "div",
+        "div_",
+        torch.sub,
+        torch.mul,
+        torch.div,
+        torch.subtract,
+        torch.multiply,
+        torch.divide,
+    ),
+    *(
+        operator.sub,
+        operator.mul,
+        operator.truediv,
+        operator.isub,
+        operator.imul,
+        operator.itruediv,
+    ),
 )
 
 # Where there is more to say than that no layer does the same.
@@ -308,7 +413,10 @@ ALLOWED = (
 def _is_shape(value: Any) -> bool:
     """``x.shape`` or ``x.size()``."""
     match value:
-        case Node(op="call_method", target="size", args=(_,)) | Node(target=builtins.getattr, args=(_, "shape")):
+        case (
+            Node(op="call_method", target="size", args=(_,))
+            | Node(target=builtins.getattr, args=(_, "shape"))
+        ):
             return True
     return False
 

@@ -4,9 +4,21 @@ from agtopt.report import html_results as _results  # noqa: F401  (gives `html` 
 from agtopt.report.bands import Band, band, plot_bands
 from agtopt.report.cells import Cell, Outcome
 from agtopt.report.compare import Comparison, Instance, compare
-from agtopt.report.figures import ParameterIntervals, Regions, certified_regions, parameter_intervals, projection
+from agtopt.report.figures import (
+    ParameterIntervals,
+    Regions,
+    certified_regions,
+    parameter_intervals,
+    projection,
+)
 from agtopt.report.html import html
-from agtopt.report.plots import plot_boundaries, plot_comparison, plot_parameters, plot_projection, plot_regions
+from agtopt.report.plots import (
+    plot_boundaries,
+    plot_comparison,
+    plot_parameters,
+    plot_projection,
+    plot_regions,
+)
 from agtopt.report.solution import ImportedSolution, import_solution
 from agtopt.report.tables import save_table
 from agtopt.report.trajectories import plot_trajectory, plot_widths, step_widths

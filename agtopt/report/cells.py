@@ -48,7 +48,8 @@ class Cell:
 
     @cached_property
     def twin(self) -> "Cell":
-        """The simplest cell with the same models: without products where there are none, the full horizon where a window covers it."""
+        """The simplest cell with the same models: without products where there are none, the full
+        horizon where a window covers it."""
         if self.settings is None or not isinstance(self.method, Formulation):
             return self
         kind, window = self.method, self.window
@@ -60,7 +61,8 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Equal for cells that give the same result: from the problem's fingerprint, all settings and the version of agtopt."""
+        """Equal for cells that give the same result: from the problem's fingerprint, all settings
+        and the version of agtopt."""
         whole = digest((self.problem.fingerprint, self.method, self.settings, version("agtopt")))
         name = f"{self.method}-{self.window or 'full'}-{self.solver or 'default'}".replace(":", "_")
         return f"{self.problem.fingerprint[:12]}-{name}-{whole[:24]}"
@@ -149,7 +151,10 @@ def _solved(work: Work, settings: Settings, bar: Progress | None) -> Outcome:
     else:
         run = Run(problem, settings, inner=work.inner)
         run.seconds = perf_counter() - began
-    resumed, longest = run.done, [window for window in run.stages if window.stop - window.start == _length(run.stages)]
+    resumed, longest = (
+        run.done,
+        [window for window in run.stages if window.stop - window.start == _length(run.stages)],
+    )
     try:
         while not run.finished:
             window = run.stages[run.done]
@@ -164,7 +169,17 @@ def _solved(work: Work, settings: Settings, bar: Progress | None) -> Outcome:
         return Outcome(run.finish(), _largest(sizes))
     reach = run.finish()
     for start, stop, *_ in [window for window in run.stages[:resumed] if window in longest]:
-        sizes.append(compile(problem, settings.kind, start, stop, reach.states[start], reach.known, settings.conditional).size)
+        sizes.append(
+            compile(
+                problem,
+                settings.kind,
+                start,
+                stop,
+                reach.states[start],
+                reach.known,
+                settings.conditional,
+            ).size
+        )
     return Outcome(reach, _largest(sizes))
 
 
@@ -173,4 +188,8 @@ def _length(stages: Sequence[Window]) -> int:
 
 
 def _largest(sizes: Sequence[Size]) -> Size | None:
-    return max(sizes, key=lambda size: size.binaries + size.continuous + size.linear + size.quadratic, default=None)
+    return max(
+        sizes,
+        key=lambda size: size.binaries + size.continuous + size.linear + size.quadratic,
+        default=None,
+    )

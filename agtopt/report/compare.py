@@ -81,14 +81,16 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row per cell.
 
-        ``instance``, ``method``, ``window`` and ``solver`` name the cell. ``width`` is Σ(upper − lower) of the final domain; ``to_ibp``,
-        ``to_enumerated`` and ``to_attained`` are its ratios to the width of IBP, of the hull of all admissible runs where that was
-        enumerated, and of what the best attack attains. ``seconds`` is the wall-clock time of the method, without the attack that all
-        share; ``building`` and ``solving`` are the parts of it in which models were written and handed over, and solvers ran. ``solves`` is
-        how many bounds needed a solver; ``binaries``, ``continuous``, ``linear`` and ``quadratic`` count the variables and rows of the
-        largest model. Of the final ``bounds``, ``proved`` rest on no solver's word in the last model; ``rigour`` says
-        whether that holds for every bound of every step. ``status`` is ``optimal`` where every solve ended there, else how many did not,
-        or why nothing was solved.
+        ``instance``, ``method``, ``window`` and ``solver`` name the cell. ``width`` is Σ(upper −
+        lower) of the final domain; ``to_ibp``, ``to_enumerated`` and ``to_attained`` are its ratios
+        to the width of IBP, of the hull of all admissible runs where that was enumerated, and of
+        what the best attack attains. ``seconds`` is the wall-clock time of the method, without the
+        attack that all share; ``building`` and ``solving`` are the parts of it in which models were
+        written and handed over, and solvers ran. ``solves`` is how many bounds needed a solver;
+        ``binaries``, ``continuous``, ``linear`` and ``quadratic`` count the variables and rows of
+        the largest model. Of the final ``bounds``, ``proved`` rest on no solver's word in the last
+        model; ``rigour`` says whether that holds for every bound of every step. ``status`` is
+        ``optimal`` where every solve ended there, else how many did not, or why nothing was solved.
         """
         rows = [self._row(cell, outcome) for cell, outcome in self.cells]
         names = [
@@ -118,13 +120,20 @@ class Comparison:
 
     def _only(self) -> Instance:
         if len(self.instances) != 1:
-            raise InvalidInputError(f"comparison: it is of {len(self.instances)} problems; take one of `instances`")
+            raise InvalidInputError(
+                f"comparison: it is of {len(self.instances)} problems; take one of `instances`"
+            )
         return self.instances[0]
 
     def _row(self, cell: Cell, outcome: Outcome) -> dict[str, Any]:
         window = "full" if cell.window is None else str(cell.window)
         solver = "" if cell.settings is None else cell.solver or "default"
-        named = {"instance": cell.problem.name, "method": str(cell.method), "window": window, "solver": solver}
+        named = {
+            "instance": cell.problem.name,
+            "method": str(cell.method),
+            "window": window,
+            "solver": solver,
+        }
         reach = outcome.reach
         if reach is None:
             return {**named, "status": f"refused: {outcome.refused}"}
@@ -133,7 +142,10 @@ class Comparison:
         solved = [row for row in reach.rows if row.seconds > 0]
         stopped = sum(row.status != Status.OPTIMAL for row in solved)
         names, last = set(cell.problem.network.parameter_names), cell.problem.steps
-        trusting = sum(row.stop == last and row.objective in names and row.rigour != PROVED for row in reach.rows)
+        trusting = sum(
+            row.stop == last and row.objective in names and row.rigour != PROVED
+            for row in reach.rows
+        )
         bounds = 2 * len(names)
         return {
             **named,
@@ -149,7 +161,9 @@ class Comparison:
             "proved": bounds - trusting,
             "bounds": bounds,
             "rigour": PROVED if all(row.rigour == PROVED for row in reach.rows) else TOLERANCE,
-            "status": "interrupted" if reach.interrupted else (f"{stopped} at their limit" if stopped else "optimal"),
+            "status": "interrupted"
+            if reach.interrupted
+            else (f"{stopped} at their limit" if stopped else "optimal"),
         }
 
 
@@ -166,18 +180,20 @@ def compare(
     progress: bool = False,
     resume: str | Path | None = None,
 ) -> Comparison:
-    """Bound the parameters by several methods, windows and solvers (Tables 1 and 2 of Sosnin et al. 2025).
+    """Bound the parameters by several methods, windows and solvers (Tables 1 and 2 of Sosnin et al.
+    2025).
 
-    Cells with the same models are solved once, and each row shows them: a kind that has no product to keep is the kind without products,
-    and a window that covers the run is the full horizon. A cell whose solver does not take its kind, or whose model would not fit, is a row
-    that says so.
+    Cells with the same models are solved once, and each row shows them: a kind that has no product
+    to keep is the kind without products, and a window that covers the run is the full horizon. A
+    cell whose solver does not take its kind, or whose model would not fit, is a row that says so.
 
     Parameters
     ----------
     problems : Problem or sequence of Problem
         Their names differ.
     methods : sequence of str, Formulation or Propagation, or None
-        All kinds that differ on a problem by default; IBP and CROWN have no window and no solver, and are run once.
+        All kinds that differ on a problem by default; IBP and CROWN have no window and no solver,
+        and are run once.
     windows : sequence of int or None
         None is the full horizon.
     solvers : sequence of str or None
@@ -191,8 +207,8 @@ def compare(
     progress : bool
         Whether a progress bar is shown.
     resume : path or None
-        Folder that takes every finished cell, and after each model what is found of the others; made where it is missing. A comparison
-        that finds them there goes on with the rest.
+        Folder that takes every finished cell, and after each model what is found of the others;
+        made where it is missing. A comparison that finds them there goes on with the rest.
 
     Returns
     -------
@@ -202,7 +218,8 @@ def compare(
     Raises
     ------
     InvalidInputError
-        If a method is unknown, an argument does not fit, nothing is left to compare, or a file in the folder is broken.
+        If a method is unknown, an argument does not fit, nothing is left to compare, or a file in
+        the folder is broken.
     MissingFileError
         If the folder above `resume` does not exist.
     SolverUnavailableError
@@ -227,31 +244,48 @@ def compare(
     if len({problem.name for problem in chosen}) < len(chosen):
         raise InvalidInputError("compare: two problems have the same name; their names must differ")
     kinds = None if methods is None else [kind_named(method) for method in methods]
-    limits = time_limit if isinstance(time_limit, Mapping) else dict.fromkeys(KINDS if kinds is None else map(str, kinds), time_limit)
+    limits = (
+        time_limit
+        if isinstance(time_limit, Mapping)
+        else dict.fromkeys(KINDS if kinds is None else map(str, kinds), time_limit)
+    )
     by_kind = {kind_named(name): limit for name, limit in limits.items()}
     for solver in solvers:
         choose(solver, quadratic=False)
 
     def settings(kind: Formulation, solver: str | None, window: int | None) -> Settings:
-        return Settings(kind, window, None, solver, by_kind.get(kind), conditional, tighten, None, obbt)
+        return Settings(
+            kind, window, None, solver, by_kind.get(kind), conditional, tighten, None, obbt
+        )
 
     cells = [
         Cell(problem, kind, how)
         for problem in chosen
         for kind in (different_kinds(problem) if kinds is None else kinds)
-        for how in ([settings(kind, s, w) for s in solvers for w in windows] if isinstance(kind, Formulation) else [None])
+        for how in (
+            [settings(kind, s, w) for s in solvers for w in windows]
+            if isinstance(kind, Formulation)
+            else [None]
+        )
     ]
     if not cells or not windows or not solvers:
-        raise InvalidInputError("compare: no method, window, solver or problem is left; name at least one of each")
+        raise InvalidInputError(
+            "compare: no method, window, solver or problem is left; name at least one of each"
+        )
     store = None if resume is None else Store.at(resume)
-    instances = tuple(Instance(problem, attack(problem), bound(problem, IBP).domain.width()) for problem in chosen)
+    instances = tuple(
+        Instance(problem, attack(problem), bound(problem, IBP).domain.width()) for problem in chosen
+    )
     found, interrupted = _outcomes(cells, instances, store, executor, progress)
     reached = [(cell, found[cell.twin.key]) for cell in cells if cell.twin.key in found]
-    return Comparison(instances, tuple((cell, _named(cell, outcome)) for cell, outcome in reached), interrupted)
+    return Comparison(
+        instances, tuple((cell, _named(cell, outcome)) for cell, outcome in reached), interrupted
+    )
 
 
 def different_kinds(problem: Problem) -> Iterator[Formulation | Propagation]:
-    """All kinds, without MINLP where no function is left to keep, and without CROWN where no rectifier makes it differ from IBP."""
+    """All kinds, without MINLP where no function is left to keep, and without CROWN where no
+    rectifier makes it differ from IBP."""
     functions = predicted_size(problem, MINLP) != predicted_size(problem, MIQCP)
     for kind in KINDS.values():
         if (kind != MINLP or functions) and (kind != CROWN or problem.network.kinked):
@@ -259,7 +293,11 @@ def different_kinds(problem: Problem) -> Iterator[Formulation | Propagation]:
 
 
 def _outcomes(
-    cells: Sequence[Cell], instances: Sequence[Instance], store: Store | None, executor: Executor | None, progress: bool
+    cells: Sequence[Cell],
+    instances: Sequence[Instance],
+    store: Store | None,
+    executor: Executor | None,
+    progress: bool,
 ) -> tuple[dict[str, Outcome], bool]:
     """Outcomes by the keys of their cells, and whether Ctrl-C ended it."""
     different = {cell.twin.key: cell.twin for cell in cells}
@@ -269,7 +307,11 @@ def _outcomes(
     for key, cell in different.items():
         kept = None if store is None else store.find(cell, inner[id(cell.problem)])
         if kept is None:
-            left.append(Work(cell, inner[id(cell.problem)], None if store is None else store.checkpoint(cell)))
+            left.append(
+                Work(
+                    cell, inner[id(cell.problem)], None if store is None else store.checkpoint(cell)
+                )
+            )
         else:
             found[key] = kept
     with Progress(progress, sum(work.cell.solves for work in left), f"{len(left)} cells") as bar:
@@ -285,13 +327,18 @@ def _outcomes(
     return found, False
 
 
-def _worked(left: list[Work], executor: Executor | None, bar: Progress) -> Iterator[tuple[Work, Outcome]]:
+def _worked(
+    left: list[Work], executor: Executor | None, bar: Progress
+) -> Iterator[tuple[Work, Outcome]]:
     if executor is None:
         for work in left:
             yield work, run_work(work, bar)
         return
-    # The last kinds and windows take longest: begun early, they are not what all wait for. Intervals take no time.
-    ordered = [work for work in left if work.cell.settings is None] + [work for work in left[::-1] if work.cell.settings is not None]
+    # The last kinds and windows take longest: begun early, they are not what all wait for.
+    # Intervals take no time.
+    ordered = [work for work in left if work.cell.settings is None] + [
+        work for work in left[::-1] if work.cell.settings is not None
+    ]
     for work, outcome in completed(executor, run_work, ordered, lost_work, None):
         bar.advance(many=work.cell.solves)
         yield work, outcome
@@ -299,7 +346,13 @@ def _worked(left: list[Work], executor: Executor | None, bar: Progress) -> Itera
 
 def _named(cell: Cell, outcome: Outcome) -> Outcome:
     """The outcome of a cell's twin as its own: of the very problem and kind that were asked for."""
-    return outcome if outcome.reach is None else replace(outcome, reach=replace(outcome.reach, problem=cell.problem, method=cell.method))
+    return (
+        outcome
+        if outcome.reach is None
+        else replace(
+            outcome, reach=replace(outcome.reach, problem=cell.problem, method=cell.method)
+        )
+    )
 
 
 def _ratio(width: float, reference: float) -> float:

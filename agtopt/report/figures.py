@@ -59,10 +59,11 @@ class Regions:
 
 @dataclass(frozen=True, eq=False)
 class ParameterIntervals:
-    """Parameter intervals of several methods, scaled so that the reference interval of every parameter is [−1, 1].
+    """Parameter intervals of several methods, scaled so that the reference interval of every
+    parameter is [−1, 1].
 
-    The reference is the attained hull, or the narrowest of the intervals where no attack is given; a parameter whose reference has no
-    width is only shifted.
+    The reference is the attained hull, or the narrowest of the intervals where no attack is given;
+    a parameter whose reference has no width is only shifted.
 
     Attributes
     ----------
@@ -110,7 +111,10 @@ def grid(extent: Extent, resolution: int) -> tuple[Array, Array, Array]:
     """
     first_a, last_a, first_b, last_b = extent
     if not (np.isfinite(extent).all() and first_a < last_a and first_b < last_b):
-        raise InvalidInputError(f"extent: {extent} is not allowed; it must be (first a, last a, first b, last b), finite and increasing")
+        raise InvalidInputError(
+            f"extent: {extent} is not allowed; it must be (first a, last a, first b, last b), "
+            f"finite and increasing"
+        )
     size = whole("resolution", resolution, 2)
     a, b = np.linspace(first_a, last_a, size), np.linspace(first_b, last_b, size)
     return a, b, np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
@@ -139,14 +143,23 @@ def scores(problem: Problem, theta: Array, inputs: Array) -> Array:
     """
     network = problem.network
     if network.outputs != 1:
-        raise UnsupportedError(f"plot: {network.outputs} outputs have no single decision boundary; only networks with 1 are drawn")
+        raise UnsupportedError(
+            f"plot: {network.outputs} outputs have no single decision boundary; only networks with "
+            f"1 are drawn"
+        )
     if inputs.shape[1:] != network.input_shape:
-        raise InvalidInputError(f"features: shape {inputs.shape} does not fit; it must be (m, {', '.join(map(str, network.input_shape))})")
+        raise InvalidInputError(
+            f"features: shape {inputs.shape} does not fit; it must be (m, "
+            f"{', '.join(map(str, network.input_shape))})"
+        )
     return outputs(problem, theta, inputs)[..., 0]
 
 
-def certified_regions(reach: Reach, features: Features, extent: Extent, resolution: int = 200) -> Regions:
-    """Certify every point of a grid; of a polytope, by linear programs where its box leaves the class open (some milliseconds a point).
+def certified_regions(
+    reach: Reach, features: Features, extent: Extent, resolution: int = 200
+) -> Regions:
+    """Certify every point of a grid; of a polytope, by linear programs where its box leaves the
+    class open (some milliseconds a point).
 
     Parameters
     ----------
@@ -174,13 +187,23 @@ def certified_regions(reach: Reach, features: Features, extent: Extent, resoluti
     assert predicted is not None  # `stable` has checked that the loss has classes
     if isinstance(reach.domain, Polytope) and not stable.all():
         stable[~stable] = certify(reach, inputs[~stable]).stable
-    return Regions(problem, str(reach.method), extent, a, b, predicted.reshape(shape), stable.reshape(shape), score.reshape(shape))
+    return Regions(
+        problem,
+        str(reach.method),
+        extent,
+        a,
+        b,
+        predicted.reshape(shape),
+        stable.reshape(shape),
+        score.reshape(shape),
+    )
 
 
 def boundary_scores(
     attack: Attack, features: Features, extent: Extent, most: int = 200, resolution: int = 200
 ) -> tuple[Array, Array, Array]:
-    """Outputs of the attained models on a grid; each decision boundary is where one of them is zero.
+    """Outputs of the attained models on a grid; each decision boundary is where one of them is
+    zero.
 
     Parameters
     ----------
@@ -190,7 +213,8 @@ def boundary_scores(
     extent : tuple of float
         First and last a, first and last b, in the units of the inputs.
     most : int
-        Models that are evaluated: of more than these distinct ones, a selection spread evenly over them in lexicographic order.
+        Models that are evaluated: of more than these distinct ones, a selection spread evenly over
+        them in lexicographic order.
     resolution : int
         Points per axis.
 
@@ -201,7 +225,9 @@ def boundary_scores(
     """
     a, b, points = grid(extent, resolution)
     theta = np.unique(attack.theta, axis=0)
-    chosen = np.unique(np.linspace(0, len(theta) - 1, min(whole("most", most, 1), len(theta))).round().astype(int))
+    chosen = np.unique(
+        np.linspace(0, len(theta) - 1, min(whole("most", most, 1), len(theta))).round().astype(int)
+    )
     score = scores(attack.problem, theta[chosen], np.asarray(features(points), dtype=np.float64))
     return a, b, score.reshape(-1, len(b), len(a))
 
@@ -214,17 +240,23 @@ def common_names(reaches: Mapping[str, Reach], attack: Attack | None = None) -> 
     InvalidInputError
         If there is no reach, or one is of another network.
     """
-    problems = [reach.problem for reach in reaches.values()] + ([] if attack is None else [attack.problem])
+    problems = [reach.problem for reach in reaches.values()] + (
+        [] if attack is None else [attack.problem]
+    )
     if not reaches:
         raise InvalidInputError("plot: no reach is given; give at least one")
     names = problems[0].network.parameter_names
     for problem in problems:
         if problem.network.parameter_names != names:
-            raise InvalidInputError(f"plot: {problem.name!r} has other parameters; compare results for one network")
+            raise InvalidInputError(
+                f"plot: {problem.name!r} has other parameters; compare results for one network"
+            )
     return names
 
 
-def parameter_intervals(reaches: Mapping[str, Reach], attack: Attack | None = None) -> ParameterIntervals:
+def parameter_intervals(
+    reaches: Mapping[str, Reach], attack: Attack | None = None
+) -> ParameterIntervals:
     """Scale the boxes of the final parameters of several methods for comparison.
 
     Parameters
@@ -253,7 +285,13 @@ def parameter_intervals(reaches: Mapping[str, Reach], attack: Attack | None = No
     centre, scale = (low + high) / 2, np.where(high > low, (high - low) / 2, 1.0)
     attained = np.empty((0, len(names))) if attack is None else (attack.theta - centre) / scale
     return ParameterIntervals(
-        names, tuple(name for name, _ in found), (lower - centre) / scale, (upper - centre) / scale, attained, centre, scale
+        names,
+        tuple(name for name, _ in found),
+        (lower - centre) / scale,
+        (upper - centre) / scale,
+        attained,
+        centre,
+        scale,
     )
 
 
@@ -266,13 +304,14 @@ def projection(domain: Interval | Polytope, i: int, j: int, directions: int = 64
     i, j : int
         Positions of the parameters, in the order of `Network.parameter_names`.
     directions : int
-        Evenly spaced directions of the plane in which a polytope is bounded, besides the axes; a box is projected exactly.
+        Evenly spaced directions of the plane in which a polytope is bounded, besides the axes; a
+        box is projected exactly.
 
     Returns
     -------
     array, shape (corners, 2)
-        Corners in counterclockwise order; some may coincide where the projection is flat. Those of an unbounded domain are the corners of
-        its box, which has infinite ends.
+        Corners in counterclockwise order; some may coincide where the projection is flat. Those of
+        an unbounded domain are the corners of its box, which has infinite ends.
 
     Raises
     ------
@@ -283,18 +322,25 @@ def projection(domain: Interval | Polytope, i: int, j: int, directions: int = 64
     """
     first, second, count = whole("i", i, 0), whole("j", j, 0), whole("directions", directions, 3)
     if not (first != second and max(first, second) < len(domain)):
-        raise InvalidInputError(f"projection: parameters {i} and {j} are not allowed; they must be two from 0 to {len(domain) - 1}")
+        raise InvalidInputError(
+            f"projection: parameters {i} and {j} are not allowed; they must be two from 0 to "
+            f"{len(domain) - 1}"
+        )
     if isinstance(domain, Interval):
         return _rectangle(domain.lower[[first, second]], domain.upper[[first, second]])
     angles = 2.0 * np.pi * np.arange(count) / count
-    normals = np.concatenate([np.eye(2), -np.eye(2), np.stack([np.cos(angles), np.sin(angles)], axis=1)])
+    normals = np.concatenate(
+        [np.eye(2), -np.eye(2), np.stack([np.cos(angles), np.sin(angles)], axis=1)]
+    )
     rows = np.zeros((len(normals), len(domain)))
     rows[:, [first, second]] = normals
     least = minima(domain, rows)
     everything = np.full(2, np.inf)
     ends = intersect(Interval(least[:2], everything), Interval(-everything, -least[2:4]))
     if domain.box is not None:
-        ends = intersect(ends, Interval(domain.box.lower[[first, second]], domain.box.upper[[first, second]]))
+        ends = intersect(
+            ends, Interval(domain.box.lower[[first, second]], domain.box.upper[[first, second]])
+        )
     corners = _rectangle(ends.lower, ends.upper)
     if not np.isfinite(corners).all():
         return corners
@@ -310,16 +356,22 @@ def _rectangle(lower: Array, upper: Array) -> Array:
 
 
 def _cut(corners: Array, normal: Array, least: float) -> Array:
-    """The part of a convex polygon where normal · corner ≥ least, by Sutherland and Hodgman (1974)."""
+    """The part of a convex polygon where normal · corner ≥ least, by Sutherland and Hodgman
+    (1974)."""
     if not np.isfinite(least):
         return corners
     heights = corners @ normal - least
     if heights.max() < 0.0:
         if heights.max() < -AGREEMENT * (1.0 + abs(least)):
-            raise SoundnessError(f"S6: the polytope is empty; a direction of the plane would have to move by {-heights.max():.3g}")
+            raise SoundnessError(
+                f"S6: the polytope is empty; a direction of the plane would have to move by "
+                f"{-heights.max():.3g}"
+            )
         heights = heights - heights.max()
     kept = []
-    for corner, height, following, next_height in zip(corners, heights, np.roll(corners, -1, axis=0), np.roll(heights, -1), strict=True):
+    for corner, height, following, next_height in zip(
+        corners, heights, np.roll(corners, -1, axis=0), np.roll(heights, -1), strict=True
+    ):
         if height >= 0.0:
             kept.append(corner)
         if (height < 0.0) != (next_height < 0.0):

@@ -1,7 +1,7 @@
 """Problems, models and domains as HTML, for notebooks; results in `html_results`.
 
-One function with a meaning per noun: nouns know nothing of HTML. `agtopt.notebook` gives them all to IPython, which shows them
-wherever a cell ends in one; `html` returns the text.
+One function with a meaning per noun: nouns know nothing of HTML. `agtopt.notebook` gives them all
+to IPython, which shows them wherever a cell ends in one; `html` returns the text.
 """
 
 from functools import singledispatch
@@ -26,7 +26,8 @@ MOST_CLASSES = 12
 """Different labels that are counted one by one."""
 
 MOST_COMPONENTS = 200_000
-"""Variables and rows of a model whose tree is drawn: 43 µs for each were measured, and a cell should not wait for its view."""
+"""Variables and rows of a model whose tree is drawn: 43 µs for each were measured, and a cell
+should not wait for its view."""
 
 
 @singledispatch
@@ -36,8 +37,8 @@ def html(noun: Any) -> str:
     Parameters
     ----------
     noun : object
-        A problem or its network or dataset, a compiled model, a run, domain or comparison, any certificate, attack, exported file,
-        record or list of checks.
+        A problem or its network or dataset, a compiled model, a run, domain or comparison, any
+        certificate, attack, exported file, record or list of checks.
 
     Returns
     -------
@@ -49,7 +50,9 @@ def html(noun: Any) -> str:
         If it is something else.
     """
     allowed = ", ".join(sorted(kind.__name__ for kind in html.registry if kind is not object))
-    raise InvalidInputError(f"html: {type(noun).__name__} is not allowed; it must be one of {allowed}")
+    raise InvalidInputError(
+        f"html: {type(noun).__name__} is not allowed; it must be one of {allowed}"
+    )
 
 
 @html.register
@@ -60,7 +63,11 @@ def _(noun: Problem) -> str:
     decay = f" / (1 + {training.decay:g} · epoch)" if training.decay else ""
     extras = [
         f"{name.replace('_', ' ')} {value:g}"
-        for name, value in (("momentum", training.momentum), ("weight_decay", training.weight_decay), ("floor", training.floor))
+        for name, value in (
+            ("momentum", training.momentum),
+            ("weight_decay", training.weight_decay),
+            ("floor", training.floor),
+        )
         if value
     ]
     extras += [] if training.clip is None else [f"gradients clipped to ±{training.clip:g}"]
@@ -70,9 +77,11 @@ def _(noun: Problem) -> str:
         "admissible datasets": "infinitely many" if np.isinf(count) else f"{int(count):,}",
         "data": f"{len(data)} samples of shape {_shape(data.features.shape[1:])}"
         + (f", classes {', '.join(map(str, noun.classes))}" if noun.classes else ", real targets"),
-        "training": f"{noun.steps} steps of SGD ({training.epochs} epochs), {training.loss.name} loss, learning rate "
-        f"{training.learning_rate:g}{decay}" + "".join(f", {extra}" for extra in extras),
-        "parameters": f"{network.size}" + (f", frozen: {', '.join(training.frozen)}" if training.frozen else ""),
+        "training": f"{noun.steps} steps of SGD ({training.epochs} epochs), {training.loss.name} "
+        f"loss, learning rate {training.learning_rate:g}{decay}"
+        + "".join(f", {extra}" for extra in extras),
+        "parameters": f"{network.size}"
+        + (f", frozen: {', '.join(training.frozen)}" if training.frozen else ""),
     }
     return section(noun.name, facts(words), network_svg(network, set(noun.trained)))
 
@@ -86,7 +95,9 @@ def _(noun: CompiledModel) -> str:
         "constraints": f"{size.linear:,} linear, {size.quadratic:,} quadratic or more",
     }
     if size.binaries + size.continuous + size.linear + size.quadratic > MOST_COMPONENTS:
-        return section(title, facts(words | {"blocks": "too many to be drawn here; browse model.pyomo"}))
+        return section(
+            title, facts(words | {"blocks": "too many to be drawn here; browse model.pyomo"})
+        )
     return section(title, facts(words), block_tree(noun.pyomo))
 
 
@@ -95,12 +106,26 @@ def _(noun: Reach) -> str:
     box, network = noun.steps[-1], noun.problem.network
     words = {
         "problem": noun.problem.describe(),
-        "domain": f"total width {box.width():.6g} of {network.size} parameters after {noun.problem.steps} steps",
-        "time": f"{noun.seconds:.2f} s" + (", interrupted: what stands here holds all the same" if noun.interrupted else ""),
+        "domain": (
+            f"total width {box.width():.6g} of {network.size} parameters after "
+            f"{noun.problem.steps} steps"
+        ),
+        "time": f"{noun.seconds:.2f} s"
+        + (", interrupted: what stands here holds all the same" if noun.interrupted else ""),
     }
     if noun.stopped:
-        words["stopped"] = f"{noun.stopped} of {len(noun.rows)} bounds at their time limit: they hold, and a longer one may tighten them"
-    frame = pd.DataFrame({"parameter": network.parameter_names, "lower": box.lower, "upper": box.upper, "width": box.upper - box.lower})
+        words["stopped"] = (
+            f"{noun.stopped} of {len(noun.rows)} bounds at their time limit: they hold, and a "
+            f"longer one may tighten them"
+        )
+    frame = pd.DataFrame(
+        {
+            "parameter": network.parameter_names,
+            "lower": box.lower,
+            "upper": box.upper,
+            "width": box.upper - box.lower,
+        }
+    )
     solves = noun.table()
     behind = fold(f"{len(solves)} bounds", table(solves)) if len(solves) else ""
     return section(f"Bounds by {noun.method}", facts(words), table(frame), behind)
@@ -111,7 +136,10 @@ def _(noun: Comparison) -> str:
     words = {}
     for found in noun.instances:
         exact = "the exact hull, enumerated" if found.inner.exact else "by attacks: a part of it"
-        words[found.problem.name] = f"{found.problem.describe()}; attained: total width {found.inner.domain.width():.6g} ({exact})"
+        words[found.problem.name] = (
+            f"{found.problem.describe()}; attained: total width {found.inner.domain.width():.6g} "
+            f"({exact})"
+        )
     return section("Comparison", facts(words), table(noun.table))
 
 
@@ -145,8 +173,18 @@ def _(noun: Dataset) -> str:
 
 @html.register
 def _(noun: Interval) -> str:
-    widths = pd.DataFrame({"parameter": range(len(noun)), "lower": noun.lower, "upper": noun.upper, "width": noun.upper - noun.lower})
-    return section(f"Box of {len(noun)} parameters, total width {noun.width():.6g}", fold("Bounds", table(widths)))
+    widths = pd.DataFrame(
+        {
+            "parameter": range(len(noun)),
+            "lower": noun.lower,
+            "upper": noun.upper,
+            "width": noun.upper - noun.lower,
+        }
+    )
+    return section(
+        f"Box of {len(noun)} parameters, total width {noun.width():.6g}",
+        fold("Bounds", table(widths)),
+    )
 
 
 @html.register
@@ -154,7 +192,9 @@ def _(noun: Polytope) -> str:
     finite = int(np.isfinite(noun.lower).sum() + np.isfinite(noun.upper).sum())
     inside = "" if noun.box is None else f" within a box of total width {noun.box.width():.6g}"
     state = f"{finite} bounds" if finite else "a template without bounds"
-    return section(f"Polytope of {len(noun)} parameters: {len(noun.directions)} directions, {state}{inside}")
+    return section(
+        f"Polytope of {len(noun)} parameters: {len(noun.directions)} directions, {state}{inside}"
+    )
 
 
 @html.register
@@ -162,7 +202,9 @@ def _(noun: SolveResult) -> str:
     words = {
         "status": noun.status,
         "bound": "none" if noun.bound is None else f"{noun.bound:.9g} ({noun.rigour})",
-        "best point": "none" if noun.incumbent is None else f"{noun.incumbent:.9g}, which bounds nothing",
+        "best point": "none"
+        if noun.incumbent is None
+        else f"{noun.incumbent:.9g}, which bounds nothing",
         "time": f"{noun.seconds:.2f} s",
     }
     return section("Result of a solver", facts(words))

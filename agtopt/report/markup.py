@@ -23,7 +23,9 @@ def section(title: str, *parts: str) -> str:
 def facts(words: dict[str, str]) -> str:
     """A table of names and what is to be said of them."""
     rows = "".join(
-        f'<tr><th style="text-align:left">{text(k)}</th><td style="text-align:left">{text(v)}</td></tr>' for k, v in words.items()
+        f'<tr><th style="text-align:left">{text(k)}</th><td '
+        f'style="text-align:left">{text(v)}</td></tr>'
+        for k, v in words.items()
     )
     return f"<table>{rows}</table>"
 
@@ -34,8 +36,12 @@ def table(frame: pd.DataFrame) -> str:
     some = frame.head(MOST_ROWS).copy()
     for name in some.columns[some.isna().any()]:
         some[name] = some[name].astype(object).where(some[name].notna(), "")
-    some = some.map(lambda cell: visible(cell) if isinstance(cell, str) else cell).rename(columns=lambda name: visible(str(name)))
-    shown = some.to_html(index=False, escape=True, border=0, float_format=lambda value: f"{value:.6g}", na_rep="")
+    some = some.map(lambda cell: visible(cell) if isinstance(cell, str) else cell).rename(
+        columns=lambda name: visible(str(name))
+    )
+    shown = some.to_html(
+        index=False, escape=True, border=0, float_format=lambda value: f"{value:.6g}", na_rep=""
+    )
     rest = len(frame) - MOST_ROWS
     return shown + (f"<p>… and {rest} rows more</p>" if rest > 0 else "")
 

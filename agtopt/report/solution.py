@@ -27,8 +27,13 @@ class ImportedSolution:
 
     @property
     def stated(self) -> float | None:
-        """The program's objective in the target's own sense and scale (a file minimises the negative of a ``max``, in a unit)."""
-        return None if self.solution.objective is None else self.replay.target.sign * self.replay.unit * self.solution.objective
+        """The program's objective in the target's own sense and scale (a file minimises the
+        negative of a ``max``, in a unit)."""
+        return (
+            None
+            if self.solution.objective is None
+            else self.replay.target.sign * self.replay.unit * self.solution.objective
+        )
 
     def describe(self) -> str:
         """A few lines in words."""
@@ -36,15 +41,25 @@ class ImportedSolution:
         target, data = found.target, found.dataset
         gone = "" if data.present is None else f", {int((~data.presence()).sum())} of them left out"
         lines = [
-            f"{self.solution.program}" + (f" ({self.solution.status})" if self.solution.status else "") + f": {target.sense} {target.name}",
+            f"{self.solution.program}"
+            + (f" ({self.solution.status})" if self.solution.status else "")
+            + f": {target.sense} {target.name}",
             f"samples touched: {', '.join(map(str, found.touched)) or 'none'}{gone}",
-            f"stated by the program: {'nothing' if self.stated is None else format(self.stated, '.9g')}",
-            f"value at the point in the model: {found.modelled:.9g} (largest violation {found.violation:.1e})",
+            f"stated by the program: "
+            f"{'nothing' if self.stated is None else format(self.stated, '.9g')}",
+            f"value at the point in the model: {found.modelled:.9g} (largest violation "
+            f"{found.violation:.1e})",
         ]
         if found.attained is None:
-            lines.append("training: not done, as the point stands for no admissible dataset (a relaxation's point need not)")
+            lines.append(
+                "training: not done, as the point stands for no admissible dataset (a relaxation's "
+                "point need not)"
+            )
         else:
-            lines.append(f"training on that data attains: {found.attained:.9g} (difference {abs(found.attained - found.modelled):.1e})")
+            lines.append(
+                f"training on that data attains: {found.attained:.9g} (difference "
+                f"{abs(found.attained - found.modelled):.1e})"
+            )
         return "\n".join(lines)
 
 
@@ -78,4 +93,6 @@ def import_solution(
     """
     instance("problem", problem, Problem)
     solution = read_solution(path)
-    return ImportedSolution(solution, replay(compile(problem, kind, conditional=conditional), target, solution.values))
+    return ImportedSolution(
+        solution, replay(compile(problem, kind, conditional=conditional), target, solution.values)
+    )

@@ -54,7 +54,10 @@ class Store:
         if not place.parent.is_dir():
             raise MissingFileError(f"resume: the folder {str(place.parent)!r} does not exist")
         if place.exists() and not place.is_dir():
-            raise InvalidInputError(f"resume: {str(folder)!r} is a file; it must be a folder, new or from an earlier comparison")
+            raise InvalidInputError(
+                f"resume: {str(folder)!r} is a file; it must be a folder, new or from an earlier "
+                f"comparison"
+            )
         attempt(partial(_make, place))
         return cls(place)
 
@@ -63,7 +66,8 @@ class Store:
         return self.folder / f"{cell.key}.run.npz"
 
     def keep(self, cell: Cell, outcome: Outcome) -> None:
-        """Write a finished cell; others are not kept, and one that cannot be written is a `SaveWarning`."""
+        """Write a finished cell; others are not kept, and one that cannot be written is a
+        `SaveWarning`."""
         reach = outcome.reach
         if reach is None or not outcome.finished:
             return
@@ -73,8 +77,18 @@ class Store:
             "size": None if outcome.size is None else asdict(outcome.size),
             "rows": [asdict(row) for row in reach.rows],
         }
-        ends = {side: np.stack([getattr(state, side) for state in reach.states]) for side in ("lower", "upper")}
-        if attempt(partial(write_arrays, self._file(cell), {"about": np.array(json.dumps(about)), **ends}, compressed=True)):
+        ends = {
+            side: np.stack([getattr(state, side) for state in reach.states])
+            for side in ("lower", "upper")
+        }
+        if attempt(
+            partial(
+                write_arrays,
+                self._file(cell),
+                {"about": np.array(json.dumps(about)), **ends},
+                compressed=True,
+            )
+        ):
             self.checkpoint(cell).unlink(missing_ok=True)
 
     def find(self, cell: Cell, inner: Attack) -> Outcome | None:
@@ -91,17 +105,23 @@ class Store:
         if not path.exists():
             return None
         shape = (cell.problem.steps + 1, cell.problem.state_size)
-        with opened(path, f"resume: {path} is no finished cell; remove it, and it is solved again") as archive:
+        with opened(
+            path, f"resume: {path} is no finished cell; remove it, and it is solved again"
+        ) as archive:
             archive.only(("about", "lower", "upper"))
             about = _About.model_validate_json(archive.text("about"))
             if about.key != cell.key:
                 raise ValueError("it holds another cell")
             lower, upper = (archive.array(end, shape, kinds="f") for end in ("lower", "upper"))
             states = tuple(Interval(low, high) for low, high in zip(lower, upper, strict=True))
-            reach = Reach(cell.problem, cell.method, states, about.rows, about.seconds, settings=cell.settings)
+            reach = Reach(
+                cell.problem, cell.method, states, about.rows, about.seconds, settings=cell.settings
+            )
         for t, box in enumerate(reach.steps):
             words = f"the domain after step {t} in {path} (remove the file)"
-            refuse_excluded(words, box.lower, box.upper, [inner.lower[t], inner.upper[t]], AGREEMENT)
+            refuse_excluded(
+                words, box.lower, box.upper, [inner.lower[t], inner.upper[t]], AGREEMENT
+            )
         return Outcome(reach, about.size)
 
     def _file(self, cell: Cell) -> Path:

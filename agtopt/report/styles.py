@@ -7,7 +7,13 @@ from matplotlib.ticker import FuncFormatter, LogFormatter
 
 # The colours differ in lightness too, and the hatches tell them apart without any colour.
 CLASS_STYLES = (("#e8955a", "\\\\\\"), ("#bcd7ee", "///"))
-BAR_STYLES = (("#eeeeee", ""), ("#bcd7ee", "///"), ("#e8955a", "\\\\\\"), ("#b8e0c8", "..."), ("#e3c6dc", "xxx"))
+BAR_STYLES = (
+    ("#eeeeee", ""),
+    ("#bcd7ee", "///"),
+    ("#e8955a", "\\\\\\"),
+    ("#b8e0c8", "..."),
+    ("#e3c6dc", "xxx"),
+)
 EDGE_STYLES = ("-", "--", "-.", ":")
 LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "black")
 MARKERS = "osD^vP*X"
@@ -15,8 +21,20 @@ MARKERS = "osD^vP*X"
 
 def legend_above(axes: Axes, columns: int, title: str | None = None) -> None:
     """Put the legend over the axes: inside it would hide what is drawn."""
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3}
-    axes.legend(**place, ncols=columns, title=title, fontsize="small", title_fontsize="small", alignment="left", frameon=False)
+    place: dict[str, Any] = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0.0, 1.0),
+        "borderaxespad": 0.3,
+    }
+    axes.legend(
+        **place,
+        ncols=columns,
+        title=title,
+        fontsize="small",
+        title_fontsize="small",
+        alignment="left",
+        frameon=False,
+    )
 
 
 def plain(value: float, _: object = None) -> str:

@@ -27,7 +27,9 @@ def table_path(path: str | Path) -> Path:
     """
     target = Path(path)
     if target.suffix not in SUFFIXES:
-        raise InvalidInputError(f"output: {target.name!r} is not allowed; it must end in {', '.join(SUFFIXES)}")
+        raise InvalidInputError(
+            f"output: {target.name!r} is not allowed; it must end in {', '.join(SUFFIXES)}"
+        )
     if not target.parent.is_dir():
         raise InvalidInputError(f"output: the folder {str(target.parent)!r} does not exist")
     return target
@@ -36,8 +38,9 @@ def table_path(path: str | Path) -> Path:
 def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
     """Write a table without its index.
 
-    CSV and JSON (a list of records) hold every digit, Markdown and LaTeX (booktabs) six; values that are missing are empty, in JSON null.
-    In CSV a text that a spreadsheet would run as a formula has an apostrophe before it.
+    CSV and JSON (a list of records) hold every digit, Markdown and LaTeX (booktabs) six; values
+    that are missing are empty, in JSON null. In CSV a text that a spreadsheet would run as a
+    formula has an apostrophe before it.
 
     Parameters
     ----------
@@ -69,9 +72,20 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> Path:
 
 def _text(frame: pd.DataFrame, suffix: str) -> str:
     safe = _NAMES[suffix]
-    rows = [[safe(cell) if isinstance(cell, str) else cell for cell in row] for row in _cells(frame)]
+    rows = [
+        [safe(cell) if isinstance(cell, str) else cell for cell in row] for row in _cells(frame)
+    ]
     headers = [safe(str(name)) for name in frame.columns]
-    return str(tabulate(rows, headers, _FORMATS[suffix], floatfmt=".6g", missingval="", disable_numparse=_words(frame)))
+    return str(
+        tabulate(
+            rows,
+            headers,
+            _FORMATS[suffix],
+            floatfmt=".6g",
+            missingval="",
+            disable_numparse=_words(frame),
+        )
+    )
 
 
 def _cells(frame: pd.DataFrame) -> list[list[Any]]:
@@ -82,4 +96,8 @@ def _cells(frame: pd.DataFrame) -> list[list[Any]]:
 
 def _words(frame: pd.DataFrame) -> list[int]:
     """Columns that tabulate must not take for numbers; it knows of none where there are no rows."""
-    return [k for k, name in enumerate(frame.columns) if len(frame) and not pd.api.types.is_numeric_dtype(frame[name])]
+    return [
+        k
+        for k, name in enumerate(frame.columns)
+        if len(frame) and not pd.api.types.is_numeric_dtype(frame[name])
+    ]

@@ -5,4 +5,15 @@ from agtopt.solvers.registry import SOLVERS, Solver, choose, describe_solvers
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
 from agtopt.solvers.status import Status
 
-__all__ = ["PROVED", "SOLVERS", "TOLERANCE", "Session", "SolveResult", "Solver", "Status", "choose", "describe_solvers", "open_session"]
+__all__ = [
+    "PROVED",
+    "SOLVERS",
+    "TOLERANCE",
+    "Session",
+    "SolveResult",
+    "Solver",
+    "Status",
+    "choose",
+    "describe_solvers",
+    "open_session",
+]

@@ -1,17 +1,20 @@
-r"""Bounds that follow from the activities of rows (feasibility-based bound tightening; Belotti et al., 2010), rounded outward (S5).
+r"""Bounds that follow from the activities of rows (feasibility-based bound tightening; Belotti et
+al., 2010), rounded outward (S5).
 
-In a row :math:`\sum_k g_k x_k \le h` each term is at least :math:`c_k = \min(g_k l_k, g_k u_k)`. With the slack
-:math:`t = h - \sum_k c_k`,
+In a row :math:`\sum_k g_k x_k \le h` each term is at least :math:`c_k = \min(g_k l_k, g_k u_k)`.
+With the slack :math:`t = h - \sum_k c_k`,
 
 .. math:: t < 0 \Rightarrow \text{no point}, \qquad
     g_j > 0 \Rightarrow x_j \le l_j + t / g_j, \qquad g_j < 0 \Rightarrow x_j \ge u_j + t / g_j ,
 
-and an integer column takes the whole numbers within. One infinite term bounds its own column only, with the slack of the others. A row
-that is two-sided or an equation is two such rows. All columns are tightened at once, round after round, by the rows that hold a column
-that has moved: once the selectors of a model are fixed, the rounds go through the training run and fix it.
+and an integer column takes the whole numbers within. One infinite term bounds its own column only,
+with the slack of the others. A row that is two-sided or an equation is two such rows. All columns
+are tightened at once, round after round, by the rows that hold a column that has moved: once the
+selectors of a model are fixed, the rounds go through the training run and fix it.
 
-Every slack is moved up by a bound on its rounding error, whatever the order of summation, and every bound by its own; whole numbers are
-then taken without any tolerance. What is cut off holds no point of the rows in exact arithmetic.
+Every slack is moved up by a bound on its rounding error, whatever the order of summation, and every
+bound by its own; whole numbers are then taken without any tolerance. What is cut off holds no point
+of the rows in exact arithmetic.
 """
 
 from dataclasses import dataclass
@@ -30,8 +33,9 @@ ROUNDS = 200
 """Most rounds of one propagation: some rows pull each other along for ever in small steps."""
 
 WORTHWHILE = 0.3, 1e-9
-"""A bound that moves by less than this part of its domain, or less than this times (1 + |bound|), is kept but wakes no further row. Smaller
-parts fix no more of a training run and take twice the time."""
+"""A bound that moves by less than this part of its domain, or less than this times (1 + |bound|),
+is kept but wakes no further row. Smaller parts fix no more of a training run and take twice the
+time."""
 
 
 class Box(NamedTuple):
@@ -53,8 +57,9 @@ class Box(NamedTuple):
 class Rows:
     r"""One-sided rows G x ≤ h, without zeros and empty rows.
 
-    The ends of all columns are held as :math:`z = (l, -u)`, which only ever grow. With z the end that makes a term smallest, that term is
-    :math:`|g| z`, and the other end of its column becomes at least :math:`-(z + t / |g|)`, whatever the sign of g.
+    The ends of all columns are held as :math:`z = (l, -u)`, which only ever grow. With z the end
+    that makes a term smallest, that term is :math:`|g| z`, and the other end of its column becomes
+    at least :math:`-(z + t / |g|)`, whatever the sign of g.
 
     Attributes
     ----------
@@ -80,7 +85,9 @@ class Rows:
     integer: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, matrix: csc_matrix, row_lower: Array, row_upper: Array, integer: NDArray[np.bool_]) -> "Rows":
+    def of(
+        cls, matrix: csc_matrix, row_lower: Array, row_upper: Array, integer: NDArray[np.bool_]
+    ) -> "Rows":
         """Split two-sided rows."""
         by_row = csr_matrix(matrix, copy=True)
         by_row.eliminate_zeros()
@@ -103,7 +110,10 @@ class Rows:
 
     def holding(self, columns: Places) -> Places:
         """The rows that hold any of the columns, ascending."""
-        first, last = self.standing.indptr[columns].astype(np.intp), self.standing.indptr[columns + 1].astype(np.intp)
+        first, last = (
+            self.standing.indptr[columns].astype(np.intp),
+            self.standing.indptr[columns + 1].astype(np.intp),
+        )
         found = np.zeros(len(self.side), dtype=bool)
         found[self.standing.indices[_ranges(first, last - first)]] = True
         return np.flatnonzero(found)
@@ -134,7 +144,8 @@ def propagate(rows: Rows, box: Box, moved: Places | None = None) -> Box | None:
 
 
 def _round(rows: Rows, awake: Places, ends: Array) -> Places | None:
-    """Raise `ends` by the rows that are awake; the columns that have moved, or None where nothing is left."""
+    """Raise `ends` by the rows that are awake; the columns that have moved, or None where nothing
+    is left."""
     length = rows.length[awake]
     starts = np.cumsum(length) - length
     terms = _ranges(rows.start[awake], length)
@@ -147,14 +158,18 @@ def _round(rows: Rows, awake: Places, ends: Array) -> Places | None:
     new = np.flatnonzero(-(np.where(np.isfinite(near), near, 0.0) + reach) > ends[most])
     row = np.searchsorted(starts, new, "right") - 1
     known = np.isfinite(near[new])
-    # A slack bounds every term of a row without an infinite one, and the infinite one where there is no other.
+    # A slack bounds every term of a row without an infinite one, and the infinite one where there
+    # is no other.
     sure = infinite[row] + known <= 1
     new, known = new[sure], known[sure]
     return _raised(rows, ends, most[new], np.where(known, near[new], 0.0), reach[new])
 
 
-def _slacks(side: Array, starts: Places, length: Places, size: Array, near: Array) -> tuple[Array, Array, Places]:
-    """Of each term its end, infinite where the term is; of each row the slack without those terms, rounded up, and how many they are."""
+def _slacks(
+    side: Array, starts: Places, length: Places, size: Array, near: Array
+) -> tuple[Array, Array, Places]:
+    """Of each term its end, infinite where the term is; of each row the slack without those terms,
+    rounded up, and how many they are."""
     smallest = size * near
     finite = np.isfinite(smallest)
     if finite.all():
@@ -163,7 +178,11 @@ def _slacks(side: Array, starts: Places, length: Places, size: Array, near: Arra
         infinite = np.add.reduceat(~finite, starts, dtype=np.intp)
         near, smallest = np.where(finite, near, -np.inf), np.where(finite, smallest, 0.0)
     magnitude = np.add.reduceat(np.abs(smallest), starts) + np.abs(side)
-    slack = side - np.add.reduceat(smallest, starts) + (length + 8) * (UNIT_ROUNDOFF * magnitude + SMALLEST)
+    slack = (
+        side
+        - np.add.reduceat(smallest, starts)
+        + (length + 8) * (UNIT_ROUNDOFF * magnitude + SMALLEST)
+    )
     return near, slack, infinite
 
 
@@ -179,12 +198,16 @@ def _raised(rows: Rows, ends: Array, places: Places, near: Array, reach: Array) 
     if np.any(ends[columns] + ends[columns + many] > 0.0):
         return None
     part, whole = WORTHWHILE
-    little = np.maximum(np.where(np.isfinite(width), part * width, 0.0), whole * (1.0 + np.abs(ends[risen])))
+    little = np.maximum(
+        np.where(np.isfinite(width), part * width, 0.0), whole * (1.0 + np.abs(ends[risen]))
+    )
     return np.unique(columns[~(ends[risen] - was <= little)])
 
 
 def _ranges(first: Places, length: Places) -> Places:
     """first[0], first[0]+1, … of each range, one after the other."""
     ends = np.cumsum(length)
-    found: Places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + length, length)
+    found: Places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
+        first - ends + length, length
+    )
     return found

@@ -1,4 +1,5 @@
-"""One way to use any solver: open a session on a model, then minimise its objective as often as wanted."""
+"""One way to use any solver: open a session on a model, then minimise its objective as often as
+wanted."""
 
 from typing import Any, Protocol
 
@@ -26,7 +27,8 @@ class Session(Protocol):
         ...
 
     def load(self) -> bool:
-        """Give the model's variables the values of the best point of the last solve; False where none was found."""
+        """Give the model's variables the values of the best point of the last solve; False where
+        none was found."""
         ...
 
 

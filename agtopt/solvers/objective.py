@@ -11,8 +11,8 @@ from agtopt.tolerances import unit_of
 def objective_unit(expression: Any) -> float:
     """The unit of a linear objective: that of its largest term (`unit_of`).
 
-    Every session minimises the objective divided by it, so that tolerances mean the same of small and large ones, and multiplies what it
-    finds: margins of a bound are relative to this unit (S9).
+    Every session minimises the objective divided by it, so that tolerances mean the same of small
+    and large ones, and multiplies what it finds: margins of a bound are relative to this unit (S9).
     """
     terms = generate_standard_repn(expression, compute_values=True)
     sizes = [
@@ -35,4 +35,6 @@ def divided(expression: Any, unit: float) -> LinearExpression:
 def _ends(variable: Any) -> tuple[float, float]:
     if variable.fixed:
         return variable.value, variable.value
-    return (-float("inf") if variable.lb is None else variable.lb), (float("inf") if variable.ub is None else variable.ub)
+    return (-float("inf") if variable.lb is None else variable.lb), (
+        float("inf") if variable.ub is None else variable.ub
+    )

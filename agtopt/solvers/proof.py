@@ -1,11 +1,13 @@
 r"""Branch and bound whose every leaf is a proof: no MIP solver is trusted (S5, S9).
 
-Binaries are branched on, the adversary's selectors first, and every node's bounds are propagated: with the selectors fixed this alone fixes
-the training run. HiGHS solves the relaxations that are left, but only as an adviser: what its duals prove is proved by `tree`, which also
-says what a leaf is. Every open node has its parent's proof, so that a search that is stopped leaves a valid tree too.
+Binaries are branched on, the adversary's selectors first, and every node's bounds are propagated:
+with the selectors fixed this alone fixes the training run. HiGHS solves the relaxations that are
+left, but only as an adviser: what its duals prove is proved by `tree`, which also says what a leaf
+is. Every open node has its parent's proof, so that a search that is stopped leaves a valid tree
+too.
 
-A start is a training run. Where it satisfies the rows, nothing may be proved that it contradicts: a node that holds its choices is not
-empty and has no higher bound. What contradicts it raises (S9).
+A start is a training run. Where it satisfies the rows, nothing may be proved that it contradicts: a
+node that holds its choices is not empty and has no higher bound. What contradicts it raises (S9).
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +34,8 @@ Array = NDArray[np.float64]
 
 
 class Advice(NamedTuple):
-    """What a solver says of a relaxation: leaves that may close the node, where it saw the optimum, and whether it saw none."""
+    """What a solver says of a relaxation: leaves that may close the node, where it saw the optimum,
+    and whether it saw none."""
 
     leaves: tuple[Leaf, ...]
     point: Array | None
@@ -60,23 +63,37 @@ class Adviser:
     def ask(self, box: Box, seconds: float) -> Advice:
         """Solve the relaxation over a box."""
         # HiGHS counts the time of all linear programs of one object.
-        self.highs.setOptionValue("time_limit", highspy.kHighsInf if seconds == inf else self.highs.getRunTime() + max(seconds, 0.0))
+        self.highs.setOptionValue(
+            "time_limit",
+            highspy.kHighsInf if seconds == inf else self.highs.getRunTime() + max(seconds, 0.0),
+        )
         self.highs.changeColsBounds(self.columns, np.arange(self.columns, dtype=np.int32), *box)
         self.highs.run()
         status, states = self.highs.getModelStatus(), highspy.HighsModelStatus
         if status == states.kInfeasible:
             _, known, ray = self.highs.getDualRay()
             # Which sign a ray has is a matter of convention.
-            return Advice(tuple(Leaf.of(EMPTY, sign * np.array(ray)) for sign in (1.0, -1.0)) if known else (), None)
+            return Advice(
+                tuple(Leaf.of(EMPTY, sign * np.array(ray)) for sign in (1.0, -1.0))
+                if known
+                else (),
+                None,
+            )
         solution = self.highs.getSolution()
-        if status != states.kOptimal or (len(solution.row_dual), len(solution.col_value)) != (self.rows, self.columns):
+        if status != states.kOptimal or (len(solution.row_dual), len(solution.col_value)) != (
+            self.rows,
+            self.columns,
+        ):
             return Advice((), None, status == states.kUnbounded)
-        return Advice((Leaf.of(BOUND, np.array(solution.row_dual) * self.unit),), np.array(solution.col_value))
+        return Advice(
+            (Leaf.of(BOUND, np.array(solution.row_dual) * self.unit),), np.array(solution.col_value)
+        )
 
 
 @dataclass
 class Growth:
-    """A tree that grows: its nodes are numbered as they come, and listed from the root in the end."""
+    """A tree that grows: its nodes are numbered as they come, and listed from the root in the
+    end."""
 
     columns: list[int] = field(default_factory=lambda: [LEAF])
     first_child: dict[int, int] = field(default_factory=dict)
@@ -102,7 +119,8 @@ class Growth:
 
 
 class Node(NamedTuple):
-    """An open node; the least bound comes first, and of equal bounds the youngest, which goes down before it goes sideways.
+    """An open node; the least bound comes first, and of equal bounds the youngest, which goes down
+    before it goes sideways.
 
     Attributes
     ----------
@@ -142,9 +160,21 @@ class Search:
     """
 
     def __init__(
-        self, checker: Checker, adviser: Adviser, priority: Places, best: float, deadline: float, witness: Array | None = None
+        self,
+        checker: Checker,
+        adviser: Adviser,
+        priority: Places,
+        best: float,
+        deadline: float,
+        witness: Array | None = None,
     ) -> None:
-        self.checker, self.adviser, self.priority, self.best, self.deadline = checker, adviser, priority, best, deadline
+        self.checker, self.adviser, self.priority, self.best, self.deadline = (
+            checker,
+            adviser,
+            priority,
+            best,
+            deadline,
+        )
         self.witness = witness
         self.growth, self.proved, self.late = Growth(), inf, False
         self.unbounded = False
@@ -154,7 +184,11 @@ class Search:
     @property
     def target(self) -> float:
         """The bound from which on a node is of no interest."""
-        return self.best - RELATIVE_GAP * (self.adviser.unit + abs(self.best)) if np.isfinite(self.best) else inf
+        return (
+            self.best - RELATIVE_GAP * (self.adviser.unit + abs(self.best))
+            if np.isfinite(self.best)
+            else inf
+        )
 
     def run(self) -> None:
         """Search until nothing is left or the time is over."""
@@ -171,16 +205,24 @@ class Search:
         if box is None:
             self._close(node, ALONE, inf)
             return
-        if self.witness is not None and self._witnessed(node) and not self._holds(box, self.witness):
+        if (
+            self.witness is not None
+            and self._witnessed(node)
+            and not self._holds(box, self.witness)
+        ):
             raise SoundnessError("S9: propagation leaves out a run that satisfies every row")
-        bound, leaf = self._better(box, (-inf, ALONE), (ALONE, node.leaf) if len(node.leaf.rows) else (ALONE,))
+        bound, leaf = self._better(
+            box, (-inf, ALONE), (ALONE, node.leaf) if len(node.leaf.rows) else (ALONE,)
+        )
         point = None
         if bound < self.target:
             advice = self.adviser.ask(box, self.deadline - perf_counter())
             point = advice.point
             bound, leaf = self._better(box, (bound, leaf), advice.leaves)
             # A ray in a relaxation whose binaries are all fixed is one of the model.
-            self.unbounded = advice.unbounded and not np.any(self.checker.binary & (box.lower < box.upper))
+            self.unbounded = advice.unbounded and not np.any(
+                self.checker.binary & (box.lower < box.upper)
+            )
         column = None if bound >= self.target else self._branching(box, point)
         # A point without fractions may have moved the target.
         if column is None or bound >= self.target:
@@ -191,16 +233,22 @@ class Search:
 
     def _witnessed(self, node: Node) -> bool:
         """Whether the witness is in a node."""
-        if self.witness is None or (node.split is not None and self.witness[node.split[0]] != node.split[1]):
+        if self.witness is None or (
+            node.split is not None and self.witness[node.split[0]] != node.split[1]
+        ):
             return False
         return self._holds(node.box, self.witness)
 
     def _holds(self, box: Box, point: Array) -> bool:
         """Whether a box holds the binaries of a point."""
         chosen = self.checker.binary
-        return bool(np.all((box.lower[chosen] <= point[chosen]) & (point[chosen] <= box.upper[chosen])))
+        return bool(
+            np.all((box.lower[chosen] <= point[chosen]) & (point[chosen] <= box.upper[chosen]))
+        )
 
-    def _better(self, box: Box, known: tuple[float, Leaf], leaves: tuple[Leaf, ...]) -> tuple[float, Leaf]:
+    def _better(
+        self, box: Box, known: tuple[float, Leaf], leaves: tuple[Leaf, ...]
+    ) -> tuple[float, Leaf]:
         """The leaf that proves most; none is looked at any more once one proves enough."""
         for leaf in leaves:
             if known[0] >= self.target:
@@ -214,7 +262,8 @@ class Search:
         return known
 
     def _branching(self, box: Box, point: Array | None) -> int | None:
-        """The free binary to branch on: the highest priority, then the least decided; None where all are fixed."""
+        """The free binary to branch on: the highest priority, then the least decided; None where
+        all are fixed."""
         free = np.flatnonzero(self.checker.binary & (box.lower < box.upper))
         away = np.zeros(len(free))
         if point is not None:
@@ -229,7 +278,10 @@ class Search:
         if self.witness is not None and self._witnessed(node):
             value = float(self.checker.cost @ self.witness)
             if bound - value > AGREEMENT * (self.adviser.unit + abs(value)):
-                raise SoundnessError(f"S9: the proved bound {bound} excludes a run that satisfies every row, of cost {value}")
+                raise SoundnessError(
+                    f"S9: the proved bound {bound} excludes a run that satisfies every row, of "
+                    f"cost {value}"
+                )
         self.growth.leaves[-node.order] = leaf
         self.proved = min(self.proved, bound)
 
@@ -252,9 +304,13 @@ class ProofSession:
         self.model, self.arrays = model, Arrays.of(model)
         self.adviser = Adviser(self.arrays)
         if np.any(self.arrays.integer & ~Checker(self.arrays, np.zeros(0), inf).binary):
-            raise UnsupportedError("solver: 'proof' branches on binaries only, and the model has other integers")
+            raise UnsupportedError(
+                "solver: 'proof' branches on binaries only, and the model has other integers"
+            )
         suffix = model.component("priority")
-        self.priority = np.array([0 if suffix is None else suffix.get(variable, 0) for variable in self.arrays.columns])
+        self.priority = np.array(
+            [0 if suffix is None else suffix.get(variable, 0) for variable in self.arrays.columns]
+        )
         self.tree: Tree | None = None
         self.point: Array | None = None
 
@@ -265,10 +321,18 @@ class ProofSession:
         self.adviser.minimise(cost, unit)
         point = np.array([variable.value for variable in self.arrays.columns]) if start else None
         best = inf if point is None else float(cost @ point)
-        # The start itself is not cut off: where no leaf holds a point, the model does not hold the start either.
+        # The start itself is not cut off: where no leaf holds a point, the model does not hold the
+        # start either.
         checker = Checker(self.arrays, cost, best + RELATIVE_GAP * (unit + abs(best)))
         witness = point if point is not None and self.arrays.satisfied(point) else None
-        search = Search(checker, self.adviser, self.priority, best, inf if time_limit is None else began + time_limit, witness)
+        search = Search(
+            checker,
+            self.adviser,
+            self.priority,
+            best,
+            inf if time_limit is None else began + time_limit,
+            witness,
+        )
         search.run()
         self.point = search.point
         self.tree = Tree(self.arrays, cost, constant, checker.cutoff, *search.growth.listed())
@@ -290,12 +354,16 @@ class ProofSession:
 
 
 def proof_of(session: object) -> Tree | None:
-    """What proves the bound of a session's last solve: its tree, or for a linear program its duals as the only leaf of one."""
+    """What proves the bound of a session's last solve: its tree, or for a linear program its duals
+    as the only leaf of one."""
     if isinstance(session, ProofSession):
         return session.tree
     if not isinstance(session, HighsSession) or session.duals is None:
         return None
-    arrays, leaf = session.arrays, Leaf.of(OPEN, np.where(np.isfinite(session.duals), session.duals, 0.0))
+    arrays, leaf = (
+        session.arrays,
+        Leaf.of(OPEN, np.where(np.isfinite(session.duals), session.duals, 0.0)),
+    )
     return Tree(arrays, *arrays.objective(session.model), inf, np.array([LEAF]), (leaf,))
 
 

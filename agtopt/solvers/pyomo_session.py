@@ -35,7 +35,8 @@ STATUS = {
 class PyomoSession:
     """A model in the hands of a ``contrib.solver`` interface; see `backend.Session`.
 
-    Starts are not passed on: interfaces differ in what they take, and one was wrong with them (S9, docs/decisions.md).
+    Starts are not passed on: interfaces differ in what they take, and one was wrong with them (S9,
+    docs/decisions.md).
     """
 
     def __init__(self, solver: Solver, model: Any) -> None:
@@ -52,11 +53,17 @@ class PyomoSession:
         finally:
             objective.set_value(natural)
         status = self._status()
-        bound, incumbent, seconds = results.objective_bound, results.incumbent_objective, float(results.timing_info.wall_time)
+        bound, incumbent, seconds = (
+            results.objective_bound,
+            results.incumbent_objective,
+            float(results.timing_info.wall_time),
+        )
         if status == Status.INFEASIBLE_OR_UNBOUNDED:
             status, bound, incumbent = self._told_apart(time_limit), None, None
         bound = bound * unit if bound is not None and isfinite(bound) else None
-        return SolveResult(status, bound, None if incumbent is None else incumbent * unit, TOLERANCE, seconds)
+        return SolveResult(
+            status, bound, None if incumbent is None else incumbent * unit, TOLERANCE, seconds
+        )
 
     def load(self) -> bool:
         if self.results is None or self.results.incumbent_objective is None:
@@ -90,16 +97,24 @@ class PyomoSession:
         return status
 
     def _solved(self, time_limit: float | None) -> Any:
-        options: dict[str, Any] = {"load_solutions": False, "raise_exception_on_nonoptimal_result": False, "threads": 1}
+        options: dict[str, Any] = {
+            "load_solutions": False,
+            "raise_exception_on_nonoptimal_result": False,
+            "threads": 1,
+        }
         if "rel_gap" in self.interface.config:
             options["rel_gap"] = RELATIVE_GAP
         if time_limit is not None:
             options["time_limit"] = time_limit
         try:
             self.results = self.interface.solve(self.model, **options)
-        except Exception as error:  # a foreign program: whatever it raises, the user learns which solver failed and why
+        # A foreign program: whatever it raises, the user learns which solver failed and why.
+        except Exception as error:
             if "size-limited" in str(error):
-                reason = f"the model is too large for this licence of {self.solver.name!r}; use scip or highs"
+                reason = (
+                    f"the model is too large for this licence of {self.solver.name!r}; use scip or "
+                    "highs"
+                )
             else:
                 reason = f"{self.solver.name!r} failed: {error}"
             raise SolverUnavailableError(f"solver: {reason}") from error

@@ -62,8 +62,9 @@ def choose(name: str | None, quadratic: bool, decisive: bool = False) -> Solver:
     Parameters
     ----------
     name : str or None
-        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes SCIP where products are kept or the selectors decide
-        everything (branching on them first is then about ten times faster), otherwise HiGHS (docs/decisions.md).
+        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes SCIP where products
+        are kept or the selectors decide everything (branching on them first is then about ten times
+        faster), otherwise HiGHS (docs/decisions.md).
     quadratic : bool
         Whether the model keeps products.
     decisive : bool
@@ -72,16 +73,20 @@ def choose(name: str | None, quadratic: bool, decisive: bool = False) -> Solver:
     Raises
     ------
     SolverUnavailableError
-        If the name is unknown, the solver is not installed, or it cannot prove a bound of such a model.
+        If the name is unknown, the solver is not installed, or it cannot prove a bound of such a
+        model.
     """
     wanted = name if name is not None else ("scip" if quadratic or decisive else "highs")
     solver = SOLVERS.get(wanted) or _by_interface(wanted)
     if not solver.installed:
         hint = f"pip install {solver.package}" if solver.package else "install its program"
-        raise SolverUnavailableError(f"solver: {wanted!r} is not installed; {hint}, or use one of {', '.join(_installed())}")
+        raise SolverUnavailableError(
+            f"solver: {wanted!r} is not installed; {hint}, or use one of {', '.join(_installed())}"
+        )
     if quadratic and not solver.quadratic:
         raise SolverUnavailableError(
-            f"solver: {wanted!r} cannot prove bounds of a model with products of continuous variables; "
+            f"solver: {wanted!r} cannot prove bounds of a model with products of continuous "
+            f"variables; "
             "use scip or gurobi, or the kind MILP or LP"
         )
     return solver
@@ -90,10 +95,13 @@ def choose(name: str | None, quadratic: bool, decisive: bool = False) -> Solver:
 def _by_interface(name: str) -> Solver:
     known = {solver.interface: solver for solver in SOLVERS.values()}
     if name in LOCAL:
-        raise SolverUnavailableError(f"solver: {name!r} finds points but proves no bounds; use one of {', '.join(SOLVERS)}")
+        raise SolverUnavailableError(
+            f"solver: {name!r} finds points but proves no bounds; use one of {', '.join(SOLVERS)}"
+        )
     if name not in set(SolverFactory):
         raise SolverUnavailableError(
-            f"solver: {name!r} is unknown; allowed are {', '.join(SOLVERS)} and Pyomo's interfaces {', '.join(sorted(SolverFactory))}"
+            f"solver: {name!r} is unknown; allowed are {', '.join(SOLVERS)} and Pyomo's interfaces "
+            f"{', '.join(sorted(SolverFactory))}"
         )
     family = name.split("_")[0]
     package = next((solver.package for solver in known.values() if solver.name == family), None)
@@ -105,15 +113,24 @@ def _installed() -> list[str]:
 
 
 def describe_solvers() -> list[dict[str, str]]:
-    """One row per solver: name, whether it is installed and licensed, its version, and the kinds it takes."""
+    """One row per solver: name, whether it is installed and licensed, its version, and the kinds it
+    takes."""
     rows = []
     for solver in SOLVERS.values():
         version, licence = "", ""
         if solver.installed:
             interface = SolverFactory(solver.interface)
             version = ".".join(map(str, interface.version()))
-            licence = interface.available().name.replace("FullLicense", "full").replace("LimitedLicense", "size-limited")
-        kinds = [kind.name for kind in KINDS.values() if isinstance(kind, Formulation) and solver.takes(kind)]
+            licence = (
+                interface.available()
+                .name.replace("FullLicense", "full")
+                .replace("LimitedLicense", "size-limited")
+            )
+        kinds = [
+            kind.name
+            for kind in KINDS.values()
+            if isinstance(kind, Formulation) and solver.takes(kind)
+        ]
         rows.append(
             {
                 "solver": solver.name,

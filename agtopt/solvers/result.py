@@ -20,8 +20,8 @@ class SolveResult:
     incumbent : float or None
         Objective of the best point found; never used as a bound.
     rigour : str
-        ``proved`` for a bound, or an empty model, that follows from dual values by outward-rounded arithmetic (S5), else
-        ``solver tolerance``.
+        ``proved`` for a bound, or an empty model, that follows from dual values by outward-rounded
+        arithmetic (S5), else ``solver tolerance``.
     seconds : float
         Wall-clock time of the solve.
     """

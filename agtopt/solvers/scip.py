@@ -29,26 +29,34 @@ COMMON: dict[str, Any] = {
     "parallel/maxnthreads": 1,
     "lp/threads": 1,
 }
-"""Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4 too tight. Nothing is aggregated: bounds
-that leave no room then met only up to rounding, and a model whose data is fixed at a corner was infeasible. These switches cure what was
-seen and prove nothing (S9; docs/decisions.md)."""
+"""Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4
+too tight. Nothing is aggregated: bounds that leave no room then met only up to rounding, and a
+model whose data is fixed at a corner was infeasible. These switches cure what was seen and prove
+nothing (S9; docs/decisions.md)."""
 
 TREE: dict[str, Any] = {
     "numerics/boundstreps": 1e-4,
     "nodeselection/dfs/stdpriority": 1_000_000,
     "branching/mostinf/priority": 1_000_000,
     "conflict/enable": False,
-    **{f"propagating/{name}/freq": -1 for name in ("vbounds", "redcost", "rootredcost", "genvbounds", "obbt", "symmetry")},
+    **{
+        f"propagating/{name}/freq": -1
+        for name in ("vbounds", "redcost", "rootredcost", "genvbounds", "obbt", "symmetry")
+    },
 }
-"""For linear models with selectors: once those are fixed, propagation fixes the run, so a plain depth-first tree over them beats presolve,
-cuts and heuristics about tenfold (docs/decisions.md). Bounds that are passed on in small steps keep θ tight."""
+"""For linear models with selectors: once those are fixed, propagation fixes the run, so a plain
+depth-first tree over them beats presolve, cuts and heuristics about tenfold (docs/decisions.md).
+Bounds that are passed on in small steps keep θ tight."""
 
 
 STATUS = {
     "optimal": Status.OPTIMAL,
     "gaplimit": Status.OPTIMAL,
     "timelimit": Status.TIME_LIMIT,
-    **dict.fromkeys(("nodelimit", "totalnodelimit", "stallnodelimit", "memlimit", "restartlimit"), Status.OTHER_LIMIT),
+    **dict.fromkeys(
+        ("nodelimit", "totalnodelimit", "stallnodelimit", "memlimit", "restartlimit"),
+        Status.OTHER_LIMIT,
+    ),
     **dict.fromkeys(("primallimit", "duallimit", "sollimit", "bestsollimit"), Status.OTHER_LIMIT),
     "infeasible": Status.INFEASIBLE,
     "unbounded": Status.UNBOUNDED,
@@ -108,10 +116,12 @@ class ScipSession:
         self._set_options(linear, tree=linear and selected)
 
     def _set_options(self, linear: bool, tree: bool) -> None:
-        # Only the dual bound counts, starts come from attacks, and the NLP heuristics have corrupted memory (docs/decisions.md).
+        # Only the dual bound counts, starts come from attacks, and the NLP heuristics have
+        # corrupted memory (docs/decisions.md).
         self.scip.setHeuristics(SCIP_PARAMSETTING.OFF)
         if tree or not linear:
-            # Presolve called bounds of small MIQCPs optimal that were up to 2.2 too tight (S9; docs/decisions.md).
+            # Presolve called bounds of small MIQCPs optimal that were up to 2.2 too tight (S9;
+            # docs/decisions.md).
             self.scip.setPresolve(SCIP_PARAMSETTING.OFF)
         if tree:
             self.scip.setSeparating(SCIP_PARAMSETTING.OFF)
@@ -126,7 +136,9 @@ class ScipSession:
         ]
         terms += [
             coefficient * self.variables[id(first)][1] * self.variables[id(second)][1]
-            for coefficient, (first, second) in zip(parts.quadratic_coefs, parts.quadratic_vars, strict=True)
+            for coefficient, (first, second) in zip(
+                parts.quadratic_coefs, parts.quadratic_vars, strict=True
+            )
         ]
         if parts.nonlinear_expr is not None:
             terms.append(_Functions(self.variables).walk_expression(parts.nonlinear_expr))
@@ -147,10 +159,20 @@ class ScipSession:
             # Without an objective nothing is unbounded.
             self._prepare(pyscipopt.quicksum([]), time_limit)
             status = self._optimised()
-            return SolveResult(Status.UNBOUNDED if status == Status.OPTIMAL else status, None, None, TOLERANCE, seconds)
+            return SolveResult(
+                Status.UNBOUNDED if status == Status.OPTIMAL else status,
+                None,
+                None,
+                TOLERANCE,
+                seconds,
+            )
         bound = self.scip.getDualbound()
         known = isfinite(bound) and abs(bound) < self.scip.infinity()
-        incumbent = self.scip.getObjVal() * unit if self.scip.getNSols() and status != Status.UNBOUNDED else None
+        incumbent = (
+            self.scip.getObjVal() * unit
+            if self.scip.getNSols() and status != Status.UNBOUNDED
+            else None
+        )
         return SolveResult(status, bound * unit if known else None, incumbent, TOLERANCE, seconds)
 
     def _prepare(self, objective: Any, time_limit: float | None) -> None:

@@ -23,7 +23,8 @@ class Status(StrEnum):
     INFEASIBLE_OR_UNBOUNDED = "infeasible or unbounded"
     """The solver could not tell, even without the objective."""
     CALLED_INFEASIBLE = "called infeasible"
-    """The solver called the model infeasible, and a training run is a feasible point of it: what was known before holds."""
+    """The solver called the model infeasible, and a training run is a feasible point of it: what
+    was known before holds."""
     WEAK_DUALS = "duals too weak"
     """A branch and bound of proofs is finished, and its duals prove less than the optimum."""
     INTERRUPTED = "interrupted"
@@ -42,7 +43,12 @@ class Status(StrEnum):
 
 
 def translated(words: Mapping[Word, Status], word: Word, solver: str) -> Status:
-    """The status that a solver's own word stands for; one that is not known counts as `Status.FAILED`, and a warning names it."""
+    """The status that a solver's own word stands for; one that is not known counts as
+    `Status.FAILED`, and a warning names it."""
     if word not in words:
-        warn(f"solver: {solver!r} ended with {word!s}, which is not known here; it counts as {Status.FAILED!s}", stacklevel=2)
+        warn(
+            f"solver: {solver!r} ended with {word!s}, which is not known here; it counts as "
+            f"{Status.FAILED!s}",
+            stacklevel=2,
+        )
     return words.get(word, Status.FAILED)

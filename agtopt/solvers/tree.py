@@ -1,10 +1,13 @@
-r"""What a branch and bound leaves behind: a proof that can be checked again without any solver (S5, S9).
+r"""What a branch and bound leaves behind: a proof that can be checked again without any solver (S5,
+S9).
 
-A node splits its box into :math:`x_j = 0` and :math:`x_j = 1` for a binary :math:`x_j`, and the box of each child is propagated
-(`propagation`). A leaf holds duals y. Whatever y is, the bound of Neumaier and Shcherbina over the leaf's box is valid; where propagation
-empties the box, or y bounds the zero objective by a positive number, the leaf holds no point. The nodes are listed from the root, each
-before its two subtrees, that of 0 first. Whatever numbers stand in such a list, its leaves cover all values of the binaries, so the least
-bound of a leaf is a bound of the whole: to change the list or the duals costs width, or the proof, but never soundness.
+A node splits its box into :math:`x_j = 0` and :math:`x_j = 1` for a binary :math:`x_j`, and the box
+of each child is propagated (`propagation`). A leaf holds duals y. Whatever y is, the bound of
+Neumaier and Shcherbina over the leaf's box is valid; where propagation empties the box, or y bounds
+the zero objective by a positive number, the leaf holds no point. The nodes are listed from the
+root, each before its two subtrees, that of 0 first. Whatever numbers stand in such a list, its
+leaves cover all values of the binaries, so the least bound of a leaf is a bound of the whole: to
+change the list or the duals costs width, or the proof, but never soundness.
 """
 
 from dataclasses import dataclass
@@ -30,7 +33,8 @@ LEAF = -1
 """Stands in the list of nodes for a leaf, where other nodes have the column that they split."""
 
 OPEN, BOUND, EMPTY = range(3)
-"""What the duals of a leaf prove: a bound over its parent's box, a bound over its own box, or that this holds no point."""
+"""What the duals of a leaf prove: a bound over its parent's box, a bound over its own box, or that
+this holds no point."""
 
 FORMAT = 2
 
@@ -63,8 +67,8 @@ class Checker:
     arrays : Arrays
     cost : array, shape (columns,)
     cutoff : float
-        Points of a higher cost are left out by propagation: with the row :math:`c^T x \le` cutoff, what is proved of the rest is proved of
-        the whole up to the cutoff.
+        Points of a higher cost are left out by propagation: with the row :math:`c^T x \le` cutoff,
+        what is proved of the rest is proved of the whole up to the cutoff.
     """
 
     arrays: Arrays
@@ -102,7 +106,8 @@ class Checker:
         return csc_matrix(self._by_row[:0])
 
     def entered(self, parent: Box | None, split: Split | None) -> Box | None:
-        """The propagated box of a node; None where it is empty. Without a split it is the root, and `parent` the box of the model."""
+        """The propagated box of a node; None where it is empty. Without a split it is the root, and
+        `parent` the box of the model."""
         if parent is None or split is None:
             return None if parent is None else propagate(self._rows, parent)
         part = parent.fixing(*split)
@@ -139,7 +144,8 @@ class Tree:
     cost, constant : array, shape (columns,), and float
         Its objective.
     cutoff : float
-        Of points of a higher cost (without the constant) nothing but that is proved; infinite where none were left out.
+        Of points of a higher cost (without the constant) nothing but that is proved; infinite where
+        none were left out.
     nodes : array of int
         From the root, each node before its subtrees: the column that it splits, or `LEAF`.
     leaves : tuple of Leaf
@@ -159,7 +165,8 @@ class Tree:
         Raises
         ------
         SoundnessError
-            If the leaves do not cover all values of the binaries, or one does not prove what it says.
+            If the leaves do not cover all values of the binaries, or one does not prove what it
+            says.
         """
         checker = Checker(self.arrays, self.cost, self.cutoff)
         leaves, least = iter(self.leaves), self.cutoff
@@ -180,11 +187,14 @@ class Tree:
             box = checker.entered(parent, split)
             pending += [(box, (column, 1.0)), (box, (column, 0.0))]
         if pending or next(leaves, None) is not None:
-            raise SoundnessError("S5: the leaves of the tree do not cover all values of the binaries")
+            raise SoundnessError(
+                "S5: the leaves of the tree do not cover all values of the binaries"
+            )
         return moved(least, self.constant)
 
     def matches(self, model: Any) -> bool:
-        """Whether the tree is of this model and its present objective: what `bound` proves, it proves of that model only."""
+        """Whether the tree is of this model and its present objective: what `bound` proves, it
+        proves of that model only."""
         arrays = Arrays.of(model)
         other = Tree(arrays, *arrays.objective(model), self.cutoff, self.nodes, self.leaves)
         mine, its = _packed(self), _packed(other)
@@ -219,7 +229,12 @@ class Tree:
             raise MissingFileError(f"path: there is no file {path}")
         with opened(path, f"path: {path} is broken or holds no tree") as archive:
             archive.only(_TYPES)
-            return _unpacked({name: archive.array(name, kinds=np.dtype(kind).kind) for name, kind in _TYPES.items()})
+            return _unpacked(
+                {
+                    name: archive.array(name, kinds=np.dtype(kind).kind)
+                    for name, kind in _TYPES.items()
+                }
+            )
 
 
 _TYPES: dict[str, Any] = {
@@ -243,8 +258,8 @@ _TYPES: dict[str, Any] = {
     "rows": np.int64,
     "duals": np.float64,
 }
-"""The arrays of a file: the matrix by columns, its bounds, the objective, the nodes, and of the leaves, one after the other, what they are,
-how many duals they have, and those."""
+"""The arrays of a file: the matrix by columns, its bounds, the objective, the nodes, and of the
+leaves, one after the other, what they are, how many duals they have, and those."""
 
 
 def _packed(tree: Tree) -> dict[str, NDArray[Any]]:
@@ -289,18 +304,34 @@ def _unpacked(packed: dict[str, NDArray[Any]]) -> Tree:
         _demand(bool(np.isfinite(packed[name]).all()), name)
     for name in ("row_lower", "row_upper", "lower", "upper", "cutoff"):
         _demand(not np.isnan(packed[name]).any(), name)
-    matrix = csc_matrix((packed["data"], packed["indices"], packed["indptr"]), shape=(rows, columns))
+    matrix = csc_matrix(
+        (packed["data"], packed["indices"], packed["indptr"]), shape=(rows, columns)
+    )
     matrix.check_format(full_check=True)
     sides, box = (packed["row_lower"], packed["row_upper"]), (packed["lower"], packed["upper"])
-    arrays = Arrays(matrix, *sides, packed["room"], *box, packed["integer"], [str(name) for name in packed["names"]])
+    arrays = Arrays(
+        matrix,
+        *sides,
+        packed["room"],
+        *box,
+        packed["integer"],
+        [str(name) for name in packed["names"]],
+    )
     numbers = float(packed["constant"]), float(packed["cutoff"])
-    return Tree(arrays, packed["cost"], *numbers, packed["nodes"].astype(np.intp), _leaves(packed, rows))
+    return Tree(
+        arrays, packed["cost"], *numbers, packed["nodes"].astype(np.intp), _leaves(packed, rows)
+    )
 
 
 def _leaves(packed: dict[str, NDArray[Any]], rows: int) -> tuple[Leaf, ...]:
     kinds, lengths, places, duals = (packed[name] for name in ("kinds", "lengths", "rows", "duals"))
     _demand(bool(np.isin(kinds, (OPEN, BOUND, EMPTY)).all()), "kinds")
-    _demand(len(lengths) == len(kinds) and bool((lengths >= 0).all()) and lengths.sum() == len(places) == len(duals), "lengths")
+    _demand(
+        len(lengths) == len(kinds)
+        and bool((lengths >= 0).all())
+        and lengths.sum() == len(places) == len(duals),
+        "lengths",
+    )
     _demand(bool(((places >= 0) & (places < rows)).all()), "rows")
     ends = np.cumsum(lengths)
     return tuple(

@@ -1,1 +1,2 @@
-"""The meaning of the program's operations in Pyomo, and the number of variables and rows that they take."""
+"""The meaning of the program's operations in Pyomo, and the number of variables and rows that they
+take."""

@@ -8,7 +8,16 @@ import torch
 from numpy.typing import NDArray
 
 from agtopt.errors import UnsupportedError
-from agtopt.formulation import Affine, Site, ball, budget, conditional_cuts, ghosts, label_flip, perturbed
+from agtopt.formulation import (
+    Affine,
+    Site,
+    ball,
+    budget,
+    conditional_cuts,
+    ghosts,
+    label_flip,
+    perturbed,
+)
 from agtopt.intervals.adversary import ReplacedSamples, Rows, interval_adversary
 from agtopt.intervals.arithmetic import Range
 from agtopt.kinds import Formulation
@@ -49,12 +58,15 @@ class Choices(Protocol):
         """Features, encoded labels and keys of the rows of a batch."""
         ...
 
-    def aggregate(self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
+    ) -> Affine:
         """The descent direction from the gradients of those rows."""
         ...
 
     def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:
-        """Tie a per-sample quantity to the selectors, by what is known of it with and without a touch."""
+        """Tie a per-sample quantity to the selectors, by what is known of it with and without a
+        touch."""
         ...
 
     def assignments(self, dataset: Dataset) -> Values:
@@ -62,13 +74,17 @@ class Choices(Protocol):
         ...
 
     def dataset(self) -> Dataset:
-        """The dataset that the variables' values stand for, with binaries rounded; up to a solver's tolerances it is admissible."""
+        """The dataset that the variables' values stand for, with binaries rounded; up to a solver's
+        tolerances it is admissible."""
         ...
 
 
 @verb
-def write_choices(model: Perturbation, problem: Problem, kind: Formulation, data: Site, occurring: Mask) -> Choices:
-    """Write the choices of a perturbation model for the samples that occur in the window (a mask)."""
+def write_choices(
+    model: Perturbation, problem: Problem, kind: Formulation, data: Site, occurring: Mask
+) -> Choices:
+    """Write the choices of a perturbation model for the samples that occur in the window (a
+    mask)."""
     raise unregistered("perturbation", model, write_choices, "A perturbation model")
 
 
@@ -83,7 +99,9 @@ def _(model: Removing, problem: Problem, kind: Formulation, data: Site, occurrin
 
 
 @write_choices.register
-def _(model: Substitution, problem: Problem, kind: Formulation, data: Site, occurring: Mask) -> Choices:
+def _(
+    model: Substitution, problem: Problem, kind: Formulation, data: Site, occurring: Mask
+) -> Choices:
     return SubstitutionChoices(problem, kind, data, occurring)
 
 
@@ -106,26 +124,33 @@ def batch_last(value: Affine) -> Affine:
 
 
 def chosen_values(target: Affine, values: Array) -> Values:
-    """The variables of an array of single variables with the values that they take, in their units."""
+    """The variables of an array of single variables with the values that they take, in their
+    units."""
     if target.varies.any():
         variables, shares = target.shares(values)
         yield shares, variables
 
 
 class TouchedChoices:
-    """Samples that move within a box or ball of their own, or change their class; one selector each, or two (features and labels)."""
+    """Samples that move within a box or ball of their own, or change their class; one selector
+    each, or two (features and labels)."""
 
     def __init__(self, problem: Problem, kind: Formulation, site: Site, occurring: Mask) -> None:
         self.problem, model = problem, problem.perturbation
         self.intervals = interval_adversary(model, problem)
         where = touchable(problem, occurring)
         self.deciding = []
-        for most, prefix in zip(model.budgets, ("feature_", "label_") if model.separate else ("",), strict=False):
-            selectors = site.named(f"{prefix}selector").variables("", 0.0, 1.0, where, kind.binaries)
+        for most, prefix in zip(
+            model.budgets, ("feature_", "label_") if model.separate else ("",), strict=False
+        ):
+            selectors = site.named(f"{prefix}selector").variables(
+                "", 0.0, 1.0, where, kind.binaries
+            )
             if where.any():
                 budget(site.named(f"{prefix}budget"), selectors, most)
             self.deciding.append(selectors)
-        # Where both may move at once, being touched is no sum of selectors; nothing that needs it is used then.
+        # Where both may move at once, being touched is no sum of selectors; nothing that needs it
+        # is used then.
         self.touched = self.deciding[0]
         data = problem.dataset
         labels = problem.encode(data.labels)
@@ -133,24 +158,52 @@ class TouchedChoices:
         if model.moves_features and where.any():
             rows = _rows(where, data.features)
             moved = site.named("x")
-            self.features = perturbed(moved, data.features, self.deciding[0], model.feature_box(problem, data.features), rows)
+            self.features = perturbed(
+                moved,
+                data.features,
+                self.deciding[0],
+                model.feature_box(problem, data.features),
+                rows,
+            )
             if model.ball is not None:
                 many = len(data)
                 flat = self.features.reshape(many, -1)
-                ball(moved, flat, data.features.reshape(many, -1), self.deciding[0], *model.ball, kind.bilinear, where)
+                ball(
+                    moved,
+                    flat,
+                    data.features.reshape(many, -1),
+                    self.deciding[0],
+                    *model.ball,
+                    kind.bilinear,
+                    where,
+                )
         box = model.label_box(problem, labels)
         others = (box[1] > 0) & (labels == 0)
         self.own_flips = bool(model.moves_features) or bool((others.sum(axis=1) > 1).any())
         if problem.classes is not None and model.moves_labels and where.any():
-            possible = model.label_box(problem, labels, certain=True)[1] if not self.own_flips else box[1]
-            self.labels = label_flip(site.named("y"), labels, self.deciding[-1], possible, self.own_flips, kind.binaries, where)
+            possible = (
+                model.label_box(problem, labels, certain=True)[1] if not self.own_flips else box[1]
+            )
+            self.labels = label_flip(
+                site.named("y"),
+                labels,
+                self.deciding[-1],
+                possible,
+                self.own_flips,
+                kind.binaries,
+                where,
+            )
         elif model.moves_labels and where.any():
-            self.labels = perturbed(site.named("y"), labels, self.deciding[-1], box, _rows(where, labels))
+            self.labels = perturbed(
+                site.named("y"), labels, self.deciding[-1], box, _rows(where, labels)
+            )
 
     def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
         return self.features[samples], self.labels[samples], samples
 
-    def aggregate(self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
+    ) -> Affine:
         return mean_rows(gradient.affine)
 
     def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:
@@ -162,11 +215,16 @@ class TouchedChoices:
         clean, whole = quantity.ends(0), quantity.ends()
         gain = _gain(clean, whole)
         if len(selectors) == 1:
-            conditional_cuts(site, "", quantity.affine, clean, [(selectors[0], *gain)], where & touched)
+            conditional_cuts(
+                site, "", quantity.affine, clean, [(selectors[0], *gain)], where & touched
+            )
             return
         # One change first, then what the other adds to it; either order is valid.
         for first, suffix in ((0, "_features_first"), (1, "_labels_first")):
-            alone, other = _gain(clean, quantity.ends(1 + first)), _gain(clean, quantity.ends(2 - first))
+            alone, other = (
+                _gain(clean, quantity.ends(1 + first)),
+                _gain(clean, quantity.ends(2 - first)),
+            )
             added = tuple(np.maximum(b, c - a) for a, b, c in zip(alone, other, gain, strict=True))
             reach = [(selectors[first], *alone), (selectors[1 - first], *added)]
             conditional_cuts(site, suffix, quantity.affine, clean, reach, where & touched)  # type: ignore[arg-type]
@@ -195,7 +253,10 @@ class TouchedChoices:
             chosen = labels.reshape(nominal.labels.shape)
         else:
             chosen = np.array(self.problem.classes, dtype=np.float64)[labels.argmax(axis=1)]
-        return Dataset(features, np.where(relabelled.reshape(-1, *(1,) * (chosen.ndim - 1)), chosen, nominal.labels))
+        return Dataset(
+            features,
+            np.where(relabelled.reshape(-1, *(1,) * (chosen.ndim - 1)), chosen, nominal.labels),
+        )
 
     def _within_ball(self, features: Array) -> Array:
         """Features pulled back to their boxes and balls, which a solver leaves by its tolerance."""
@@ -207,7 +268,8 @@ class TouchedChoices:
 class RemovalChoices:
     r"""Samples left out.
 
-    With :math:`r = \sum_{i \in B} s_i` and :math:`c_k = [r = k]`, :math:`b \Delta - \sum_k k c_k \Delta = \sum_i g_i - \sum_i s_i g_i`.
+    With :math:`r = \sum_{i \in B} s_i` and :math:`c_k = [r = k]`, :math:`b \Delta - \sum_k k c_k
+    \Delta = \sum_i g_i - \sum_i s_i g_i`.
     """
 
     def __init__(self, problem: Problem, kind: Formulation, site: Site, occurring: Mask) -> None:
@@ -238,12 +300,16 @@ class RemovalChoices:
                 steps = np.arange(1.0, most + 1.0)
                 site.assign(counts, every, lambda: (removed.values() == steps).astype(np.float64))
                 one = np.ones(1, dtype=bool)
-                Site(site.block, "total").rows("", (counts * steps).total(1)[np.newaxis] - removed, one, lower=0.0, upper=0.0)
+                Site(site.block, "total").rows(
+                    "", (counts * steps).total(1)[np.newaxis] - removed, one, lower=0.0, upper=0.0
+                )
                 Site(site.block, "one").rows("", counts.total(1)[np.newaxis], one, upper=1.0)
             self._counts[ops.t] = Quantity(counts, _unit(counts.shape), binary=True)
         return self._counts[ops.t]
 
-    def aggregate(self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
+    ) -> Affine:
         selectors = self.touched[ops.samples]
         if not selectors.varies.any():
             return mean_rows(gradient.affine)
@@ -254,11 +320,15 @@ class RemovalChoices:
         counts, size = self.counts(ops, selectors), len(ops.samples)
         where = total.varies | (total.constant != 0.0)
         site = ops.site(f"aggregate.{tensor}", batch=False)
-        mean = Quantity(site.variables("", enclosure.lower.numpy(), enclosure.upper.numpy(), where), enclosure)
+        mean = Quantity(
+            site.variables("", enclosure.lower.numpy(), enclosure.upper.numpy(), where), enclosure
+        )
         site.assign(mean.affine, where, lambda: total.values() / (size - selectors.values().sum()))
         scaled = ops.contract(f"k,{axes}->k{axes}", counts, mean, f"remaining.{tensor}")
         many = counts.affine.shape[0]
-        missing = batch_last(scaled.affine * np.arange(1.0, many + 1.0).reshape(-1, *(1,) * len(axes))).total(1)
+        missing = batch_last(
+            scaled.affine * np.arange(1.0, many + 1.0).reshape(-1, *(1,) * len(axes))
+        ).total(1)
         site.rows("_mean", mean.affine * float(size) - missing - total, where, lower=0.0, upper=0.0)
         return mean.affine
 
@@ -274,9 +344,11 @@ class RemovalChoices:
 
 
 class SubstitutionChoices:
-    r"""Samples replaced by ghosts: :math:`b \Delta = \sum_i (1 - \sum_j a_{ij}) g_i + \sum_j (\sum_{i \in B} a_{ij}) \hat g_j`.
+    r"""Samples replaced by ghosts: :math:`b \Delta = \sum_i (1 - \sum_j a_{ij}) g_i + \sum_j
+    (\sum_{i \in B} a_{ij}) \hat g_j`.
 
-    Only the ghosts have variable features and labels; a batch has a row for each of them behind its own.
+    Only the ghosts have variable features and labels; a batch has a row for each of them behind its
+    own.
     """
 
     def __init__(self, problem: Problem, kind: Formulation, site: Site, occurring: Mask) -> None:
@@ -292,17 +364,37 @@ class SubstitutionChoices:
         if many:
             ghosts(site.named("assigned"), self.assigned, where)
         self.touched, self.deciding = self.assigned.total(1), [self.assigned]
-        lower, upper = (np.array(end) for end in model.feature_box(problem, np.repeat(data.features[:1], many, axis=0)))
+        lower, upper = (
+            np.array(end)
+            for end in model.feature_box(problem, np.repeat(data.features[:1], many, axis=0))
+        )
         if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
-            raise UnsupportedError("perturbation.features: an unbounded box has no optimisation model; give a finite box, or use IBP")
-        self.ghost_features = site.named("ghost_x").variables("", lower, upper, lower < upper, otherwise=lower)
+            raise UnsupportedError(
+                "perturbation.features: an unbounded box has no optimisation model; give a finite "
+                "box, or use IBP"
+            )
+        self.ghost_features = site.named("ghost_x").variables(
+            "", lower, upper, lower < upper, otherwise=lower
+        )
         self.lower, self.upper, self.middle = lower, upper, 0.5 * (lower + upper)
-        low, high = (np.array(end) for end in model.label_box(problem, np.repeat(labels[:1], many, axis=0)))
+        low, high = (
+            np.array(end) for end in model.label_box(problem, np.repeat(labels[:1], many, axis=0))
+        )
         classes = problem.classes is not None
-        self.ghost_labels = site.named("ghost_y").variables("", low, high, low < high, classes and kind.binaries, otherwise=low)
+        self.ghost_labels = site.named("ghost_y").variables(
+            "", low, high, low < high, classes and kind.binaries, otherwise=low
+        )
         if classes and many:
-            site.named("ghost_y").rows("_one", self.ghost_labels.total(1), np.asarray((low < high).any(axis=1)), lower=1.0, upper=1.0)
-        self.first_label = np.where(low < high, np.eye(labels.shape[1])[high.argmax(axis=1)] if classes else low, low)
+            site.named("ghost_y").rows(
+                "_one",
+                self.ghost_labels.total(1),
+                np.asarray((low < high).any(axis=1)),
+                lower=1.0,
+                upper=1.0,
+            )
+        self.first_label = np.where(
+            low < high, np.eye(labels.shape[1])[high.argmax(axis=1)] if classes else low, low
+        )
         self.features = joined([Affine.known(data.features), self.ghost_features])
         self.labels = joined([Affine.known(labels), self.ghost_labels])
         self.where = where
@@ -312,7 +404,9 @@ class SubstitutionChoices:
         rows = np.concatenate([samples, len(self.problem.dataset) + np.arange(extra)])
         return self.features[rows], self.labels[rows], rows
 
-    def aggregate(self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
+    ) -> Affine:
         size, rows = len(ops.samples), gradient.affine.shape[0]
         if rows == size:
             return mean_rows(gradient.affine)
@@ -320,7 +414,12 @@ class SubstitutionChoices:
         used = here.map(lambda array, extra: np.moveaxis(array, 0, 1)).total(1)
         gates = joined([1.0 - here.total(1), used])
         axes = "abcd"[: len(gradient.affine.shape) - 1]
-        counted = ops.contract(f"n,n{axes}->n{axes}", Quantity(gates, _unit(gates.shape), binary=True), gradient, f"counted.{tensor}")
+        counted = ops.contract(
+            f"n,n{axes}->n{axes}",
+            Quantity(gates, _unit(gates.shape), binary=True),
+            gradient,
+            f"counted.{tensor}",
+        )
         return batch_last(counted.affine).total(1) * (1.0 / size)
 
     def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:
@@ -343,9 +442,15 @@ class SubstitutionChoices:
         features, labels = nominal.features.copy(), nominal.labels.copy()
         ghost_labels = self.ghost_labels.values()
         for sample, ghost in np.argwhere(assigned > 0.5):
-            features[sample] = np.clip(self.ghost_features.values()[ghost], self.lower[ghost], self.upper[ghost])
+            features[sample] = np.clip(
+                self.ghost_features.values()[ghost], self.lower[ghost], self.upper[ghost]
+            )
             label = ghost_labels[ghost]
-            labels[sample] = label.reshape(labels.shape[1:]) if self.problem.classes is None else self.problem.classes[label.argmax()]
+            labels[sample] = (
+                label.reshape(labels.shape[1:])
+                if self.problem.classes is None
+                else self.problem.classes[label.argmax()]
+            )
         return Dataset(features, labels)
 
 

@@ -23,7 +23,8 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Shadow:
-    """How many terms the affine expression of every entry has (0 for a number), whether it is 0 or 1, and which numbers are 0."""
+    """How many terms the affine expression of every entry has (0 for a number), whether it is 0 or
+    1, and which numbers are 0."""
 
     terms: Counts
     binary: bool = False
@@ -36,11 +37,13 @@ class Shadow:
 
 
 class CountingOperations:
-    """Counts variables and rows by kind as `SymbolicOperations` writes them; an entry that varies is taken as undecided.
+    """Counts variables and rows by kind as `SymbolicOperations` writes them; an entry that varies
+    is taken as undecided.
 
-    The sizes follow from the encodings: a rectifier has two variables and three rows, a gated indicator one and three (two without a gate;
-    in QCP one variable, two rows and one product more), a McCormick or binary product one and four, a kept product one row per sum, a
-    corridor of K segments 2K + 1 and 2K + 4 (one and two for K = 1).
+    The sizes follow from the encodings: a rectifier has two variables and three rows, a gated
+    indicator one and three (two without a gate; in QCP one variable, two rows and one product
+    more), a McCormick or binary product one and four, a kept product one row per sum, a corridor of
+    K segments 2K + 1 and 2K + 4 (one and two for K = 1).
     """
 
     def __init__(self, problem: Problem, kind: Formulation, start: int, stop: int) -> None:
@@ -71,11 +74,16 @@ class CountingOperations:
     def scale(self, factor: float, value: Shadow) -> Shadow:
         return Shadow(value.terms)
 
-    def contract(self, subscripts: str, first: Shadow, second: Shadow, at: str, shift: Shadow | None = None) -> Shadow:
+    def contract(
+        self, subscripts: str, first: Shadow, second: Shadow, at: str, shift: Shadow | None = None
+    ) -> Shadow:
         if shift is not None:
             return self.add(self.contract(subscripts, first, second, at), shift)
         axes_of = parse(subscripts)
-        a, b = axes_of.spread(first.terms, axes_of.left), axes_of.spread(second.terms, axes_of.right)
+        a, b = (
+            axes_of.spread(first.terms, axes_of.left),
+            axes_of.spread(second.terms, axes_of.right),
+        )
         both = np.asarray((a > 0) & (b > 0))
         axes = tuple(range(-len(axes_of.contracted), 0))
         linear = np.where(both, 0, a + b).sum(axis=axes)
@@ -139,7 +147,9 @@ class CountingOperations:
         total = logits[0]
         for logit in logits[1:]:
             gap = self.add(total, logit)
-            total = _single(gap.varies) if self.kind.functions else self.add(total, self._curves(gap))
+            total = (
+                _single(gap.varies) if self.kind.functions else self.add(total, self._curves(gap))
+            )
         if self.kind.functions:
             self.continuous += int(total.varies.sum())
         shares = [self._curves(self.add(logit, total)) for logit in logits]
@@ -160,7 +170,11 @@ class CountingOperations:
 
     def fold(self, value: Shadow, patches: Patches) -> Shadow:
         many = len(value.terms)
-        return Shadow(_taken(value.terms.reshape(many, -1), patches.transposed_index).sum(axis=-1).reshape(many, *patches.shape))
+        return Shadow(
+            _taken(value.terms.reshape(many, -1), patches.transposed_index)
+            .sum(axis=-1)
+            .reshape(many, *patches.shape)
+        )
 
     def column(self, value: Shadow, index: int) -> Shadow:
         zero = None if value.zero is None else value.zero[:, index : index + 1]
@@ -195,7 +209,8 @@ class CountedChoices(Protocol):
 
 @verb
 def count_choices(model: Perturbation, ops: CountingOperations, touched: Mask) -> CountedChoices:
-    """Count the choices of a perturbation model for the touchable samples of the window (a mask)."""
+    """Count the choices of a perturbation model for the touchable samples of the window (a
+    mask)."""
     raise unregistered("perturbation", model, count_choices, "A perturbation model")
 
 
@@ -237,7 +252,9 @@ class CountedTouches:
             ops.quadratic += many * ops.kind.bilinear
 
     def batch(self, samples: NDArray[np.int64]) -> tuple[Shadow, Shadow]:
-        return _single(self.features[samples]), Shadow(self.labels[samples].astype(np.int64), self.classes, self.absent[samples])
+        return _single(self.features[samples]), Shadow(
+            self.labels[samples].astype(np.int64), self.classes, self.absent[samples]
+        )
 
     def aggregate(self, gradient: Shadow, samples: NDArray[np.int64]) -> Shadow:
         return Shadow(gradient.terms.sum(axis=0))
@@ -253,7 +270,9 @@ class CountedRemovals:
         self.labels = ops.problem.encode(ops.problem.dataset.labels)
 
     def batch(self, samples: NDArray[np.int64]) -> tuple[Shadow, Shadow]:
-        return _points(self.ops.problem.dataset.features[samples].shape), _labels(self.ops, self.labels[samples])
+        return _points(self.ops.problem.dataset.features[samples].shape), _labels(
+            self.ops, self.labels[samples]
+        )
 
     def aggregate(self, gradient: Shadow, samples: NDArray[np.int64]) -> Shadow:
         ops, gate = self.ops, _single(self.touched[samples], binary=True)
@@ -266,10 +285,14 @@ class CountedRemovals:
             self.counted = ops.t
             ops.add_binaries(most)
             ops.linear += 2
-        where = (gradient.terms + removed.terms + gate.terms.reshape(-1, *(1,) * len(axes))).sum(axis=0) > 0
+        where = (gradient.terms + removed.terms + gate.terms.reshape(-1, *(1,) * len(axes))).sum(
+            axis=0
+        ) > 0
         mean, many = _single(where), int(where.sum())
         ops.continuous += many
-        ops.contract(f"k,{axes}->k{axes}", _single(np.ones(most, dtype=bool), binary=True), mean, "")
+        ops.contract(
+            f"k,{axes}->k{axes}", _single(np.ones(most, dtype=bool), binary=True), mean, ""
+        )
         ops.linear += many
         return mean
 
@@ -302,16 +325,22 @@ class CountedSubstitutions:
         extra = self.ghosts if self.touched[samples].any() else 0
         rows = np.concatenate([samples, len(self.touched) + np.arange(extra)])
         classes = self.ops.problem.classes is not None
-        return _single(self.features[rows]), Shadow(self.labels[rows].astype(np.int64), classes, self.zero[rows])
+        return _single(self.features[rows]), Shadow(
+            self.labels[rows].astype(np.int64), classes, self.zero[rows]
+        )
 
     def aggregate(self, gradient: Shadow, samples: NDArray[np.int64]) -> Shadow:
         own = self.touched[samples]
         if len(gradient.terms) == len(samples):
             return Shadow(gradient.terms.sum(axis=0))
         used = np.ones(self.ghosts, dtype=bool)
-        gates = Shadow(np.concatenate([self.ghosts * own, own.sum() * used]).astype(np.int64), binary=True)
+        gates = Shadow(
+            np.concatenate([self.ghosts * own, own.sum() * used]).astype(np.int64), binary=True
+        )
         axes = "abcd"[: gradient.terms.ndim - 1]
-        return Shadow(self.ops.contract(f"n,n{axes}->n{axes}", gates, gradient, "").terms.sum(axis=0))
+        return Shadow(
+            self.ops.contract(f"n,n{axes}->n{axes}", gates, gradient, "").terms.sum(axis=0)
+        )
 
 
 @count_choices.register
@@ -333,7 +362,10 @@ def count_steps(problem: Problem, kind: Formulation, start: int, stop: int) -> C
     """Count the steps start … stop−1, from a point at step 0 and from a box at any other."""
     ops = CountingOperations(problem, kind, start, stop)
     moving = {*problem.trained, *(name for name in problem.state if name.startswith(VELOCITY))}
-    begin = {name: _single(np.full(value.shape, start > 0 and name in moving)) for name, value in problem.state.items()}
+    begin = {
+        name: _single(np.full(value.shape, start > 0 and name in moving))
+        for name, value in problem.state.items()
+    }
     ops.continuous += sum(int(value.varies.sum()) for value in begin.values())
     for _ in train(ops, problem, begin, start, stop):
         pass
@@ -349,7 +381,9 @@ def _points(shape: tuple[int, ...]) -> Shadow:
 
 
 def _labels(ops: CountingOperations, labels: NDArray[np.float64]) -> Shadow:
-    return Shadow(np.zeros(labels.shape, dtype=np.int64), ops.problem.classes is not None, labels == 0.0)
+    return Shadow(
+        np.zeros(labels.shape, dtype=np.int64), ops.problem.classes is not None, labels == 0.0
+    )
 
 
 def _count_box(ops: CountingOperations, varies: Mask) -> None:

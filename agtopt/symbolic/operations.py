@@ -1,4 +1,5 @@
-"""Training with Pyomo variables: every quantity is an affine expression with its own interval alongside."""
+"""Training with Pyomo variables: every quantity is an affine expression with its own interval
+alongside."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,11 +40,20 @@ from agtopt.problem.network import VELOCITY
 from agtopt.program import train
 from agtopt.program.subscripts import parse
 from agtopt.symbolic.choices import write_choices
-from agtopt.symbolic.quantity import Quantity, contracted, joined, linear_part, spread, spread_ends, taken
+from agtopt.symbolic.quantity import (
+    Quantity,
+    contracted,
+    joined,
+    linear_part,
+    spread,
+    spread_ends,
+    taken,
+)
 from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN
 
 SUBSTITUTED = 16
-"""Terms up to which a named quantity is substituted instead of getting a variable: it halves the solving time (docs/decisions.md)."""
+"""Terms up to which a named quantity is substituted instead of getting a variable: it halves the
+solving time (docs/decisions.md)."""
 
 EVALUATION = 16
 """Roundings of a probability that a framework evaluates (`Rounding.evaluation`)."""
@@ -54,13 +64,15 @@ UPDATE = 4
 
 @dataclass(frozen=True, eq=False)
 class BranchBounds:
-    """The state when only sample i is touched, for every vulnerable sample i, and when none is; without samples unless the budget is one.
+    """The state when only sample i is touched, for every vulnerable sample i, and when none is;
+    without samples unless the budget is one.
 
     Parameters
     ----------
     samples : array of int, shape (R,)
     lower, upper : array, shape (T, 1 + R, s)
-        Row 0 without any change, row 1 + r with sample ``samples[r]`` touched; index 0 is step `start` + 1.
+        Row 0 without any change, row 1 + r with sample ``samples[r]`` touched; index 0 is step
+        `start` + 1.
     """
 
     samples: NDArray[np.int64]
@@ -74,7 +86,8 @@ class BranchBounds:
 
 
 class SymbolicOperations:
-    """Writes the training steps into `model` as the blocks ``data``, ``parameter[t]`` and ``step[t]``.
+    """Writes the training steps into `model` as the blocks ``data``, ``parameter[t]`` and
+    ``step[t]``.
 
     Parameters
     ----------
@@ -85,7 +98,8 @@ class SymbolicOperations:
     start, stop : int
         Steps start … stop−1 are written.
     known : KnownBounds
-        Tightens the interval of every quantity that has an entry; the interval of each state is added to it.
+        Tightens the interval of every quantity that has an entry; the interval of each state is
+        added to it.
     branches : BranchBounds
         Ties each θ_t to the selectors (budget of one).
     conditional : bool
@@ -113,7 +127,9 @@ class SymbolicOperations:
         occurring = np.zeros(len(problem.dataset), dtype=bool)
         for batch in problem.schedule[start:stop]:
             occurring[batch] = True
-        self.choices = write_choices(problem.perturbation, problem, kind, Site(model.data, "", replay=self.replay), occurring)
+        self.choices = write_choices(
+            problem.perturbation, problem, kind, Site(model.data, "", replay=self.replay), occurring
+        )
         self.intervals = CrownIntervals(problem, self.choices.intervals)
         self.moved: dict[str, Affine] = {}
         self.named: dict[Address, Quantity] = {}
@@ -123,7 +139,9 @@ class SymbolicOperations:
         found = {}
         for name, value in state_ranges(self.problem, domain).items():
             low, high = value.lower.numpy(), value.upper.numpy()
-            affine = Site(self.model.parameter[t], name).variables("", low, high, low < high, otherwise=low)
+            affine = Site(self.model.parameter[t], name).variables(
+                "", low, high, low < high, otherwise=low
+            )
             found[name] = Quantity(affine, value)
         return found
 
@@ -149,7 +167,8 @@ class SymbolicOperations:
         if not all(bool((end.abs() < LARGEST_BIG_M).all()) for end in quantity.range):
             size = max(float(end.abs().max()) for end in quantity.range)
             raise UnsupportedError(
-                f"the interval of {at} at step {self.t} reaches ±{size:.3g}, too wide for a big-M (beyond ±{LARGEST_BIG_M:g}); shorten the "
+                f"the interval of {at} at step {self.t} reaches ±{size:.3g}, too wide for a big-M "
+                f"(beyond ±{LARGEST_BIG_M:g}); shorten the "
                 "window, start from a tighter domain, or give the features smaller units"
             )
         return quantity
@@ -163,7 +182,14 @@ class SymbolicOperations:
     def scale(self, factor: float, value: Quantity) -> Quantity:
         return Quantity(value.affine * factor, self.intervals.scale(factor, value.range))
 
-    def contract(self, subscripts: str, first: Quantity, second: Quantity, at: str, shift: Quantity | None = None) -> Quantity:
+    def contract(
+        self,
+        subscripts: str,
+        first: Quantity,
+        second: Quantity,
+        at: str,
+        shift: Quantity | None = None,
+    ) -> Quantity:
         if shift is not None:
             return self.add(self.contract(subscripts, first, second, at), shift)
         axes = parse(subscripts)
@@ -180,15 +206,23 @@ class SymbolicOperations:
         result = self._checked(Quantity(linear.total(len(axes.contracted)), enclosure), at)
         factors = a.broadcast(shape), b.broadcast(shape)
         site, suffix = self.site(at), "_product" if axes.contracted else ""
-        bounds = spread_ends(first, axes, axes.left, shape), spread_ends(second, axes, axes.right, shape)
+        bounds = (
+            spread_ends(first, axes, axes.left, shape),
+            spread_ends(second, axes, axes.right, shape),
+        )
         gate = next((k for k, value in enumerate((first, second)) if value.binary), None)
         if self.kind.bilinear and (gate is None or not self.kind.binaries):
             product = self._kept(site, suffix, factors, result, both, len(axes.contracted))
         elif gate is not None:
-            written = binary_product(site, suffix, factors[gate], factors[1 - gate], bounds[1 - gate], both)
+            written = binary_product(
+                site, suffix, factors[gate], factors[1 - gate], bounds[1 - gate], both
+            )
             product = written.total(len(axes.contracted)) + result.affine
         else:
-            product = mccormick(site, suffix, *factors, bounds, both).total(len(axes.contracted)) + result.affine
+            product = (
+                mccormick(site, suffix, *factors, bounds, both).total(len(axes.contracted))
+                + result.affine
+            )
         quantity = Quantity(product, enclosure, first.binary and second.binary)
         if self.conditional and at.startswith("gradient"):
             summed = tuple(range(quantity.affine.constant.ndim, both.ndim))
@@ -196,30 +230,47 @@ class SymbolicOperations:
         return quantity
 
     @staticmethod
-    def _kept(site: Site, suffix: str, factors: tuple[Affine, Affine], result: Quantity, both: NDArray[np.bool_], axes: int) -> Affine:
+    def _kept(
+        site: Site,
+        suffix: str,
+        factors: tuple[Affine, Affine],
+        result: Quantity,
+        both: NDArray[np.bool_],
+        axes: int,
+    ) -> Affine:
         shape = result.affine.shape
         stacked = factors[0].reshape(*shape, -1), factors[1].reshape(*shape, -1)
         where = np.asarray(both.reshape(*shape, -1).any(axis=-1))
         inside = result.affine * where.astype(np.float64)
-        return kept_product(site, suffix, *stacked, inside, result.ends(), where) + result.affine * (~where).astype(np.float64)
+        return kept_product(
+            site, suffix, *stacked, inside, result.ends(), where
+        ) + result.affine * (~where).astype(np.float64)
 
     def rectify(self, value: Quantity, at: str) -> tuple[Quantity, Quantity]:
         low, high = self._checked(value, at).ends()
         output, active = relu(self.site(at), value.affine, low, high, self.kind.binaries)
         enclosures = self.intervals.rectify(value.range)
-        return Quantity(output, enclosures[0]), Quantity(active, enclosures[1].numbers(), binary=True)
+        return Quantity(output, enclosures[0]), Quantity(
+            active, enclosures[1].numbers(), binary=True
+        )
 
     def positive(self, value: Quantity, given: Quantity, at: str) -> Quantity:
         low, high = self._checked(value, at).ends()
         gate = given.affine.broadcast(value.affine.shape)
-        active = gated_indicator(self.site(at), value.affine, gate, low, high, self.kind.binaries, self.kind.bilinear)
+        active = gated_indicator(
+            self.site(at), value.affine, gate, low, high, self.kind.binaries, self.kind.bilinear
+        )
         return Quantity(active, self.intervals.positive(value.range, given.range), binary=True)
 
     def sigmoid(self, value: Quantity, at: str) -> Quantity:
-        return Quantity(self._curve(SIGMOID, value, self.intervals.sigmoid(value.range), at), self.intervals.sigmoid(value.range))
+        return Quantity(
+            self._curve(SIGMOID, value, self.intervals.sigmoid(value.range), at),
+            self.intervals.sigmoid(value.range),
+        )
 
     def softmax(self, value: Quantity, at: str) -> Quantity:
-        """Two classes: σ of the difference of the logits. More: p_c = exp(z_c − A) with A = logsumexp(z) and Σ p_c = 1.
+        """Two classes: σ of the difference of the logits. More: p_c = exp(z_c − A) with A =
+        logsumexp(z) and Σ p_c = 1.
 
         Where functions are relaxed A is a chain of softplus, logsumexp(a, b) = a + softplus(b − a).
         """
@@ -227,62 +278,106 @@ class SymbolicOperations:
         logits = [self.column(value, c) for c in range(value.affine.shape[-1])]
         if len(logits) == 2:
             second = self.sigmoid(self.add(logits[1], self.scale(-1.0, logits[0])), at).affine
-            return Quantity(joined([(1.0 - second).loosened(0.0, EVALUATION), second], axis=1), enclosure)
+            return Quantity(
+                joined([(1.0 - second).loosened(0.0, EVALUATION), second], axis=1), enclosure
+            )
         normaliser, parts = self._normaliser(logits, at), []
         for c, logit in enumerate(logits):
             own = self.intervals.column(enclosure, c)
             exponent = self.add(logit, self.scale(-1.0, normaliser))
-            narrowed = self.intervals.tightened(exponent.range, *_widened(own.lower.log(), own.upper.log()), at)
-            parts.append(self._curve(EXPONENTIAL, Quantity(exponent.affine, narrowed), own, f"{at}_{c}"))
+            narrowed = self.intervals.tightened(
+                exponent.range, *_widened(own.lower.log(), own.upper.log()), at
+            )
+            parts.append(
+                self._curve(EXPONENTIAL, Quantity(exponent.affine, narrowed), own, f"{at}_{c}")
+            )
         shares_of_all = joined(parts, axis=1)
         varies = np.asarray(shares_of_all.varies.any(axis=1))
-        self.site(at).rows("_one", shares_of_all.total(1).loosened(0.0, EVALUATION), varies, lower=1.0, upper=1.0)
+        self.site(at).rows(
+            "_one", shares_of_all.total(1).loosened(0.0, EVALUATION), varies, lower=1.0, upper=1.0
+        )
         return Quantity(shares_of_all, enclosure)
 
     def _normaliser(self, logits: list[Quantity], at: str) -> Quantity:
         """log Σ_c exp z_c."""
         ends = [logits[0].range]
         for logit in logits[1:]:
-            ends.append(_widened(*(torch.logaddexp(before, now) for before, now in zip(ends[-1], logit.range, strict=True))))
+            ends.append(
+                _widened(
+                    *(
+                        torch.logaddexp(before, now)
+                        for before, now in zip(ends[-1], logit.range, strict=True)
+                    )
+                )
+            )
         if self.kind.functions:
             enclosure = ends[-1]
             where = np.logical_or.reduce([logit.affine.varies for logit in logits])
             constants = np.logaddexp.reduce([logit.affine.constant for logit in logits])
             site = self.site(f"{at}_normaliser")
             low, high = Quantity(Affine.known(constants), enclosure).ends()
-            total = site.variables("", low, high, where, otherwise=Affine.known(constants, high - low))
-            site.assign(total, where, lambda: np.logaddexp.reduce([logit.affine.values() for logit in logits]))
+            total = site.variables(
+                "", low, high, where, otherwise=Affine.known(constants, high - low)
+            )
+            site.assign(
+                total,
+                where,
+                lambda: np.logaddexp.reduce([logit.affine.values() for logit in logits]),
+            )
             return self._checked(Quantity(total, enclosure), at)
         total_ = logits[0]
         for c, logit in enumerate(logits[1:], start=1):
             gap = self.add(logit, self.scale(-1.0, total_))
             rise = _widened(*(torch.logaddexp(torch.zeros_like(end), end) for end in gap.range))
-            total_ = Quantity(total_.affine + self._curve(SOFTPLUS, gap, rise, f"{at}_sum_{c}"), ends[c])
+            total_ = Quantity(
+                total_.affine + self._curve(SOFTPLUS, gap, rise, f"{at}_sum_{c}"), ends[c]
+            )
         return total_
 
     def _curve(self, curve: Curve, value: Quantity, enclosure: Range, at: str) -> Affine:
         bounds = self._checked(value, at).ends()
         results = Quantity(value.affine, enclosure).ends()
         if self.kind.functions:
-            largest = float(np.where(value.affine.varies, curve.largest_exponent(*bounds), 0.0).max(initial=0.0))
+            largest = float(
+                np.where(value.affine.varies, curve.largest_exponent(*bounds), 0.0).max(initial=0.0)
+            )
             if largest > LARGEST_EXPONENT:
                 raise UnsupportedError(
-                    f"the exponent of {at} at step {self.t} reaches {largest:.3g}, and solvers take e^{LARGEST_EXPONENT:g} and more for "
-                    "infinite; take MIQCP or MILP, whose corridors have no exponentials, shorten the window, or scale the features down"
+                    f"the exponent of {at} at step {self.t} reaches {largest:.3g}, and solvers "
+                    f"take e^{LARGEST_EXPONENT:g} and more for "
+                    "infinite; take MIQCP or MILP, whose corridors have no exponentials, shorten "
+                    "the window, or scale the features down"
                 )
             return curve_itself(self.site(at), curve, value.affine, results)
-        return curve_corridor(self.site(at), curve, value.affine, bounds, results, self.kind.segments, self.kind.binaries)
+        return curve_corridor(
+            self.site(at),
+            curve,
+            value.affine,
+            bounds,
+            results,
+            self.kind.segments,
+            self.kind.binaries,
+        )
 
     def clip(self, value: Quantity, bound: float, at: str) -> Quantity:
         low, high = self._checked(value, at).ends()
-        clipped = Quantity(clip(self.site(at), value.affine, low, high, bound, self.kind.binaries), self.intervals.clip(value.range, bound))
+        clipped = Quantity(
+            clip(self.site(at), value.affine, low, high, bound, self.kind.binaries),
+            self.intervals.clip(value.range, bound),
+        )
         if self.conditional:
             cut = (low < -bound) | (high > bound)
-            self.choices.tie(self.site(at), clipped, self.samples, np.asarray(clipped.affine.varies & cut))
+            self.choices.tie(
+                self.site(at), clipped, self.samples, np.asarray(clipped.affine.varies & cut)
+            )
         return clipped
 
     def define(self, value: Quantity, at: str) -> Quantity:
-        bounded = Quantity(value.affine, self._intersected(self.intervals.define(value.range, at), (self.t, at)), value.binary)
+        bounded = Quantity(
+            value.affine,
+            self._intersected(self.intervals.define(value.range, at), (self.t, at)),
+            value.binary,
+        )
         where, site = bounded.affine.varies, self.site(at)
         if int((bounded.affine.coefficients != 0.0).sum(axis=-1).max(initial=0)) <= SUBSTITUTED:
             site.name_expressions(bounded.affine, where)
@@ -300,11 +395,17 @@ class SymbolicOperations:
         if entry is None:
             return enclosure
         lower, upper = (torch.tensor(end) for end in entry)
-        return self.intervals.tightened(enclosure, lower, upper, f"{address[1]} at step {address[0]}")
+        return self.intervals.tightened(
+            enclosure, lower, upper, f"{address[1]} at step {address[0]}"
+        )
 
     def reshape(self, value: Quantity, old: Shape, new: Shape) -> Quantity:
         lead = value.affine.shape[: len(value.affine.shape) - len(old)]
-        return Quantity(value.affine.reshape(*lead, *new), self.intervals.reshape(value.range, old, new), value.binary)
+        return Quantity(
+            value.affine.reshape(*lead, *new),
+            self.intervals.reshape(value.range, old, new),
+            value.binary,
+        )
 
     def unfold(self, value: Quantity, patches: Patches) -> Quantity:
         windows = taken(value.affine.reshape(value.affine.shape[0], -1), patches.index)
@@ -313,14 +414,19 @@ class SymbolicOperations:
     def fold(self, value: Quantity, patches: Patches) -> Quantity:
         many = value.affine.shape[0]
         summed = taken(value.affine.reshape(many, -1), patches.transposed_index).total(1)
-        return Quantity(summed.reshape(many, *patches.shape), self.intervals.fold(value.range, patches))
+        return Quantity(
+            summed.reshape(many, *patches.shape), self.intervals.fold(value.range, patches)
+        )
 
     def column(self, value: Quantity, index: int) -> Quantity:
         picked = value.affine[:, index : index + 1]
         return Quantity(picked, self.intervals.column(value.range, index), value.binary)
 
     def per_sample(self, value: Quantity, rank: int = 1) -> Quantity:
-        return Quantity(value.affine.map(lambda array, extra: array[np.newaxis]), self.intervals.per_sample(value.range, rank))
+        return Quantity(
+            value.affine.map(lambda array, extra: array[np.newaxis]),
+            self.intervals.per_sample(value.range, rank),
+        )
 
     def aggregate(self, gradient: Quantity, tensor: str) -> Quantity:
         enclosure = self.intervals.aggregate(gradient.range, tensor)
@@ -329,7 +435,9 @@ class SymbolicOperations:
         return descent
 
     def update(self, terms: list[tuple[float, Quantity]], tensor: str) -> Quantity:
-        enclosure = self.intervals.update([(factor, value.range) for factor, value in terms], tensor)
+        enclosure = self.intervals.update(
+            [(factor, value.range) for factor, value in terms], tensor
+        )
         if tensor.startswith(VELOCITY):
             # v = (θ_t − θ_{t+1}) / α_t: two terms instead of a sum over the batch.
             following = self.moved[tensor.removeprefix(VELOCITY)]
@@ -362,18 +470,27 @@ class SymbolicOperations:
         return (terms[0][1].affine - following) * (1.0 / float(self.problem.learning_rates[self.t]))
 
     def _tie_to_selectors(self, variables: Affine, tensor: str, where: NDArray[np.bool_]) -> None:
-        r"""θ ≤ U⁰ + Σ_i s_i (U^i − U⁰) and θ ≥ L⁰ + Σ_i s_i (L^i − L⁰): at most one sample is touched (n = 1)."""
+        r"""θ ≤ U⁰ + Σ_i s_i (U^i − U⁰) and θ ≥ L⁰ + Σ_i s_i (L^i − L⁰): at most one sample is
+        touched (n = 1)."""
         index = self.t - self.start
-        lower, upper = (self.problem.unflatten(ends[index])[tensor] for ends in (self.branches.lower, self.branches.upper))
+        lower, upper = (
+            self.problem.unflatten(ends[index])[tensor]
+            for ends in (self.branches.lower, self.branches.upper)
+        )
         chosen = self.choices.touched[self.branches.samples]
         site = self.site(f"update.{tensor}", batch=False)
-        for suffix, ends, side in (("_branch_above", lower, "lower"), ("_branch_below", upper, "upper")):
+        for suffix, ends, side in (
+            ("_branch_above", lower, "lower"),
+            ("_branch_below", upper, "upper"),
+        ):
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
             body = variables - (chosen * deviation).total(1)
             site.rows(suffix, body, where, **{side: ends[0]}, margin=True)
 
 
-def write_steps(ops: SymbolicOperations, start: int, stop: int, domain: Interval) -> Iterator[tuple[Affine, Interval]]:
+def write_steps(
+    ops: SymbolicOperations, start: int, stop: int, domain: Interval
+) -> Iterator[tuple[Affine, Interval]]:
     """Write the steps start … stop−1.
 
     Yields
@@ -387,9 +504,14 @@ def write_steps(ops: SymbolicOperations, start: int, stop: int, domain: Interval
     begin = ops.state(start, domain)
     for state in (begin, *train(ops, problem, begin, start, stop)):
         tensors = [state[name].affine.reshape(-1) for name in problem.state]
-        yield joined(tensors), Interval(*flat_ranges(problem, {name: value.range for name, value in state.items()}))
+        yield (
+            joined(tensors),
+            Interval(*flat_ranges(problem, {name: value.range for name, value in state.items()})),
+        )
 
 
 def _widened(low: torch.Tensor, high: torch.Tensor) -> Range:
     """The ends of logarithms, moved outward."""
-    return Range(low - LOGARITHM_MARGIN * (1.0 + low.abs()), high + LOGARITHM_MARGIN * (1.0 + high.abs()))
+    return Range(
+        low - LOGARITHM_MARGIN * (1.0 + low.abs()), high + LOGARITHM_MARGIN * (1.0 + high.abs())
+    )

@@ -1,4 +1,5 @@
-"""What a quantity is while a model is written: affine expressions with their own interval alongside (a reduced product)."""
+"""What a quantity is while a model is written: affine expressions with their own interval alongside
+(a reduced product)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +20,8 @@ Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Quantity:
     """An array of affine expressions and the interval that encloses it.
 
-    The interval of a sample's quantity may have a leading axis: index 0 the sample as it stands, then under every variant of being
-    touched, the last of which contains all others.
+    The interval of a sample's quantity may have a leading axis: index 0 the sample as it stands,
+    then under every variant of being touched, the last of which contains all others.
     """
 
     affine: Affine
@@ -59,16 +60,31 @@ def linear_part(a: Affine, b: Affine) -> Affine:
         found = a * b.constant
     else:
         found = b * a.constant + a * b.constant - a.constant * b.constant
-    # Both factors may be off; two roundings more for a number that was rounded before it was given, and for the product.
-    return replace(found, magnitude=a.magnitude * b.magnitude + DOUBLE.normal, roundings=a.roundings + b.roundings + 2)
+    # Both factors may be off; two roundings more for a number that was rounded before it was given,
+    # and for the product.
+    return replace(
+        found,
+        magnitude=a.magnitude * b.magnitude + DOUBLE.normal,
+        roundings=a.roundings + b.roundings + 2,
+    )
 
 
 def contracted(subscripts: str, a: Affine, b: Affine) -> Affine:
     """The contraction of two arrays of numbers."""
     axes = parse(subscripts)
-    terms = prod(max(a.shape[axes.left.index(letter)], b.shape[axes.right.index(letter)]) for letter in axes.contracted)
-    constant, magnitude = (np.einsum(subscripts, *pair) for pair in ((a.constant, b.constant), (a.magnitude, b.magnitude)))
-    return replace(Affine.known(constant), magnitude=magnitude + terms * DOUBLE.normal, roundings=a.roundings + b.roundings + 1 + terms)
+    terms = prod(
+        max(a.shape[axes.left.index(letter)], b.shape[axes.right.index(letter)])
+        for letter in axes.contracted
+    )
+    constant, magnitude = (
+        np.einsum(subscripts, *pair)
+        for pair in ((a.constant, b.constant), (a.magnitude, b.magnitude))
+    )
+    return replace(
+        Affine.known(constant),
+        magnitude=magnitude + terms * DOUBLE.normal,
+        roundings=a.roundings + b.roundings + 1 + terms,
+    )
 
 
 def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:

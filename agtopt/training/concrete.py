@@ -16,7 +16,8 @@ from agtopt.problem.problem import Problem
 from agtopt.program import forward, train
 
 CHUNK = 2**22
-"""Entries of per-sample gradients, or of a layer's outputs, held at once; it bounds memory and changes no result."""
+"""Entries of per-sample gradients, or of a layer's outputs, held at once; it bounds memory and
+changes no result."""
 
 
 class ConcreteOperations:
@@ -32,13 +33,21 @@ class ConcreteOperations:
         Which samples take part; all by default.
     """
 
-    def __init__(self, problem: Problem, features: "Tensor | MappedRows", labels: Tensor, present: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        features: "Tensor | MappedRows",
+        labels: Tensor,
+        present: Tensor | None = None,
+    ) -> None:
         self.problem, self.features, self.labels, self.present = problem, features, labels, present
         self.sample_axis = -1 - len(problem.network.input_shape)
 
     def begin(self, t: int) -> tuple[Tensor, Tensor]:
         self.batch = torch.from_numpy(self.problem.schedule[t])
-        return self.features.index_select(self.sample_axis, self.batch), self.labels.index_select(-2, self.batch)
+        return self.features.index_select(self.sample_axis, self.batch), self.labels.index_select(
+            -2, self.batch
+        )
 
     def constant(self, value: NDArray[np.float64] | float) -> Tensor:
         return number_tensor(value)
@@ -49,7 +58,9 @@ class ConcreteOperations:
     def scale(self, factor: float, value: Tensor) -> Tensor:
         return factor * value
 
-    def contract(self, subscripts: str, first: Tensor, second: Tensor, at: str, shift: Tensor | None = None) -> Tensor:
+    def contract(
+        self, subscripts: str, first: Tensor, second: Tensor, at: str, shift: Tensor | None = None
+    ) -> Tensor:
         found = einsum(subscripts, first, second)
         return found if shift is None else found + shift
 
@@ -120,13 +131,19 @@ class MappedRows:
 def number_tensor(value: Tensor | NDArray[np.float64] | float) -> Tensor:
     """Numbers as float64.
 
-    A view of an array may begin anywhere, and kernels of matrix products round by the alignment: a copy gives the same bits in any process.
+    A view of an array may begin anywhere, and kernels of matrix products round by the alignment: a
+    copy gives the same bits in any process.
     """
-    return value.to(torch.float64) if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+    return (
+        value.to(torch.float64)
+        if isinstance(value, Tensor)
+        else torch.tensor(value, dtype=torch.float64)
+    )
 
 
 def use_one_thread() -> None:
-    """Keep torch to one thread in this process: workers side by side would otherwise wait for each other's threads."""
+    """Keep torch to one thread in this process: workers side by side would otherwise wait for each
+    other's threads."""
     torch.set_num_threads(1)
 
 
@@ -145,7 +162,9 @@ def reshape(value: Tensor, old: Shape, new: Shape) -> Tensor:
 def unfold(value: Tensor, patches: Patches) -> Tensor:
     """The windows of (…, channels, height, width) as (…, entries, places)."""
     lead = value.shape[:-3]
-    found = functional.unfold(value.reshape(-1, *patches.shape), patches.kernel, 1, patches.padding, patches.stride)
+    found = functional.unfold(
+        value.reshape(-1, *patches.shape), patches.kernel, 1, patches.padding, patches.stride
+    )
     return found.reshape(*lead, patches.entries, prod(patches.places))
 
 
@@ -153,12 +172,16 @@ def fold(value: Tensor, patches: Patches) -> Tensor:
     """The transpose of `unfold`."""
     lead = value.shape[:-2]
     flat = value.reshape(-1, *value.shape[-2:])
-    found = functional.fold(flat, patches.shape[1:], patches.kernel, 1, patches.padding, patches.stride)
+    found = functional.fold(
+        flat, patches.shape[1:], patches.kernel, 1, patches.padding, patches.stride
+    )
     return found.reshape(*lead, *patches.shape)
 
 
 def concrete_operations(
-    problem: Problem, variants: Datasets, operations: Callable[..., ConcreteOperations] = ConcreteOperations
+    problem: Problem,
+    variants: Datasets,
+    operations: Callable[..., ConcreteOperations] = ConcreteOperations,
 ) -> ConcreteOperations:
     """The operations of training on variants of the dataset, side by side."""
     labels = problem.encode(problem.dataset.labels if variants.labels is None else variants.labels)
@@ -169,7 +192,9 @@ def concrete_operations(
 
 
 def trajectories(
-    problem: Problem, variants: Datasets, operations: Callable[..., ConcreteOperations] = ConcreteOperations
+    problem: Problem,
+    variants: Datasets,
+    operations: Callable[..., ConcreteOperations] = ConcreteOperations,
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Train on many variants of the dataset at once.
 
@@ -186,23 +211,36 @@ def trajectories(
     first : int
         Index of the chunk's first variant.
     states : array, shape (d, T+1, s)
-        State before each step and after the last (`Problem.flatten`): the first p entries are θ_0 … θ_T.
+        State before each step and after the last (`Problem.flatten`): the first p entries are θ_0 …
+        θ_T.
     """
     runs = len(variants)
-    largest = max(len(batch) for batch in problem.schedule) * max(problem.network.size, *map(prod, problem.network.shapes.values()))
+    largest = max(len(batch) for batch in problem.schedule) * max(
+        problem.network.size, *map(prod, problem.network.shapes.values())
+    )
     chunk = max(1, CHUNK // largest)
     for first in range(0, runs, chunk):
         part = variants.part(first, first + chunk)
         ops = concrete_operations(problem, part, operations)
-        start = {name: torch.tensor(value).expand(len(part), *value.shape) for name, value in problem.state.items()}
+        start = {
+            name: torch.tensor(value).expand(len(part), *value.shape)
+            for name, value in problem.state.items()
+        }
         states = [start, *train(ops, problem, start, 0, problem.steps)]
-        flat = [problem.flatten({name: value.expand(len(part), *value.shape[1:]) for name, value in state.items()}) for state in states]
+        flat = [
+            problem.flatten(
+                {name: value.expand(len(part), *value.shape[1:]) for name, value in state.items()}
+            )
+            for state in states
+        ]
         yield first, np.stack(flat, axis=1)
 
 
 def state_trajectory(problem: Problem, dataset: Dataset | None = None) -> NDArray[np.float64]:
     """The states of plain SGD on one dataset (the problem's own by default), shape (T+1, s)."""
-    variants = Datasets(problem.dataset, 1) if dataset is None else Datasets.of(problem.dataset, [dataset])
+    variants = (
+        Datasets(problem.dataset, 1) if dataset is None else Datasets.of(problem.dataset, [dataset])
+    )
     (_, states), *_ = trajectories(problem, variants)
     result: NDArray[np.float64] = states[0]
     return result
@@ -213,7 +251,9 @@ def trajectory(problem: Problem, dataset: Dataset | None = None) -> NDArray[np.f
     return state_trajectory(problem, dataset)[:, : problem.network.size]
 
 
-def outputs(problem: Problem, theta: NDArray[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+def outputs(
+    problem: Problem, theta: NDArray[np.float64], inputs: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Outputs of many models at many inputs.
 
     Parameters
@@ -233,6 +273,11 @@ def outputs(problem: Problem, theta: NDArray[np.float64], inputs: NDArray[np.flo
     found = []
     for first in range(0, len(theta), chunk):
         tensors = network.unflatten(theta[first : first + chunk])
-        output, _ = forward(ops, network, {name: ops.constant(np.array(value)) for name, value in tensors.items()}, x)
+        output, _ = forward(
+            ops,
+            network,
+            {name: ops.constant(np.array(value)) for name, value in tensors.items()},
+            x,
+        )
         found.append(output.numpy())
     return np.concatenate(found)

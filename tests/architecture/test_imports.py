@@ -13,14 +13,24 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_import_linter_contracts_hold():
-    done = subprocess.run([Path(sys.executable).with_name("lint-imports"), "--no-cache"], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("statement", ["import agtopt", "import agtopt.problem", "import agtopt.program, agtopt.domains"])
+@pytest.mark.parametrize(
+    "statement", ["import agtopt", "import agtopt.problem", "import agtopt.program, agtopt.domains"]
+)
 def test_light_imports_load_neither_torch_nor_pyomo(statement):
-    code = f"{statement}; import sys; print([m for m in ('torch', 'pyomo', 'pandas', 'matplotlib') if m in sys.modules])"
+    code = (
+        f"{statement}; import sys; print([m for m in ('torch', 'pyomo', 'pandas', 'matplotlib') if "
+        "m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -37,7 +47,9 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = agtopt.nonsense
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "agtopt").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "agtopt").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_no_file_is_a_god(path):
     """About 400 lines, and no drawer for what has no place."""
     assert len(path.read_text().splitlines()) <= 420

@@ -1,4 +1,5 @@
-"""A meaning is registered or refused by name: (type × verb), with verbs and types found by walking through the package."""
+"""A meaning is registered or refused by name: (type × verb), with verbs and types found by walking
+through the package."""
 
 import ast
 import re
@@ -25,13 +26,18 @@ from agtopt.verbs import Verb
 from tests.instances import random_problem
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = [import_module(found.name) for found in walk_packages(agtopt.__path__, "agtopt.") if found.name.rpartition(".")[2] != "__main__"]
+PACKAGE = [
+    import_module(found.name)
+    for found in walk_packages(agtopt.__path__, "agtopt.")
+    if found.name.rpartition(".")[2] != "__main__"
+]
 KIND = type(singledispatch(print))
 VERBS = {
     f"{module.__name__}.{name}": value
     for module in PACKAGE
     for name, value in vars(module).items()
-    if (isinstance(value, Verb) or (isinstance(value, KIND) and hasattr(value, "registry"))) and value.__module__ == module.__name__
+    if (isinstance(value, Verb) or (isinstance(value, KIND) and hasattr(value, "registry")))
+    and value.__module__ == module.__name__
 }
 MEANINGS = {path: found for path, found in VERBS.items() if isinstance(found, Verb)}
 VIEWS = {"agtopt.report.html.html"}
@@ -45,11 +51,14 @@ def family(verb):
 
 @cache
 def finished(kind):
-    """All types of the package that a user can make an instance of; where a verb takes any object, domains are meant."""
+    """All types of the package that a user can make an instance of; where a verb takes any object,
+    domains are meant."""
     if kind is object:
         return frozenset({Interval, Polytope})
     below = {each for child in kind.__subclasses__() for each in (child, *finished(child))}
-    return frozenset(each for each in below if each.__module__.startswith("agtopt.") and not isabstract(each))
+    return frozenset(
+        each for each in below if each.__module__.startswith("agtopt.") and not isabstract(each)
+    )
 
 
 def pairs():
@@ -60,12 +69,16 @@ def _pairs():
     for path, verb in MEANINGS.items():
         for kind in sorted(finished(family(verb)), key=lambda kind: kind.__name__):
             # A layer without tensors is never asked for their gradients.
-            if not (path.endswith(".layer_gradients") and kind.parameter_shapes is Layer.parameter_shapes):
+            if not (
+                path.endswith(".layer_gradients")
+                and kind.parameter_shapes is Layer.parameter_shapes
+            ):
                 yield pytest.param(verb, kind, id=f"{path.rpartition('.')[2]}-{kind.__name__}")
 
 
 def of_abstract(verb, kind):
-    """Whether an abstract type hands its meaning on: what `Moving` means is said by the boxes of whatever derives from it."""
+    """Whether an abstract type hands its meaning on: what `Moving` means is said by the boxes of
+    whatever derives from it."""
     return any(isabstract(each) and each in verb.registry for each in kind.__mro__)
 
 
@@ -83,9 +96,21 @@ def call(verb, noun):
 def test_the_walk_finds_every_verb():
     """No verb goes its own way: what looks types up is a `Verb`, but for views."""
     named = {name.rpartition(".")[2] for name in VERBS}
-    assert {"forward_layer", "loss_gradient", "loss_values", "loss_range", "interval_adversary", "write_choices", "count_choices"} <= named
+    assert {
+        "forward_layer",
+        "loss_gradient",
+        "loss_values",
+        "loss_range",
+        "interval_adversary",
+        "write_choices",
+        "count_choices",
+    } <= named
     assert set(VERBS) - set(MEANINGS) == VIEWS
-    users = {path.relative_to(ROOT).as_posix() for path in (ROOT / "agtopt").rglob("*.py") if "singledispatch" in path.read_text()}
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "agtopt").rglob("*.py")
+        if "singledispatch" in path.read_text()
+    }
     assert users == {"agtopt/verbs.py", "agtopt/report/html.py"}
     assert {len(finished(kind)) for kind in (Layer, Loss, Perturbation)} == {7, 5, 4}
 
@@ -95,7 +120,9 @@ def test_every_type_of_the_package_has_every_meaning(verb, kind):
     assert verb.meaning(kind) is not verb.registry[object]
 
 
-@pytest.mark.parametrize(("verb", "kind"), [pair for pair in pairs() if not of_abstract(*pair.values)])
+@pytest.mark.parametrize(
+    ("verb", "kind"), [pair for pair in pairs() if not of_abstract(*pair.values)]
+)
 def test_what_derives_from_a_finished_type_inherits_no_meaning(verb, kind):
     with pytest.raises(AgtoptError, match=r"\bDerived\b"):
         call(verb, instance("Derived", kind))
@@ -118,25 +145,47 @@ def test_an_unknown_type_is_refused_by_name(path):
 
 
 def test_no_code_asks_which_loss_or_perturbation_it_has():
-    """Readers do, since files have names for some; certificates that are proved for one type alone compare it with `is`."""
-    names = {kind.__name__ for base in (Loss, Perturbation) for kind in finished(base)} | {"Moving", "Removing"}
+    """Readers do, since files have names for some; certificates that are proved for one type alone
+    compare it with `is`."""
+    names = {kind.__name__ for base in (Loss, Perturbation) for kind in finished(base)} | {
+        "Moving",
+        "Removing",
+    }
     for path in sorted((ROOT / "agtopt").rglob("*.py")):
         if "readers" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "isinstance"
+            ):
                 asked = {each.id for each in ast.walk(node.args[1]) if isinstance(each, ast.Name)}
                 assert not asked & names, f"{path}:{node.lineno}"
-            if isinstance(node, ast.Compare) and isinstance(node.left, ast.Attribute) and node.left.attr == "name":
+            if (
+                isinstance(node, ast.Compare)
+                and isinstance(node.left, ast.Attribute)
+                and node.left.attr == "name"
+            ):
                 texts = {each.value for each in node.comparators if isinstance(each, ast.Constant)}
-                assert not texts & {"hinge", "squared", "multi-hinge", "cross-entropy", "binary-cross-entropy"}, f"{path}:{node.lineno}"
+                assert not texts & {
+                    "hinge",
+                    "squared",
+                    "multi-hinge",
+                    "cross-entropy",
+                    "binary-cross-entropy",
+                }, f"{path}:{node.lineno}"
 
 
 @pytest.mark.parametrize("what", ["removes", "replaces"])
 def test_a_perturbation_says_itself_what_becomes_of_a_sample(what):
-    with pytest.raises(UnsupportedError, match=rf"Unknown.*{what}.*Moving or Removing.*A perturbation model"):
+    with pytest.raises(
+        UnsupportedError, match=rf"Unknown.*{what}.*Moving or Removing.*A perturbation model"
+    ):
         getattr(instance("Unknown", Perturbation), what)
-    assert all(getattr(instance("Derived", kind), what) in (True, False) for kind in finished(Perturbation))
+    assert all(
+        getattr(instance("Derived", kind), what) in (True, False) for kind in finished(Perturbation)
+    )
 
 
 @dataclass(frozen=True)
@@ -171,7 +220,9 @@ class Leaving(Perturbation):
     ids=["IBP", "CROWN", "LP", "parts", "samplewise", "compile", "size", "attack", "targeted"],
 )
 def test_a_perturbation_that_does_not_say_what_it_does_is_refused_everywhere(use):
-    problem = replace(random_problem(0, 2, "hinge", "flips", samples=4, steps=2), perturbation=Leaving(1))
+    problem = replace(
+        random_problem(0, 2, "hinge", "flips", samples=4, steps=2), perturbation=Leaving(1)
+    )
     with pytest.raises(UnsupportedError, match=r"Leaving.*(register|define)"):
         use(problem)
 

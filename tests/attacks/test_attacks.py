@@ -45,7 +45,9 @@ def test_the_dataset_that_attains_a_bound_attains_it(depth, loss, reach):
                 dataset = found.attaining(k, sense, t)
                 assert problem.perturbation.admits(problem, dataset)
                 step = problem.steps if t is None else t
-                assert torch_sgd(problem, dataset)[step, k] == pytest.approx(ends[step, k], abs=1e-9)
+                assert torch_sgd(problem, dataset)[step, k] == pytest.approx(
+                    ends[step, k], abs=1e-9
+                )
     assert found.domain.contains(torch_sgd(problem)[-1], 1e-9)
 
 

@@ -14,11 +14,14 @@ def problem(model, loss="hinge"):
 
 
 def changes(instance, datasets, most=99):
-    return single_changes(instance, datasets, np.eye(3)[: len(datasets)], np.arange(len(datasets)), most)
+    return single_changes(
+        instance, datasets, np.eye(3)[: len(datasets)], np.arange(len(datasets)), most
+    )
 
 
 def touched(instance, made, datasets):
-    """Each change as (dataset, sample, whether its features differ from the nominal ones, whether its label does)."""
+    """Each change as (dataset, sample, whether its features differ from the nominal ones, whether
+    its label does)."""
     data, found = instance.dataset, made.applied(datasets)
     rows = []
     for row, sample, dataset in zip(made.row.tolist(), made.sample.tolist(), found, strict=True):
@@ -38,7 +41,10 @@ def test_every_sample_that_is_untouched_may_change():
     assert changes(instance, datasets, most=2).row.tolist() == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("model", [Bounded(1, nu=1, q=0), Bounded(1, eps=0.1), Removal(1), Substitution(1, features=(-1, 1))])
+@pytest.mark.parametrize(
+    "model",
+    [Bounded(1, nu=1, q=0), Bounded(1, eps=0.1), Removal(1), Substitution(1, features=(-1, 1))],
+)
 def test_a_spent_budget_leaves_nothing(model):
     instance = problem(model)
     datasets = untouched(instance, 1)

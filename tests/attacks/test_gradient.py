@@ -1,4 +1,5 @@
-"""Attacks by gradient: admissible, stronger than chance, and right where the best dataset is known."""
+"""Attacks by gradient: admissible, stronger than chance, and right where the best dataset is
+known."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,13 @@ from agtopt.attacks.gradient import axis_directions
 from agtopt.attacks.runs import summarised
 from agtopt.problem import Datasets, Moving
 
-LOSSES = (("squared", 2), ("binary-cross-entropy", 1), ("cross-entropy", 3), ("hinge", 1), ("multi-hinge", 3))
+LOSSES = (
+    ("squared", 2),
+    ("binary-cross-entropy", 1),
+    ("cross-entropy", 3),
+    ("hinge", 1),
+    ("multi-hinge", 3),
+)
 
 
 def problem(loss, outputs, model, samples=10):
@@ -21,7 +28,12 @@ def problem(loss, outputs, model, samples=10):
     classes = Training(loss).loss.classes(outputs)
     labels = rng.choice(classes, samples) if classes else rng.normal(size=(samples, outputs))
     data = Dataset(rng.normal(size=(samples, 3)), labels)
-    return Problem(Network.dense([3, 4, outputs], seed=1), data, model(classes), Training(loss, epochs=3, learning_rate=0.2))
+    return Problem(
+        Network.dense([3, 4, outputs], seed=1),
+        data,
+        model(classes),
+        Training(loss, epochs=3, learning_rate=0.2),
+    )
 
 
 MODELS = {
@@ -29,9 +41,13 @@ MODELS = {
     "l2": lambda classes: Bounded(2, eps=0.2, p=2, vulnerable=[0, 1, 2]),
     "l1": lambda classes: Bounded(2, eps=0.2, p=1),
     "labels": lambda classes: Bounded(2, nu=1 if classes else 0.1, q=0 if classes else np.inf),
-    "separate": lambda classes: Bounded(n_features=2, n_labels=1, eps=0.1, nu=1 if classes else 0.1, q=0 if classes else np.inf),
+    "separate": lambda classes: Bounded(
+        n_features=2, n_labels=1, eps=0.1, nu=1 if classes else 0.1, q=0 if classes else np.inf
+    ),
     "removal": lambda classes: Removal(2),
-    "substitution": lambda classes: Substitution(2, features=(-1, 1), labels=None if classes else (-1, 1)),
+    "substitution": lambda classes: Substitution(
+        2, features=(-1, 1), labels=None if classes else (-1, 1)
+    ),
 }
 
 
@@ -55,10 +71,14 @@ def test_attacks_are_admissible_and_hold_against_chance(loss, outputs, name):
 def test_the_best_removal_of_a_linear_model_is_found():
     rng = np.random.default_rng(1)
     data = Dataset(rng.normal(size=(9, 2)), rng.normal(size=9))
-    instance = Problem(Network.dense([2, 1], seed=0), data, Removal(1), Training("squared", learning_rate=0.1))
+    instance = Problem(
+        Network.dense([2, 1], seed=0), data, Removal(1), Training("squared", learning_rate=0.1)
+    )
     hull = agtopt.attack(instance)
     assert hull.exact
-    found = summarised(instance, gradient_attack(instance, axis_directions(instance, 2**30)), exact=False)
+    found = summarised(
+        instance, gradient_attack(instance, axis_directions(instance, 2**30)), exact=False
+    )
     np.testing.assert_allclose(found.domain.lower, hull.domain.lower, atol=1e-12)
     np.testing.assert_allclose(found.domain.upper, hull.domain.upper, atol=1e-12)
 
@@ -112,11 +132,19 @@ class OneCoordinate(Moving):
     def admits(self, instance, other, tolerance=1e-9):
         moved = np.abs(other.features - instance.dataset.features)
         small = moved.max() <= 0.2 + tolerance and ((moved > 0).sum(axis=1) <= 1).all()
-        return small and np.array_equal(other.labels, instance.dataset.labels) and self.same_places(instance, other)
+        return (
+            small
+            and np.array_equal(other.labels, instance.dataset.labels)
+            and self.same_places(instance, other)
+        )
 
     def sample(self, instance, size, generator):
         features = np.repeat(instance.dataset.features[np.newaxis], size, axis=0)
-        features[np.arange(size), generator.integers(0, features.shape[1], size), generator.integers(0, 3, size)] += 0.2
+        features[
+            np.arange(size),
+            generator.integers(0, features.shape[1], size),
+            generator.integers(0, 3, size),
+        ] += 0.2
         return Datasets(instance.dataset, size, features)
 
     def describe(self):
@@ -124,9 +152,14 @@ class OneCoordinate(Moving):
 
 
 def test_no_attack_goes_beyond_what_a_model_from_outside_admits():
-    """Boxes and budgets need not be all that it asks for: what is attained would be what nobody may do."""
+    """Boxes and budgets need not be all that it asks for: what is attained would be what nobody may
+    do."""
     instance = problem("squared", 1, lambda classes: OneCoordinate(1), samples=5)
     directions = np.random.default_rng(0).normal(size=(4, instance.network.size))
-    for found in (gradient_attack(instance, directions), greedy_attack(instance, directions), agtopt.attack(instance).datasets):
+    for found in (
+        gradient_attack(instance, directions),
+        greedy_attack(instance, directions),
+        agtopt.attack(instance).datasets,
+    ):
         assert all(instance.perturbation.admits(instance, dataset) for dataset in found)
     assert agtopt.bound(instance, "IBP").domain.contains(agtopt.attack(instance).theta)

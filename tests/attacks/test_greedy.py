@@ -1,4 +1,5 @@
-"""Greedy attacks: admissible, exact where one change or one step decides, and stronger than chance."""
+"""Greedy attacks: admissible, exact where one change or one step decides, and stronger than
+chance."""
 
 from dataclasses import replace
 
@@ -12,7 +13,14 @@ from agtopt.attacks.runs import summarised
 from agtopt.problem import Datasets
 from agtopt.training.concrete import trajectories
 
-LOSSES = (("squared", 2), ("squared", 1), ("binary-cross-entropy", 1), ("cross-entropy", 3), ("hinge", 1), ("multi-hinge", 3))
+LOSSES = (
+    ("squared", 2),
+    ("squared", 1),
+    ("binary-cross-entropy", 1),
+    ("cross-entropy", 3),
+    ("hinge", 1),
+    ("multi-hinge", 3),
+)
 
 
 def problem(loss, outputs, model, samples=8, hidden=(3,), seed=0, clip=None):
@@ -27,8 +35,15 @@ def problem(loss, outputs, model, samples=8, hidden=(3,), seed=0, clip=None):
 def one_step(loss, labels, features, model, **training):
     """A linear model that starts at zero."""
     network = Network.dense([features.shape[1], 1])
-    network = replace(network, initial={name: np.zeros_like(value) for name, value in network.initial.items()})
-    return Problem(network, Dataset(features, labels), model, Training(loss, **{"learning_rate": 0.5, **training}))
+    network = replace(
+        network, initial={name: np.zeros_like(value) for name, value in network.initial.items()}
+    )
+    return Problem(
+        network,
+        Dataset(features, labels),
+        model,
+        Training(loss, **{"learning_rate": 0.5, **training}),
+    )
 
 
 def axes(instance):
@@ -37,7 +52,9 @@ def axes(instance):
 
 def trained(instance, datasets):
     """Final parameters, shape (D, p)."""
-    return np.concatenate([states[:, -1, : instance.network.size] for _, states in trajectories(instance, datasets)])
+    return np.concatenate(
+        [states[:, -1, : instance.network.size] for _, states in trajectories(instance, datasets)]
+    )
 
 
 def pushed(instance, datasets, directions):
@@ -56,18 +73,34 @@ MODELS = {
     "l1": lambda classes: Bounded(2, eps=0.3, p=1),
     "labels": lambda classes: Bounded(3, **flip(classes)),
     "labels of few": lambda classes: Bounded(3, **flip(classes), vulnerable=[5, 1]),
-    "one flip": lambda classes: Bounded(3, nu=1, q=0, flips=[classes[:2]]) if classes else Bounded(8, nu=0.1),
+    "one flip": lambda classes: (
+        Bounded(3, nu=1, q=0, flips=[classes[:2]]) if classes else Bounded(8, nu=0.1)
+    ),
     "both": lambda classes: Bounded(2, eps=0.2, p=2, **flip(classes)),
-    "both, one flip": lambda classes: Bounded(2, eps=0.2, nu=1, q=0, flips=[classes[:2]]) if classes else Bounded(0),
+    "both, one flip": lambda classes: (
+        Bounded(2, eps=0.2, nu=1, q=0, flips=[classes[:2]]) if classes else Bounded(0)
+    ),
     "separate": lambda classes: Bounded(n_features=2, n_labels=1, eps=0.2, **flip(classes)),
-    "separate of few": lambda classes: Bounded(n_features=1, n_labels=3, eps=0.2, **flip(classes), vulnerable=[2, 6, 7]),
-    "separate, no features": lambda classes: Bounded(n_features=0, n_labels=2, eps=0.2, **flip(classes)),
+    "separate of few": lambda classes: Bounded(
+        n_features=1, n_labels=3, eps=0.2, **flip(classes), vulnerable=[2, 6, 7]
+    ),
+    "separate, no features": lambda classes: Bounded(
+        n_features=0, n_labels=2, eps=0.2, **flip(classes)
+    ),
     "removal": lambda classes: Removal(2),
     "removal of few": lambda classes: Removal(2, vulnerable=[3, 1, 7]),
-    "substitution": lambda classes: Substitution(2, features=(-1, 1), labels=None if classes else (-1, 1)),
-    "substitution elsewhere": lambda classes: Substitution(2, features=(3, [4, 5]), labels=classes[:1] if classes else (7, 8)),
-    "substitution of few": lambda classes: Substitution(2, features=(-9, 9), labels=classes[1:] if classes else (0, 0), vulnerable=[0, 1]),
-    "substitution by anything": lambda classes: Substitution(2, labels=None if classes else (-1, 1)),
+    "substitution": lambda classes: Substitution(
+        2, features=(-1, 1), labels=None if classes else (-1, 1)
+    ),
+    "substitution elsewhere": lambda classes: Substitution(
+        2, features=(3, [4, 5]), labels=classes[:1] if classes else (7, 8)
+    ),
+    "substitution of few": lambda classes: Substitution(
+        2, features=(-9, 9), labels=classes[1:] if classes else (0, 0), vulnerable=[0, 1]
+    ),
+    "substitution by anything": lambda classes: Substitution(
+        2, labels=None if classes else (-1, 1)
+    ),
 }
 
 
@@ -76,8 +109,12 @@ MODELS = {
 def test_datasets_are_admissible_and_better_than_the_nominal_one(loss, outputs, name):
     instance = problem(loss, outputs, MODELS[name], clip=0.5 if "anything" in name else None)
     if loss == "squared" and outputs == 1:
-        instance = replace(instance, dataset=Dataset(instance.dataset.features, instance.dataset.labels[:, 0]))
-    directions = np.concatenate([axes(instance), np.random.default_rng(1).normal(size=(3, instance.network.size))])
+        instance = replace(
+            instance, dataset=Dataset(instance.dataset.features, instance.dataset.labels[:, 0])
+        )
+    directions = np.concatenate(
+        [axes(instance), np.random.default_rng(1).normal(size=(3, instance.network.size))]
+    )
     for work in (greedy.WORK, 0):
         found = greedy_attack(instance, directions, work)
         if not len(instance.perturbation.touchable(instance)):
@@ -92,10 +129,19 @@ def test_datasets_are_admissible_and_better_than_the_nominal_one(loss, outputs, 
 
 FINITE = {
     "flips": (("hinge", 1), lambda classes: Bounded(1, nu=1, q=0)),
-    "flips of few": (("binary-cross-entropy", 1), lambda classes: Bounded(1, nu=1, q=0, vulnerable=[4, 0, 2])),
+    "flips of few": (
+        ("binary-cross-entropy", 1),
+        lambda classes: Bounded(1, nu=1, q=0, vulnerable=[4, 0, 2]),
+    ),
     "flips of many classes": (("cross-entropy", 3), lambda classes: Bounded(1, nu=1, q=0)),
-    "some flips": (("multi-hinge", 3), lambda classes: Bounded(1, nu=1, q=0, flips=[(0, 2), (1, 0), (1, 2)])),
-    "own budget": (("cross-entropy", 3), lambda classes: Bounded(n_features=0, n_labels=1, nu=1, q=0)),
+    "some flips": (
+        ("multi-hinge", 3),
+        lambda classes: Bounded(1, nu=1, q=0, flips=[(0, 2), (1, 0), (1, 2)]),
+    ),
+    "own budget": (
+        ("cross-entropy", 3),
+        lambda classes: Bounded(n_features=0, n_labels=1, nu=1, q=0),
+    ),
     "removal": (("hinge", 1), lambda classes: Removal(1)),
     "removal of few": (("squared", 2), lambda classes: Removal(1, vulnerable=[0, 1, 5])),
 }
@@ -115,15 +161,22 @@ def test_one_change_is_enumerated(name, hidden):
 
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("model", [lambda n: Bounded(n, nu=1, q=0), lambda n: Removal(n)], ids=["flips", "removal"])
+@pytest.mark.parametrize(
+    "model", [lambda n: Bounded(n, nu=1, q=0), lambda n: Removal(n)], ids=["flips", "removal"]
+)
 def test_more_changes_are_better_than_one_and_than_chance(model, seed, n):
     instance = problem("hinge", 1, lambda classes: model(n), samples=10, hidden=(), seed=seed)
     directions = axes(instance)
     push = pushed(instance, greedy_attack(instance, directions), directions)
     alone = replace(instance, perturbation=model(1))
-    single, every = (summarised(one, one.perturbation.enumerate(one), exact=True) for one in (alone, instance))
+    single, every = (
+        summarised(one, one.perturbation.enumerate(one), exact=True) for one in (alone, instance)
+    )
     nominal = trained(instance, Datasets(instance.dataset, 1))[0]
-    best, most = (np.concatenate([a.domain.upper - nominal, nominal - a.domain.lower]) for a in (single, every))
+    best, most = (
+        np.concatenate([a.domain.upper - nominal, nominal - a.domain.lower])
+        for a in (single, every)
+    )
     assert np.all(push >= best - 1e-12)
     assert push.sum() > 1.1 * best.sum()
     assert np.all(push <= most + 1e-12)
@@ -134,7 +187,8 @@ def test_more_changes_are_better_than_one_and_than_chance(model, seed, n):
 @pytest.mark.parametrize("n", [1, 2, 4])
 @pytest.mark.parametrize("work", [greedy.WORK, 0])
 def test_labels_of_one_linear_step_are_best_whatever_is_tried(work, n):
-    """θ_1 is linear in the labels, so the first-order choice is the best one: y_i moves weight j by 2 α ν |x_ij| / N."""
+    """θ_1 is linear in the labels, so the first-order choice is the best one: y_i moves weight j by
+    2 α ν |x_ij| / N."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(7, 2))
     instance = one_step("squared", rng.normal(size=7), features, Bounded(n, nu=0.3))
@@ -156,7 +210,10 @@ def test_a_flip_turns_the_best_move_of_the_features_round(separate):
     flipped = np.concatenate([(-2 * added).max(axis=0), (2 * added).max(axis=0)])
     directions = np.concatenate([np.eye(3)[:2], -np.eye(3)[:2]])
     # One by one, as directions share what they find.
-    push = [pushed(instance, greedy_attack(instance, one[np.newaxis]), one[np.newaxis])[0] for one in directions]
+    push = [
+        pushed(instance, greedy_attack(instance, one[np.newaxis]), one[np.newaxis])[0]
+        for one in directions
+    ]
     np.testing.assert_allclose(push, 0.5 / 9 * (flipped + 0.1), rtol=1e-12)
 
 
@@ -165,9 +222,17 @@ def test_one_step_of_hinge_needs_one_try(model):
     """First-order gains are in the order of the true ones."""
     rng = np.random.default_rng(5)
     instance = one_step("hinge", rng.choice([-1.0, 1.0], 8), rng.normal(size=(8, 2)), model)
-    hull, nominal = agtopt.attack(instance).domain, trained(instance, Datasets(instance.dataset, 1))[0]
-    push = [pushed(instance, greedy_attack(instance, one[np.newaxis], work=0), one[np.newaxis])[0] for one in axes(instance)]
-    np.testing.assert_allclose(push, np.concatenate([hull.upper - nominal, nominal - hull.lower]), rtol=0, atol=1e-12)
+    hull, nominal = (
+        agtopt.attack(instance).domain,
+        trained(instance, Datasets(instance.dataset, 1))[0],
+    )
+    push = [
+        pushed(instance, greedy_attack(instance, one[np.newaxis], work=0), one[np.newaxis])[0]
+        for one in axes(instance)
+    ]
+    np.testing.assert_allclose(
+        push, np.concatenate([hull.upper - nominal, nominal - hull.lower]), rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("n", [2, 9])
@@ -175,20 +240,30 @@ def test_changes_that_hurt_are_left(n):
     rng = np.random.default_rng(6)
     features, labels = rng.normal(size=(9, 2)), rng.choice([-1.0, 1.0], 9)
     instance = one_step("hinge", labels, features, Bounded(n, nu=1, q=0))
-    added = np.concatenate([labels[:, np.newaxis] * features, -labels[:, np.newaxis] * features], axis=1)
+    added = np.concatenate(
+        [labels[:, np.newaxis] * features, -labels[:, np.newaxis] * features], axis=1
+    )
     directions = np.concatenate([np.eye(3)[:2], -np.eye(3)[:2]])
     push = pushed(instance, greedy_attack(instance, directions), directions)
-    np.testing.assert_allclose(push, 0.5 / 9 * np.maximum(-2 * np.sort(added, axis=0)[:n], 0).sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(
+        push, 0.5 / 9 * np.maximum(-2 * np.sort(added, axis=0)[:n], 0).sum(axis=0), rtol=1e-12
+    )
 
 
 def test_separate_budgets_are_both_spent():
     rng = np.random.default_rng(3)
     features, labels = rng.normal(size=(9, 2)), rng.choice([-1.0, 1.0], 9)
-    instance = one_step("hinge", labels, features, Bounded(n_features=3, n_labels=2, eps=0.1, nu=1, q=0))
-    added = np.concatenate([labels[:, np.newaxis] * features, -labels[:, np.newaxis] * features], axis=1)
+    instance = one_step(
+        "hinge", labels, features, Bounded(n_features=3, n_labels=2, eps=0.1, nu=1, q=0)
+    )
+    added = np.concatenate(
+        [labels[:, np.newaxis] * features, -labels[:, np.newaxis] * features], axis=1
+    )
     directions = np.concatenate([np.eye(3)[:2], -np.eye(3)[:2]])
     push = pushed(instance, greedy_attack(instance, directions), directions)
-    np.testing.assert_allclose(push, 0.5 / 9 * (-2 * np.sort(added, axis=0)[:2].sum(axis=0) + 0.3), rtol=1e-12)
+    np.testing.assert_allclose(
+        push, 0.5 / 9 * (-2 * np.sort(added, axis=0)[:2].sum(axis=0) + 0.3), rtol=1e-12
+    )
 
 
 @pytest.fixture
@@ -219,7 +294,9 @@ def test_it_ends_when_nothing_helps(runs):
 
 @pytest.mark.parametrize("tried", [1, 3, 6])
 def test_work_limits_what_is_trained(runs, tried):
-    instance = problem("cross-entropy", 3, lambda classes: Bounded(2, eps=0.1, nu=1, q=0), samples=10)
+    instance = problem(
+        "cross-entropy", 3, lambda classes: Bounded(2, eps=0.1, nu=1, q=0), samples=10
+    )
     entries = 2 * 10 * instance.network.size
     directions = np.random.default_rng(0).normal(size=(4, instance.network.size))
     greedy_attack(instance, directions, work=2 * 4 * (greedy.DIFFERENTIATION + tried) * entries)
@@ -234,10 +311,14 @@ def test_memory_limits_change_nothing(monkeypatch):
     monkeypatch.setattr(greedy, "MOST_DATA", 3 * instance.dataset.features.size)
     monkeypatch.setattr("agtopt.attacks.first_order.MOST_ENTRIES", 5 * 16 * instance.network.size)
     parts = greedy_attack(instance, directions)
-    np.testing.assert_allclose(pushed(instance, parts, directions), pushed(instance, whole, directions), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        pushed(instance, parts, directions), pushed(instance, whole, directions), rtol=0, atol=1e-12
+    )
 
 
-@pytest.mark.parametrize("model", [Bounded(0), Bounded(2), Removal(2, vulnerable=[]), Bounded(2, eps=0.1, vulnerable=[])])
+@pytest.mark.parametrize(
+    "model", [Bounded(0), Bounded(2), Removal(2, vulnerable=[]), Bounded(2, eps=0.1, vulnerable=[])]
+)
 def test_without_an_adversary_there_is_no_attack(model):
     instance = problem("squared", 2, lambda classes: model)
     assert len(greedy_attack(instance, axes(instance))) == 0
@@ -251,7 +332,9 @@ def test_without_directions_there_is_no_attack():
 
 def test_a_diverging_run_is_not_passed_over():
     """The nominal labels fit, so that only a change makes training diverge."""
-    instance = one_step("squared", np.zeros(4), np.ones((4, 1)), Bounded(2, nu=0.1), epochs=5, learning_rate=1e200)
+    instance = one_step(
+        "squared", np.zeros(4), np.ones((4, 1)), Bounded(2, nu=0.1), epochs=5, learning_rate=1e200
+    )
     found = greedy_attack(instance, np.eye(2))
     with pytest.raises(agtopt.InvalidInputError, match="diverge"):
         summarised(instance, found, exact=False)

@@ -12,7 +12,9 @@ from tests.conftest import MODELS
 from tests.instances import random_problem, torch_states
 
 
-@pytest.mark.parametrize("name", ["removal-hinge", "residual-momentum", "substitution-clip", "flips-cross-entropy"])
+@pytest.mark.parametrize(
+    "name", ["removal-hinge", "residual-momentum", "substitution-clip", "flips-cross-entropy"]
+)
 def test_states_are_those_of_plain_training(name):
     problem = agtopt.load(MODELS / name)
     runs = probes(problem)

@@ -40,7 +40,9 @@ def test_no_removals_or_flips_within_the_radius_change_the_vote():
     for touched in (1, 2):
         for chosen in combinations(range(len(whole)), touched):
             kept = np.setdiff1d(np.arange(len(whole)), chosen)
-            assert unchanged(before, votes(Dataset(whole.features[kept], whole.labels[kept])), touched)
+            assert unchanged(
+                before, votes(Dataset(whole.features[kept], whole.labels[kept])), touched
+            )
             labels = whole.labels.copy()
             labels[list(chosen)] *= -1
             assert unchanged(before, votes(Dataset(whole.features, labels)), touched)
@@ -53,7 +55,9 @@ def test_insertions_and_substitutions_within_the_radius_change_no_vote():
     for _ in range(25):
         new, label = 3.0 * rng.normal(size=(1, 2)), rng.choice([-1.0, 1.0], 1)
         place = int(rng.integers(0, len(whole) + 1))
-        longer = Dataset(np.insert(whole.features, place, new, axis=0), np.insert(whole.labels, place, label))
+        longer = Dataset(
+            np.insert(whole.features, place, new, axis=0), np.insert(whole.labels, place, label)
+        )
         assert unchanged(before, votes(longer), 1)
         features, labels = whole.features.copy(), whole.labels.copy()
         features[place % len(whole)], labels[place % len(whole)] = new, label[0]

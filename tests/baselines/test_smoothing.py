@@ -13,7 +13,8 @@ from agtopt.baselines.smoothing import log_tail
 
 
 def base(x, points, noisy, classes, ridge):
-    """Least squares on noisy labels (…, N) by its normal equations; what it predicts at the points, (…, m)."""
+    """Least squares on noisy labels (…, N) by its normal equations; what it predicts at the points,
+    (…, m)."""
     x, points = (np.c_[array, np.ones(len(array))] for array in (x, points))
     solve = points @ np.linalg.pinv(x.T @ x + ridge * np.eye(x.shape[1])) @ x.T
     if classes == 2:
@@ -47,8 +48,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(("classes", "samples", "q", "ridge", "seed"), CASES)
-def test_no_flips_within_the_radius_change_the_smoothed_prediction(classes, samples, q, ridge, seed):
-    """With a large ridge all samples count alike, most of them of class 1: there flips are certified."""
+def test_no_flips_within_the_radius_change_the_smoothed_prediction(
+    classes, samples, q, ridge, seed
+):
+    """With a large ridge all samples count alike, most of them of class 1: there flips are
+    certified."""
     rng = np.random.default_rng(seed)
     labels = np.arange(samples) % classes if ridge == 1.0 else np.minimum(np.arange(samples), 1)
     x = 3.0 * np.eye(classes)[labels][:, 1:] + 0.3 * rng.normal(size=(samples, classes - 1))
@@ -61,7 +65,9 @@ def test_no_flips_within_the_radius_change_the_smoothed_prediction(classes, samp
     assert sure.any()
     assert ridge == 1.0 or q == 0.3 or (found.radius >= 1).any()
     rows = np.flatnonzero(sure)
-    assert (found.probability[rows] <= exact[found.prediction[rows], rows] + 1e-12).all()  # the sum of all noise rounds
+    assert (
+        found.probability[rows] <= exact[found.prediction[rows], rows] + 1e-12
+    ).all()  # the sum of all noise rounds
     assert (found.probability < 1.0).all()
     for flips in range(1, min(found.radius.max(), 2) + 1):
         held = np.flatnonzero(found.radius >= flips)
@@ -79,7 +85,9 @@ def test_the_certificate_is_the_formula_of_the_paper():
     p = found.probability[found.prediction >= 0]
     formula = np.log(4 * p * (1 - p)) / (2 * (1 - 2 * q) * np.log(q / (1 - q)))
     near = np.abs(formula - np.round(formula)) < 1e-6
-    np.testing.assert_array_equal(found.radius[found.prediction >= 0][~near], np.floor(formula)[~near])
+    np.testing.assert_array_equal(
+        found.radius[found.prediction >= 0][~near], np.floor(formula)[~near]
+    )
     assert found.radius.max() > 0
 
 
@@ -123,7 +131,12 @@ def test_what_is_not_allowed_is_refused():
             smoothed_least_squares(data, **arguments)
     with pytest.raises(InvalidInputError, match="labels: 2"):
         smoothed_least_squares(Dataset(np.ones((2, 2)), [0, 2]), np.ones((1, 2)))
-    assert smoothed_least_squares(Dataset(np.ones((2, 2)), [0, 0]), np.ones((1, 2))).certified().certified_accuracy([1], 0) == 0.0
+    assert (
+        smoothed_least_squares(Dataset(np.ones((2, 2)), [0, 0]), np.ones((1, 2)))
+        .certified()
+        .certified_accuracy([1], 0)
+        == 0.0
+    )
 
 
 def test_what_is_undecided_is_not_predicted():

@@ -1,6 +1,8 @@
-"""Speed of many objectives, one session or several workers: ``pytest tests/benchmarks --benchmark-enable -s -n 0``; nothing asserts a time.
+"""Speed of many objectives, one session or several workers: ``pytest tests/benchmarks
+--benchmark-enable -s -n 0``; nothing asserts a time.
 
-Other work on the machine makes wall-clock ratios worthless: the load is printed beside them, and what does not depend on it.
+Other work on the machine makes wall-clock ratios worthless: the load is printed beside them, and
+what does not depend on it.
 """
 
 import os
@@ -29,7 +31,8 @@ def timed(action):
 
 @pytest.mark.parametrize("steps", [5, 14])
 def test_min_and_max_of_every_parameter_through_one_session(benchmark, half_moons, steps):
-    """20 LP objectives through one session, its opening included, against a model and a session for each. CPU seconds."""
+    """20 LP objectives through one session, its opening included, against a model and a session for
+    each. CPU seconds."""
     stop = steps if benchmark.enabled else 2
     directions = [sense * unit for unit in np.eye(half_moons.network.size) for sense in (-1, 1)]
 
@@ -66,16 +69,24 @@ def recorded(task, folder):
 
 
 def cpu(folder):
-    """CPU seconds of all tasks, and of the longest way: over the stages, the sum of the busiest worker's."""
+    """CPU seconds of all tasks, and of the longest way: over the stages, the sum of the busiest
+    worker's."""
     stages = {}
     for path in folder.iterdir():
-        stages.setdefault(path.name.split()[0], []).append(sum(map(float, path.read_text().split())))
+        stages.setdefault(path.name.split()[0], []).append(
+            sum(map(float, path.read_text().split()))
+        )
     return sum(map(sum, stages.values())), sum(map(max, stages.values()))
 
 
 def test_workers_against_this_process(benchmark, half_moons, tmp_path, monkeypatch):
-    """The 20 MILP objectives of the full horizon here, in one worker and in two; starting workers is counted, stopping them is not."""
-    problem = half_moons if benchmark.enabled else replace(half_moons, training=replace(half_moons.training, epochs=1))
+    """The 20 MILP objectives of the full horizon here, in one worker and in two; starting workers
+    is counted, stopping them is not."""
+    problem = (
+        half_moons
+        if benchmark.enabled
+        else replace(half_moons, training=replace(half_moons.training, epochs=1))
+    )
     domains, seconds, loads = [], {0: [], 1: [], 2: []}, []
 
     def bounded(workers):
@@ -84,7 +95,11 @@ def test_workers_against_this_process(benchmark, half_moons, tmp_path, monkeypat
         monkeypatch.setattr(driver_run, "run_task", partial(recorded, folder=folder))
         began = perf_counter()
         with processes(workers) if workers else nullcontext() as pool:
-            domains.append(agtopt.bound(problem, "MILP", conditional=False, tighten=False, executor=pool).domain)
+            domains.append(
+                agtopt.bound(
+                    problem, "MILP", conditional=False, tighten=False, executor=pool
+                ).domain
+            )
             seconds[workers].append((perf_counter() - began, *cpu(folder)))
         loads.append(os.getloadavg()[0])
 
@@ -96,6 +111,23 @@ def test_workers_against_this_process(benchmark, half_moons, tmp_path, monkeypat
         np.testing.assert_allclose(domain.upper, domains[0].upper, rtol=1e-9, atol=1e-9)
     best = {workers: np.min(rows, axis=0) for workers, rows in seconds.items() if rows}
     wall, work, way = ({workers: float(row[k]) for workers, row in best.items()} for k in range(3))
-    speedups = {f"wall_{first}_to_{second}": wall[first] / wall[second] for first in wall for second in wall if first < second}
-    numbers = {"wall_s": wall[0], "cpu_s": work[0], "more_cpu": work[2] / work[0], "uneven": 2 * way[2] / work[2]}
-    report(benchmark, **numbers, **speedups, by_cpu=way[0] / way[2], load_min=min(loads), load_max=max(loads))
+    speedups = {
+        f"wall_{first}_to_{second}": wall[first] / wall[second]
+        for first in wall
+        for second in wall
+        if first < second
+    }
+    numbers = {
+        "wall_s": wall[0],
+        "cpu_s": work[0],
+        "more_cpu": work[2] / work[0],
+        "uneven": 2 * way[2] / work[2],
+    }
+    report(
+        benchmark,
+        **numbers,
+        **speedups,
+        by_cpu=way[0] / way[2],
+        load_min=min(loads),
+        load_max=max(loads),
+    )

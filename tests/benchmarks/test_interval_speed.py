@@ -1,8 +1,10 @@
-"""Interval steps against plain torch training of the same batch: ``pytest tests/benchmarks/test_interval_speed.py --benchmark-enable -s``.
+"""Interval steps against plain torch training of the same batch: ``pytest
+tests/benchmarks/test_interval_speed.py --benchmark-enable -s``.
 
-Each workload prints the time of a step, its ratio to a step of plain training in the same run on one thread, the width of the last domain
-and the peak memory of the process so far; nothing asserts a time. Whole runs of both kinds alternate, so that a machine that changes
-its speed does so for both. Without ``--benchmark-enable`` a few samples are propagated.
+Each workload prints the time of a step, its ratio to a step of plain training in the same run on
+one thread, the width of the last domain and the peak memory of the process so far; nothing asserts
+a time. Whole runs of both kinds alternate, so that a machine that changes its speed does so for
+both. Without ``--benchmark-enable`` a few samples are propagated.
 """
 
 import resource
@@ -21,7 +23,12 @@ from agtopt.training.concrete import use_one_thread
 from tests.peers.workloads import WIDTH_ROOM, workloads
 
 LOADS = workloads()
-CASES = [(name, linear) for name in LOADS for linear in (False, True) if not (linear and name == "conv-tune")]
+CASES = [
+    (name, linear)
+    for name in LOADS
+    for linear in (False, True)
+    if not (linear and name == "conv-tune")
+]
 TINY = 60
 RUNS = 8
 """Of workloads of few steps."""
@@ -29,9 +36,14 @@ RUNS = 8
 
 def small(problem):
     """The same workload on a few samples."""
-    data, model = Dataset(problem.dataset.features[:TINY], problem.dataset.labels[:TINY]), problem.perturbation
+    data, model = (
+        Dataset(problem.dataset.features[:TINY], problem.dataset.labels[:TINY]),
+        problem.perturbation,
+    )
     training = replace(problem.training, batch_size=None)
-    return replace(problem, dataset=data, perturbation=replace(model, n=min(model.n, 3)), training=training)
+    return replace(
+        problem, dataset=data, perturbation=replace(model, n=min(model.n, 3)), training=training
+    )
 
 
 def plain_layer(network, node):
@@ -43,7 +55,14 @@ def plain_layer(network, node):
     if isinstance(layer, Dense):
         found = torch.nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
     else:
-        found = torch.nn.Conv2d(weight.shape[1], weight.shape[0], layer.kernel_size, layer.stride, layer.padding, dtype=torch.float64)
+        found = torch.nn.Conv2d(
+            weight.shape[1],
+            weight.shape[0],
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            dtype=torch.float64,
+        )
     found.load_state_dict({"weight": weight, "bias": bias})
     return found.requires_grad_(isinstance(layer, Dense))
 
@@ -55,10 +74,15 @@ def plain_step(problem):
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     optimiser = torch.optim.SGD(trained, lr=float(problem.learning_rates[0]))
     batch = problem.schedule[0]
-    x, y = torch.tensor(problem.dataset.features[batch]), torch.tensor(problem.dataset.labels[batch])
+    x, y = (
+        torch.tensor(problem.dataset.features[batch]),
+        torch.tensor(problem.dataset.labels[batch]),
+    )
     losses = {
         "squared": lambda z: ((z[:, 0] - y) ** 2).mean(),
-        "binary-cross-entropy": lambda z: torch.nn.functional.binary_cross_entropy_with_logits(z[:, 0], y),
+        "binary-cross-entropy": lambda z: torch.nn.functional.binary_cross_entropy_with_logits(
+            z[:, 0], y
+        ),
         "cross-entropy": lambda z: torch.nn.functional.cross_entropy(z, y.long()),
     }
 
@@ -71,7 +95,8 @@ def plain_step(problem):
 
 
 def seconds(action):
-    """Seconds of processor time, so that other processes disturb less, and what the action returns."""
+    """Seconds of processor time, so that other processes disturb less, and what the action
+    returns."""
     began = process_time()
     found = action()
     return process_time() - began, found
@@ -92,7 +117,13 @@ def timed_steps(problem, linear, runs=1):
 
 
 @pytest.mark.parametrize(
-    ("name", "linear"), [(name, linear) for name in LOADS for linear in (False, True) if name != "conv-tune" or not linear]
+    ("name", "linear"),
+    [
+        (name, linear)
+        for name in LOADS
+        for linear in (False, True)
+        if name != "conv-tune" or not linear
+    ],
 )
 def test_a_step_against_plain_training(benchmark, name, linear):
     load = LOADS[name]
@@ -113,7 +144,9 @@ def test_a_step_against_plain_training(benchmark, name, linear):
     }
     benchmark.extra_info.update(found)
     print(
-        f"\n{benchmark.name}: " + ", ".join(f"{key} = {value:.6g}" for key, value in found.items()), "reference (width, ratio):", reference
+        f"\n{benchmark.name}: " + ", ".join(f"{key} = {value:.6g}" for key, value in found.items()),
+        "reference (width, ratio):",
+        reference,
     )
 
 
@@ -126,15 +159,30 @@ def test_the_cost_is_linear_in_the_batch_and_in_the_parameters(benchmark, sample
     data = Dataset(rng.normal(size=(samples, 11)), rng.normal(size=samples))
     network = type(load.network).dense([11, hidden, hidden, 1], seed=0)
     problem = replace(
-        load, network=network, dataset=data, perturbation=Bounded(10, eps=0.01), training=replace(load.training, batch_size=None)
+        load,
+        network=network,
+        dataset=data,
+        perturbation=Bounded(10, eps=0.01),
+        training=replace(load.training, batch_size=None),
     )
-    step, _, _ = benchmark.pedantic(timed_steps, (problem, False, RUNS if benchmark.enabled else 1), rounds=1)
-    print(f"\n{benchmark.name}: {1e9 * step / (samples * network.size):.3g} ns per sample and parameter")
+    step, _, _ = benchmark.pedantic(
+        timed_steps, (problem, False, RUNS if benchmark.enabled else 1), rounds=1
+    )
+    print(
+        f"\n{benchmark.name}: {1e9 * step / (samples * network.size):.3g} ns per sample and "
+        f"parameter"
+    )
 
 
 def test_a_small_step_against_plain_training(benchmark):
-    """FullCert's two moons, everything poisoned: 100 samples, 81 parameters, where the overhead of every operation counts."""
+    """FullCert's two moons, everything poisoned: 100 samples, 81 parameters, where the overhead of
+    every operation counts."""
     problem = moons_problem(0.01, epochs=5 if benchmark.enabled else 1).problem
     use_one_thread()
-    step, plain, _ = benchmark.pedantic(timed_steps, (problem, False, RUNS if benchmark.enabled else 1), rounds=1)
-    print(f"\n{benchmark.name}: step_ms = {1e3 * step:.3g}, torch_ms = {1e3 * plain:.3g}, ratio = {step / plain:.3g}")
+    step, plain, _ = benchmark.pedantic(
+        timed_steps, (problem, False, RUNS if benchmark.enabled else 1), rounds=1
+    )
+    print(
+        f"\n{benchmark.name}: step_ms = {1e3 * step:.3g}, torch_ms = {1e3 * plain:.3g}, ratio = "
+        f"{step / plain:.3g}"
+    )

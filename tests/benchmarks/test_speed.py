@@ -1,4 +1,5 @@
-"""Speed as ratios within one run: ``pytest tests/benchmarks --benchmark-enable -s -n 0`` prints them; nothing here asserts a time."""
+"""Speed as ratios within one run: ``pytest tests/benchmarks --benchmark-enable -s -n 0`` prints
+them; nothing here asserts a time."""
 
 import gc
 from pathlib import Path
@@ -43,7 +44,10 @@ def seconds(action, rounds=5):
 
 def report(benchmark, **ratios):
     benchmark.extra_info.update(ratios)
-    print(f"\n{benchmark.name}: " + ", ".join(f"{name} = {value:.3g}" for name, value in ratios.items()))
+    print(
+        f"\n{benchmark.name}: "
+        + ", ".join(f"{name} = {value:.3g}" for name, value in ratios.items())
+    )
 
 
 @pytest.mark.parametrize("conditional", [False, True])
@@ -60,10 +64,19 @@ def test_compile_against_raw_highspy(benchmark, moons, conditional):
     assert receive() == highspy.HighsStatus.kOk
     raw = seconds(receive, rounds=20)
     benchmark.pedantic(
-        lambda: agtopt.compile(moons, "MILP", conditional=conditional), setup=lambda: (gc.collect(), None)[1], rounds=5, warmup_rounds=1
+        lambda: agtopt.compile(moons, "MILP", conditional=conditional),
+        setup=lambda: (gc.collect(), None)[1],
+        rounds=5,
+        warmup_rounds=1,
     )
     ours = seconds(lambda: agtopt.compile(moons, "MILP", conditional=conditional))
-    report(benchmark, compile_ms=1e3 * ours, raw_ms=1e3 * raw, ratio=ours / raw, nonzeros=arrays.matrix.nnz)
+    report(
+        benchmark,
+        compile_ms=1e3 * ours,
+        raw_ms=1e3 * raw,
+        ratio=ours / raw,
+        nonzeros=arrays.matrix.nnz,
+    )
 
 
 def test_interval_propagation_against_torch_training(benchmark, moons):
@@ -72,7 +85,10 @@ def test_interval_propagation_against_torch_training(benchmark, moons):
     def train():
         layer = torch.nn.Linear(9, 1, dtype=torch.float64)
         optimiser = torch.optim.SGD(layer.parameters(), lr=5.0)
-        x, y = torch.from_numpy(np.array(moons.dataset.features)), torch.from_numpy(np.array(moons.dataset.labels))
+        x, y = (
+            torch.from_numpy(np.array(moons.dataset.features)),
+            torch.from_numpy(np.array(moons.dataset.labels)),
+        )
         for batch in map(torch.from_numpy, moons.schedule):
             optimiser.zero_grad()
             (1 - y[batch] * layer(x[batch])[:, 0]).clamp(min=0).mean().backward()
@@ -85,7 +101,8 @@ def test_interval_propagation_against_torch_training(benchmark, moons):
 
 
 def test_many_objectives_through_one_session(benchmark, moons):
-    """Ten LP objectives of a five-step window through one session, against ten fresh compilations and sessions."""
+    """Ten LP objectives of a five-step window through one session, against ten fresh compilations
+    and sessions."""
     model = agtopt.compile(moons, "LP", stop=5, conditional=False)
     directions = np.eye(moons.network.size)
 
@@ -101,7 +118,12 @@ def test_many_objectives_through_one_session(benchmark, moons):
         model.minimise(direction)
         return session.solve().bound
 
-    np.testing.assert_allclose([again(d) for d in directions], [fresh(d) for d in directions], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        [again(d) for d in directions], [fresh(d) for d in directions], rtol=1e-6, atol=1e-6
+    )
     benchmark(lambda: [again(d) for d in directions])
-    one, many = seconds(lambda: [again(d) for d in directions]), seconds(lambda: [fresh(d) for d in directions], rounds=3)
+    one, many = (
+        seconds(lambda: [again(d) for d in directions]),
+        seconds(lambda: [fresh(d) for d in directions], rounds=3),
+    )
     report(benchmark, one_session_ms=1e3 * one, fresh_ms=1e3 * many, ratio=one / many)

@@ -39,7 +39,11 @@ def tabular(samples=60, inputs=4, classes=0, seed=0):
     x = rng.normal(size=(samples, inputs)) + (labels[:, None] * 1.5 if classes else 0.0)
     y = labels if classes else x @ rng.normal(size=inputs)
     cut = samples * 2 // 3
-    return Split(Dataset(x[:cut], y[:cut]), Dataset(x[cut:], y[cut:]), classes=tuple(map(str, range(classes))))
+    return Split(
+        Dataset(x[:cut], y[:cut]),
+        Dataset(x[cut:], y[cut:]),
+        classes=tuple(map(str, range(classes))),
+    )
 
 
 def images(samples=48, shape=(1, 8, 8), seed=0):
@@ -53,10 +57,19 @@ def test_household_histories_widen_with_the_adversary():
     split = tabular()
     problem = household_problem(split, hidden=(6,), batch_size=15)
     assert (problem.steps, problem.training.loss.name) == (2, "squared")
-    found = histories(problem, {f"{n}": Bounded(n, eps=0.05, nu=0.05) for n in (0, 1, 10)}, split.test.features, split.test.labels)
+    found = histories(
+        problem,
+        {f"{n}": Bounded(n, eps=0.05, nu=0.05) for n in (0, 1, 10)},
+        split.test.features,
+        split.test.labels,
+    )
     uppers = [frame["loss_upper"].iloc[-1] for frame in found.values()]
     assert uppers[0] < uppers[1] < uppers[2]
-    assert all((frame["loss_lower"] <= frame["loss"]).all() and (frame["loss"] <= frame["loss_upper"]).all() for frame in found.values())
+    assert all(
+        (frame["loss_lower"] <= frame["loss"]).all()
+        and (frame["loss"] <= frame["loss_upper"]).all()
+        for frame in found.values()
+    )
     adversary = replace(problem, perturbation=Bounded(10, eps=0.05, nu=0.05))
     for data in adversary.perturbation.sample(adversary, 10, np.random.default_rng(0)):
         scores = outputs(adversary, trajectory(adversary, data)[-1:], split.test.features)[0, :, 0]
@@ -69,8 +82,16 @@ def test_household_histories_widen_with_the_adversary():
 def test_digits_under_flips_beside_the_baselines(classes):
     split = tabular(90, classes=classes)
     problem = digits_problem(split, learning_rate=2.0)
-    assert problem.training.loss.name == ("binary-cross-entropy" if classes == 2 else "cross-entropy")
-    found = sweep(problem, {n: Bounded(n, nu=1, q=0) for n in (0, 1, 3)}, split.test.features, split.test.labels, "n")
+    assert problem.training.loss.name == (
+        "binary-cross-entropy" if classes == 2 else "cross-entropy"
+    )
+    found = sweep(
+        problem,
+        {n: Bounded(n, nu=1, q=0) for n in (0, 1, 3)},
+        split.test.features,
+        split.test.labels,
+        "n",
+    )
     assert found["certified"].is_monotonic_decreasing
     assert found["certified"].iloc[0] == found["nominal"].iloc[0] > 0.5
     others = flip_baselines(problem, split, (0, 1, 3), parts=(9,), noise=(0.05,))
@@ -80,16 +101,24 @@ def test_digits_under_flips_beside_the_baselines(classes):
 
 
 def test_moons_are_those_of_fullcert():
-    """The epochs that its own arithmetic keeps on what its script draws, and what is certified then."""
+    """The epochs that its own arithmetic keeps on what its script draws, and what is certified
+    then."""
     for seed, epoch, certified in ((MOONS_SEEDS[1], 6, 0.865), (MOONS_SEEDS[9], 4, 0.875)):
         found = moons_problem(1e-3, seed, epochs=16)
         reach = agtopt.bound(found.problem, agtopt.IBP)
         steps = range(10, found.problem.steps + 1, 10)
-        history = agtopt.certified_history(reach, found.validation.features, found.validation.labels, 1e-3, steps)
+        history = agtopt.certified_history(
+            reach, found.validation.features, found.validation.labels, 1e-3, steps
+        )
         assert stopping_step(history) == 10 * epoch
-        kept = agtopt.certified_history(reach, found.test.features, found.test.labels, 1e-3, [10 * epoch])
+        kept = agtopt.certified_history(
+            reach, found.test.features, found.test.labels, 1e-3, [10 * epoch]
+        )
         assert kept["certified"].iloc[0] == certified
-    problem = replace(found.problem, training=replace(found.problem.training, batches=found.problem.training.batches[:10]))
+    problem = replace(
+        found.problem,
+        training=replace(found.problem.training, batches=found.problem.training.batches[:10]),
+    )
     assert problem.perturbation == Bounded(1000, eps=1e-3)
     for data in problem.perturbation.sample(problem, 5, np.random.default_rng(0)):
         assert reach.steps[10].contains(trajectory(problem, data)[-1])
@@ -98,7 +127,11 @@ def test_moons_are_those_of_fullcert():
 def test_moons_leave_the_generators_of_others_alone():
     before, drawn = torch.get_rng_state(), np.random.get_state()[1].copy()
     first, again = moons_problem(0.01, 3, epochs=1), moons_problem(0.01, 3, epochs=1)
-    assert first.problem.fingerprint == again.problem.fingerprint != moons_problem(0.01, 4, epochs=1).problem.fingerprint
+    assert (
+        first.problem.fingerprint
+        == again.problem.fingerprint
+        != moons_problem(0.01, 4, epochs=1).problem.fingerprint
+    )
     assert torch.equal(before, torch.get_rng_state())
     assert np.array_equal(drawn, np.random.get_state()[1])
     with pytest.raises(InvalidInputError, match="seed"):
@@ -119,7 +152,9 @@ def test_training_stops_before_the_certified_accuracy_has_fallen():
 
 def test_one_seven_moves_everything():
     split = tabular(60, 5, 2)
-    problem = one_seven_problem(split, Network.dense([5, 4, 1], seed=0), 1e-3, epochs=3, learning_rate=0.1)
+    problem = one_seven_problem(
+        split, Network.dense([5, 4, 1], seed=0), 1e-3, epochs=3, learning_rate=0.1
+    )
     assert problem.perturbation == Bounded(40, eps=1e-3)
     reach = agtopt.bound(problem, agtopt.IBP)
     found = agtopt.certify(reach, split.test.features, split.test.labels, eps=1e-3)
@@ -150,12 +185,23 @@ def test_batches_are_mixed_in_the_share_asked_for():
 
 def test_retina_fine_tuning_touches_drusen_only():
     split = images()
-    network = pretrained(conv_small((1, 8, 8), width=0.125), without_drusen(split), Training("binary-cross-entropy", learning_rate=0.01))
-    assert DRUSEN not in split.train.labels[np.isin(split.train.features, without_drusen(split).features).all(axis=(1, 2, 3))]
+    network = pretrained(
+        conv_small((1, 8, 8), width=0.125),
+        without_drusen(split),
+        Training("binary-cross-entropy", learning_rate=0.01),
+    )
+    assert (
+        DRUSEN
+        not in split.train.labels[
+            np.isin(split.train.features, without_drusen(split).features).all(axis=(1, 2, 3))
+        ]
+    )
     problem, X, y = retina_problem(split, network, batch_size=12, epochs=1, learning_rate=0.01)
     np.testing.assert_array_equal(split.train.labels[list(problem.perturbation.vulnerable)], DRUSEN)
     np.testing.assert_array_equal(y, split.test.labels != NORMAL)
-    adversary = replace(problem, perturbation=replace(problem.perturbation, n=1, eps=0.01, nu=1.0, q=0))
+    adversary = replace(
+        problem, perturbation=replace(problem.perturbation, n=1, eps=0.01, nu=1.0, q=0)
+    )
     reach = agtopt.bound(adversary, agtopt.IBP)
     for node in convolutions(network):
         moved = reach.domain.upper - reach.domain.lower
@@ -171,15 +217,31 @@ def test_retina_fine_tuning_touches_drusen_only():
 
 def test_steering_touches_the_new_drive_only():
     rng = np.random.default_rng(0)
-    day, dusk = (Split(*(Dataset(rng.random((n, 3, 6, 9)), rng.normal(0, 0.2, n)) for n in (20, 6))) for _ in range(2))
+    day, dusk = (
+        Split(*(Dataset(rng.random((n, 3, 6, 9)), rng.normal(0, 0.2, n)) for n in (20, 6)))
+        for _ in range(2)
+    )
     network = pilotnet((3, 6, 9), width=0.1)
-    problem = steering_problem(day, dusk, network, batch_size=4, share=0.5, epochs=1, learning_rate=0.01)
+    problem = steering_problem(
+        day, dusk, network, batch_size=4, share=0.5, epochs=1, learning_rate=0.01
+    )
     assert min(problem.perturbation.vulnerable) >= 20
-    found = sweep(problem, {n: replace(problem.perturbation, n=n, nu=0.05) for n in (0, 3)}, dusk.test.features, dusk.test.labels, "n")
+    found = sweep(
+        problem,
+        {n: replace(problem.perturbation, n=n, nu=0.05) for n in (0, 3)},
+        dusk.test.features,
+        dusk.test.labels,
+        "n",
+    )
     width = found["loss_upper"] - found["loss_lower"]
     assert 0 <= width.iloc[0] < 1e-3 * width.iloc[1]
     with pytest.raises(InvalidInputError, match="shapes"):
-        steering_problem(day, Split(*(Dataset(rng.random((4, 3, 6, 8)), np.zeros(4)) for _ in range(2))), network, batch_size=4)
+        steering_problem(
+            day,
+            Split(*(Dataset(rng.random((4, 3, 6, 8)), np.zeros(4)) for _ in range(2))),
+            network,
+            batch_size=4,
+        )
 
 
 def test_sweeps_say_what_does_not_fit():

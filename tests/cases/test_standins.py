@@ -1,4 +1,5 @@
-"""The stand-ins are files that the readers of the published data sets read, and that a model can learn from."""
+"""The stand-ins are files that the readers of the published data sets read, and that a model can
+learn from."""
 
 import numpy as np
 import pytest
@@ -27,7 +28,12 @@ def learnt(split, **options):
 def test_household(tmp_path):
     split = read_household(standins.write_household(tmp_path, rows=2000)).standardised(labels=True)
     assert 1900 < len(split.train) + len(split.test) < 2000  # some values are missing
-    assert Ridge().fit(split.train.features, split.train.labels).score(split.test.features, split.test.labels) > 0.9
+    assert (
+        Ridge()
+        .fit(split.train.features, split.train.labels)
+        .score(split.test.features, split.test.labels)
+        > 0.9
+    )
     assert np.ptp(split.train.features, axis=0).min() > 0
 
 
@@ -40,13 +46,18 @@ def test_digits(tmp_path):
 
 def test_octmnist(tmp_path):
     split = read_octmnist(standins.write_octmnist(tmp_path, 300, 50))
-    assert (split.train.features.shape, split.test.features.shape) == ((300, 1, 28, 28), (50, 1, 28, 28))
+    assert (split.train.features.shape, split.test.features.shape) == (
+        (300, 1, 28, 28),
+        (50, 1, 28, 28),
+    )
     assert set(split.train.labels) == {0, 1, 2, 3}
 
 
 def test_driving(tmp_path):
     bright = read_driving(standins.write_driving(tmp_path / "day", 60), size=(33, 100))
-    dark = read_driving(standins.write_driving(tmp_path / "dusk", 20, light=0.5, shadows=True), size=(33, 100))
+    dark = read_driving(
+        standins.write_driving(tmp_path / "dusk", 20, light=0.5, shadows=True), size=(33, 100)
+    )
     assert dark.train.features[:, 0].mean() < bright.train.features[:, 0].mean() - 0.2
     assert bright.train.labels.std() > 0.05
     with pytest.raises(InvalidInputError, match="light"):
@@ -54,8 +65,17 @@ def test_driving(tmp_path):
 
 
 def test_reviews_and_embeddings(tmp_path):
-    assert learnt(read_imdb(standins.write_reviews(tmp_path / "imdb", 100, 30), bag_of_words(256)), C=100.0) > 0.8
-    assert learnt(read_embeddings(standins.write_embeddings(tmp_path, 500, 200) / "embeddings.npz")) > 0.9
+    assert (
+        learnt(
+            read_imdb(standins.write_reviews(tmp_path / "imdb", 100, 30), bag_of_words(256)),
+            C=100.0,
+        )
+        > 0.8
+    )
+    assert (
+        learnt(read_embeddings(standins.write_embeddings(tmp_path, 500, 200) / "embeddings.npz"))
+        > 0.9
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,6 +87,9 @@ def test_reviews_and_embeddings(tmp_path):
     ],
 )
 def test_the_seed_decides(write, read, tmp_path):
-    first, again, other = (read(write(tmp_path / str(k), 50, seed=seed)).train.features for k, seed in enumerate((1, 1, 2)))
+    first, again, other = (
+        read(write(tmp_path / str(k), 50, seed=seed)).train.features
+        for k, seed in enumerate((1, 1, 2))
+    )
     np.testing.assert_array_equal(first, again)
     assert first.shape != other.shape or (first != other).any()

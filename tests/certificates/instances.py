@@ -30,7 +30,12 @@ def moons(perturbation, loss="binary-cross-entropy", **training):
     """The instances of Figures 7 and 12 of Sosnin et al. 2025 (table 4)."""
     features, labels = make_moons(3000, noise=0.1, random_state=0)
     labels = labels if loss == "binary-cross-entropy" else 2 * labels - 1
-    return Problem(Network.dense([9, 1], seed=0), Dataset(cubic(features), labels.astype(float)), perturbation, Training(loss, **training))
+    return Problem(
+        Network.dense([9, 1], seed=0),
+        Dataset(cubic(features), labels.astype(float)),
+        perturbation,
+        Training(loss, **training),
+    )
 
 
 def grid(many=24):

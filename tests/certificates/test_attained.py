@@ -18,7 +18,9 @@ def reach():
 
 def lying_scores(monkeypatch, module, change):
     honest = module.score_bounds
-    monkeypatch.setattr(module, "score_bounds", lambda *arguments, **options: change(*honest(*arguments, **options)))
+    monkeypatch.setattr(
+        module, "score_bounds", lambda *arguments, **options: change(*honest(*arguments, **options))
+    )
 
 
 @pytest.mark.parametrize("sense", [-1, 1])
@@ -30,7 +32,9 @@ def test_scores_that_exclude_the_nominal_model(monkeypatch, reach, sense, relati
     beyond = scores - sense * relative * (1.0 + np.abs(scores))
 
     def change(low, high):
-        return (np.minimum(low, beyond), beyond) if sense > 0 else (beyond, np.maximum(high, beyond))
+        return (
+            (np.minimum(low, beyond), beyond) if sense > 0 else (beyond, np.maximum(high, beyond))
+        )
 
     lying_scores(monkeypatch, prediction, change)
     with pytest.raises(SoundnessError, match="S9: the outputs of points"):

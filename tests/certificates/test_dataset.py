@@ -35,9 +35,15 @@ def torch_losses(problem, theta, x, y):
     if name == "hinge":
         return (1 - labels * z[..., 0]).clamp(min=0).numpy()
     if name == "binary-cross-entropy":
-        return torch.nn.functional.binary_cross_entropy_with_logits(z[..., 0], labels, reduction="none").numpy()
+        return torch.nn.functional.binary_cross_entropy_with_logits(
+            z[..., 0], labels, reduction="none"
+        ).numpy()
     flat, classes = z.reshape(-1, z.shape[-1]), labels.long().reshape(-1)
-    function = torch.nn.functional.cross_entropy if name == "cross-entropy" else torch.nn.functional.multi_margin_loss
+    function = (
+        torch.nn.functional.cross_entropy
+        if name == "cross-entropy"
+        else torch.nn.functional.multi_margin_loss
+    )
     return function(flat, classes, reduction="none").reshape(z.shape[:-1]).numpy()
 
 
@@ -54,7 +60,9 @@ def test_the_loss_of_every_attacked_model_is_within_its_bounds(name, eps):
         assert np.all(found.lower <= seen)
         assert np.all(seen <= found.upper)
         assert np.all((found.mean[0] <= seen.mean(axis=1)) & (seen.mean(axis=1) <= found.mean[1]))
-    np.testing.assert_allclose(found.nominal, torch_losses(problem, trajectory(problem)[-1:], x, y)[0], atol=1e-9)
+    np.testing.assert_allclose(
+        found.nominal, torch_losses(problem, trajectory(problem)[-1:], x, y)[0], atol=1e-9
+    )
 
 
 def test_loss_bounds_are_the_losses_where_nothing_moves():
@@ -117,19 +125,33 @@ def test_safe_sets():
 
 
 def test_the_table_is_ordered(half_moons, half_moons_reach, half_moons_hull):
-    row = certify_dataset(half_moons_reach, half_moons.dataset.features, half_moons.dataset.labels, attack=half_moons_hull).table().iloc[0]
+    row = (
+        certify_dataset(
+            half_moons_reach,
+            half_moons.dataset.features,
+            half_moons.dataset.labels,
+            attack=half_moons_hull,
+        )
+        .table()
+        .iloc[0]
+    )
     assert row["certified"] <= row["attacked"] <= row["nominal"]
     assert row["loss_lower"] <= row["loss"] <= row["loss_upper"]
 
 
 def test_what_no_attack_has_tried_is_not_called_attacked(half_moons, half_moons_reach):
-    found = certify_dataset(half_moons_reach, half_moons.dataset.features, half_moons.dataset.labels)
+    found = certify_dataset(
+        half_moons_reach, half_moons.dataset.features, half_moons.dataset.labels
+    )
     assert "attacked" not in found.table()
 
 
 def test_backdoors_certify_less_and_larger_triggers_less_still(half_moons, half_moons_reach):
     x, y = half_moons.dataset.features, half_moons.dataset.labels
-    found = [certify_dataset(half_moons_reach, x, y, eps).points.certified_accuracy for eps in (0.0, 0.01, 0.1, 3.0)]
+    found = [
+        certify_dataset(half_moons_reach, x, y, eps).points.certified_accuracy
+        for eps in (0.0, 0.01, 0.1, 3.0)
+    ]
     assert found == sorted(found, reverse=True)
     assert found[0] > found[2] > found[3] == 0.0
 

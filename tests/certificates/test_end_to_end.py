@@ -1,4 +1,5 @@
-"""The mixed-integer domain: exact where choices are fixed, within what intervals say, never against a real training run."""
+"""The mixed-integer domain: exact where choices are fixed, within what intervals say, never against
+a real training run."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -38,7 +39,11 @@ def points(problem, many, seed=0):
 
 def queried(problem, kind, x, eps=0.0, count=False):
     model = agtopt.compile(problem, kind)
-    nominal = np.searchsorted(problem.classes, predicted(problem, trajectory(problem)[-1], x)) if count else None
+    nominal = (
+        np.searchsorted(problem.classes, predicted(problem, trajectory(problem)[-1], x))
+        if count
+        else None
+    )
     append_query(model, Query(x - eps, x + eps, nominal))
     return model
 
@@ -69,12 +74,18 @@ def test_with_fixed_choices_a_query_returns_the_outputs_of_the_trained_network(n
 
 @pytest.mark.parametrize("p", [1, 2])
 def test_a_ball_of_no_radius_is_no_ball(p):
-    """The dataset of an incumbent was NaN: its features were divided by a radius and a distance of 0."""
-    base = with_reach(random_problem(3, 1, "hinge", "flips", samples=6, steps=2, n=2, vulnerable=[]), vulnerable=None)
+    """The dataset of an incumbent was NaN: its features were divided by a radius and a distance of
+    0."""
+    base = with_reach(
+        random_problem(3, 1, "hinge", "flips", samples=6, steps=2, n=2, vulnerable=[]),
+        vulnerable=None,
+    )
     x = points(base, 6)
     nothing = summarised(base, Datasets(base.dataset, 1), exact=False)
     plain, found = (
-        certify_end_to_end(agtopt.bound(problem, "IBP"), x, attack=replace(nothing, problem=problem))
+        certify_end_to_end(
+            agtopt.bound(problem, "IBP"), x, attack=replace(nothing, problem=problem)
+        )
         for problem in (base, with_reach(base, p=p))
     )
     assert found.rows
@@ -95,7 +106,9 @@ def test_every_attacked_run_satisfies_the_rows_of_a_query(name, eps):
         assert model.replay_error(datasets[k]) < 1e-7
         values = model.quantities[outputs_of(model)].affine.values()
         x = model.quantities[inputs_of(model)].affine.values()
-        np.testing.assert_allclose(values, outputs(problem, trajectory(problem, datasets[k])[-1:], x)[0], atol=1e-9)
+        np.testing.assert_allclose(
+            values, outputs(problem, trajectory(problem, datasets[k])[-1:], x)[0], atol=1e-9
+        )
         if problem.classes is not None:
             low = model.quantities[flips_of(model)].affine.values()
             nominal = predictions(problem, trajectory(problem)[-1:], x)[0]
@@ -105,12 +118,15 @@ def test_every_attacked_run_satisfies_the_rows_of_a_query(name, eps):
 
 @pytest.fixture(scope="module")
 def grid():
-    a, b = (axis.ravel() for axis in np.meshgrid(np.linspace(-1.5, 2.5, 8), np.linspace(-1.0, 1.5, 8)))
+    a, b = (
+        axis.ravel() for axis in np.meshgrid(np.linspace(-1.5, 2.5, 8), np.linspace(-1.0, 1.5, 8))
+    )
     return np.stack([a, b, a * a, a * b, b * b, a**3, a * a * b, a * b * b, b**3], axis=1)
 
 
 def test_half_moons_is_decided_everywhere(half_moons, half_moons_reach, half_moons_hull, grid):
-    """Strictly more than the box certifies; no enumerated model disagrees; what is refused has a witness that replays."""
+    """Strictly more than the box certifies; no enumerated model disagrees; what is refused has a
+    witness that replays."""
     box = agtopt.certify(half_moons_reach, grid)
     found = certify_end_to_end(half_moons_reach, grid, attack=half_moons_hull)
     classes = predictions(half_moons, half_moons_hull.theta, grid)
@@ -136,12 +152,17 @@ def test_the_incumbent_gives_the_worst_dataset(half_moons, half_moons_reach, hal
         assert witness.replay(half_moons) != found.nominal[k]
 
 
-@pytest.mark.parametrize("name", ["removal-hinge", "flips-limited-multi-hinge", "substitution-clip", "separate-bce"])
+@pytest.mark.parametrize(
+    "name", ["removal-hinge", "flips-limited-multi-hinge", "substitution-clip", "separate-bce"]
+)
 def test_kinds_are_nested_and_intervals_are_outside(name):
     problem = agtopt.load(MODELS / name)
     reach, runs, x = agtopt.bound(problem, "IBP"), agtopt.attack(problem), points(problem, 12)
     plain = agtopt.certify(reach, x, attack=runs)
-    verdicts = [certify_end_to_end(reach, x, method=kind, attack=runs, time_limit=20.0) for kind in ("LP", "MILP")]
+    verdicts = [
+        certify_end_to_end(reach, x, method=kind, attack=runs, time_limit=20.0)
+        for kind in ("LP", "MILP")
+    ]
     for looser, tighter in zip((plain, verdicts[0]), verdicts, strict=True):
         assert np.all(tighter.reachable <= looser.reachable)
         assert np.all(looser.stable <= tighter.stable)
@@ -152,14 +173,20 @@ def test_kinds_are_nested_and_intervals_are_outside(name):
         assert set(classes[:, k]) <= set(np.array(problem.classes)[found])
 
 
-@pytest.mark.parametrize(("name", "method"), [("removal-hinge", "MILP"), ("separate-bce", "LP"), ("substitution-clip", "MILP")])
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("removal-hinge", "MILP"), ("separate-bce", "LP"), ("substitution-clip", "MILP")],
+)
 def test_the_more_steps_are_in_the_model_the_more_is_certified(name, method):
-    """From the forward pass alone over the final domain to the whole run (S7); no attacked run is ever excluded (S1)."""
+    """From the forward pass alone over the final domain to the whole run (S7); no attacked run is
+    ever excluded (S1)."""
     problem = agtopt.load(MODELS / name)
     reach, runs, x = agtopt.bound(problem, "IBP"), agtopt.attack(problem), points(problem, 25)
     found = [agtopt.certify(reach, x, attack=runs)]
     for first in (problem.steps, problem.steps - 1, 0):
-        found.append(certify_end_to_end(reach, x, method=method, first=first, attack=runs, time_limit=20.0))
+        found.append(
+            certify_end_to_end(reach, x, method=method, first=first, attack=runs, time_limit=20.0)
+        )
         assert all(row.start == first for row in found[-1].rows)
     for fewer, more in pairwise(found):
         assert np.all(fewer.stable <= more.stable)
@@ -169,7 +196,8 @@ def test_the_more_steps_are_in_the_model_the_more_is_certified(name, method):
 
 
 def test_a_model_without_training_is_the_forward_pass_over_its_domain():
-    """A MIQCP over a polytope or box of the parameters of a network with rectifiers, against samples of it."""
+    """A MIQCP over a polytope or box of the parameters of a network with rectifiers, against
+    samples of it."""
     problem = agtopt.load(MODELS / "residual-momentum")
     problem = replace(problem, training=replace(problem.training, momentum=0.0))
     reach, x = agtopt.bound(problem, "IBP"), points(problem, 2)
@@ -190,7 +218,9 @@ def test_a_model_without_training_is_the_forward_pass_over_its_domain():
 def test_moving_inputs_have_models_of_their_own():
     problem = agtopt.load(MODELS / "removal-hinge")
     reach, runs, x = agtopt.bound(problem, "LP"), agtopt.attack(problem), points(problem, 10)
-    still, moved = (certify_end_to_end(reach, x, eps=eps, attack=runs, time_limit=20.0) for eps in (0.0, 0.2))
+    still, moved = (
+        certify_end_to_end(reach, x, eps=eps, attack=runs, time_limit=20.0) for eps in (0.0, 0.2)
+    )
     assert np.all(moved.stable <= still.stable)
     assert moved.stable.sum() < still.stable.sum()
     for k in np.flatnonzero(moved.refuted):
@@ -205,9 +235,13 @@ def test_one_adversary_changes_no_more_than_is_certified_together(name):
     reach, runs = agtopt.bound(problem, "LP"), agtopt.attack(problem)
     x = problem.dataset.features[:25]
     together = certify_together(reach, x, attack=runs)
-    changed = predictions(problem, runs.theta, x) != predictions(problem, trajectory(problem)[-1:], x)
+    changed = predictions(problem, runs.theta, x) != predictions(
+        problem, trajectory(problem)[-1:], x
+    )
     assert together.bound >= together.attained >= changed.sum(axis=1).max()
-    again = predictions(problem, trajectory(problem, together.dataset)[-1:], x) != predictions(problem, trajectory(problem)[-1:], x)
+    again = predictions(problem, trajectory(problem, together.dataset)[-1:], x) != predictions(
+        problem, trajectory(problem)[-1:], x
+    )
     assert again.sum() == together.attained
     if runs.exact and name != "flips-limited-multi-hinge":
         assert together.bound == changed.sum(axis=1).max()

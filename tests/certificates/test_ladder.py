@@ -9,9 +9,12 @@ from agtopt.certificates.ladder import ladder
 from tests.certificates.instances import UNIVERSE, grid, moons, small
 
 
-@pytest.mark.parametrize("model", [Removal(1), Bounded(1, nu=1, q=0), Bounded(1, eps=0.1), Substitution(1)])
+@pytest.mark.parametrize(
+    "model", [Removal(1), Bounded(1, nu=1, q=0), Bounded(1, eps=0.1), Substitution(1)]
+)
 def test_ladders_find_the_largest_certified_budget(model):
-    """Bisection against a loop over all rungs; stable under a budget is stable under every smaller one."""
+    """Bisection against a loop over all rungs; stable under a budget is stable under every smaller
+    one."""
     instance, X = moons(model, epochs=4, learning_rate=3.0, decay=0.6, clip=0.5), grid(8)
     rungs = (1, 2, 5, 9, 20, 60)
     found = ladder(instance, rungs)
@@ -31,7 +34,9 @@ def test_rungs_are_bounded_when_they_are_needed():
         asked.append(problem.perturbation.n)
         return agtopt.bound(problem, "CROWN")
 
-    found = ladder(moons(Removal(1), epochs=2, learning_rate=1.0, clip=0.5), range(1, 1025), bounder)
+    found = ladder(
+        moons(Removal(1), epochs=2, learning_rate=1.0, clip=0.5), range(1, 1025), bounder
+    )
     assert not asked
     found.distances(grid(8)[:1])
     assert 1 <= len(asked) <= 11

@@ -1,4 +1,5 @@
-"""Certificates never contradict a model of the domain; ties and NaN certify nothing (traps 3 and 7)."""
+"""Certificates never contradict a model of the domain; ties and NaN certify nothing (traps 3 and
+7)."""
 
 import numpy as np
 import pytest
@@ -27,11 +28,15 @@ def grid(problem):
     return np.stack([a, b, a * a, a * b, b * b, a**3, a * a * b, a * b * b, b**3], axis=1)
 
 
-def test_certified_points_agree_with_every_enumerated_model(half_moons, half_moons_reach, half_moons_hull):
+def test_certified_points_agree_with_every_enumerated_model(
+    half_moons, half_moons_reach, half_moons_hull
+):
     """S1, S8."""
     points = grid(half_moons)
     found = agtopt.certify(half_moons_reach, points)
-    scores = np.concatenate([predict(half_moons, theta, points) for theta in half_moons_hull.theta], axis=1)
+    scores = np.concatenate(
+        [predict(half_moons, theta, points) for theta in half_moons_hull.theta], axis=1
+    )
     assert np.all(found.lower <= scores.min(axis=1, keepdims=True))
     assert np.all(scores.max(axis=1, keepdims=True) <= found.upper)
     assert 0 < found.stable.sum() < len(points)
@@ -48,7 +53,10 @@ def test_certified_accuracy_counts_stable_and_true(half_moons, half_moons_reach)
     expected = np.mean(found.stable & (found.nominal == data.labels))
     assert found.certified_accuracy == expected <= found.nominal_accuracy
     assert found.nominal_accuracy == np.mean(
-        np.where(predict(half_moons, agtopt.attack(half_moons).theta[0], data.features)[:, 0] > 0, 1, -1) == data.labels
+        np.where(
+            predict(half_moons, agtopt.attack(half_moons).theta[0], data.features)[:, 0] > 0, 1, -1
+        )
+        == data.labels
     )
     wrong = agtopt.certify(half_moons_reach, data.features, -data.labels)
     assert not np.any(wrong.correct & found.correct)
@@ -71,7 +79,12 @@ def test_a_tie_is_no_win(linear):
     size = linear.network.size
     point = np.zeros((1, linear.network.input_shape[0]))
     nominal = np.zeros(size)
-    found = certificates_over(around(linear, nominal, nominal), Interval.point(nominal), nominal, Queries.of(linear, point, None, 0.0))
+    found = certificates_over(
+        around(linear, nominal, nominal),
+        Interval.point(nominal),
+        nominal,
+        Queries.of(linear, point, None, 0.0),
+    )
     assert not found.stable.any()
     assert found.reachable.all()
 
@@ -87,7 +100,8 @@ def test_a_diverged_domain_certifies_nothing(linear):
 
 
 def test_half_a_line_certifies_only_what_it_proves(linear):
-    """inf − inf is NaN: an entry that is unbounded on one side proves no sign of a sum with both sides."""
+    """inf − inf is NaN: an entry that is unbounded on one side proves no sign of a sum with both
+    sides."""
     size = linear.network.size
     points = np.array([[1.0] * (size - 1), [-1.0] * (size - 1)])
     found = agtopt.certify(around(linear, np.full(size, 1.0), np.full(size, np.inf)), points)
@@ -101,7 +115,9 @@ def test_a_margin_that_may_be_zero_is_no_win(monkeypatch):
     """Trap 7: ends of exactly zero."""
     problem = agtopt.load(MODELS / "flips-cross-entropy")
     zeros = np.zeros((len(problem.dataset), 3))
-    monkeypatch.setattr("agtopt.certificates.prediction.score_bounds", lambda *arguments, **options: (zeros, zeros))
+    monkeypatch.setattr(
+        "agtopt.certificates.prediction.score_bounds", lambda *arguments, **options: (zeros, zeros)
+    )
     monkeypatch.setattr("agtopt.certificates.attained.outputs", lambda *_: zeros[np.newaxis])
     assert agtopt.certify(agtopt.bound(problem, "IBP"), problem.dataset.features).reachable.all()
 
@@ -117,7 +133,9 @@ def test_output_bounds_of_regression_hold_sampled_models(seed):
         assert np.all((found.lower <= z) & (z <= found.upper))
     with pytest.raises(InvalidInputError, match="predicts no class"):
         _ = found.stable
-    assert list(score_bounds(problem.network, reach.domain, points)[0].ravel()) == list(found.lower.ravel())
+    assert list(score_bounds(problem.network, reach.domain, points)[0].ravel()) == list(
+        found.lower.ravel()
+    )
 
 
 def test_labels_are_needed_for_correctness(half_moons, half_moons_reach):

@@ -10,7 +10,17 @@ from scipy import stats
 from sklearn.datasets import make_blobs
 
 import agtopt
-from agtopt import Bounded, Dataset, InvalidInputError, Network, Problem, Removal, Substitution, Training, UnsupportedError
+from agtopt import (
+    Bounded,
+    Dataset,
+    InvalidInputError,
+    Network,
+    Problem,
+    Removal,
+    Substitution,
+    Training,
+    UnsupportedError,
+)
 from agtopt.certificates.account import Account
 from agtopt.certificates.ladder import ladder
 from agtopt.certificates.privacy import CAUCHY, LAPLACE, private_predictions, smooth_sensitivity
@@ -21,19 +31,28 @@ from tests.certificates.instances import UNIVERSE, grid, moons, small
 
 @pytest.fixture(scope="module")
 def enumerated():
-    """Prediction at each query after training on every one of the 4⁵ datasets, and the distances that are certified there."""
+    """Prediction at each query after training on every one of the 4⁵ datasets, and the distances
+    that are certified there."""
     queries = np.array([[-3.0], [-0.5], [0.0], [0.4], [1.0], [3.0]])
     every = list(product(range(len(UNIVERSE)), repeat=5))
     instance = small([UNIVERSE[k] for k in every[0]])
-    variants = Datasets.of(instance.dataset, [small([UNIVERSE[k] for k in row]).dataset for row in every])
+    variants = Datasets.of(
+        instance.dataset, [small([UNIVERSE[k] for k in row]).dataset for row in every]
+    )
     theta = np.concatenate([states[:, -1] for _, states in trajectories(instance, variants)])
-    answers = (outputs(instance, theta, queries)[..., 0] > 0).reshape(*(len(UNIVERSE),) * 5, len(queries))
+    answers = (outputs(instance, theta, queries)[..., 0] > 0).reshape(
+        *(len(UNIVERSE),) * 5, len(queries)
+    )
     # The order within a batch does not matter, so every multiset is certified once.
     certified = {
-        chosen: private_predictions(ladder(small([UNIVERSE[k] for k in chosen]), range(1, 6)), queries)
+        chosen: private_predictions(
+            ladder(small([UNIVERSE[k] for k in chosen]), range(1, 6)), queries
+        )
         for chosen in sorted({tuple(sorted(row)) for row in every})
     }
-    distances = np.array([certified[tuple(sorted(row))].distance for row in every]).reshape(answers.shape)
+    distances = np.array([certified[tuple(sorted(row))].distance for row in every]).reshape(
+        answers.shape
+    )
     for row in every:
         assert np.array_equal(certified[tuple(sorted(row))].prediction == 1, answers[row])
     return answers, distances
@@ -42,7 +61,12 @@ def enumerated():
 def local_sensitivity(answers):
     """1 where some neighbour answers otherwise."""
     return np.any(
-        [answers.any(axis=k, keepdims=True) & ~answers.all(axis=k, keepdims=True) | np.zeros_like(answers) for k in range(5)], axis=0
+        [
+            answers.any(axis=k, keepdims=True) & ~answers.all(axis=k, keepdims=True)
+            | np.zeros_like(answers)
+            for k in range(5)
+        ],
+        axis=0,
     )
 
 
@@ -53,7 +77,9 @@ def test_the_bound_is_at_least_the_smooth_sensitivity_by_enumeration(enumerated,
     near, exact = local_sensitivity(answers), np.zeros(answers.shape)
     for d in range(6):
         exact = np.maximum(exact, np.exp(-beta * d) * near)
-        near = np.any([np.broadcast_to(near.any(axis=k, keepdims=True), near.shape) for k in range(5)], axis=0)
+        near = np.any(
+            [np.broadcast_to(near.any(axis=k, keepdims=True), near.shape) for k in range(5)], axis=0
+        )
     bound = smooth_sensitivity(distances.ravel(), beta).reshape(distances.shape)
     assert np.all(bound >= exact)
     # The comparison means something: the bound is attained in places and far below 1 in others.
@@ -63,7 +89,8 @@ def test_the_bound_is_at_least_the_smooth_sensitivity_by_enumeration(enumerated,
 
 
 def test_the_bound_is_smooth(enumerated):
-    """Definition 2.1 of Nissim et al.: distances of neighbouring datasets differ by at most one, or the noise itself tells them apart."""
+    """Definition 2.1 of Nissim et al.: distances of neighbouring datasets differ by at most one, or
+    the noise itself tells them apart."""
     _, distances = enumerated
 
     def largest_step(found):
@@ -76,20 +103,29 @@ def test_the_bound_is_smooth(enumerated):
 
 @pytest.mark.parametrize("epsilon", [0.3, 2.0, 6.0])
 def test_the_noisy_prediction_is_private_for_every_pair_of_neighbours(enumerated, epsilon):
-    """The definition: densities of what is released differ by at most a factor e^ε, for all pairs of datasets that differ in one sample."""
+    """The definition: densities of what is released differ by at most a factor e^ε, for all pairs
+    of datasets that differ in one sample."""
     answers, distances = enumerated
     pairs = set()
     for axis in range(5):
         for first, second in product(range(len(UNIVERSE)), repeat=2):
-            sides = [[found.take(k, axis=axis).ravel() for found in (answers, distances)] for k in (first, second)]
+            sides = [
+                [found.take(k, axis=axis).ravel() for found in (answers, distances)]
+                for k in (first, second)
+            ]
             pairs |= set(zip(*(column.tolist() for side in sides for column in side), strict=True))
     assert any(f != g for f, _, g, _ in pairs)
     assert any(k != j for _, k, _, j in pairs)
-    z = np.concatenate([np.linspace(-3, 4, 2001), np.geomspace(4, 1e9, 50), -np.geomspace(3, 1e9, 50)])
+    z = np.concatenate(
+        [np.linspace(-3, 4, 2001), np.geomspace(4, 1e9, 50), -np.geomspace(3, 1e9, 50)]
+    )
     worst = 0.0
     for f, k, g, j in pairs:
         scales = CAUCHY.scale(np.array([k, j]), epsilon)
-        first, second = (stats.cauchy.logpdf(z, loc=float(answer), scale=scale) for answer, scale in zip((f, g), scales, strict=True))
+        first, second = (
+            stats.cauchy.logpdf(z, loc=float(answer), scale=scale)
+            for answer, scale in zip((f, g), scales, strict=True)
+        )
         worst = max(worst, np.max(np.abs(first - second)))
     assert 0.1 * epsilon < worst <= epsilon
 
@@ -99,8 +135,12 @@ def test_distances_are_never_beyond_the_true_ones(enumerated):
     answers, distances = enumerated
     low = high = answers
     for d in range(1, 6):
-        low = np.all([np.broadcast_to(low.all(axis=k, keepdims=True), low.shape) for k in range(5)], axis=0)
-        high = np.any([np.broadcast_to(high.any(axis=k, keepdims=True), high.shape) for k in range(5)], axis=0)
+        low = np.all(
+            [np.broadcast_to(low.all(axis=k, keepdims=True), low.shape) for k in range(5)], axis=0
+        )
+        high = np.any(
+            [np.broadcast_to(high.any(axis=k, keepdims=True), high.shape) for k in range(5)], axis=0
+        )
         constant = low == high
         assert constant[distances >= d].all()
 
@@ -116,14 +156,24 @@ def test_distances_are_never_beyond_the_true_ones(enumerated):
 @pytest.mark.parametrize("box", [(-2.0, 2.0), None])
 def test_neighbours_of_networks_differ_by_at_most_one(loss, labels, network, box):
     rng = np.random.default_rng(0)
-    training = Training(loss, epochs=2, batch_size=15, learning_rate=0.1, clip=0.2, momentum=0.3, weight_decay=0.01, seed=1)
+    training = Training(
+        loss,
+        epochs=2,
+        batch_size=15,
+        learning_rate=0.1,
+        clip=0.2,
+        momentum=0.3,
+        weight_decay=0.01,
+        seed=1,
+    )
     features = rng.uniform(-2, 2, size=(30, 2))
     data = Dataset(features, np.where(features[:, 0] > 0, *labels[::-1]))
     queries = rng.uniform(-2, 2, size=(60, 2))
 
     def distances(dataset):
         return private_predictions(
-            ladder(Problem(network, dataset, Substitution(1, features=box), training), range(1, 9)), queries
+            ladder(Problem(network, dataset, Substitution(1, features=box), training), range(1, 9)),
+            queries,
         ).distance
 
     found = distances(data)
@@ -171,7 +221,11 @@ def blobs(hidden):
     features, labels = make_blobs(3100, centers=[(-2, -2), (2, 2)], cluster_std=1.0, random_state=0)
     training = Training("binary-cross-entropy", epochs=4, learning_rate=1.0, decay=0.6, clip=0.06)
     data = Dataset(features[:3000], labels[:3000].astype(float))
-    return Problem(Network.dense([2, hidden, 1], seed=0), data, Substitution(1), training), features[3000:], labels[3000:]
+    return (
+        Problem(Network.dense([2, hidden, 1], seed=0), data, Substitution(1), training),
+        features[3000:],
+        labels[3000:],
+    )
 
 
 @pytest.mark.slow
@@ -204,7 +258,8 @@ def test_what_gives_no_smooth_bound_is_refused():
         private_predictions(ladder(instance, (1, 3)), X)
     with pytest.raises(InvalidInputError, match="gaps"):
         private_predictions(ladder(instance, (2, 3)), X)
-    # Neither is told by what a `Reach` says of its method: branches of parts have linear bounds, and float32 rounds otherwise.
+    # Neither is told by what a `Reach` says of its method: branches of parts have linear bounds,
+    # and float32 rounds otherwise.
     for bounder in (
         lambda problem: agtopt.bound(problem, "CROWN"),
         lambda problem: agtopt.bound_parts(problem, "IBP"),
@@ -212,7 +267,9 @@ def test_what_gives_no_smooth_bound_is_refused():
     ):
         with pytest.raises(UnsupportedError, match="bounder"):
             private_predictions(ladder(instance, (1,), bounder), X)
-    derived = replace(instance, perturbation=type("Derived", (Substitution,), {})(1, features=(-1.0, 1.0)))
+    derived = replace(
+        instance, perturbation=type("Derived", (Substitution,), {})(1, features=(-1.0, 1.0))
+    )
     with pytest.raises(InvalidInputError, match="Substitution"):
         private_predictions(ladder(derived, (1,)), X)
     with pytest.raises(InvalidInputError, match="Substitution"):
@@ -220,11 +277,16 @@ def test_what_gives_no_smooth_bound_is_refused():
     outside = replace(instance, perturbation=Substitution(1, features=(0.0, 1.0)))
     with pytest.raises(InvalidInputError, match="sample 0"):
         private_predictions(ladder(outside, (1,)), X)
-    labelled = replace(instance, perturbation=Substitution(1, features=(-1.0, 1.0), labels=[1], vulnerable=[3]))
+    labelled = replace(
+        instance, perturbation=Substitution(1, features=(-1.0, 1.0), labels=[1], vulnerable=[3])
+    )
     with pytest.raises(InvalidInputError, match="sample 3"):
         private_predictions(ladder(labelled, (1,)), X)
     three = Problem(
-        Network.dense([1, 3], seed=0), instance.dataset, Substitution(1, features=(-1.0, 1.0)), Training("cross-entropy", epochs=1)
+        Network.dense([1, 3], seed=0),
+        instance.dataset,
+        Substitution(1, features=(-1.0, 1.0)),
+        Training("cross-entropy", epochs=1),
     )
     with pytest.raises(UnsupportedError, match="binary"):
         private_predictions(ladder(three, (1,)), X)

@@ -1,4 +1,5 @@
-"""Private answers: noise has its distribution, nothing but the answer leaves, and no budget is spent twice."""
+"""Private answers: noise has its distribution, nothing but the answer leaves, and no budget is
+spent twice."""
 
 from collections import Counter
 from dataclasses import fields, replace
@@ -22,7 +23,9 @@ from tests.certificates.instances import UNIVERSE, small
 @pytest.fixture
 def private():
     rows = [UNIVERSE[k] for k in (0, 0, 2, 3, 0)]
-    return private_predictions(ladder(small(rows), range(1, 6)), np.array([[-3.0], [0.0], [0.4], [3.0]] * 500))
+    return private_predictions(
+        ladder(small(rows), range(1, 6)), np.array([[-3.0], [0.0], [0.4], [3.0]] * 500)
+    )
 
 
 @pytest.mark.parametrize("mechanism", [CAUCHY, LAPLACE])
@@ -30,13 +33,21 @@ def test_accuracy_is_the_frequency_of_released_classes(private, mechanism):
     y = private.prediction.copy()
     y[::3] = 1 - y[::3]
     for epsilon in (0.5, 3.0, 20.0):
-        classes = [private.release(epsilon, Account(1e9), mechanism, Random(seed)).classes for seed in range(10)]
-        assert np.mean(classes == y) == pytest.approx(private.accuracy(y, epsilon, mechanism), abs=4 * 0.5 / np.sqrt(20000))
+        classes = [
+            private.release(epsilon, Account(1e9), mechanism, Random(seed)).classes
+            for seed in range(10)
+        ]
+        assert np.mean(classes == y) == pytest.approx(
+            private.accuracy(y, epsilon, mechanism), abs=4 * 0.5 / np.sqrt(20000)
+        )
 
 
 def test_the_noise_of_the_mechanisms_has_the_scale_of_the_theorem(private):
     epsilon = 3.0
-    assert np.allclose(CAUCHY.scale(private.distance, epsilon), 6 / epsilon * np.exp(-epsilon / 6 * private.distance))
+    assert np.allclose(
+        CAUCHY.scale(private.distance, epsilon),
+        6 / epsilon * np.exp(-epsilon / 6 * private.distance),
+    )
     assert np.allclose(private.sensitivity(epsilon), np.exp(-epsilon / 6 * private.distance))
     assert np.all(LAPLACE.scale(private.distance, epsilon) == 1 / epsilon)
     released = private.release(epsilon, Account(1e9), CAUCHY, Random(0))
@@ -45,7 +56,9 @@ def test_the_noise_of_the_mechanisms_has_the_scale_of_the_theorem(private):
     assert np.array_equal(released.classes, released.values > 0.5)
 
 
-@pytest.mark.parametrize(("draw", "law"), [(noise.cauchy, stats.cauchy), (noise.laplace, stats.laplace)])
+@pytest.mark.parametrize(
+    ("draw", "law"), [(noise.cauchy, stats.cauchy), (noise.laplace, stats.laplace)]
+)
 def test_noise_has_its_distribution_and_precise_tails(draw, law):
     source = Random(0)
     drawn = np.array([draw(source) for _ in range(20000)])
@@ -85,12 +98,28 @@ def test_noise_is_cryptographic_unless_a_test_says_otherwise(private):
 def test_a_release_says_what_it_hides_and_carries_no_data(private):
     """S8, and nothing else: no dataset, no distances, no exact prediction."""
     answers = private.release(0.5, Account(1e9), source=Random(0))
-    some = replace(private, problem=replace(private.problem, perturbation=replace(private.problem.perturbation, vulnerable=[0, 2])))
+    some = replace(
+        private,
+        problem=replace(
+            private.problem, perturbation=replace(private.problem.perturbation, vulnerable=[0, 2])
+        ),
+    )
     assert some.release(0.5, Account(1e9)).neighbours.endswith("of the 2 that are vulnerable")
-    assert answers.neighbours == "at most 1 sample replaced by points of a box (batches keep their sizes)"
+    assert (
+        answers.neighbours
+        == "at most 1 sample replaced by points of a box (batches keep their sizes)"
+    )
     assert (answers.epsilon, answers.cost, answers.mechanism) == (0.5, 1000.0, "Cauchy")
     held = {field.name for field in fields(answers)}
-    assert held == {"classes", "values", "epsilon", "cost", "mechanism", "neighbours", "cryptographic"}
+    assert held == {
+        "classes",
+        "values",
+        "epsilon",
+        "cost",
+        "mechanism",
+        "neighbours",
+        "cryptographic",
+    }
     grid_steps = answers.values / noise.GRID
     assert np.array_equal(grid_steps, np.round(grid_steps))
     assert np.all(np.abs(answers.values) <= noise.RANGE)
@@ -112,7 +141,11 @@ def test_the_account_refuses_what_it_cannot_pay_and_releases_nothing(private):
     assert account.remaining == 0.0
     with pytest.raises(agtopt.AgtoptError):
         account.spend(1e-9)
-    assert [(entry.epsilon, entry.queries) for entry in account.entries] == [(0.1, 4), (0.1, 4), (0.1, 2)]
+    assert [(entry.epsilon, entry.queries) for entry in account.entries] == [
+        (0.1, 4),
+        (0.1, 4),
+        (0.1, 2),
+    ]
 
 
 class Broken(Random):
@@ -133,7 +166,14 @@ class Broken(Random):
         ({"source": np.random.default_rng(0)}, "source: Generator"),
         ({"source": 7}, "source: int"),
         ({"mechanism": "Cauchy"}, "mechanism: str"),
-        ({"mechanism": type("Quiet", (), {"scale": lambda *a: np.zeros(4), "noise": lambda *a: lambda x: x})()}, "mechanism: Quiet"),
+        (
+            {
+                "mechanism": type(
+                    "Quiet", (), {"scale": lambda *a: np.zeros(4), "noise": lambda *a: lambda x: x}
+                )()
+            },
+            "mechanism: Quiet",
+        ),
         ({"account": 2.0}, "account: float"),
         ({"epsilon": 1e-320}, "epsilon"),
         ({"epsilon": 1e-320, "mechanism": LAPLACE}, "epsilon"),
@@ -182,7 +222,11 @@ def test_ten_tenths_are_one_and_threads_cannot_overspend():
 @pytest.mark.parametrize("epsilon", [0.0, -1.0, np.nan, np.inf, "1"])
 def test_epsilon_must_be_above_zero(private, epsilon):
     account = Account(1e9)
-    for use in (lambda: private.release(epsilon, account), lambda: private.accuracy(private.prediction, epsilon), lambda: Account(epsilon)):
+    for use in (
+        lambda: private.release(epsilon, account),
+        lambda: private.accuracy(private.prediction, epsilon),
+        lambda: Account(epsilon),
+    ):
         with pytest.raises(InvalidInputError, match=r"epsilon|total"):
             use()
     assert account.spent == 0.0

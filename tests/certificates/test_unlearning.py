@@ -1,4 +1,5 @@
-"""Serving while removals are pending: no served answer changes when the model is retrained without what was requested (S8, trap 8)."""
+"""Serving while removals are pending: no served answer changes when the model is retrained without
+what was requested (S8, trap 8)."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -8,7 +9,16 @@ import pytest
 import torch
 
 import agtopt
-from agtopt import Bounded, Dataset, InvalidInputError, Network, Problem, Removal, Training, UnsupportedError
+from agtopt import (
+    Bounded,
+    Dataset,
+    InvalidInputError,
+    Network,
+    Problem,
+    Removal,
+    Training,
+    UnsupportedError,
+)
 from agtopt.certificates.unlearning import serve
 from tests.instances import torch_model, torch_sgd
 
@@ -16,9 +26,16 @@ from tests.instances import torch_model, torch_sgd
 def problem(n=2, vulnerable=None, samples=10, loss="hinge", inputs=2, **training):
     rng = np.random.default_rng(5)
     features = rng.normal(size=(samples, inputs))
-    labels = np.where(features[:, 0] + 0.3 * rng.normal(size=samples) > 0, 1.0, -1.0 if loss == "hinge" else 0.0)
+    labels = np.where(
+        features[:, 0] + 0.3 * rng.normal(size=samples) > 0, 1.0, -1.0 if loss == "hinge" else 0.0
+    )
     common = {"epochs": 3, "learning_rate": 0.1, **training}
-    return Problem(Network.dense([inputs, 1], seed=2), Dataset(features, labels), Removal(n, vulnerable), Training(loss, **common))
+    return Problem(
+        Network.dense([inputs, 1], seed=2),
+        Dataset(features, labels),
+        Removal(n, vulnerable),
+        Training(loss, **common),
+    )
 
 
 def queries(many=60):
@@ -28,7 +45,9 @@ def queries(many=60):
 def predicted(problem, dataset, X):
     """By torch's own SGD and forward pass."""
     model = torch_model(problem.network)
-    torch.nn.utils.vector_to_parameters(torch.tensor(torch_sgd(problem, dataset)[-1]), model.parameters())
+    torch.nn.utils.vector_to_parameters(
+        torch.tensor(torch_sgd(problem, dataset)[-1]), model.parameters()
+    )
     return np.where(model(torch.tensor(X)).detach().numpy()[:, 0] > 0, 1, -1)
 
 
@@ -81,7 +100,12 @@ def test_what_is_not_vulnerable_is_not_covered_and_what_is_not_used_changes_noth
     assert (unused.pending, unused.remaining) == ((), 1)
     assert not unused.answer(X).wait.any()
     other = server.request_removal([5])
-    assert (other.pending, other.uncovered, other.remaining, other.covered) == ((5,), (5,), 1, False)
+    assert (other.pending, other.uncovered, other.remaining, other.covered) == (
+        (5,),
+        (5,),
+        1,
+        False,
+    )
     assert other.answer(X).wait.all()
     assert server.request_removal([2]).covered
 
@@ -97,7 +121,8 @@ def test_what_is_not_vulnerable_is_not_covered_and_what_is_not_used_changes_noth
     ],
 )
 def test_the_retrained_problem_keeps_the_slots(training):
-    """Trap 8: what remains keeps its batches, so that the retrained run is one of those that the domain covers."""
+    """Trap 8: what remains keeps its batches, so that the retrained run is one of those that the
+    domain covers."""
     instance = problem(n=2, vulnerable=[1, 3, 5, 8], **training)
     reach = agtopt.bound(instance, "IBP")
     server = serve(reach).request_removal([8, 3])
@@ -125,7 +150,8 @@ def test_what_cannot_be_retrained_in_its_slots_is_said():
 
 
 @pytest.mark.parametrize(
-    ("samples", "words"), [([10], "sample 10"), ([-1], "-1"), ([0.5], "0.5"), (["a"], "'a'"), (3, "3"), ([True], "True")]
+    ("samples", "words"),
+    [([10], "sample 10"), ([-1], "-1"), ([0.5], "0.5"), (["a"], "'a'"), (3, "3"), ([True], "True")],
 )
 def test_bad_indices_are_named(samples, words):
     with pytest.raises(InvalidInputError, match=words):

@@ -1,4 +1,5 @@
-"""A record is checked from the problem alone: what was tampered with fails, what rests on a solver's word is called so."""
+"""A record is checked from the problem alone: what was tampered with fails, what rests on a
+solver's word is called so."""
 
 import json
 from dataclasses import replace
@@ -36,14 +37,20 @@ def tampered(record, **changes):
 
 
 def failed(record, problem, folder=None):
-    return {name for name, verdict in verdicts(verify(record, problem, folder)).items() if verdict == "fails"}
+    return {
+        name
+        for name, verdict in verdicts(verify(record, problem, folder)).items()
+        if verdict == "fails"
+    }
 
 
 @pytest.fixture(scope="module")
 def proved(problem, x, tmp_path_factory):
     """An LP domain and mixed-integer margins, both with proofs."""
     folder = tmp_path_factory.mktemp("proofs")
-    reach = agtopt.bound(problem, "LP", conditional=False, tighten=False, rigour="proved", proofs=folder)
+    reach = agtopt.bound(
+        problem, "LP", conditional=False, tighten=False, rigour="proved", proofs=folder
+    )
     found = certify_end_to_end(reach, x, conditional=False, rigour="proved", proofs=folder)
     assert found.stable.sum() > agtopt.certify(reach, x).stable.sum()
     assert len(found.rows) > 0
@@ -57,12 +64,23 @@ def swift():
     y = np.where(np.arange(40) % 2, 1.0, -1.0)
     data = agtopt.Dataset(generator.normal(size=(40, 2)) * 1.5 + 0.7 * y[:, None], y)
     training = agtopt.Training("hinge", batch_size=20, learning_rate=0.1)
-    problem = agtopt.Problem(agtopt.Network.dense([2, 1]), data, agtopt.Bounded(1, nu=1, q=0), training)
+    problem = agtopt.Problem(
+        agtopt.Network.dense([2, 1]), data, agtopt.Bounded(1, nu=1, q=0), training
+    )
     reach = agtopt.bound(problem, "IBP")
-    found = agtopt.certify(reach, generator.normal(size=(400, 2)) * 2, attack=agtopt.attack(problem))
-    chosen = np.concatenate([np.flatnonzero(np.array(found.verdicts) == verdict)[:4] for verdict in ("certified", "refuted", "unknown")])
+    found = agtopt.certify(
+        reach, generator.normal(size=(400, 2)) * 2, attack=agtopt.attack(problem)
+    )
+    chosen = np.concatenate(
+        [
+            np.flatnonzero(np.array(found.verdicts) == verdict)[:4]
+            for verdict in ("certified", "refuted", "unknown")
+        ]
+    )
     queries = found.queries.points[chosen]
-    return problem, Record.of(reach, agtopt.certify(reach, queries, found.nominal[chosen], attack=agtopt.attack(problem)))
+    return problem, Record.of(
+        reach, agtopt.certify(reach, queries, found.nominal[chosen], attack=agtopt.attack(problem))
+    )
 
 
 @pytest.mark.parametrize("method", ["IBP", "CROWN"])
@@ -87,12 +105,26 @@ def test_proofs_prove_the_domain_and_the_margins_again(proved, problem, tmp_path
     monkeypatch.setattr("agtopt.drivers.stage.open_session", refused)
     found = verdicts(verify(Record.load(tmp_path / "record.json"), problem, folder))
     assert set(found.values()) == {"holds"}
-    assert {"problem", "adversary", "nominal run", "attacks", "witnesses", "domain", "stability"} <= set(found)
+    assert {
+        "problem",
+        "adversary",
+        "nominal run",
+        "attacks",
+        "witnesses",
+        "domain",
+        "stability",
+    } <= set(found)
 
 
 def test_windows_templates_and_obbt_are_replayed(problem, x, tmp_path):
     template = agtopt.Polytope(np.eye(problem.network.size)[:2] + np.eye(problem.network.size)[1:3])
-    options = {"window": 2, "domain": template, "obbt": agtopt.OBBT(20), "rigour": "proved", "proofs": tmp_path}
+    options = {
+        "window": 2,
+        "domain": template,
+        "obbt": agtopt.OBBT(20),
+        "rigour": "proved",
+        "proofs": tmp_path,
+    }
     reach = agtopt.bound(problem, "LP", conditional=False, **options)
     record = Record.of(reach, agtopt.certify(reach, x))
     assert set(verdicts(verify(record, problem, tmp_path)).values()) == {"holds"}
@@ -104,7 +136,10 @@ def test_a_solvers_word_is_called_so(problem, x):
     found = verdicts(verify(record, problem))
     assert (found["domain"], found["stability"]) == ("not proved", "not proved")
     assert found["attacks"] == "holds"
-    assert verdicts(verify(Record.of(reach, agtopt.certify(reach, x)), problem, "nowhere"))["domain"] == "not proved"
+    assert (
+        verdicts(verify(Record.of(reach, agtopt.certify(reach, x)), problem, "nowhere"))["domain"]
+        == "not proved"
+    )
 
 
 def each(values, change):
@@ -116,8 +151,15 @@ def first(values, change):
 
 
 CLAIMS = {
-    "problem": [(lambda r: "0" * 64, "problem"), (lambda r: "v2-" + "0" * 64, "problem"), (lambda r: "", "problem")],
-    "perturbation": [(lambda r: "at most 99 samples removed", "adversary"), (lambda r: "", "adversary")],
+    "problem": [
+        (lambda r: "0" * 64, "problem"),
+        (lambda r: "v2-" + "0" * 64, "problem"),
+        (lambda r: "", "problem"),
+    ],
+    "perturbation": [
+        (lambda r: "at most 99 samples removed", "adversary"),
+        (lambda r: "", "adversary"),
+    ],
     "method": [
         (lambda r: "IBP", "record"),
         (lambda r: r.method.replace("LP,", "MILP,"), "record"),
@@ -203,24 +245,51 @@ CLAIMS = {
         (lambda r: [{**w.model_dump(), "predicted": -w.predicted} for w in r.witnesses], "record"),
         (lambda r: [{**w.model_dump(), "changes": []} for w in r.witnesses], "witnesses"),
         (lambda r: [{**w.model_dump(), "changes": w.changes * 2} for w in r.witnesses], "record"),
-        (lambda r: [{**w.model_dump(), "changes": [{**c.model_dump(), "sample": -1} for c in w.changes]} for w in r.witnesses], "record"),
         (
-            lambda r: [{**w.model_dump(), "changes": [{**c.model_dump(), "removed": True} for c in w.changes]} for w in r.witnesses],
+            lambda r: [
+                {**w.model_dump(), "changes": [{**c.model_dump(), "sample": -1} for c in w.changes]}
+                for w in r.witnesses
+            ],
+            "record",
+        ),
+        (
+            lambda r: [
+                {
+                    **w.model_dump(),
+                    "changes": [{**c.model_dump(), "removed": True} for c in w.changes],
+                }
+                for w in r.witnesses
+            ],
             "witnesses",
         ),
         (
-            lambda r: [{**w.model_dump(), "changes": [{**c.model_dump(), "label": [9.0]} for c in w.changes]} for w in r.witnesses],
+            lambda r: [
+                {
+                    **w.model_dump(),
+                    "changes": [{**c.model_dump(), "label": [9.0]} for c in w.changes],
+                }
+                for w in r.witnesses
+            ],
             "witnesses",
         ),
-        (lambda r: [{**w.model_dump(), "point": [9.0] * len(w.point)} for w in r.witnesses], "witnesses"),
-        (lambda r: [{**w.model_dump(), "point": [np.nan] * len(w.point)} for w in r.witnesses], "witnesses"),
+        (
+            lambda r: [{**w.model_dump(), "point": [9.0] * len(w.point)} for w in r.witnesses],
+            "witnesses",
+        ),
+        (
+            lambda r: [{**w.model_dump(), "point": [np.nan] * len(w.point)} for w in r.witnesses],
+            "witnesses",
+        ),
     ],
 }
 UNFORGEABLE = {"format", "digest"}
 """One has one value only, the other is made of all fields."""
 
 
-@pytest.mark.parametrize(("field", "change", "check"), [(field, *claim) for field, claims in CLAIMS.items() for claim in claims])
+@pytest.mark.parametrize(
+    ("field", "change", "check"),
+    [(field, *claim) for field, claims in CLAIMS.items() for claim in claims],
+)
 def test_what_was_tampered_with_fails(proved, problem, swift, field, change, check):
     """In every field and every direction, also where the digest is forged."""
     if field in {"method", "settings", "end_to_end"}:
@@ -260,7 +329,10 @@ def test_a_claimed_proof_is_shown_or_called_unproved(problem, x):
     assert record.rigour == "solver tolerance"
     assert verdicts(verify(tampered(record, rigour="proved"), problem))["rigour"] == "not proved"
     interval = agtopt.bound(problem, "IBP")
-    assert verdicts(verify(Record.of(interval, agtopt.certify(interval, x)), problem))["rigour"] == "holds"
+    assert (
+        verdicts(verify(Record.of(interval, agtopt.certify(interval, x)), problem))["rigour"]
+        == "holds"
+    )
     with pytest.raises(ValueError, match="rigour"):
         tampered(record, rigour="trust me")
 
@@ -269,14 +341,20 @@ def test_the_points_of_a_refuted_claim_cannot_be_moved_into_the_box_of_a_stable_
     """All eight checks held of it: nothing asked whether a point lies in its own box."""
     problem, record = swift
     refuted = record.witnesses[0].query
-    stable = next(k for k, holds in enumerate(record.stable) if holds and record.nominal[k] == record.nominal[refuted])
+    stable = next(
+        k
+        for k, holds in enumerate(record.stable)
+        if holds and record.nominal[k] == record.nominal[refuted]
+    )
     changes = {
         name: [list(row) if isinstance(row, list) else row for row in getattr(record, name)]
         for name in ("lowest", "highest", "stable", "reachable")
     }
     for values in changes.values():
         values[refuted] = values[stable]
-    forged = tampered(record, **changes, witnesses=[w for w in record.witnesses if w.query != refuted])
+    forged = tampered(
+        record, **changes, witnesses=[w for w in record.witnesses if w.query != refuted]
+    )
     assert failed(forged, problem) == {"record"}
 
 
@@ -307,7 +385,9 @@ def test_proofs_of_another_budget_are_no_proofs(proved, problem, x, tmp_path):
     """The same parameters, objectives and file names; one number differs."""
     _, folder = proved
     other = replace(problem, perturbation=agtopt.Removal(1))
-    reach = agtopt.bound(other, "LP", conditional=False, tighten=False, rigour="proved", proofs=tmp_path)
+    reach = agtopt.bound(
+        other, "LP", conditional=False, tighten=False, rigour="proved", proofs=tmp_path
+    )
     record = Record.of(reach, agtopt.certify(reach, x))
     assert verdicts(verify(record, other, tmp_path))["domain"] == "holds"
     assert verdicts(verify(record, other, folder))["domain"] == "fails"

@@ -17,11 +17,16 @@ from tests.conftest import MODELS
 from tests.instances import random_problem
 
 
-@pytest.mark.parametrize("name", ["half-moons", "flips-cross-entropy", "removal-hinge", "separate-bce"])
+@pytest.mark.parametrize(
+    "name", ["half-moons", "flips-cross-entropy", "removal-hinge", "separate-bce"]
+)
 @pytest.mark.parametrize("eps", [0.0, 0.3])
 def test_every_witness_replays(name, eps):
     problem = agtopt.load(MODELS / name)
-    runs, x = agtopt.attack(problem), np.random.default_rng(0).normal(size=(30, *problem.network.input_shape))
+    runs, x = (
+        agtopt.attack(problem),
+        np.random.default_rng(0).normal(size=(30, *problem.network.input_shape)),
+    )
     found = agtopt.certify(agtopt.bound(problem, "IBP"), x, eps=eps, attack=runs)
     for k, witness in enumerate(found.witnesses):
         if witness is not None:
@@ -35,7 +40,10 @@ def test_every_witness_replays(name, eps):
 
 def test_moving_inputs_refute_more(half_moons, half_moons_reach, half_moons_hull):
     x = half_moons.dataset.features
-    counts = [agtopt.certify(half_moons_reach, x, eps=eps, attack=half_moons_hull).refuted.sum() for eps in (0.0, 0.1, 0.5)]
+    counts = [
+        agtopt.certify(half_moons_reach, x, eps=eps, attack=half_moons_hull).refuted.sum()
+        for eps in (0.0, 0.1, 0.5)
+    ]
     assert counts[0] < counts[1] < counts[2]
 
 
@@ -47,7 +55,11 @@ def test_scores_of_moving_inputs_hold_all_inputs_and_parameters(seed, polytope):
     size = problem.network.size
     rows = generator.normal(size=(3, size))
     inside = sample(box, 200, seed=seed)
-    domain = Polytope(rows, (inside @ rows.T).min(axis=0), (inside @ rows.T).max(axis=0), box) if polytope else box
+    domain = (
+        Polytope(rows, (inside @ rows.T).min(axis=0), (inside @ rows.T).max(axis=0), box)
+        if polytope
+        else box
+    )
     low = generator.normal(size=(5, *problem.network.input_shape))
     high = low + generator.uniform(0, 0.5, size=low.shape)
     lower, upper = score_bounds(problem.network, domain, low, highest=high)

@@ -1,4 +1,5 @@
-"""`CompiledModel.bound` beside training runs: whatever a solver says, no run that satisfies the user's rows is excluded."""
+"""`CompiledModel.bound` beside training runs: whatever a solver says, no run that satisfies the
+user's rows is excluded."""
 
 from dataclasses import replace
 
@@ -65,7 +66,9 @@ def test_a_bound_that_excludes_an_attack_only(monkeypatch, problem, model):
     """The nominal run and the random ones lie within it."""
     runs = agtopt.attack(problem)
     position = problem.network.parameter_names.index(last(model).name.split(".", 1)[1])
-    monkeypatch.setattr(attained, "probes", lambda problem: agtopt.problem.Datasets(problem.dataset, 1))
+    monkeypatch.setattr(
+        attained, "probes", lambda problem: agtopt.problem.Datasets(problem.dataset, 1)
+    )
     nominal, least = float(trajectory(problem)[-1, position]), float(runs.lower[-1, position])
     assert least < nominal - 1e-3
     model.pyomo.mine = pyo.Objective(expr=last(model))
@@ -80,7 +83,9 @@ def test_a_bound_that_excludes_an_attack_only(monkeypatch, problem, model):
 def test_a_run_that_the_users_rows_leave_out_is_no_contradiction(monkeypatch, problem, model):
     position = problem.network.parameter_names.index(last(model).name.split(".", 1)[1])
     nominal = float(trajectory(problem)[-1, position])
-    model.pyomo.above = pyo.Constraint(expr=last(model) >= max(agtopt.attack(problem).upper[-1, position], nominal) + 0.1)
+    model.pyomo.above = pyo.Constraint(
+        expr=last(model) >= max(agtopt.attack(problem).upper[-1, position], nominal) + 0.1
+    )
     model.pyomo.mine = pyo.Objective(expr=last(model))
     assert model.bound("highs").status in (Status.INFEASIBLE, Status.OPTIMAL)
 

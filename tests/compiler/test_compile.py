@@ -17,7 +17,8 @@ SIZES = ("binaries", "continuous", "linear", "quadratic")
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
 def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, loss, reach, kind):
-    """Table 1: from a wide box no bound decides an indicator, so the formula is exact; elsewhere it is a limit."""
+    """Table 1: from a wide box no bound decides an indicator, so the formula is exact; elsewhere it
+    is a limit."""
     monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_BIG_M", np.inf)
     for seed in range(4):
         problem = random_problem(seed, depth, loss, reach, steps=3, samples=6)
@@ -26,27 +27,48 @@ def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, 
         free = compile(problem, kind, 1, domain=wide, conditional=False).size
         assert free == predicted_size(problem, kind, 1), seed
         tight, limit = compile(problem, kind, conditional=False).size, predicted_size(problem, kind)
-        assert all(getattr(tight, name) <= getattr(limit, name) for name in SIZES), (seed, tight, limit)
+        assert all(getattr(tight, name) <= getattr(limit, name) for name in SIZES), (
+            seed,
+            tight,
+            limit,
+        )
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_predicted_size_of_the_matrix(monkeypatch, cell):
-    """Likewise for every perturbation model, loss, training feature and layer; clipping and frozen layers decide some entries anyway."""
+    """Likewise for every perturbation model, loss, training feature and layer; clipping and frozen
+    layers decide some entries anyway."""
     monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_BIG_M", np.inf)
     monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_EXPONENT", np.inf)
     problem = cell_problem(cell)
-    moves = [name in problem.trained or name not in problem.network.initial for name in problem.state]
-    moving = problem.flatten({name: np.full(value.shape, float(m)) for (name, value), m in zip(problem.state.items(), moves, strict=True)})
+    moves = [
+        name in problem.trained or name not in problem.network.initial for name in problem.state
+    ]
+    moving = problem.flatten(
+        {
+            name: np.full(value.shape, float(m))
+            for (name, value), m in zip(problem.state.items(), moves, strict=True)
+        }
+    )
     begin = problem.flatten(problem.state)
     wide = Interval(begin - 50.0 * moving, begin + 50.0 * moving)
     for shift in range(2):
-        kind = ALL_KINDS[(CELLS.index(cell) + 2 * shift) % len(ALL_KINDS)].with_segments(1 + shift * 3)
-        free, predicted = compile(problem, kind, 1, domain=wide, conditional=False).size, predicted_size(problem, kind, 1)
+        kind = ALL_KINDS[(CELLS.index(cell) + 2 * shift) % len(ALL_KINDS)].with_segments(
+            1 + shift * 3
+        )
+        free, predicted = (
+            compile(problem, kind, 1, domain=wide, conditional=False).size,
+            predicted_size(problem, kind, 1),
+        )
         if cell.training not in ("clip", "heavy", "frozen"):
             assert free == predicted, kind
         tight, limit = compile(problem, kind, conditional=False).size, predicted_size(problem, kind)
         for found, most in ((free, predicted), (tight, limit)):
-            assert all(getattr(found, name) <= getattr(most, name) for name in SIZES), (kind, found, most)
+            assert all(getattr(found, name) <= getattr(most, name) for name in SIZES), (
+                kind,
+                found,
+                most,
+            )
 
 
 def test_only_minlp_keeps_functions_and_only_of_the_curved_losses():
@@ -92,7 +114,9 @@ def test_a_window_holds_the_runs_that_start_in_its_domain(start):
         assert (model.start, model.stop, len(model.steps)) == (start, start + 1, 2)
         for dataset in corrupted(problem, 5):
             assert model.replay_error(dataset) <= 1e-9
-            np.testing.assert_allclose(model.theta, trajectory(problem, dataset)[start + 1], atol=1e-9)
+            np.testing.assert_allclose(
+                model.theta, trajectory(problem, dataset)[start + 1], atol=1e-9
+            )
             assert model.steps[-1].contains(trajectory(problem, dataset)[start + 1])
 
 

@@ -23,7 +23,9 @@ def weight(model, k=0):
 
 
 def runs(problem):
-    return np.array([trajectory(problem, data)[-1] for data in problem.perturbation.enumerate(problem)])
+    return np.array(
+        [trajectory(problem, data)[-1] for data in problem.perturbation.enumerate(problem)]
+    )
 
 
 @pytest.mark.parametrize("sense", [pyo.minimize, pyo.maximize])
@@ -47,8 +49,11 @@ def test_an_objective_under_any_name(model, flips, sense, solver):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_constraint_of_ones_own_is_part_of_the_bound(flips, kind):
-    """The bound over the runs that leave sample 0 alone is no looser than that over all, and holds for each of those runs."""
-    kept = [data for data in flips.perturbation.enumerate(flips) if not data.changed(flips.dataset)[0]]
+    """The bound over the runs that leave sample 0 alone is no looser than that over all, and holds
+    for each of those runs."""
+    kept = [
+        data for data in flips.perturbation.enumerate(flips) if not data.changed(flips.dataset)[0]
+    ]
     bounds = []
     for constrained in (False, True):
         model = agtopt.compile(flips, kind)
@@ -61,7 +66,9 @@ def test_a_constraint_of_ones_own_is_part_of_the_bound(flips, kind):
     assert bounds[1] >= bounds[0] - 1e-5
     assert all(bounds[1] <= trajectory(flips, data)[-1][position] for data in kept)
     if kind == "MIQCP":
-        assert bounds[1] == pytest.approx(min(trajectory(flips, data)[-1][position] for data in kept), abs=1e-3)
+        assert bounds[1] == pytest.approx(
+            min(trajectory(flips, data)[-1][position] for data in kept), abs=1e-3
+        )
 
 
 def test_a_nonlinear_measure_goes_into_a_constraint(tiny_mlp):
@@ -73,7 +80,10 @@ def test_a_nonlinear_measure_goes_into_a_constraint(tiny_mlp):
     model.pyomo.square = pyo.Constraint(expr=model.pyomo.t <= variable**2)
     model.pyomo.mine = pyo.Objective(expr=model.pyomo.t, sense=pyo.maximize)
     result = model.bound(time_limit=3)
-    assert all(result.bound >= trajectory(tiny_mlp, data)[-1][position] ** 2 for data in corrupted(tiny_mlp, 10))
+    assert all(
+        result.bound >= trajectory(tiny_mlp, data)[-1][position] ** 2
+        for data in corrupted(tiny_mlp, 10)
+    )
     with pytest.raises(agtopt.SolverUnavailableError, match="highs"):
         model.bound("highs")
 
@@ -112,8 +122,14 @@ def test_rows_that_no_run_satisfies_are_infeasible_and_no_bound(model):
     ("prepare", "words"),
     [
         (lambda pyomo, w: None, "not 0"),
-        (lambda pyomo, w: [pyomo.add_component(name, pyo.Objective(expr=w)) for name in "ab"], r"not 2 \(a, b\)"),
-        (lambda pyomo, w: pyomo.add_component("a", pyo.Objective(expr=w**2)), "not linear.*add a variable t"),
+        (
+            lambda pyomo, w: [pyomo.add_component(name, pyo.Objective(expr=w)) for name in "ab"],
+            r"not 2 \(a, b\)",
+        ),
+        (
+            lambda pyomo, w: pyomo.add_component("a", pyo.Objective(expr=w**2)),
+            "not linear.*add a variable t",
+        ),
         (lambda pyomo, w: pyomo.add_component("a", pyo.Objective(expr=pyo.exp(w))), "not linear"),
     ],
 )

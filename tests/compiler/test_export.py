@@ -45,17 +45,23 @@ def test_read_back_has_the_same_optimum(problem, kind, ending, tmp_path):
     for k in range(0, problem.network.size, 2):
         direction = np.eye(problem.network.size)[k] * (-1) ** k
         path = model.write(tmp_path / f"{k}.{ending}", direction)
-        expected = open_session(choose(None, model.quadratic, kind.binaries), model.pyomo).solve().bound
+        expected = (
+            open_session(choose(None, model.quadratic, kind.binaries), model.pyomo).solve().bound
+        )
         for read in readers:
             assert read(path) == pytest.approx(expected, abs=2e-5), (k, read.__name__)
 
 
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
 def test_no_coefficient_is_too_small_for_a_solver(problem, kind, tmp_path):
-    """HiGHS drops coefficients below 1e-9 with a warning: what it drops is not in the model that it solves."""
+    """HiGHS drops coefficients below 1e-9 with a warning: what it drops is not in the model that it
+    solves."""
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
-    assert highs.readModel(str(compile(problem, kind).write(tmp_path / "m.mps"))) == highspy.HighsStatus.kOk
+    assert (
+        highs.readModel(str(compile(problem, kind).write(tmp_path / "m.mps")))
+        == highspy.HighsStatus.kOk
+    )
 
 
 @pytest.mark.parametrize("ending", ["lp", "mps"])
@@ -69,23 +75,36 @@ def test_names_say_what_they_are(tiny_mlp, tmp_path):
     """Block, step, quantity, sample and unit, in the file too."""
     model = compile(tiny_mlp, "MILP")
     names = [variable.name for variable in model.pyomo.component_data_objects(pyo.Var)]
-    pattern = r"(data|parameter\[\d+\]|step\[\d+\]\.(forward|loss|backward|gradient|update))\.[a-z]\w*\[\d+(,\d+)*\]"
-    assert all(re.fullmatch(pattern, name) for name in names), next(n for n in names if not re.fullmatch(pattern, n))
-    assert {"data.selector[0]", "data.x[7,1]", "parameter[1].dense1_weight[3,0]", "parameter[2].dense2_bias[0]"} <= set(names)
+    block = r"(data|parameter\[\d+\]|step\[\d+\]\.(forward|loss|backward|gradient|update))"
+    pattern = block + r"\.[a-z]\w*\[\d+(,\d+)*\]"
+    assert all(re.fullmatch(pattern, name) for name in names), next(
+        n for n in names if not re.fullmatch(pattern, n)
+    )
+    assert {
+        "data.selector[0]",
+        "data.x[7,1]",
+        "parameter[1].dense1_weight[3,0]",
+        "parameter[2].dense2_bias[0]",
+    } <= set(names)
     text = model.write(tmp_path / "m.lp").read_text()
     assert "data_selector(0)" in text
     assert "parameter(2)_dense1_weight(3_0)" in text
 
 
 def test_exponentials_go_into_nl_only(tmp_path):
-    model = compile(cell_problem(Cell("labels", "binary-cross-entropy", "plain", "rectified", 1, True)), "MINLP")
+    model = compile(
+        cell_problem(Cell("labels", "binary-cross-entropy", "plain", "rectified", 1, True)), "MINLP"
+    )
     for ending in ("lp", "mps"):
         with pytest.raises(agtopt.UnsupportedError, match="exponentials"):
             model.write(tmp_path / f"m.{ending}")
     assert model.write(tmp_path / "m.nl").read_text().startswith("g3")
 
 
-@pytest.mark.parametrize(("path", "words"), [("m.txt", "'.txt'.*.lp, .mps, .nl"), ("nowhere/m.lp", "nowhere"), ("m", "ending")])
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("m.txt", "'.txt'.*.lp, .mps, .nl"), ("nowhere/m.lp", "nowhere"), ("m", "ending")],
+)
 def test_a_path_that_cannot_be_written_is_named(problem, path, words, tmp_path):
     with pytest.raises(agtopt.InvalidInputError, match=words):
         compile(problem, "LP").write(tmp_path / path)

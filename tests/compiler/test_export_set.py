@@ -1,4 +1,5 @@
-"""Whole sets of model files: what they are called, what is written beside them, and that other programs find the same optimum."""
+"""Whole sets of model files: what they are called, what is written beside them, and that other
+programs find the same optimum."""
 
 import csv
 import re
@@ -41,12 +42,15 @@ def targets(ball):
 @pytest.fixture(scope="module")
 def files(ball, targets, tmp_path_factory):
     folder = tmp_path_factory.mktemp("set")
-    return agtopt.export(ball, folder, ("LP", "MILP", "QCP", "MIQCP"), targets, (".lp", ".mps", ".nl"))
+    return agtopt.export(
+        ball, folder, ("LP", "MILP", "QCP", "MIQCP"), targets, (".lp", ".mps", ".nl")
+    )
 
 
 @pytest.fixture(scope="module")
 def optima(ball, targets):
-    """By kind, objective and sense, in the file's own sense, from a model that was never written."""
+    """By kind, objective and sense, in the file's own sense, from a model that was never
+    written."""
     found = {}
     for kind in ("LP", "MILP", "QCP", "MIQCP"):
         for target in targets:
@@ -74,7 +78,10 @@ def by_highs(path):
 
 
 def by_gurobi(path):
-    with gurobipy.Env(params={"OutputFlag": 0, "MIPGap": 0.0}) as environment, gurobipy.read(str(path), environment) as model:
+    with (
+        gurobipy.Env(params={"OutputFlag": 0, "MIPGap": 0.0}) as environment,
+        gurobipy.read(str(path), environment) as model,
+    ):
         model.optimize()
         return model.ObjVal
 
@@ -87,7 +94,10 @@ def test_every_program_finds_the_same_optimum(files, optima):
             readers += [by_gurobi] if each.size.quadratic else [by_gurobi, by_highs]
         for read in readers:
             expected = optima[str(each.kind), each.target.name]
-            assert read(each.path) == pytest.approx(expected, abs=TOLERANCE), (each.path.name, read.__name__)
+            assert read(each.path) == pytest.approx(expected, abs=TOLERANCE), (
+                each.path.name,
+                read.__name__,
+            )
 
 
 @pytest.mark.parametrize("program", ["cbc", "glpsol"])
@@ -100,12 +110,23 @@ def test_programs_of_the_command_line_find_it_too(files, optima, kind, ending, p
     assert len(chosen) == 3
     for each in chosen:
         command = commands(each)[{"glpsol": "glpk"}.get(program, program)]
-        done = subprocess.run(command, shell=True, cwd=each.path.parent, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=each.path.parent,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
         stem, expected = each.path.with_suffix(""), optima[kind, each.target.name]
         if program == "glpsol":
-            stated = re.search(r"Objective:\s+\w+ = (\S+)", stem.with_name(stem.name + ".txt").read_text())
+            stated = re.search(
+                r"Objective:\s+\w+ = (\S+)", stem.with_name(stem.name + ".txt").read_text()
+            )
         else:
-            stated = re.search(r"objective value\s+(\S+)", stem.with_name(stem.name + ".sol").read_text())
+            stated = re.search(
+                r"objective value\s+(\S+)", stem.with_name(stem.name + ".sol").read_text()
+            )
         assert stated, done.stdout
         assert float(stated[1]) == pytest.approx(expected, abs=TOLERANCE)
 
@@ -115,14 +136,21 @@ def test_readme_commands_of_programs_that_pip_does_not_bring(files, optima, prog
     if shutil.which(program) is None:
         pytest.skip(f"the program {program} is not on PATH; its Python package is tested above")
     each = files[0]
-    subprocess.run(commands(each)[program], shell=True, cwd=each.path.parent, check=True, capture_output=True)
-    found = agtopt.import_solution(agtopt.load(MODELS / "l1-squared"), each.path.with_suffix(".sol"), each.target, each.kind)
-    assert found.solution.objective == pytest.approx(optima[str(each.kind), each.target.name], abs=TOLERANCE)
+    subprocess.run(
+        commands(each)[program], shell=True, cwd=each.path.parent, check=True, capture_output=True
+    )
+    found = agtopt.import_solution(
+        agtopt.load(MODELS / "l1-squared"), each.path.with_suffix(".sol"), each.target, each.kind
+    )
+    assert found.solution.objective == pytest.approx(
+        optima[str(each.kind), each.target.name], abs=TOLERANCE
+    )
 
 
 @pytest.mark.parametrize("ending", [".lp", ".mps"])
 def test_an_objective_with_a_constant(ending, tmp_path):
-    """Fixed parameters are numbers: the constant of the objective travels as a variable that is 1."""
+    """Fixed parameters are numbers: the constant of the objective travels as a variable that is
+    1."""
     problem = agtopt.load(MODELS / "conv-frozen")
     target = agtopt.direction_target(problem, np.linspace(1.0, 2.0, problem.network.size))
     written = export_file(problem, tmp_path / f"m{ending}", target, "LP")
@@ -135,11 +163,21 @@ def test_an_objective_with_a_constant(ending, tmp_path):
     assert by_gurobi(written.path) == pytest.approx(expected, abs=TOLERANCE)
     low, high = written.optimum
     assert low <= expected <= high + TOLERANCE
-    # GLPK 5 ends 3.6e-4 too low on the LP file, after warnings of numerical instability, and calls its own check of bounds low quality.
+    # GLPK 5 ends 3.6e-4 too low on the LP file, after warnings of numerical instability, and calls
+    # its own check of bounds low quality.
     if shutil.which("cbc") is not None:
         command = commands(written)["cbc"]
-        subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-        assert agtopt.import_solution(problem, tmp_path / "m.sol", target, "LP").stated == pytest.approx(expected, abs=TOLERANCE)
+        subprocess.run(
+            command,
+            shell=True,
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
+        assert agtopt.import_solution(
+            problem, tmp_path / "m.sol", target, "LP"
+        ).stated == pytest.approx(expected, abs=TOLERANCE)
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.readModel(str(written.path))
@@ -164,7 +202,11 @@ def test_readme_and_names_are_beside_the_files(ball, files):
             names = {row[0]: row[1] for row in list(csv.reader(rows))[1:]}
         model = agtopt.compile(ball, each.kind)
         each.target.minimise(model)
-        known = {component.name for kind in (pyo.Var, pyo.Constraint) for component in model.pyomo.component_data_objects(kind)}
+        known = {
+            component.name
+            for kind in (pyo.Var, pyo.Constraint)
+            for component in model.pyomo.component_data_objects(kind)
+        }
         assert set(names.values()) <= known | {"objective"}
         text_of_file = each.path.read_text()
         if each.path.suffix != ".nl":
@@ -179,31 +221,52 @@ def test_every_parameter_that_varies_by_default(tmp_path):
     names = np.array(frozen.network.parameter_names)[agtopt.compile(frozen, "LP").moving]
     assert 0 < len(names) < frozen.network.size
     files = agtopt.export(frozen, tmp_path / "all", ("LP",))
-    assert [(each.target.name, each.target.sense) for each in files] == [(name, sense) for name in names for sense in ("min", "max")]
+    assert [(each.target.name, each.target.sense) for each in files] == [
+        (name, sense) for name in names for sense in ("min", "max")
+    ]
     assert len({each.path for each in files}) == 2 * len(names)
 
 
 @pytest.mark.parametrize("kind", ["MIQCP", "MINLP"])
 def test_gams_files_say_what_the_model_says(kind, tmp_path):
-    """No reader of GAMS is free: its equations are evaluated here, at a training run, beside Pyomo's rows."""
+    """No reader of GAMS is free: its equations are evaluated here, at a training run, beside
+    Pyomo's rows."""
     problem = agtopt.load(MODELS / "separate-bce")
     model = agtopt.compile(problem, kind)
     agtopt.parameter_target(problem, "dense1_weight[0,0]").minimise(model)
     names = write_model(model.pyomo, tmp_path / "m.gms").names
     text = (tmp_path / "m.gms").read_text()
     model.assign(problem.dataset)
-    components = {component.name: component for kind in (pyo.Var, pyo.Constraint) for component in model.pyomo.component_data_objects(kind)}
-    values = {symbol: components[name].value for symbol, name in names.items() if name in components and components[name].ctype is pyo.Var}
-    rows = {symbol: components[name] for symbol, name in names.items() if name in components and components[name].ctype is pyo.Constraint}
+    components = {
+        component.name: component
+        for kind in (pyo.Var, pyo.Constraint)
+        for component in model.pyomo.component_data_objects(kind)
+    }
+    values = {
+        symbol: components[name].value
+        for symbol, name in names.items()
+        if name in components and components[name].ctype is pyo.Var
+    }
+    rows = {
+        symbol: components[name]
+        for symbol, name in names.items()
+        if name in components and components[name].ctype is pyo.Constraint
+    }
     found = re.findall(r"^(\w+)\.\. (.*?) =([lge])= (.*?) ;$", text, re.MULTILINE | re.DOTALL)
     seen = set()
     for name, left, sense, right in found:
         if name == "objective":
             continue
         symbol = name if name in rows else name.removesuffix("_hi").removesuffix("_lo")
-        gap = eval(" ".join(left.split()), {"exp": exp}, values) - eval(" ".join(right.split()), {"exp": exp}, values)
+        gap = eval(" ".join(left.split()), {"exp": exp}, values) - eval(
+            " ".join(right.split()), {"exp": exp}, values
+        )
         row = rows[symbol]
-        expected = [pyo.value(row.body) - end for end in (pyo.value(row.lower), pyo.value(row.upper)) if end is not None]
+        expected = [
+            pyo.value(row.body) - end
+            for end in (pyo.value(row.lower), pyo.value(row.upper))
+            if end is not None
+        ]
         assert min(abs(abs(gap) - abs(each)) for each in expected) <= 1e-12 * (1 + abs(gap))
         assert (abs(gap) if sense == "e" else gap) <= 1e-9
         seen.add(symbol)
@@ -216,7 +279,11 @@ def test_gams_files_say_what_the_model_says(kind, tmp_path):
 def test_a_single_file_has_its_own_readme(ball, tmp_path):
     target = agtopt.parameter_target(ball, "dense1_bias[0]", "max")
     written = export_file(ball, tmp_path / "one.mps", target, "MILP")
-    assert {path.name for path in tmp_path.iterdir()} == {"one.mps", "one.mps.names.csv", "one.mps.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "one.mps",
+        "one.mps.names.csv",
+        "one.mps.md",
+    }
     assert "--sense max --parameter 'dense1_bias[0]'" in (tmp_path / "one.mps.md").read_text()
     assert "OBJSENSE" not in written.path.read_text()
 
@@ -273,7 +340,9 @@ def test_a_parameter_that_no_one_moves_is_no_target():
 
 def test_exponentials_are_solved_from_an_nl_file(tmp_path):
     problem = cell_problem(Cell("labels", "binary-cross-entropy", "plain", "rectified", 1, True))
-    (written, *_) = agtopt.export(problem, tmp_path / "set", ("MINLP",), problem.network.parameter_names[:1], (".nl", ".gms"))
+    (written, *_) = agtopt.export(
+        problem, tmp_path / "set", ("MINLP",), problem.network.parameter_names[:1], (".nl", ".gms")
+    )
     assert holds_functions(agtopt.compile(problem, "MINLP").pyomo)
     model = agtopt.compile(problem, "MINLP")
     written.target.minimise(model)

@@ -1,6 +1,8 @@
-"""The model files in models/: what is written today is what was written then, and other programs still find the optimum.
+"""The model files in models/: what is written today is what was written then, and other programs
+still find the optimum.
 
-Numbers are compared to 1e-9, as the last digits of interval bounds depend on the machine's linear algebra; everything else exactly.
+Numbers are compared to 1e-9, as the last digits of interval bounds depend on the machine's linear
+algebra; everything else exactly.
 """
 
 import re
@@ -24,7 +26,11 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
 def test_all_goldens_are_compared():
-    assert {str(path.relative_to(MODELS)) for ending in ("lp", "mps") for path in MODELS.glob(f"*/*.{ending}")} == set(GOLDEN)
+    assert {
+        str(path.relative_to(MODELS))
+        for ending in ("lp", "mps")
+        for path in MODELS.glob(f"*/*.{ending}")
+    } == set(GOLDEN)
 
 
 @pytest.mark.parametrize("name", GOLDEN)

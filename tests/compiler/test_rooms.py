@@ -1,4 +1,5 @@
-"""S5: the values of a training run satisfy every row within its room, in exact arithmetic; no tolerance."""
+"""S5: the values of a training run satisfy every row within its room, in exact arithmetic; no
+tolerance."""
 
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from tests.rows import missed
 
 
 def rescaled(cell, seed):
-    """A cell at another scale and rate; logits of three classes stay small, as replaying them rounds more than a framework does."""
+    """A cell at another scale and rate; logits of three classes stay small, as replaying them
+    rounds more than a framework does."""
     rng = np.random.default_rng([seed, *map(ord, str(cell))])
     problem = cell_problem(cell, seed)
     training = replace(
@@ -23,7 +25,11 @@ def rescaled(cell, seed):
         floor=0.0,
     )
     scale = 10.0 ** rng.integers(-9, 1 if cell.loss == "cross-entropy" else 3)
-    return replace(problem, dataset=agtopt.Dataset(problem.dataset.features * scale, problem.dataset.labels), training=training)
+    return replace(
+        problem,
+        dataset=agtopt.Dataset(problem.dataset.features * scale, problem.dataset.labels),
+        training=training,
+    )
 
 
 def test_every_row_holds_of_training():

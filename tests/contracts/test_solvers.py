@@ -15,19 +15,24 @@ from tests.conftest import MODELS
 from tests.instances import corrupted, random_problem, torch_sgd
 from tests.matrix import CURVED, Cell, cell_problem
 
-TAKES = [(name, kind) for name in SOLVERS for kind in (LP, MILP, QCP, MIQCP) if SOLVERS[name].takes(kind)]
+TAKES = [
+    (name, kind) for name in SOLVERS for kind in (LP, MILP, QCP, MIQCP) if SOLVERS[name].takes(kind)
+]
 
 
 @pytest.fixture(scope="module")
 def small():
-    """Two layers, two steps: products, indicators and rectifiers in a model that fits a size-limited licence."""
+    """Two layers, two steps: products, indicators and rectifiers in a model that fits a
+    size-limited licence."""
     return random_problem(3, 2, "hinge", "features", samples=4, steps=2, n=1)
 
 
 @pytest.fixture(scope="module")
 def curved():
     """Exponentials: a logistic model whose samples move or flip."""
-    return cell_problem(Cell("both", "binary-cross-entropy", "plain", "linear", 1, False), samples=3)
+    return cell_problem(
+        Cell("both", "binary-cross-entropy", "plain", "linear", 1, False), samples=3
+    )
 
 
 def model_of(problem, kind):
@@ -48,22 +53,31 @@ def bounds(problem, kind, name, **options):
 
 @pytest.mark.parametrize(("name", "kind"), TAKES)
 @pytest.mark.parametrize("which", ["small", "flips"])
-def test_all_objectives_of_one_session_agree_with_fresh_models_of_another_solver(name, kind, which, request):
+def test_all_objectives_of_one_session_agree_with_fresh_models_of_another_solver(
+    name, kind, which, request
+):
     problem = request.getfixturevalue(which)
     results = bounds(problem, kind, name)
-    reference = bounds(problem, kind, "scip" if name != "scip" else ("gurobi" if kind.bilinear else "highs"))
+    reference = bounds(
+        problem, kind, "scip" if name != "scip" else ("gurobi" if kind.bilinear else "highs")
+    )
     for result, other in zip(results, reference, strict=True):
         assert result.status == other.status == "optimal"
         assert result.bound == pytest.approx(other.bound, abs=3e-5, rel=0)
         assert result.bound <= result.incumbent + 1e-6
         assert result.incumbent == pytest.approx(result.bound, abs=3e-5, rel=0)
         assert result.seconds >= 0
-        assert result.rigour == (PROVED if name == "proof" or (name, kind) == ("highs", LP) else TOLERANCE)
+        assert result.rigour == (
+            PROVED if name == "proof" or (name, kind) == ("highs", LP) else TOLERANCE
+        )
 
 
 @pytest.mark.parametrize("kind", [LP, MILP, MIQCP, MINLP], ids=str)
 def test_solvers_agree_on_corridors_and_on_exponentials(kind, curved):
-    results, reference = bounds(curved, kind, "scip"), bounds(curved, kind, "gurobi" if kind.bilinear else "highs")
+    results, reference = (
+        bounds(curved, kind, "scip"),
+        bounds(curved, kind, "gurobi" if kind.bilinear else "highs"),
+    )
     for result, other in zip(results, reference, strict=True):
         assert result.status == other.status == "optimal"
         assert result.bound == pytest.approx(other.bound, abs=3e-5, rel=0)
@@ -120,7 +134,10 @@ def test_highs_never_takes_a_product(small):
         agtopt.bound(small, QCP, solver="highs")
 
 
-@pytest.mark.parametrize(("name", "words"), [("nonsense", "'nonsense' is unknown"), ("ipopt", "proves no bounds"), ("", "unknown")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("nonsense", "'nonsense' is unknown"), ("ipopt", "proves no bounds"), ("", "unknown")],
+)
 @pytest.mark.parametrize("kind", [LP, MIQCP])
 def test_unknown_and_local_solvers_are_refused(name, words, kind, flips):
     with pytest.raises(SolverUnavailableError, match=words) as caught:
@@ -129,7 +146,10 @@ def test_unknown_and_local_solvers_are_refused(name, words, kind, flips):
 
 
 def test_a_solver_that_is_not_installed_is_named_with_its_package(monkeypatch):
-    monkeypatch.setattr("agtopt.solvers.registry.find_spec", lambda package: None if package == "gurobipy" else object())
+    monkeypatch.setattr(
+        "agtopt.solvers.registry.find_spec",
+        lambda package: None if package == "gurobipy" else object(),
+    )
     with pytest.raises(SolverUnavailableError, match="pip install gurobipy"):
         choose("gurobi", quadratic=True)
 
@@ -142,7 +162,10 @@ def test_gurobi_says_when_the_model_is_too_large_for_its_licence(half_moons):
 
 
 def test_the_default_is_highs_for_linear_programs_and_scip_for_the_rest():
-    assert [choose(None, q, b).name for q, b in ((False, False), (False, True), (True, False), (True, True))] == ["highs", *["scip"] * 3]
+    assert [
+        choose(None, q, b).name
+        for q, b in ((False, False), (False, True), (True, False), (True, True))
+    ] == ["highs", *["scip"] * 3]
 
 
 def test_describe_lists_every_solver_with_its_kinds():
@@ -154,7 +177,8 @@ def test_describe_lists_every_solver_with_its_kinds():
 
 
 def test_scip_regression_a_bound_that_an_attack_refutes():
-    """S9: SCIP 10 with dual reductions and a start called −0.0090255 optimal; a run attains −0.008783837."""
+    """S9: SCIP 10 with dual reductions and a start called −0.0090255 optimal; a run attains
+    −0.008783837."""
     problem = agtopt.load(MODELS / "tiny-mlp")
     model = compile(problem, MIQCP, stop=1)
     k = problem.network.parameter_names.index("dense1_weight[3,0]")
@@ -170,16 +194,24 @@ def test_scip_regression_a_bound_that_an_attack_refutes():
 @pytest.mark.parametrize("name", list(SOLVERS))
 def test_a_model_with_binaries_but_without_selectors(name):
     """No budget, yet a rectifier at its kink (S2): nothing to branch on first."""
-    network = agtopt.Network.chain([agtopt.Dense(1, 1), agtopt.ReLU(), agtopt.Dense(1, 1)], (1,), [[[0.0]], [0.0], [[1.0]], [0.0]])
+    network = agtopt.Network.chain(
+        [agtopt.Dense(1, 1), agtopt.ReLU(), agtopt.Dense(1, 1)],
+        (1,),
+        [[[0.0]], [0.0], [[1.0]], [0.0]],
+    )
     problem = agtopt.Problem(
-        network, agtopt.Dataset([[1.0], [1.0]], [3.0, 3.0]), agtopt.Bounded(0), agtopt.Training("squared", learning_rate=0.5)
+        network,
+        agtopt.Dataset([[1.0], [1.0]], [3.0, 3.0]),
+        agtopt.Bounded(0),
+        agtopt.Training("squared", learning_rate=0.5),
     )
     low, high = (sign * bounds(problem, MILP, name)[k].bound for k, sign in ((0, 1), (4, -1)))
     assert (low, high) == pytest.approx((0.0, 3.0), abs=1e-6)
 
 
 def test_scip_regression_exponentials_where_a_cut_leaves_no_room():
-    """S9: SCIP 10 called this feasible MINLP infeasible, or its optimum up to 0.0875 too small, while cuts were as tight as intervals."""
+    """S9: SCIP 10 called this feasible MINLP infeasible, or its optimum up to 0.0875 too small,
+    while cuts were as tight as intervals."""
     problem = cell_problem(Cell("separate", "cross-entropy", "plain", "linear", 1, True), samples=4)
     k = problem.network.parameter_names.index("dense1_weight[2,1]")
     model = compile(problem, MINLP)
@@ -191,9 +223,11 @@ def test_scip_regression_exponentials_where_a_cut_leaves_no_room():
 
 
 def test_highs_leaves_simplex_methods_that_cycle(small, monkeypatch):
-    """Seen on half-moons: the primal method in windows of three steps, the dual one where predictions are bounded together, never ended.
+    """Seen on half-moons: the primal method in windows of three steps, the dual one where
+    predictions are bounded together, never ended.
 
-    Only a count of iterations, no clock, hands over to the next method, and in the end to interior points.
+    Only a count of iterations, no clock, hands over to the next method, and in the end to interior
+    points.
     """
     before = np.array([result.bound for result in bounds(small, LP, "highs")])
     monkeypatch.setattr(highs, "ITERATIONS", 0)
@@ -203,11 +237,19 @@ def test_highs_leaves_simplex_methods_that_cycle(small, monkeypatch):
     np.testing.assert_allclose([result.bound for result in after], before, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", [highs.PRIMAL, highs.CHOOSE, highs.INTERIOR], ids=["primal", "chosen", "interior"])
+@pytest.mark.parametrize(
+    "method", [highs.PRIMAL, highs.CHOOSE, highs.INTERIOR], ids=["primal", "chosen", "interior"]
+)
 def test_every_method_of_highs_gives_the_bound(small, monkeypatch, method):
     before = [result.bound for result in bounds(small, LP, "highs")]
-    monkeypatch.setattr(highs.HighsSession, "_solve_by", partialmethod(solved_by, highs.HighsSession._solve_by, method))
-    np.testing.assert_allclose([result.bound for result in bounds(small, LP, "highs")], before, rtol=1e-6, atol=1e-6)
+    monkeypatch.setattr(
+        highs.HighsSession,
+        "_solve_by",
+        partialmethod(solved_by, highs.HighsSession._solve_by, method),
+    )
+    np.testing.assert_allclose(
+        [result.bound for result in bounds(small, LP, "highs")], before, rtol=1e-6, atol=1e-6
+    )
 
 
 def solved_by(session, plain, method, *_):

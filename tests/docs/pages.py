@@ -37,7 +37,8 @@ def command(line, monkeypatch):
 
 
 def solved_by_cbc(arguments):
-    """CBC where it is installed; else HiGHS writes a solution of the same model to the same file."""
+    """CBC where it is installed; else HiGHS writes a solution of the same model to the same
+    file."""
     if shutil.which("cbc"):
         subprocess.run(arguments, check=True, capture_output=True)
         return

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(name):
-    return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(
+        r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL
+    )
 
 
 def test_ten_lines_of_the_readme(tmp_path, monkeypatch, capsys):
@@ -28,7 +30,9 @@ def test_ten_lines_of_the_readme(tmp_path, monkeypatch, capsys):
     scope = {}
     code, *_ = blocks("README.md")
     exec(code, scope)
-    assert scope["reach"].domain.width() == pytest.approx(agtopt.attack(scope["problem"]).domain.width(), rel=1e-3)
+    assert scope["reach"].domain.width() == pytest.approx(
+        agtopt.attack(scope["problem"]).domain.width(), rel=1e-3
+    )
     assert (tmp_path / "half_moons.mps").stat().st_size > 0
     assert "stable" in capsys.readouterr().out
 
@@ -61,7 +65,8 @@ def test_the_certificates_of_the_readme(tmp_path, monkeypatch, half_moons, half_
 
 @pytest.fixture(scope="module")
 def outside():
-    """A layer, a loss and two perturbation models that no module of the package knows: docs/extending.md, block by block."""
+    """A layer, a loss and two perturbation models that no module of the package knows:
+    docs/extending.md, block by block."""
     scope = {"__name__": __name__}
     for code in blocks("docs/extending.md"):
         assert not re.search(r"[. ]_[a-z]", code), "no private names"
@@ -73,7 +78,9 @@ def outside():
 def extended(outside):
     rng = np.random.default_rng(0)
     layers = [agtopt.Dense(2, 2), agtopt.ReLU(), outside["Halve"](), agtopt.Dense(2, 1)]
-    weights = [rng.normal(size=shape) for layer in layers for shape in layer.parameter_shapes().values()]
+    weights = [
+        rng.normal(size=shape) for layer in layers for shape in layer.parameter_shapes().values()
+    ]
     return agtopt.Problem(
         agtopt.Network.chain(layers, (2,), weights),
         agtopt.Dataset(rng.normal(size=(5, 2)), rng.choice([-1.0, 1.0], 5)),
@@ -91,21 +98,33 @@ def withdrawing(outside, extended):
 
 def by_autograd(problem, dataset):
     """The same run by torch alone."""
-    tensors = [torch.tensor(value, requires_grad=True) for value in problem.network.initial.values()]
-    x, y = torch.tensor(dataset.features[dataset.presence()]), torch.tensor(dataset.labels[dataset.presence()])
+    tensors = [
+        torch.tensor(value, requires_grad=True) for value in problem.network.initial.values()
+    ]
+    x, y = (
+        torch.tensor(dataset.features[dataset.presence()]),
+        torch.tensor(dataset.labels[dataset.presence()]),
+    )
     for _ in range(2):
         z = ((x @ tensors[0].T + tensors[1]).clamp(min=0) / 2) @ tensors[2].T + tensors[3]
         loss = (1 - y * z[:, 0]).clamp(min=0).square().mean()
         moved = torch.autograd.grad(loss, tensors)
-        tensors = [(t - 0.1 * g).detach().requires_grad_() for t, g in zip(tensors, moved, strict=True)]
+        tensors = [
+            (t - 0.1 * g).detach().requires_grad_() for t, g in zip(tensors, moved, strict=True)
+        ]
     return np.concatenate([t.detach().numpy().ravel() for t in tensors])
 
 
 def test_what_comes_from_outside_trains_as_in_torch(extended):
-    datasets = [extended.dataset, *extended.perturbation.sample(extended, 5, np.random.default_rng(1))]
+    datasets = [
+        extended.dataset,
+        *extended.perturbation.sample(extended, 5, np.random.default_rng(1)),
+    ]
     for dataset in datasets:
         assert extended.perturbation.admits(extended, dataset)
-        np.testing.assert_allclose(trajectory(extended, dataset)[-1], by_autograd(extended, dataset), rtol=0, atol=1e-14)
+        np.testing.assert_allclose(
+            trajectory(extended, dataset)[-1], by_autograd(extended, dataset), rtol=0, atol=1e-14
+        )
 
 
 @pytest.mark.parametrize("kind", ["LP", "QCP", "MILP", "MIQCP", "MINLP"])
@@ -129,7 +148,9 @@ def test_what_comes_from_outside_is_bounded_soundly(extended):
 
 def squared_hinges(problem, theta, features, labels):
     """Of every model at every point, by hand."""
-    hidden = np.einsum("mi,roi->rmo", features, theta[:, :4].reshape(-1, 2, 2)) + theta[:, None, 4:6]
+    hidden = (
+        np.einsum("mi,roi->rmo", features, theta[:, :4].reshape(-1, 2, 2)) + theta[:, None, 4:6]
+    )
     z = np.einsum("rmo,ro->rm", np.maximum(hidden, 0.0) / 2.0, theta[:, 6:8]) + theta[:, 8:]
     return np.maximum(0.0, 1.0 - labels * z) ** 2
 
@@ -141,7 +162,12 @@ def test_a_removal_from_outside_is_bounded_as_by_enumeration(withdrawing):
     assert all(problem.perturbation.admits(problem, dataset) for dataset in every)
     inner = agtopt.attack(problem)
     assert inner.exact
-    np.testing.assert_allclose([inner.lower[-1], inner.upper[-1]], [theta.min(axis=0), theta.max(axis=0)], rtol=0, atol=1e-14)
+    np.testing.assert_allclose(
+        [inner.lower[-1], inner.upper[-1]],
+        [theta.min(axis=0), theta.max(axis=0)],
+        rtol=0,
+        atol=1e-14,
+    )
     same = replace(problem, perturbation=Removal(2, vulnerable=[0, 2, 3]))
     for bounded in (
         lambda problem: agtopt.bound(problem, "IBP"),
@@ -152,7 +178,9 @@ def test_a_removal_from_outside_is_bounded_as_by_enumeration(withdrawing):
     ):
         box, known = bounded(problem).domain, bounded(same).domain
         assert box.contains(theta, 1e-9)
-        np.testing.assert_allclose([box.lower, box.upper], [known.lower, known.upper], rtol=0, atol=1e-7)
+        np.testing.assert_allclose(
+            [box.lower, box.upper], [known.lower, known.upper], rtol=0, atol=1e-7
+        )
     model = agtopt.compile(problem, "MILP")
     assert max(model.replay_error(dataset) for dataset in every) < 1e-11
     assert model.size.binaries <= predicted_size(problem, model.kind).binaries
@@ -160,7 +188,9 @@ def test_a_removal_from_outside_is_bounded_as_by_enumeration(withdrawing):
 
 def test_a_loss_from_outside_is_certified_as_by_enumeration(withdrawing):
     problem, data = withdrawing, withdrawing.dataset
-    theta = np.array([by_autograd(problem, dataset) for dataset in problem.perturbation.enumerate(problem)])
+    theta = np.array(
+        [by_autograd(problem, dataset) for dataset in problem.perturbation.enumerate(problem)]
+    )
     seen = squared_hinges(problem, theta, data.features, data.labels)
     for method in ("IBP", "MILP"):
         found = certify_dataset(agtopt.bound(problem, method), data.features, data.labels).losses

@@ -47,7 +47,8 @@ def test_a_bound_is_attained_from_both_sides_only_within_the_gap(value, sense):
     ],
 )
 def test_what_is_no_number(bound, attained, sense, answer):
-    """A bound that is NaN holds nothing; where nothing is attained, nothing is excluded; a run that diverged leaves every finite bound."""
+    """A bound that is NaN holds nothing; where nothing is attained, nothing is excluded; a run that
+    diverged leaves every finite bound."""
     assert bool(excluded(bound, attained, sense)) is answer
 
 
@@ -57,6 +58,9 @@ def test_the_message_names_the_side_the_entry_and_both_values(sense, word):
     runs = np.full((4, 2, 3), 0.5)
     refuse_excluded("boxes", lower, upper, runs)
     runs[3, 1, 2] = 0.5 + sense
-    with pytest.raises(SoundnessError, match=rf"S9: boxes: the {word} bound .* entry \(1, 2\) excludes {0.5 + sense}"):
+    with pytest.raises(
+        SoundnessError,
+        match=rf"S9: boxes: the {word} bound .* entry \(1, 2\) excludes {0.5 + sense}",
+    ):
         refuse_excluded("boxes", lower, upper, runs)
     refuse_excluded("boxes", lower, upper, runs, room=1.0)

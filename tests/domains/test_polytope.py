@@ -28,7 +28,11 @@ DIAMOND = Polytope.octagon(2).with_support([-1, -1], [1, 1])
 def supported(template, points, slack=0.0):
     """A template around points, as tight as it gets."""
     values = points @ template.directions.T
-    return template.with_support(values.min(axis=0) - slack, values.max(axis=0) + slack, Interval(points.min(axis=0), points.max(axis=0)))
+    return template.with_support(
+        values.min(axis=0) - slack,
+        values.max(axis=0) + slack,
+        Interval(points.min(axis=0), points.max(axis=0)),
+    )
 
 
 # Templates
@@ -36,10 +40,17 @@ def supported(template, points, slack=0.0):
 
 def test_an_octagon_in_two_dimensions():
     assert Polytope.octagon(2).directions.tolist() == [[1, 1], [1, -1]]
-    assert Polytope.octagon(4, [(3, 1), (1, 3), (0, 2)]).directions.tolist() == [[0, 1, 0, 1], [0, 1, 0, -1], [1, 0, 1, 0], [1, 0, -1, 0]]
+    assert Polytope.octagon(4, [(3, 1), (1, 3), (0, 2)]).directions.tolist() == [
+        [0, 1, 0, 1],
+        [0, 1, 0, -1],
+        [1, 0, 1, 0],
+        [1, 0, -1, 0],
+    ]
     box = Interval([0, 0], [1, 2])
     rows = Polytope.octagon(2).directions
-    filled = Polytope.octagon(2).with_support(minima(Polytope(rows, box=box), rows), -minima(Polytope(rows, box=box), -rows))
+    filled = Polytope.octagon(2).with_support(
+        minima(Polytope(rows, box=box), rows), -minima(Polytope(rows, box=box), -rows)
+    )
     np.testing.assert_allclose([filled.lower, filled.upper], [[0, -2], [3, 1]], atol=1e-12)
     assert len(Polytope.octagon(100).directions) == 9900
     # x + y in [-1, 1] and x - y in [0, 1]: corners (-1/2, -1/2), (1/2, 1/2), (0, -1), (1, 0).
@@ -109,7 +120,9 @@ def test_ends_that_nothing_bounds_stay_infinite_and_half_lines_are_used():
 
 
 def test_redundant_sides_go_and_the_others_stay():
-    polytope = Polytope([[1, 1], [1, 0], [-1, -1], [1, -1]], [-0.5, -1, -1.0, -3], [2.5, 2, 0.5, 2], UNIT)
+    polytope = Polytope(
+        [[1, 1], [1, 0], [-1, -1], [1, -1]], [-0.5, -1, -1.0, -3], [2.5, 2, 0.5, 2], UNIT
+    )
     kept = without_redundant(polytope)
     assert kept.directions.tolist() == [[1, 1]]
     assert (kept.lower.tolist(), kept.upper.tolist()) == ([-np.inf], [1])
@@ -132,7 +145,10 @@ def test_intersections_merge_equal_rows_and_collapse_within_tolerance():
     assert both.directions.tolist() == [[1, 1], [1, -1], [1, 2]]
     assert (both.lower.tolist(), both.upper.tolist()) == ([-1, -1, 0], [0.5, 1, 9])
     assert both.box is UNIT
-    for met in (intersect(first, Interval([-1, 0.5], [1, 2])), intersect(Interval([-1, 0.5], [1, 2]), first)):
+    for met in (
+        intersect(first, Interval([-1, 0.5], [1, 2])),
+        intersect(Interval([-1, 0.5], [1, 2]), first),
+    ):
         assert (met.box.lower.tolist(), met.box.upper.tolist()) == ([0, 0.5], [1, 1])
         assert np.array_equal(met.directions, first.directions)
     assert intersect(second, UNIT).box is UNIT
@@ -191,7 +207,10 @@ def test_contains_between_boxes_points_and_polytopes():
     assert not contains(TRIANGLE, UNIT)
     assert contains(TRIANGLE, UNIT, tolerance=1.0)
     assert contains(TRIANGLE, Interval([0, 0], [0.5, 0.5]))
-    assert contains(Polytope([[0.1, 0.2]], -np.inf, 0.1 * 0.3 + 0.2 * 0.7), Interval([-np.inf, -np.inf], [0.3, 0.7]))
+    assert contains(
+        Polytope([[0.1, 0.2]], -np.inf, 0.1 * 0.3 + 0.2 * 0.7),
+        Interval([-np.inf, -np.inf], [0.3, 0.7]),
+    )
     assert not contains(Polytope([[0.1, 0.2]], 0.0, 1.0), Interval([-np.inf, -np.inf], [0.3, 0.7]))
     assert contains(TRIANGLE, TRIANGLE)
     assert contains(Polytope([[1, 2]], upper=2.0), TRIANGLE, tolerance=1e-9)
@@ -226,7 +245,8 @@ def test_samples_of_a_triangle_are_close_to_uniform():
 
 
 def test_samples_of_a_simplex_are_close_to_uniform():
-    """One coordinate of a uniform point of {x ≥ 0, Σ x ≤ 1} in five dimensions exceeds c with probability (1 - c)^5."""
+    """One coordinate of a uniform point of {x ≥ 0, Σ x ≤ 1} in five dimensions exceeds c with
+    probability (1 - c)^5."""
     simplex = Polytope(np.ones((1, 5)), upper=1.0, box=Interval(np.zeros(5), np.ones(5)))
     points = sample(simplex, 4000, seed=0)
     assert simplex.contains(points)
@@ -239,10 +259,15 @@ def test_samples_lie_inside_whatever_the_scale(scale):
     rng = np.random.default_rng(1)
     centre, spread = rng.normal(size=4), np.array([1e-6, 1.0, scale, 1e3])
     rows = rng.normal(size=(6, 4)) / spread
-    polytope = Polytope(rows, rows @ centre - 1, rows @ centre + 0.5, Interval(centre - spread, centre + spread))
+    polytope = Polytope(
+        rows, rows @ centre - 1, rows @ centre + 0.5, Interval(centre - spread, centre + spread)
+    )
     points = sample(polytope, 200, seed=0)
     assert polytope.contains(points)
-    assert (np.ptp(points, axis=0) > 0.1 * (interval_hull(polytope).upper - interval_hull(polytope).lower)).all()
+    assert (
+        np.ptp(points, axis=0)
+        > 0.1 * (interval_hull(polytope).upper - interval_hull(polytope).lower)
+    ).all()
 
 
 def test_parameters_that_cannot_move_are_no_obstacle():
@@ -322,10 +347,20 @@ def test_what_has_no_answer_is_refused(case, message):
 
 
 @pytest.mark.parametrize(
-    "verb", [hull, width, lambda x: intersect(x, x), lambda x: intersect(UNIT, x), lambda x: contains(x, x), lambda x: sample(x, 1)]
+    "verb",
+    [
+        hull,
+        width,
+        lambda x: intersect(x, x),
+        lambda x: intersect(UNIT, x),
+        lambda x: contains(x, x),
+        lambda x: sample(x, 1),
+    ],
 )
 def test_what_is_no_domain_is_refused(verb):
-    with pytest.raises(InvalidInputError, match="list is not allowed; it must be an Interval or a Polytope"):
+    with pytest.raises(
+        InvalidInputError, match="list is not allowed; it must be an Interval or a Polytope"
+    ):
         verb([0.0])
 
 

@@ -1,4 +1,5 @@
-"""S9: wrong bounds of every source, injected one at a time. None is accepted, wherever a run lies: it is compared on both sides."""
+"""S9: wrong bounds of every source, injected one at a time. None is accepted, wherever a run lies:
+it is compared on both sides."""
 
 import json
 from dataclasses import replace
@@ -61,7 +62,9 @@ def lying_intervals(monkeypatch, change):
 @pytest.mark.parametrize("relative", [1e-9, 1e-3, 10.0])
 @pytest.mark.parametrize("sense", [-1, 1])
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_intervals_that_exclude_the_nominal_run_by_little_at_one_step(monkeypatch, problem, driver, sense, relative):
+def test_intervals_that_exclude_the_nominal_run_by_little_at_one_step(
+    monkeypatch, problem, driver, sense, relative
+):
     states = state_trajectory(problem)
 
     def change(t, box):
@@ -116,7 +119,9 @@ def test_a_saved_run_that_was_changed(problem, tmp_path):
     path = agtopt.Run(problem, agtopt.Settings("LP")).save(tmp_path / "run.npz")
     with np.load(path) as file:
         arrays = dict(file)
-    place = next(k for k, (step, _) in enumerate(json.loads(str(arrays["about"]))["known"]) if step == 3)
+    place = next(
+        k for k, (step, _) in enumerate(json.loads(str(arrays["about"]))["known"]) if step == 3
+    )
     name = f"known_{place}"
     arrays[name] = np.stack([arrays[name][1]] * 2)
     np.savez(path, **arrays)
@@ -134,8 +139,13 @@ def test_a_branch_that_excludes_a_run_in_it(monkeypatch, problem, place, sense):
         learned = honest(*arguments)
         lower, upper = learned.bounds.lower.copy(), learned.bounds.upper.copy()
         # The whole branch is moved to the other side of its run.
-        moved = -sense * (upper[-1, place, 0] - lower[-1, place, 0] + 1e-9 * (1.0 + abs(upper[-1, place, 0])))
-        lower[-1, place, 0], upper[-1, place, 0] = lower[-1, place, 0] + moved, upper[-1, place, 0] + moved
+        moved = -sense * (
+            upper[-1, place, 0] - lower[-1, place, 0] + 1e-9 * (1.0 + abs(upper[-1, place, 0]))
+        )
+        lower[-1, place, 0], upper[-1, place, 0] = (
+            lower[-1, place, 0] + moved,
+            upper[-1, place, 0] + moved,
+        )
         return Branches(replace(learned.bounds, lower=lower, upper=upper), ())
 
     monkeypatch.setattr(run, "learn_branches", lying)
@@ -169,13 +179,16 @@ def test_conditional_cuts_that_exclude_a_run(monkeypatch, rectified, kind, side)
         honest(site, suffix, value, tuple(ends), reach, where)
 
     monkeypatch.setattr(choices, "conditional_cuts", lying)
-    with pytest.raises(InfeasibleError, match=r"S9: .* does not hold an admissible training run.*saved in"):
+    with pytest.raises(
+        InfeasibleError, match=r"S9: .* does not hold an admissible training run.*saved in"
+    ):
         agtopt.bound(rectified, kind)
 
 
 @pytest.mark.parametrize("sense", [-1, 1])
 def test_pre_activations_that_exclude_a_run(rectified, sense):
-    """Those that OBBT starts from are compared with what training attains of them, decided or not."""
+    """Those that OBBT starts from are compared with what training attains of them, decided or
+    not."""
     model = agtopt.compile(rectified, LP, conditional=False)
     inside = attained_quantities(rectified, agtopt.attack(rectified).datasets)
     assert candidates(model, range(2), inside)
@@ -203,7 +216,9 @@ def test_supports_of_a_polytope_that_exclude_a_run(monkeypatch, problem, sense):
     def lying(domain, rows):
         # Lower ends are asked first, then upper ones.
         asked.append(rows)
-        return honest(domain, rows) + (100.0 if len(rows) and len(asked) % 2 == (sense < 0) else 0.0)
+        return honest(domain, rows) + (
+            100.0 if len(rows) and len(asked) % 2 == (sense < 0) else 0.0
+        )
 
     monkeypatch.setattr(run, "minima", lying)
     with pytest.raises(SoundnessError, match=r"S9: .*direction"):
@@ -212,11 +227,15 @@ def test_supports_of_a_polytope_that_exclude_a_run(monkeypatch, problem, sense):
 
 @pytest.mark.parametrize("rigour", [PROVED, TOLERANCE])
 def test_a_proved_bound_has_no_room_but_rounding(monkeypatch, problem, rigour):
-    """A bound from duals that is 1.5e-6 too tight, within what a solver's word is granted beside its margin."""
+    """A bound from duals that is 1.5e-6 too tight, within what a solver's word is granted beside
+    its margin."""
     least = float(agtopt.attack(problem).domain.lower[0])
     wrong = least + 1.5e-6 * (1.0 + abs(least))
     told = []
-    lie(monkeypatch, lambda r, k: told.append(k) or replace(r, rigour=rigour, bound=wrong if k == 1 else None))
+    lie(
+        monkeypatch,
+        lambda r, k: told.append(k) or replace(r, rigour=rigour, bound=wrong if k == 1 else None),
+    )
     if rigour == PROVED:
         with pytest.raises(SoundnessError, match="S9: the LP bound"):
             agtopt.bound(problem, "LP", conditional=False, tighten=False)
@@ -228,7 +247,9 @@ def test_a_proved_bound_has_no_room_but_rounding(monkeypatch, problem, rigour):
 @pytest.mark.parametrize("sense", [-1, 1])
 def test_gradients_of_samples_that_exclude_a_run(monkeypatch, sense):
     honest = samplewise.SampleIntervals.aggregate
-    rectified = random_problem(5, 2, "squared", "labels", samples=4, steps=2, n=1, vulnerable=range(4))
+    rectified = random_problem(
+        5, 2, "squared", "labels", samples=4, steps=2, n=1, vulnerable=range(4)
+    )
 
     def lying(self, gradient, tensor):
         size = gradient.upper - gradient.lower + 1e-9 * (1.0 + gradient.upper.abs())
@@ -242,9 +263,14 @@ def test_gradients_of_samples_that_exclude_a_run(monkeypatch, sense):
         agtopt.bound_samplewise(rectified, "LP")
 
 
-def test_a_model_that_holds_no_run_is_blamed_and_a_solver_that_calls_it_empty_is_not(monkeypatch, problem):
+def test_a_model_that_holds_no_run_is_blamed_and_a_solver_that_calls_it_empty_is_not(
+    monkeypatch, problem
+):
     """S4."""
     monkeypatch.setattr(stage, "check_run", lambda *_: None)
-    lie(monkeypatch, lambda r, k: replace(r, status=agtopt.solvers.Status.INFEASIBLE, bound=None, rigour=PROVED))
+    lie(
+        monkeypatch,
+        lambda r, k: replace(r, status=agtopt.solvers.Status.INFEASIBLE, bound=None, rigour=PROVED),
+    )
     with pytest.raises(InfeasibleError, match=r"S4: .* is proved to be empty"):
         agtopt.bound(problem, "LP", conditional=False)

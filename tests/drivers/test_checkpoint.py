@@ -25,9 +25,15 @@ class Killed(BaseException):
     """Not an interrupt, which would be caught."""
 
 
-@pytest.mark.parametrize("domain", [None, agtopt.Polytope(np.array([[1.0, 1.0, 0.0], [0.0, 1.0, -1.0]]))], ids=["box", "template"])
+@pytest.mark.parametrize(
+    "domain",
+    [None, agtopt.Polytope(np.array([[1.0, 1.0, 0.0], [0.0, 1.0, -1.0]]))],
+    ids=["box", "template"],
+)
 @pytest.mark.parametrize("stop", [0, 1, 2])
-def test_windows_that_were_solved_are_not_solved_again(problem, tmp_path, monkeypatch, stop, domain):
+def test_windows_that_were_solved_are_not_solved_again(
+    problem, tmp_path, monkeypatch, stop, domain
+):
     expected = agtopt.bound(problem, "LP", window=1, domain=domain)
     step, solved = Run.step, []
 
@@ -55,7 +61,15 @@ def test_propagation_goes_on(problem, tmp_path, kind, monkeypatch):
     same(agtopt.bound(problem, kind, checkpoint=tmp_path), expected)
 
 
-@pytest.mark.parametrize("other", [{"window": 2}, {"time_limit": 9.0}, {"domain": agtopt.Polytope(np.eye(3)[:1])}, {"method": "MILP"}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"window": 2},
+        {"time_limit": 9.0},
+        {"domain": agtopt.Polytope(np.eye(3)[:1])},
+        {"method": "MILP"},
+    ],
+)
 def test_the_checkpoint_of_another_run_is_refused(problem, tmp_path, other):
     agtopt.bound(problem, "LP", window=1, checkpoint=tmp_path)
     with pytest.raises(InvalidInputError, match="other settings"):
@@ -76,13 +90,19 @@ def test_an_interrupted_model_goes_on(problem, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "run_task", counted)
     assert agtopt.bound(problem, "LP", conditional=False, checkpoint=tmp_path).interrupted
     first, asked = asked, []
-    monkeypatch.setattr(run, "run_task", lambda task: asked.append((task.stage.stop, task.number, task.sense)) or run_task(task))
+    monkeypatch.setattr(
+        run,
+        "run_task",
+        lambda task: asked.append((task.stage.stop, task.number, task.sense)) or run_task(task),
+    )
     found = agtopt.bound(problem, "LP", conditional=False, checkpoint=tmp_path)
     assert not set(first) & set(asked)
     assert found.domain.width() == pytest.approx(expected.domain.width(), rel=1e-9)
 
 
-@pytest.mark.parametrize("option", [{"domain": agtopt.Polytope(np.eye(3))}, {"obbt": agtopt.OBBT()}, {"proofs": "x"}])
+@pytest.mark.parametrize(
+    "option", [{"domain": agtopt.Polytope(np.eye(3))}, {"obbt": agtopt.OBBT()}, {"proofs": "x"}]
+)
 def test_what_propagation_does_not_take_is_refused(problem, option):
     with pytest.raises(InvalidInputError, match=f"{next(iter(option))}: IBP is propagated"):
         agtopt.bound(problem, "IBP", **option)

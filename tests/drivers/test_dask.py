@@ -1,4 +1,5 @@
-"""Solves on a cluster of dask: the same domain as in this process, also when workers die, and a bound is lost only with its own task."""
+"""Solves on a cluster of dask: the same domain as in this process, also when workers die, and a
+bound is lost only with its own task."""
 
 import logging
 import os
@@ -27,15 +28,23 @@ LONG = 60
 
 
 class Cluster:
-    """A scheduler in this process, workers in processes of their own, without nannies: what dies stays dead."""
+    """A scheduler in this process, workers in processes of their own, without nannies: what dies
+    stays dead."""
 
     def __init__(self, folder):
         self.folder, self.workers = folder, []
-        self.cluster = LocalCluster(n_workers=0, host="127.0.0.1", scheduler_port=0, dashboard_address=None, silence_logs=logging.CRITICAL)
+        self.cluster = LocalCluster(
+            n_workers=0,
+            host="127.0.0.1",
+            scheduler_port=0,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
         self.scheduler, self.client = self.cluster.scheduler, Client(self.cluster)
 
     def executor(self, workers, deaths=3):
-        """On that many living workers; a task is given up by dask once more than so many died of it."""
+        """On that many living workers; a task is given up by dask once more than so many died of
+        it."""
         self.scheduler.allowed_failures = deaths
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         self.workers += [self._worker() for _ in range(workers - len(self.workers))]
@@ -43,10 +52,21 @@ class Cluster:
         return self.client.get_executor()
 
     def _worker(self):
-        command = ["distributed.cli.dask_worker", self.scheduler.address, "--nthreads=1", "--no-nanny", "--no-dashboard"]
+        command = [
+            "distributed.cli.dask_worker",
+            self.scheduler.address,
+            "--nthreads=1",
+            "--no-nanny",
+            "--no-dashboard",
+        ]
         places = ["--host=127.0.0.1", f"--local-directory={self.folder}", "--memory-limit=0"]
         environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen([sys.executable, "-m", *command, *places], cwd=self.folder, env=environment, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [sys.executable, "-m", *command, *places],
+            cwd=self.folder,
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
 
     def close(self):
         for worker in self.workers:
@@ -84,7 +104,10 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(one.lower, other.lower, strict=True)
         np.testing.assert_array_equal(one.upper, other.upper, strict=True)
     by = ["start", "stop", "objective", "sense"]
-    one, other = (reach.table().drop(columns=["seconds", "building"]).sort_values(by, ignore_index=True) for reach in (found, expected))
+    one, other = (
+        reach.table().drop(columns=["seconds", "building"]).sort_values(by, ignore_index=True)
+        for reach in (found, expected)
+    )
     assert one.equals(other)
 
 
@@ -157,7 +180,9 @@ def mortal(task, flag):
 
 
 @pytest.mark.parametrize("deaths", [0, 3], ids=["tried again here", "tried again by dask"])
-def test_a_worker_that_is_killed_changes_nothing(cluster, problem, alone, deaths, tmp_path, monkeypatch):
+def test_a_worker_that_is_killed_changes_nothing(
+    cluster, problem, alone, deaths, tmp_path, monkeypatch
+):
     monkeypatch.setattr(driver_run, "run_task", partial(mortal, flag=tmp_path / "flag"))
     assert_same(bounded(problem, cluster.executor(2, deaths)), alone)
     assert (tmp_path / "flag").exists()
@@ -170,11 +195,17 @@ def deadly(task, number, sense):
     return run_task(task)
 
 
-def test_a_task_that_always_kills_its_worker_costs_its_bound_only(cluster, problem, alone, monkeypatch):
+def test_a_task_that_always_kills_its_worker_costs_its_bound_only(
+    cluster, problem, alone, monkeypatch
+):
     names, expected = problem.network.parameter_names, alone.table()
-    name = expected[(expected.stop == 2) & (expected.sense == "max") & (expected.source == "MILP")].objective.iloc[0]
+    name = expected[
+        (expected.stop == 2) & (expected.sense == "max") & (expected.source == "MILP")
+    ].objective.iloc[0]
     monkeypatch.setattr(driver_run, "run_task", partial(deadly, number=names.index(name), sense=1))
-    with pytest.warns(UserWarning, match="1 of 22 tasks gave no result and are lost; the last one: KilledWorker"):
+    with pytest.warns(
+        UserWarning, match="1 of 22 tasks gave no result and are lost; the last one: KilledWorker"
+    ):
         reach = bounded(problem, cluster.executor(3, deaths=0))
     table = reach.table()
     lost = (table.stop == 2) & (table.objective == name) & (table.sense == "max")

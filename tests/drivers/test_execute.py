@@ -46,7 +46,9 @@ def lost(task):
 
 
 def test_a_worker_that_dies_costs_its_task_only(pool, tmp_path):
-    with pytest.warns(UserWarning, match="1 of 8 tasks .* are lost; the last one: BrokenProcessPool"):
+    with pytest.warns(
+        UserWarning, match="1 of 8 tasks .* are lost; the last one: BrokenProcessPool"
+    ):
         found = dict(completed(pool, partial(doubled, folder=str(tmp_path)), range(8), lost, None))
     assert found == {task: -5 if task == 5 else 2 * task for task in range(8)}
 
@@ -70,7 +72,9 @@ def test_a_worker_that_hangs_is_killed(tmp_path):
     with processes(1) as pool:
         assert dict(completed(pool, run, [0], lost, None)) == {0: 0}
         first = pool.submit(os.getpid).result(LONG)
-        with pytest.warns(UserWarning, match="1 of 2 tasks .* are lost; the last one: no sign of life for 5 s"):
+        with pytest.warns(
+            UserWarning, match="1 of 2 tasks .* are lost; the last one: no sign of life for 5 s"
+        ):
             assert dict(completed(pool, run, [0, 1], lost, 5.0)) == {0: 0, 1: -1}
         second = pool.submit(os.getpid).result(LONG)
         assert second != first
@@ -94,7 +98,12 @@ def test_tasks_behind_one_that_hangs_have_their_turn():
         release.set()
         return -1
 
-    with ThreadPoolExecutor(1) as pool, pytest.warns(UserWarning, match="1 of 4 tasks .* are lost; the last one: no sign of life for 1 s"):
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.warns(
+            UserWarning, match="1 of 4 tasks .* are lost; the last one: no sign of life for 1 s"
+        ),
+    ):
         assert dict(completed(pool, run, range(4), given_up, 1.0)) == {0: -1, 1: 2, 2: 4, 3: 6}
 
 
@@ -102,7 +111,9 @@ class OddError(Exception):
     """Of no class that any executor is known to raise."""
 
 
-@pytest.mark.parametrize("error", [OddError, CancelledError, MemoryError, SystemExit, BrokenExecutor])
+@pytest.mark.parametrize(
+    "error", [OddError, CancelledError, MemoryError, SystemExit, BrokenExecutor]
+)
 def test_what_else_is_raised_costs_a_task_that_fails_twice(error):
     tries = dict.fromkeys(range(4), 0)
 
@@ -112,12 +123,19 @@ def test_what_else_is_raised_costs_a_task_that_fails_twice(error):
             raise error("what happened")
         return 2 * task
 
-    with ThreadPoolExecutor(2) as pool, pytest.warns(UserWarning, match=f"1 of 4 tasks .* are lost; the last one: {error.__name__}: what"):
+    with (
+        ThreadPoolExecutor(2) as pool,
+        pytest.warns(
+            UserWarning, match=f"1 of 4 tasks .* are lost; the last one: {error.__name__}: what"
+        ),
+    ):
         assert dict(completed(pool, run, range(4), lost, None)) == {0: 0, 1: 2, 2: -2, 3: 6}
     assert tries == {0: 1, 1: 2, 2: 2, 3: 1}
 
 
-@pytest.mark.parametrize("error", [agtopt.SoundnessError, agtopt.InfeasibleError, KeyboardInterrupt])
+@pytest.mark.parametrize(
+    "error", [agtopt.SoundnessError, agtopt.InfeasibleError, KeyboardInterrupt]
+)
 def test_what_a_task_finds_wrong_is_raised(error):
     def run(task):
         raise error("S9: a bound excludes a run")
@@ -145,7 +163,9 @@ class Ghost(Executor):
 @pytest.mark.parametrize("left", [0, 2, 6])
 def test_without_an_executor_every_task_is_lost(left):
     with pytest.warns(UserWarning, match="4 of 4 tasks .* are lost"):
-        assert dict(completed(Ghost(left), abs, range(4), lost, None)) == {task: -task for task in range(4)}
+        assert dict(completed(Ghost(left), abs, range(4), lost, None)) == {
+            task: -task for task in range(4)
+        }
 
 
 def test_an_executor_that_is_closed_is_refused():
@@ -161,7 +181,11 @@ def test_the_domain_depends_on_no_executor_and_no_order(pool, monkeypatch, kind)
     expected = agtopt.bound(problem, kind, conditional=False)
     assert (expected.table().source == kind).sum() >= 20
     found = [agtopt.bound(problem, kind, conditional=False, executor=pool)]
-    monkeypatch.setattr(driver_run, "completed", lambda executor, run, tasks, *rest: completed(executor, run, tasks[::-1], *rest))
+    monkeypatch.setattr(
+        driver_run,
+        "completed",
+        lambda executor, run, tasks, *rest: completed(executor, run, tasks[::-1], *rest),
+    )
     with ThreadPoolExecutor(1) as thread:
         found.append(agtopt.bound(problem, kind, conditional=False, executor=thread))
     for reach in found:
@@ -201,7 +225,10 @@ exec(open({blocks!r}).read())
 layers = [agtopt.Dense(2, 2), Halve(), agtopt.Dense(2, 1)]
 weights = [np.ones(shape) for layer in layers for shape in layer.parameter_shapes().values()]
 problem = agtopt.Problem(
-    agtopt.Network.chain(layers, (2,), weights), agtopt.Dataset(np.eye(2), [1, -1]), agtopt.Bounded(1, eps=0.1), agtopt.Training("hinge")
+    agtopt.Network.chain(layers, (2,), weights),
+    agtopt.Dataset(np.eye(2), [1, -1]),
+    agtopt.Bounded(1, eps=0.1),
+    agtopt.Training("hinge"),
 )
 with agtopt.processes(1) as pool:
     agtopt.bound(problem, "LP", executor=pool, conditional=False)
@@ -211,8 +238,13 @@ with agtopt.processes(1) as pool:
 def test_what_a_notebook_defines_is_refused_before_workers_die_of_it(tmp_path):
     """As in a notebook, the main module has no file."""
     text = (MODELS.parent / "docs" / "extending.md").read_text(encoding="utf-8")
-    (tmp_path / "blocks.py").write_text(re.search(r"```python\n(.*?)```", text, flags=re.DOTALL)[1], encoding="utf-8")
+    (tmp_path / "blocks.py").write_text(
+        re.search(r"```python\n(.*?)```", text, flags=re.DOTALL)[1], encoding="utf-8"
+    )
     code = INTERACTIVE.format(blocks=str(tmp_path / "blocks.py"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert "InvalidInputError: executor: worker processes cannot import what is defined here (Halve)" in done.stderr
+    assert (
+        "InvalidInputError: executor: worker processes cannot import what is defined here (Halve)"
+        in done.stderr
+    )
     assert "SpawnProcess" not in done.stderr

@@ -37,7 +37,9 @@ def test_too_large_a_model_is_refused_at_once_with_what_fits(monkeypatch):
 
     monkeypatch.setattr("agtopt.drivers.stage.compile", built)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(UnsupportedError, match=r"GiB .* are allowed; (window=\d+|not even one step) fits"):
+    with pytest.raises(
+        UnsupportedError, match=r"GiB .* are allowed; (window=\d+|not even one step) fits"
+    ):
         agtopt.bound(problem, "MILP", memory=1.0)
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 900
 
@@ -48,7 +50,11 @@ def test_the_window_that_is_named_fits_and_one_more_does_not(half_moons):
         agtopt.bound(half_moons, "LP", memory=limit)
     length = int(str(refused.value).split("window=")[1].split()[0])
     most = limit * fit.GIB
-    assert predicted_memory(half_moons, agtopt.LP, 0, length) <= most < predicted_memory(half_moons, agtopt.LP, 0, length + 1)
+    assert (
+        predicted_memory(half_moons, agtopt.LP, 0, length)
+        <= most
+        < predicted_memory(half_moons, agtopt.LP, 0, length + 1)
+    )
     assert agtopt.bound(half_moons, "LP", window=length, memory=limit).domain.width() > 0
     with pytest.raises(UnsupportedError, match="not even one step"):
         agtopt.bound(half_moons, "LP", memory=1e-6)
@@ -67,7 +73,9 @@ def test_auto_solves_a_small_run_whole(half_moons, half_moons_hull):
     assert reach.domain.width() == pytest.approx(half_moons_hull.domain.width(), rel=1e-3)
 
 
-def test_auto_takes_intervals_first_and_a_model_for_the_last_steps(half_moons, half_moons_hull, small_memory):
+def test_auto_takes_intervals_first_and_a_model_for_the_last_steps(
+    half_moons, half_moons_hull, small_memory
+):
     reach = agtopt.bound(half_moons, "auto")
     first = reach.settings.first
     assert reach.method == agtopt.LP

@@ -25,7 +25,8 @@ pathlib.Path("made").mkdir()
 POOL_OF_ANOTHER = """
 import concurrent.futures, multiprocessing, sys
 if multiprocessing.current_process().name == "MainProcess":
-    concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")).submit(abs, 1).exception()
+    pool = concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    pool.submit(abs, 1).exception()
     sys.exit()
 """
 
@@ -33,34 +34,50 @@ if multiprocessing.current_process().name == "MainProcess":
 def run(folder, text):
     path = folder / "script.py"
     path.write_text(text, encoding="utf-8")
-    return subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120, cwd=folder)
+    return subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=120, cwd=folder
+    )
 
 
-@pytest.mark.parametrize("method", [pytest.param("spawn"), pytest.param("forkserver", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "method", [pytest.param("spawn"), pytest.param("forkserver", marks=pytest.mark.slow)]
+)
 def test_a_script_without_a_guard_ends_with_one_error_that_names_it(tmp_path, method):
     done = run(tmp_path, START.replace("METHOD", method) + WORK)
     *_, last = done.stderr.splitlines()
     assert (done.returncode, done.stdout, done.stderr.count("Traceback")) == (1, "", 1), done.stderr
-    assert last.startswith("agtopt.errors.InvalidInputError: executor: a worker process ended before its first call (exit code 1)")
+    assert last.startswith(
+        "agtopt.errors.InvalidInputError: executor: a worker process ended before its first call "
+        "(exit code 1)"
+    )
     assert 'put what the script does under `if __name__ == "__main__":`' in last
 
 
 def test_a_script_that_workers_cannot_import_ends_with_one_error_besides_theirs(tmp_path):
     """They fail before they reach the line that starts workers."""
     done = run(tmp_path, ONCE + WORK)
-    assert (done.returncode, done.stderr.count("FileExistsError: "), done.stderr.count("InvalidInputError: ")) == (1, 1, 1), done.stderr
+    assert (
+        done.returncode,
+        done.stderr.count("FileExistsError: "),
+        done.stderr.count("InvalidInputError: "),
+    ) == (1, 1, 1), done.stderr
     assert "what the worker printed says why it ended" in done.stderr.splitlines()[-1]
 
 
 def test_workers_of_others_that_import_the_script_are_told(tmp_path):
     """A pool of the standard library imports it, and would start workers of agtopt in turn."""
     done = run(tmp_path, POOL_OF_ANOTHER + WORK)
-    assert "InvalidInputError: executor: worker processes cannot start while their script is imported: every worker imports" in done.stderr
+    assert (
+        "InvalidInputError: executor: worker processes cannot start while their script is "
+        "imported: every worker imports" in done.stderr
+    )
 
 
 @pytest.mark.slow
 def test_the_guard_of_the_readme_runs(tmp_path):
-    code = next(code for kind, code in blocks("README.md") if kind == "python" and "__main__" in code)
+    code = next(
+        code for kind, code in blocks("README.md") if kind == "python" and "__main__" in code
+    )
     setting = f"import agtopt\nproblem = agtopt.load({str(MODELS / 'removal-hinge')!r})\n"
     done = run(tmp_path, f"{setting}{code}    print(reach.domain.width() > 0)\n")
     assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)

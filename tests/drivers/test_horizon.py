@@ -1,4 +1,5 @@
-"""Which models are solved, in which order, and that the domain does not depend on who solves them."""
+"""Which models are solved, in which order, and that the domain does not depend on who solves
+them."""
 
 import os
 import subprocess
@@ -33,10 +34,13 @@ def test_windows(arguments, expected):
 @pytest.mark.parametrize("tighten", [True, False])
 @pytest.mark.parametrize("steps", range(1, 8))
 def test_every_window_starts_where_the_parameters_were_bounded(steps, tighten):
-    """A start that no model bounded would only have its interval, and the longer window would be looser (S7)."""
+    """A start that no model bounded would only have its interval, and the longer window would be
+    looser (S7)."""
     for length in range(1, steps + 1):
         for stride in range(1, length + 1):
-            found = [(window.start, window.stop) for window in windows(steps, length, stride, tighten)]
+            found = [
+                (window.start, window.stop) for window in windows(steps, length, stride, tighten)
+            ]
             stops = {stop for _, stop in found}
             assert {start for start, _ in found} <= stops | {0}
             assert max(stops) == steps
@@ -87,18 +91,28 @@ if __name__ == "__main__":
             together = agtopt.bound(problem, kind, conditional=False, executor=pool)
             assert len(together.rows) == len(alone.rows)
             for end in ("lower", "upper"):
-                np.testing.assert_allclose(getattr(together.domain, end), getattr(alone.domain, end), rtol=0, atol=3e-5)
+                found, wanted = getattr(together.domain, end), getattr(alone.domain, end)
+                np.testing.assert_allclose(found, wanted, rtol=0, atol=3e-5)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", ["ProcessPoolExecutor(2, mp_context=get_context('spawn'))", "ThreadPoolExecutor(4)"])
+@pytest.mark.parametrize(
+    "executor", ["ProcessPoolExecutor(2, mp_context=get_context('spawn'))", "ThreadPoolExecutor(4)"]
+)
 def test_any_executor_finds_the_same_domain(executor, tmp_path):
-    """Objectives run through any PEP 3148 executor (apart: threads that share a session crash the process)."""
+    """Objectives run through any PEP 3148 executor (apart: threads that share a session crash the
+    process)."""
     script = tmp_path / "together.py"
     script.write_text(TOGETHER.format(executor=executor))
     root = str(Path(__file__).parents[2])
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=root, env={**os.environ, "PYTHONPATH": root})
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": root},
+    )
     assert done.returncode == 0, done.stderr[-1500:]
 
 
@@ -109,9 +123,15 @@ def test_rows_tell_what_every_bound_rests_on(flips):
     assert set(table["objective"]) == set(flips.network.parameter_names)
     final = table[table["stop"] == flips.steps]
     for k, name in enumerate(flips.network.parameter_names):
-        low, high = (final[(final["objective"] == name) & (final["sense"] == sense)]["bound"].item() for sense in ("min", "max"))
+        low, high = (
+            final[(final["objective"] == name) & (final["sense"] == sense)]["bound"].item()
+            for sense in ("min", "max")
+        )
         assert low <= reach.domain.lower[k] <= reach.domain.upper[k] <= high
-        assert final[(final["objective"] == name) & (final["sense"] == "min")]["attained"].item() >= low
+        assert (
+            final[(final["objective"] == name) & (final["sense"] == "min")]["attained"].item()
+            >= low
+        )
     assert not reach.interrupted
     assert reach.steps[0].width() == 0
 
@@ -121,7 +141,9 @@ def test_half_moons_equals_enumeration(half_moons_reach, half_moons_hull):
     assert half_moons_hull.exact
     assert half_moons_hull.runs == 129
     assert half_moons_reach.domain.width() <= 1.001 * half_moons_hull.domain.width()
-    for box, low, high in zip(half_moons_reach.steps, half_moons_hull.lower, half_moons_hull.upper, strict=True):
+    for box, low, high in zip(
+        half_moons_reach.steps, half_moons_hull.lower, half_moons_hull.upper, strict=True
+    ):
         assert np.all(box.lower <= low)
         assert np.all(high <= box.upper)
 

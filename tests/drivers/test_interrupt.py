@@ -57,7 +57,9 @@ def solve_all(run):
 
 
 @pytest.mark.parametrize("many", [0, 2, 7, 10])
-@pytest.mark.parametrize("template", [None, agtopt.Polytope.octagon(3, [(0, 1), (1, 2)])], ids=["box", "octagon"])
+@pytest.mark.parametrize(
+    "template", [None, agtopt.Polytope.octagon(3, [(0, 1), (1, 2)])], ids=["box", "octagon"]
+)
 @pytest.mark.parametrize("saved", [False, True])
 def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
     """Running the same cell again is all that is needed."""
@@ -74,7 +76,9 @@ def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
     reach = run.finish()
     assert not reach.interrupted
     for end in ("lower", "upper"):
-        np.testing.assert_allclose(getattr(reach.domain, end), getattr(whole.domain, end), atol=1e-6)
+        np.testing.assert_allclose(
+            getattr(reach.domain, end), getattr(whole.domain, end), atol=1e-6
+        )
     assert reach.domain.contains(agtopt.attack(problem).theta, 1e-9)
     places = [(row.start, row.stop, row.objective, row.sense) for row in reach.rows]
     assert len(set(places)) == len(places), "a bound stands twice in the table"
@@ -83,10 +87,15 @@ def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
 @pytest.mark.parametrize("kind", ["IBP", "CROWN"])
 @pytest.mark.parametrize("many", [0, 1])
 @pytest.mark.parametrize("saved", [False, True])
-def test_propagation_keeps_the_steps_that_are_done(problem, monkeypatch, kind, many, saved, tmp_path):
+def test_propagation_keeps_the_steps_that_are_done(
+    problem, monkeypatch, kind, many, saved, tmp_path
+):
     """After them is the whole line, which certifies nothing; a run with a checkpoint goes on."""
     place = tmp_path if saved else None
-    whole, honest = agtopt.bound(problem, kind), checkpoint.interval_steps if saved else horizon.interval_steps
+    whole, honest = (
+        agtopt.bound(problem, kind),
+        checkpoint.interval_steps if saved else horizon.interval_steps,
+    )
 
     def stopped(*arguments, **options):
         yield from islice(honest(*arguments, **options), many)
@@ -98,8 +107,12 @@ def test_propagation_keeps_the_steps_that_are_done(problem, monkeypatch, kind, m
     assert reach.interrupted
     assert len(reach.states) == problem.steps + 1
     for t, (box, same) in enumerate(zip(reach.states, whole.states, strict=True)):
-        np.testing.assert_array_equal(box.lower, same.lower if t <= many else np.full(len(same), -np.inf))
-        np.testing.assert_array_equal(box.upper, same.upper if t <= many else np.full(len(same), np.inf))
+        np.testing.assert_array_equal(
+            box.lower, same.lower if t <= many else np.full(len(same), -np.inf)
+        )
+        np.testing.assert_array_equal(
+            box.upper, same.upper if t <= many else np.full(len(same), np.inf)
+        )
     assert not agtopt.certify(reach, problem.dataset.features).stable.any()
     assert not agtopt.bound(problem, kind, checkpoint=place).interrupted
 

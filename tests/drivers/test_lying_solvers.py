@@ -42,7 +42,8 @@ pytestmark = pytest.mark.usefixtures("closed_sessions")
 
 @pytest.fixture
 def problem():
-    """Intervals are too loose to be closed by an attack, so the solver is asked; the attack is the whole hull."""
+    """Intervals are too loose to be closed by an attack, so the solver is asked; the attack is the
+    whole hull."""
     return random_problem(4, 1, "hinge", "flips", samples=8, steps=3, n=2, vulnerable=range(8))
 
 
@@ -55,8 +56,12 @@ def saved_instance(message, ending=".mps", words="ROWS"):
 
 @pytest.mark.parametrize("shift", [1e-3, 0.5, np.inf])
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
-def test_a_bound_that_excludes_an_attained_run_raises_and_saves_the_instance(monkeypatch, problem, kind, shift):
-    solves = lie(monkeypatch, lambda r, k: result((r.incumbent if kind == "MILP" else 10.0) + shift))
+def test_a_bound_that_excludes_an_attained_run_raises_and_saves_the_instance(
+    monkeypatch, problem, kind, shift
+):
+    solves = lie(
+        monkeypatch, lambda r, k: result((r.incumbent if kind == "MILP" else 10.0) + shift)
+    )
     with pytest.raises(SoundnessError, match="S9") as caught:
         agtopt.bound(problem, kind, conditional=False)
     assert solves
@@ -65,7 +70,9 @@ def test_a_bound_that_excludes_an_attained_run_raises_and_saves_the_instance(mon
 
 def test_an_instance_with_exponentials_is_saved_too(monkeypatch):
     """MPS holds none; the error is still the one of the contradiction."""
-    curved = cell_problem(Cell("both", "binary-cross-entropy", "plain", "linear", 1, True), samples=3)
+    curved = cell_problem(
+        Cell("both", "binary-cross-entropy", "plain", "linear", 1, True), samples=3
+    )
     lie(monkeypatch, lambda r, k: result(10.0))
     with pytest.raises(SoundnessError, match="S9") as caught:
         agtopt.bound(curved, "MINLP", conditional=False, tighten=False)
@@ -113,7 +120,9 @@ def test_a_solver_that_calls_a_model_infeasible_costs_its_bound_only(monkeypatch
     np.testing.assert_allclose(reach.domain.upper, ibp.upper, rtol=1e-9)
     asked = [row for row in reach.rows if row.status != Status.ATTAINED]
     assert asked
-    assert {(row.status, row.source, row.rigour) for row in asked} == {(Status.CALLED_INFEASIBLE, "interval", PROVED)}
+    assert {(row.status, row.source, row.rigour) for row in asked} == {
+        (Status.CALLED_INFEASIBLE, "interval", PROVED)
+    }
 
 
 @pytest.mark.parametrize("kind", ["LP", "MILP"])

@@ -1,4 +1,5 @@
-"""Selector branching: the parts cover, the hull is sound, and small parts are exact without a solver."""
+"""Selector branching: the parts cover, the hull is sound, and small parts are exact without a
+solver."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -24,11 +25,15 @@ def test_every_set_of_touched_samples_lies_in_a_part(n, groups):
             assert any(set(chosen) <= part for part in found)
 
 
-@pytest.mark.parametrize("model", [Bounded(1, nu=1, q=0), Removal(1), Bounded(2, nu=1, q=0), Removal(2)])
+@pytest.mark.parametrize(
+    "model", [Bounded(1, nu=1, q=0), Removal(1), Bounded(2, nu=1, q=0), Removal(2)]
+)
 @pytest.mark.parametrize("groups", [None, 3])
 def test_flips_and_removals_of_linear_models_are_exact_without_a_solver(model, groups):
     flips = random_problem(5, 1, "hinge", "flips", samples=7, steps=2)
-    training = agtopt.Training("hinge", batches=[[0, 1, 2, 3], [4, 5, 6], [0, 2, 4, 6]], learning_rate=0.5)
+    training = agtopt.Training(
+        "hinge", batches=[[0, 1, 2, 3], [4, 5, 6], [0, 2, 4, 6]], learning_rate=0.5
+    )
     problem = replace(flips, perturbation=model, training=training)
     hull = agtopt.attack(problem)
     assert hull.exact
@@ -71,7 +76,10 @@ def test_rows_are_those_of_the_part_that_decides():
     final = table[table.stop == 2]
     assert len(final) == 2 * problem.network.size
     for k, name in enumerate(problem.network.parameter_names):
-        low, high = (final[(final.objective == name) & (final.sense == sense)].iloc[0] for sense in ("min", "max"))
+        low, high = (
+            final[(final.objective == name) & (final.sense == sense)].iloc[0]
+            for sense in ("min", "max")
+        )
         assert reach.domain.lower[k] >= low.bound - 1e-12
         assert reach.domain.upper[k] <= high.bound + 1e-12
         assert low.attained <= inner.lower[k] + 1e-6
@@ -92,7 +100,9 @@ def test_any_executor_finds_the_same():
     problem = random_problem(3, 1, "hinge", "flips", samples=4, steps=2, n=2)
     alone = agtopt.bound_parts(problem, Settings("MILP", conditional=False), 3)
     with processes(2) as pool:
-        together = agtopt.bound_parts(problem, Settings("MILP", conditional=False), 3, executor=pool)
+        together = agtopt.bound_parts(
+            problem, Settings("MILP", conditional=False), 3, executor=pool
+        )
     np.testing.assert_array_equal(alone.domain.lower, together.domain.lower)
     np.testing.assert_array_equal(alone.domain.upper, together.domain.upper)
 

@@ -27,7 +27,8 @@ def runs(problem, many=20):
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_polytopes_hold_every_run_and_nest(cell, kind):
-    """With a template the box is never wider, and every direction is as tight as the box says or tighter."""
+    """With a template the box is never wider, and every direction is as tight as the box says or
+    tighter."""
     problem = cell_problem(cell, samples=4)
     template = Polytope.octagon(problem.network.size, [(0, 1), (1, 2)])
     box = agtopt.bound(problem, kind, 1)
@@ -43,7 +44,8 @@ def test_polytopes_hold_every_run_and_nest(cell, kind):
 
 
 def test_a_window_that_starts_from_a_polytope_is_tighter():
-    """θ₁ lies on a segment, as only one label moves: its box forgets that, directions across it do not."""
+    """θ₁ lies on a segment, as only one label moves: its box forgets that, directions across it do
+    not."""
     problem = replace(
         random_problem(3, 1, "squared", "labels", samples=4, n=1, vulnerable=[0]),
         training=Training("squared", batches=[[0, 1], [2, 3]], learning_rate=0.4),
@@ -126,7 +128,13 @@ def test_a_polytope_starts_a_model_of_ones_own():
 
 
 @pytest.mark.parametrize(
-    "template", [Polytope(np.eye(2)), Polytope(np.eye(3), 0.0, 1.0), Polytope(np.eye(3), box=agtopt.Interval.point([0, 0, 0])), 3]
+    "template",
+    [
+        Polytope(np.eye(2)),
+        Polytope(np.eye(3), 0.0, 1.0),
+        Polytope(np.eye(3), box=agtopt.Interval.point([0, 0, 0])),
+        3,
+    ],
 )
 def test_templates_that_do_not_fit_are_refused(template):
     problem = random_problem(4, 1, "hinge", "flips", samples=6, steps=2)

@@ -1,4 +1,5 @@
-"""S5: with rigour="proved" no mixed-integer solver is trusted, and the proofs can be checked again."""
+"""S5: with rigour="proved" no mixed-integer solver is trusted, and the proofs can be checked
+again."""
 
 import numpy as np
 import pytest
@@ -38,7 +39,11 @@ def test_proofs_are_kept_and_can_be_checked_again(problem, workers, tmp_path):
     asked = [row for row in reach.rows if row.source == "MILP"]
     assert asked
     for row in asked:
-        tree = Tree.load(tmp_path / "proofs" / f"{row.start}-{row.stop}-{row.source}-{row.objective}-{row.sense}.npz")
+        tree = Tree.load(
+            tmp_path
+            / "proofs"
+            / f"{row.start}-{row.stop}-{row.source}-{row.objective}-{row.sense}.npz"
+        )
         value = tree.bound() if row.sense == "min" else -tree.bound()
         assert row.bound <= value if row.sense == "min" else row.bound >= value
         assert row.bound == pytest.approx(value, abs=1e-5)

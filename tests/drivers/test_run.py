@@ -1,4 +1,5 @@
-"""A run can be stepped by hand, saved after each model and resumed; branches make small budgets exact."""
+"""A run can be stepped by hand, saved after each model and resumed; branches make small budgets
+exact."""
 
 from dataclasses import replace
 
@@ -27,7 +28,10 @@ def assert_same(first, second):
     assert first.table()[columns].equals(second.table()[columns])
 
 
-@pytest.mark.parametrize("options", [{}, {"window": 2, "stride": 1}, {"window": 1, "conditional": False}, {"tighten": False}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"window": 2, "stride": 1}, {"window": 1, "conditional": False}, {"tighten": False}],
+)
 def test_stepping_saving_and_resuming_give_the_domain_of_one_call(problem, options, tmp_path):
     whole = agtopt.bound(problem, "MILP", **options)
     run = Run(problem, Settings("MILP", **options))
@@ -87,8 +91,11 @@ def test_the_fingerprint_sees_every_part_but_the_name(problem):
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("what", ["flips", "removal"])
 def test_branches_are_the_enumerated_hull_of_linear_models(n, what):
-    """Every set of touched samples is one run, so that no solver is needed, and the extreme sets attain the hull."""
-    flips = random_problem(1, 1, "hinge", "flips", samples=7, steps=2, n=n, vulnerable=[0, 1, 2, 3, 4, 5])
+    """Every set of touched samples is one run, so that no solver is needed, and the extreme sets
+    attain the hull."""
+    flips = random_problem(
+        1, 1, "hinge", "flips", samples=7, steps=2, n=n, vulnerable=[0, 1, 2, 3, 4, 5]
+    )
     batches = [[0, 1, 2, 3, 4], [2, 3, 4, 5, 6]]
     problem = replace(
         flips,
@@ -99,7 +106,10 @@ def test_branches_are_the_enumerated_hull_of_linear_models(n, what):
     assert hull.exact
     learned = learn_branches(problem, known, 0, initial_domain(problem), problem.steps)
     for t in range(1, problem.steps + 1):
-        ends = [problem.network.flatten({name: known.get((t, name))[side] for name in problem.state}) for side in (0, 1)]
+        ends = [
+            problem.network.flatten({name: known.get((t, name))[side] for name in problem.state})
+            for side in (0, 1)
+        ]
         assert np.all(ends[0] <= hull.lower[t])
         assert np.all(hull.upper[t] <= ends[1])
         np.testing.assert_allclose(ends[0], hull.lower[t], rtol=0, atol=1e-5)
@@ -116,7 +126,9 @@ def test_chunks_of_branches_change_nothing(monkeypatch):
     for chunk in (2**21, 1):
         monkeypatch.setattr(branches, "CHUNK", chunk)
         known = KnownBounds()
-        found.append((learn_branches(problem, known, 0, initial_domain(problem), problem.steps), known))
+        found.append(
+            (learn_branches(problem, known, 0, initial_domain(problem), problem.steps), known)
+        )
     (first, one), (second, other) = found
     np.testing.assert_array_equal(first.bounds.samples, second.bounds.samples)
     np.testing.assert_allclose(first.bounds.lower, second.bounds.lower, rtol=0, atol=1e-12)

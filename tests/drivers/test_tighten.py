@@ -67,7 +67,10 @@ def test_candidates_are_what_is_undecided_and_not_attained():
     hidden = [c for c in found if c.objective.address[1] == "forward.dense1"]
     assert hidden
     for c in found:
-        low, high = (end.ravel()[c.objective.entries[0]] for end in model.quantities[c.objective.address].ends())
+        low, high = (
+            end.ravel()[c.objective.entries[0]]
+            for end in model.quantities[c.objective.address].ends()
+        )
         assert c.known == (low if c.sense < 0 else high)
         assert low < high
         assert c.objective.address[1] != "forward.dense1" or low < 0 < high
@@ -79,7 +82,9 @@ def test_candidates_are_what_is_undecided_and_not_attained():
 def test_a_hinge_is_undecided_around_its_two_margins():
     flips = random_problem(4, 1, "hinge", "flips", samples=8, steps=3, n=2, vulnerable=range(8))
     model = agtopt.compile(flips, "LP", conditional=False)
-    found = {(c.objective.address, int(c.objective.entries[0])) for c in candidates(model, range(3), {})}
+    found = {
+        (c.objective.address, int(c.objective.entries[0])) for c in candidates(model, range(3), {})
+    }
     for address, quantity in model.quantities.items():
         low, high = (end.ravel() for end in quantity.ends())
         for k in range(len(low)):
@@ -100,7 +105,9 @@ def test_rounds_end_when_nothing_is_gained(monkeypatch):
     counted = []
     for gain in (0.0, 2.0):
         monkeypatch.setattr("agtopt.drivers.run.GAIN", gain)
-        counted.append(len(finished(problem, method="LP", conditional=False, obbt=OBBT(10_000, 3)).rows))
+        counted.append(
+            len(finished(problem, method="LP", conditional=False, obbt=OBBT(10_000, 3)).rows)
+        )
     assert counted[1] < counted[0]
 
 
@@ -125,7 +132,9 @@ def test_a_lie_about_a_pre_activation_is_caught(monkeypatch):
     stage.forget_models()
 
 
-@pytest.mark.parametrize("options", [{"solves": 0}, {"rounds": 1.5}, {"kind": "MIQCP"}, {"kind": "IBP"}, {"kind": "QCP"}])
+@pytest.mark.parametrize(
+    "options", [{"solves": 0}, {"rounds": 1.5}, {"kind": "MIQCP"}, {"kind": "IBP"}, {"kind": "QCP"}]
+)
 def test_bad_input(options):
     with pytest.raises(InvalidInputError, match="obbt"):
         OBBT(**options)
@@ -149,7 +158,8 @@ def test_values_that_fit_no_setting_are_refused():
 
 @pytest.mark.parametrize("tighten", [True, "LP", "MILP", False])
 def test_the_kind_between_results_can_be_chosen(tighten):
-    """Whatever bounds the steps within a window, every run stays inside, and only results are of the kind itself."""
+    """Whatever bounds the steps within a window, every run stays inside, and only results are of
+    the kind itself."""
     problem = random_problem(4, 1, "hinge", "flips", samples=8, steps=3, n=2, vulnerable=range(8))
     reach = agtopt.bound(problem, "MILP", conditional=False, tighten=tighten)
     inner = agtopt.attack(problem)

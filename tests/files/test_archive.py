@@ -11,7 +11,12 @@ from agtopt import InvalidInputError
 from agtopt.files import archive as module
 from agtopt.files import opened, write_arrays
 
-ARRAYS = {"lower": np.arange(6.0).reshape(2, 3), "odd |/%\n näme": np.array(1), "about": np.array("words"), "empty": np.zeros((0, 3))}
+ARRAYS = {
+    "lower": np.arange(6.0).reshape(2, 3),
+    "odd |/%\n näme": np.array(1),
+    "about": np.array("words"),
+    "empty": np.zeros((0, 3)),
+}
 
 
 def raw(path, members, compression=zipfile.ZIP_DEFLATED):
@@ -23,12 +28,17 @@ def raw(path, members, compression=zipfile.ZIP_DEFLATED):
 
 def npy(shape, dtype="<f8", data=b"", order=False):
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": dtype, "fortran_order": order, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": dtype, "fortran_order": order, "shape": shape}
+    )
     return header.getvalue() + data
 
 
 def refused(path, words, name="a", *shapes, **options):
-    with pytest.raises(InvalidInputError, match=f"^file: .*{words}"), opened(path, "file") as archive:
+    with (
+        pytest.raises(InvalidInputError, match=f"^file: .*{words}"),
+        opened(path, "file") as archive,
+    ):
         archive.array(name, *shapes, **options)
 
 
@@ -55,8 +65,14 @@ def test_shapes_kinds_and_names_that_were_not_expected_are_refused(tmp_path):
     refused(tmp_path / "a.npz", "shape", "lower", (2, 2), (None,))
     refused(tmp_path / "a.npz", "<U5", "about")
     refused(tmp_path / "a.npz", "no array 'b'", "b")
-    for needed, allowed, words in ((["b"], ARRAYS, "no array 'b'"), (["lower"], ["about"], "'empty', which has no meaning")):
-        with pytest.raises(InvalidInputError, match=words), opened(tmp_path / "a.npz", "file") as archive:
+    for needed, allowed, words in (
+        (["b"], ARRAYS, "no array 'b'"),
+        (["lower"], ["about"], "'empty', which has no meaning"),
+    ):
+        with (
+            pytest.raises(InvalidInputError, match=words),
+            opened(tmp_path / "a.npz", "file") as archive,
+        ):
             archive.only(needed, allowed)
 
 
@@ -78,7 +94,10 @@ def test_surplus_members_are_not_unpacked(tmp_path, monkeypatch):
     with opened(tmp_path / "a.npz", "file") as archive:
         assert archive.array("a") == 0.0
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
-    with pytest.raises(InvalidInputError, match="'b', which has no meaning"), opened(tmp_path / "a.npz", "file") as archive:
+    with (
+        pytest.raises(InvalidInputError, match="'b', which has no meaning"),
+        opened(tmp_path / "a.npz", "file") as archive,
+    ):
         archive.only(["a"])
 
 
@@ -102,7 +121,9 @@ def test_broken_and_hostile_archives_are_refused(tmp_path):
         ([("a.npy", b"\x93NUMPY\x03\x00" + good[8:])], "version"),
     ):
         refused(raw(tmp_path / "a.npz", members), words)
-    refused(raw(tmp_path / "a.npz", [("a.npy", good)], zipfile.ZIP_LZMA), "compressed in another way")
+    refused(
+        raw(tmp_path / "a.npz", [("a.npy", good)], zipfile.ZIP_LZMA), "compressed in another way"
+    )
     raw(tmp_path / "a.npz", [("a.npy", good)], zipfile.ZIP_STORED)
     data = bytearray((tmp_path / "a.npz").read_bytes())
     data[6] |= 1
@@ -126,7 +147,9 @@ def test_bytes_of_any_kind_are_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("fuzz") / "a.npz"
     write_arrays(path, ARRAYS, data.draw(st.booleans()))
     content = bytearray(path.read_bytes())
-    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=3)):
+    for at, value in data.draw(
+        st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=3)
+    ):
         content[at] = value
     path.write_bytes(bytes(content)[: data.draw(st.none() | st.integers(0, len(content)))])
     try:

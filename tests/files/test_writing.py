@@ -23,7 +23,9 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
 def test_a_full_disk_leaves_the_old_file_and_says_which_it_was(tmp_path, monkeypatch, call):
     write_text(tmp_path / "a.txt", "old")
     monkeypatch.setattr(os, call, full)
-    with pytest.raises(SaveError, match=r"a\.txt: could not be written \(No space left on device\)") as caught:
+    with pytest.raises(
+        SaveError, match=r"a\.txt: could not be written \(No space left on device\)"
+    ) as caught:
         write_text(tmp_path / "a.txt", "new")
     assert caught.value.errno == errno.ENOSPC
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
@@ -68,7 +70,9 @@ def test_of_several_files_all_are_replaced_or_none(tmp_path, monkeypatch, at, li
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
     monkeypatch.setattr(os, "replace", real)
     write("new")
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys("abc", "new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
+        "abc", "new"
+    )
 
 
 def test_errors_of_our_own_pass(tmp_path):

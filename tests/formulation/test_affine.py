@@ -41,7 +41,8 @@ def test_small_and_large_variables_are_in_units_that_are_said(block):
     assert block.x_in_units.doc == "x in units of 2^-18 … 2^19, each entry in its own"
     for variable, share in zip(*x.shares(np.array([1e-6, 4e5])), strict=True):
         variable.set_value(share)
-    # The name without a unit is the quantity itself, so that rows of a user's own mean what they say.
+    # The name without a unit is the quantity itself, so that rows of a user's own mean what they
+    # say.
     assert [pyo.value(block.x[k]) for k in (0, 1)] == x.values().tolist() == [1e-6, 4e5]
 
 
@@ -51,7 +52,9 @@ def test_rows_are_in_the_unit_of_their_largest_term(block):
     site.rows("_most", x, ONE, upper=1e-6)
     assert row(block, "f_most")[1] == pytest.approx(1e-6 / 2.0**-18, rel=1e-12)
     site.rows("_margin", x, ONE, upper=1e-6, margin=True)
-    assert row(block, "f_margin")[1] == pytest.approx((1e-6 + 1e-6 * (2.0**-18 + 1e-6)) / 2.0**-18, rel=1e-12)
+    assert row(block, "f_margin")[1] == pytest.approx(
+        (1e-6 + 1e-6 * (2.0**-18 + 1e-6)) / 2.0**-18, rel=1e-12
+    )
 
 
 def test_what_is_left_out_of_an_equation_is_paid_for_on_both_sides(block):
@@ -81,5 +84,11 @@ def test_an_unbounded_variable_cannot_be_left_out(block):
 
 
 def test_largest_terms():
-    x = Affine(np.array([9.0]), np.array([[2.0, 0.0]]), np.array([["u", None]], dtype=object), np.array([[3.0, np.inf]]), np.array([15.0]))
+    x = Affine(
+        np.array([9.0]),
+        np.array([[2.0, 0.0]]),
+        np.array([["u", None]], dtype=object),
+        np.array([[3.0, np.inf]]),
+        np.array([15.0]),
+    )
     assert x.largest.tolist() == [6.0]

@@ -11,17 +11,31 @@ from agtopt.formulation import Site, ball, clip, ghosts, perturbed
 from agtopt.solvers import SOLVERS, open_session
 from tests.formulation.test_encodings import Bench, array
 
-CLIPPED = [(-2.0, 3.0), (-0.2, 0.3), (-0.5, 0.5), (0.5, 2.0), (0.6, 2.0), (-3.0, -0.5), (-0.1, 4.0), (-4.0, 0.2), (1.0, 1.0)]
+CLIPPED = [
+    (-2.0, 3.0),
+    (-0.2, 0.3),
+    (-0.5, 0.5),
+    (0.5, 2.0),
+    (0.6, 2.0),
+    (-3.0, -0.5),
+    (-0.1, 4.0),
+    (-4.0, 0.2),
+    (1.0, 1.0),
+]
 
 
 @pytest.mark.parametrize("binaries", [True, False], ids=["binaries", "relaxed"])
 @pytest.mark.parametrize(("low", "high"), CLIPPED)
 def test_clip_is_the_least_of_the_largest(low, high, binaries):
-    """min(max(g, −κ), κ) on a grid with both kinks; relaxed it holds that value, and is exact at the ends of g's range."""
+    """min(max(g, −κ), κ) on a grid with both kinks; relaxed it holds that value, and is exact at
+    the ends of g's range."""
     bench = Bench()
     g = bench.variable("g", low, high)
     clipped = clip(bench.site, g, array(low), array(high), 0.5, binaries)
-    for value in {*np.linspace(low, high, 7), *(kink for kink in (-0.5, 0.5) if low <= kink <= high)}:
+    for value in {
+        *np.linspace(low, high, 7),
+        *(kink for kink in (-0.5, 0.5) if low <= kink <= high),
+    }:
         found, exact = bench.output(clipped, value), min(max(value, -0.5), 0.5)
         assert found[0] - 1e-6 <= exact <= found[1] + 1e-6
         if binaries or value in (low, high):
@@ -31,7 +45,9 @@ def test_clip_is_the_least_of_the_largest(low, high, binaries):
 def test_clip_of_what_is_within_or_beyond_the_bound_needs_no_variable():
     for low, high, varies in ((-0.4, 0.4, True), (0.6, 2.0, False), (-3.0, -0.7, False)):
         bench = Bench()
-        clipped = clip(bench.site, bench.variable("g", low, high), array(low), array(high), 0.5, True)
+        clipped = clip(
+            bench.site, bench.variable("g", low, high), array(low), array(high), 0.5, True
+        )
         assert len(list(bench.site.block.component_data_objects(pyo.Var))) == 1, "g itself"
         assert clipped.varies.any() == varies
 
@@ -47,7 +63,9 @@ class BallBench:
         self.model = pyo.ConcreteModel()
         self.model.block = pyo.Block()
         site = Site(self.model.block, "x")
-        self.selector = Site(self.model.block, "s").variables("", 0.0, 1.0, np.ones(1, dtype=bool), True)
+        self.selector = Site(self.model.block, "s").variables(
+            "", 0.0, 1.0, np.ones(1, dtype=bool), True
+        )
         box = self.nominal - self.eps, self.nominal + self.eps
         self.x = perturbed(site, self.nominal, self.selector, box, np.ones((1, many), dtype=bool))
         ball(site, self.x, self.nominal, self.selector, self.eps, p, kept, np.ones(1, dtype=bool))
@@ -56,7 +74,9 @@ class BallBench:
     def admits(self, step, selected=1):
         """Whether the sample may move by `step` times the radius."""
         self.selector.variables[0, 0].fix(selected)
-        for variable, value in zip(self.x.variables[0, :, 0], self.nominal[0] + self.eps * np.asarray(step), strict=True):
+        for variable, value in zip(
+            self.x.variables[0, :, 0], self.nominal[0] + self.eps * np.asarray(step), strict=True
+        ):
             variable.fix(value)
         return open_session(SOLVERS["scip"], self.model).solve().status == "optimal"
 
@@ -72,10 +92,18 @@ def test_every_point_of_the_ball_is_admitted(many, p, kept):
     points = rng.normal(size=(12, many))
     points /= np.linalg.norm(points, ord=p, axis=1, keepdims=True)
     points[6:] *= rng.random((6, 1))
-    for point in (*points, *np.eye(many), *-np.eye(many), np.full(many, many ** (-1 / p)), np.zeros(many)):
+    for point in (
+        *points,
+        *np.eye(many),
+        *-np.eye(many),
+        np.full(many, many ** (-1 / p)),
+        np.zeros(many),
+    ):
         assert bench.admits(point), point
     assert bench.admits(np.zeros(many), selected=0)
-    assert not bench.admits(0.1 * np.eye(many)[0], selected=0), "a sample that is not selected does not move"
+    assert not bench.admits(0.1 * np.eye(many)[0], selected=0), (
+        "a sample that is not selected does not move"
+    )
 
 
 @pytest.mark.parametrize(("p", "kept"), BALLS)
@@ -106,7 +134,8 @@ def test_only_the_cone_is_the_euclidean_ball_itself(many):
 @pytest.mark.parametrize("many", [1, 2, 3])
 @pytest.mark.parametrize("vulnerable", [[0, 1, 2, 3], [1, 3, 4]])
 def test_ghosts_replace_every_set_of_samples_in_exactly_one_way(vulnerable, many):
-    """Symmetry: of all assignments of ghosts to samples the rows admit one for each set of at most that many samples."""
+    """Symmetry: of all assignments of ghosts to samples the rows admit one for each set of at most
+    that many samples."""
     model = pyo.ConcreteModel()
     model.block = pyo.Block()
     where = np.zeros(5, dtype=bool)
@@ -120,11 +149,16 @@ def test_ghosts_replace_every_set_of_samples_in_exactly_one_way(vulnerable, many
     for values in product((0, 1), repeat=variables.size):
         for variable, value in zip(variables.ravel(), values, strict=True):
             variable.set_value(value, skip_validation=True)
-        if all((lb is None or pyo.value(body) >= lb) and (ub is None or pyo.value(body) <= ub) for body, lb, ub in rows):
+        if all(
+            (lb is None or pyo.value(body) >= lb) and (ub is None or pyo.value(body) <= ub)
+            for body, lb, ub in rows
+        ):
             replaced = tuple(np.flatnonzero(np.reshape(values, variables.shape).any(axis=1)))
             admitted.setdefault(replaced, []).append(values)
     assert {len(assignments) for assignments in admitted.values()} == {1}
-    assert len(admitted) == sum(comb(len(vulnerable), k) for k in range(min(many, len(vulnerable)) + 1))
+    assert len(admitted) == sum(
+        comb(len(vulnerable), k) for k in range(min(many, len(vulnerable)) + 1)
+    )
     for replaced, (values,) in admitted.items():
         # The first ghosts, in ascending order.
         matrix = np.reshape(values, variables.shape)

@@ -1,4 +1,5 @@
-"""Corridors around functions: sound at any number of segments in 60 decimal digits, and tighter with every doubling."""
+"""Corridors around functions: sound at any number of segments in 60 decimal digits, and tighter
+with every doubling."""
 
 from decimal import Decimal, localcontext
 from itertools import pairwise
@@ -33,7 +34,10 @@ def ranges(curve, seed, count):
     most = 700.0 if curve is EXPONENTIAL else 1000.0
     middle = rng.normal(size=count) * 10.0 ** rng.integers(-1, 3, count)
     width = 10.0 ** rng.uniform(-9, 3.2, count)
-    low, high = np.clip(middle - width, -1000, most - 1e-6), np.clip(middle + width, -1000 + 1e-6, most)
+    low, high = (
+        np.clip(middle - width, -1000, most - 1e-6),
+        np.clip(middle + width, -1000 + 1e-6, most),
+    )
     fixed = [
         (-1000.0, most),
         (-1000.0, -999.0),
@@ -61,9 +65,19 @@ def test_lines_hold_the_function_at_any_number_of_segments(curve, segments):
     for index in np.ndindex(slope.shape):
         start, stop = ends[index], ends[(*index[:-1], index[-1] + 1)]
         critical = [np.clip(place, start, stop) for place in curve.critical(slope[index])]
-        for z in (start, stop, *critical, *np.clip(start + (stop - start) * rng.random(12), start, stop)):
-            line, value = Decimal(float(slope[index])) * Decimal(float(z)), EXACT[curve.name](Decimal(float(z)))
-            assert line + Decimal(float(below[index])) <= value <= line + Decimal(float(above[index])), (low, high, index, z)
+        for z in (
+            start,
+            stop,
+            *critical,
+            *np.clip(start + (stop - start) * rng.random(12), start, stop),
+        ):
+            line, value = (
+                Decimal(float(slope[index])) * Decimal(float(z)),
+                EXACT[curve.name](Decimal(float(z))),
+            )
+            assert (
+                line + Decimal(float(below[index])) <= value <= line + Decimal(float(above[index]))
+            ), (low, high, index, z)
 
 
 def gap(curve, low, high, segments):
@@ -84,7 +98,8 @@ def test_the_gap_never_grows_with_more_segments(curve):
 
 @every_curve
 def test_the_gap_is_quadratic_in_the_length_of_a_segment(curve):
-    """From 4 to 8 to 16 segments it falls nearly 4 times; a segment across an inflection, whose gap is cubic, takes a little of that."""
+    """From 4 to 8 to 16 segments it falls nearly 4 times; a segment across an inflection, whose gap
+    is cubic, takes a little of that."""
     rng = np.random.default_rng(3)
     low = rng.uniform(-6, 4, 200)
     high = low + 10.0 ** rng.uniform(-1, 0.9, 200)
@@ -99,7 +114,8 @@ def test_the_gap_is_quadratic_in_the_length_of_a_segment(curve):
 @pytest.mark.parametrize("binaries", [True, False], ids=["binaries", "relaxed"])
 @pytest.mark.parametrize("segments", [1, 2, 4])
 def test_the_model_of_a_corridor_is_the_corridor(curve, segments, binaries):
-    """The range of p at a fixed z: the lines of the segment at hand, or with relaxed binaries at least those."""
+    """The range of p at a fixed z: the lines of the segment at hand, or with relaxed binaries at
+    least those."""
     low, high = -3.0, 2.0
     bench = Bench()
     z = bench.variable("z", low, high)
@@ -125,14 +141,22 @@ def test_the_model_of_the_function_is_the_function(curve):
     z = bench.variable("z", -3.0, 2.0)
     p = curve_itself(bench.site, curve, z, (array(-50.0), array(50.0)))
     for value in np.linspace(-3.0, 2.0, 5):
-        assert bench.output(p, value) == pytest.approx([float(EXACT[curve.name](Decimal(value)))] * 2, abs=1e-6)
+        assert bench.output(p, value) == pytest.approx(
+            [float(EXACT[curve.name](Decimal(value)))] * 2, abs=1e-6
+        )
 
 
 @every_curve
 def test_a_number_stays_a_number(curve):
     bench = Bench()
     known = curve_corridor(
-        bench.site, curve, bench.variable("z", -1, 1) * 0.0 + 0.5, (array(0.5), array(0.5)), (array(0), array(9)), 4, True
+        bench.site,
+        curve,
+        bench.variable("z", -1, 1) * 0.0 + 0.5,
+        (array(0.5), array(0.5)),
+        (array(0), array(9)),
+        4,
+        True,
     )
     assert not known.varies.any()
     assert known.constant[0] == pytest.approx(float(EXACT[curve.name](Decimal("0.5"))), rel=1e-15)

@@ -1,4 +1,5 @@
-"""Each encoding against enumeration: the graph of the function lies in the feasible set and, with binaries kept, is all of it."""
+"""Each encoding against enumeration: the graph of the function lies in the feasible set and, with
+binaries kept, is all of it."""
 
 from itertools import product
 
@@ -6,7 +7,17 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from agtopt.formulation import Affine, Site, binary_product, conditional_cuts, gated_indicator, label_flip, mccormick, perturbed, relu
+from agtopt.formulation import (
+    Affine,
+    Site,
+    binary_product,
+    conditional_cuts,
+    gated_indicator,
+    label_flip,
+    mccormick,
+    perturbed,
+    relu,
+)
 from agtopt.solvers import SOLVERS, open_session
 from agtopt.tolerances import unit_of
 
@@ -68,10 +79,14 @@ def test_relu(low, high, binaries):
             assert a == pytest.approx([exact, exact], abs=1e-6)
             assert d == pytest.approx([slope, slope], abs=1e-6)
         elif low < 0 < high:
-            assert a == pytest.approx([exact, high * (value - low) / (high - low)], abs=1e-6)  # the triangle
+            assert a == pytest.approx(
+                [exact, high * (value - low) / (high - low)], abs=1e-6
+            )  # the triangle
 
 
-@pytest.mark.parametrize(("binaries", "bilinear"), [(True, True), (True, False), (False, False), (False, True)])
+@pytest.mark.parametrize(
+    ("binaries", "bilinear"), [(True, True), (True, False), (False, False), (False, True)]
+)
 @pytest.mark.parametrize("gate", [0.0, 1.0, None], ids=["gate 0", "gate 1", "gate varies"])
 @pytest.mark.parametrize(("low", "high"), RANGES)
 def test_gated_indicator(low, high, gate, binaries, bilinear):
@@ -80,7 +95,9 @@ def test_gated_indicator(low, high, gate, binaries, bilinear):
     m = bench.variable("m", low, high)
     g = bench.variable("g", 0, 1, binaries) if gate is None else Affine.known(array(gate))
     active = gated_indicator(bench.site, m, g, array(low), array(high), binaries, bilinear)
-    for value, opened in product(np.linspace(low, high, 6), (0.0, 1.0) if gate is None else (gate,)):
+    for value, opened in product(
+        np.linspace(low, high, 6), (0.0, 1.0) if gate is None else (gate,)
+    ):
         found = bench.output(active, value, *([opened] if gate is None else []))
         exact = opened * (value > 0)
         assert found[0] - 1e-6 <= exact <= found[1] + 1e-6
@@ -97,13 +114,16 @@ def test_binary_product_is_exact_at_both_ends_of_the_binary(low, high):
     p = binary_product(bench.site, "", s, v, (array(low), array(high)), ONE)
     unit = float(unit_of(max(-low, high)))  # in which the solver sees it
     for selected, value in product((0, 1), np.linspace(low, high, 5)):
-        assert bench.output(p, selected, value) == pytest.approx([selected * value] * 2, abs=1e-6 * unit, rel=1e-7)
+        assert bench.output(p, selected, value) == pytest.approx(
+            [selected * value] * 2, abs=1e-6 * unit, rel=1e-7
+        )
 
 
 @pytest.mark.parametrize("first", RANGES[:4])
 @pytest.mark.parametrize("second", RANGES)
 def test_mccormick_is_the_hull_of_the_product(first, second):
-    """The envelope holds the product, and is exact at the sides of the box; inside it is McCormick's formula."""
+    """The envelope holds the product, and is exact at the sides of the box; inside it is
+    McCormick's formula."""
     bench = Bench()
     u, v = bench.variable("u", *first), bench.variable("v", *second)
     (a, b), (c, d) = first, second
@@ -138,8 +158,16 @@ def test_conditional_cuts_hold_each_state_and_nothing_more():
 def test_perturbed_values_move_only_where_they_are_selected(selected):
     bench = Bench()
     s = bench.variable("s", 0, 1, True)
-    x = perturbed(bench.site, np.array([[3.0]]), s, (np.array([[2.75]]), np.array([[3.25]])), np.ones((1, 1), dtype=bool))
-    assert bench.output(x[0], selected) == pytest.approx([3.0 - 0.25 * selected, 3.0 + 0.25 * selected], abs=1e-6)
+    x = perturbed(
+        bench.site,
+        np.array([[3.0]]),
+        s,
+        (np.array([[2.75]]), np.array([[3.25]])),
+        np.ones((1, 1), dtype=bool),
+    )
+    assert bench.output(x[0], selected) == pytest.approx(
+        [3.0 - 0.25 * selected, 3.0 + 0.25 * selected], abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -160,7 +188,9 @@ def test_label_flip_of_three_classes_goes_only_where_it_may(binaries):
     """The nominal class is 1, and may become 2 but not 0."""
     bench = Bench()
     s = bench.variable("s", 0, 1, True)
-    labels = label_flip(bench.site, np.array([[0.0, 1.0, 0.0]]), s, np.array([[0.0, 1.0, 1.0]]), True, binaries, ONE)
+    labels = label_flip(
+        bench.site, np.array([[0.0, 1.0, 0.0]]), s, np.array([[0.0, 1.0, 1.0]]), True, binaries, ONE
+    )
     for selected in (0, 1):
         assert bench.output(labels[:, 0], selected) == pytest.approx([0, 0], abs=1e-6)
         assert bench.output(labels[:, 1], selected) == pytest.approx([1 - selected, 1], abs=1e-6)

@@ -11,7 +11,19 @@ RESERVED = sorted(set(dir(pyo.Block(concrete=True))) | set(dir(pyo.ConcreteModel
 
 
 def test_pyomo_reserves_the_words_that_this_is_about():
-    assert {"keys", "values", "items", "index", "model", "name", "type", "dim", "clone", "write", "display"} <= set(RESERVED)
+    assert {
+        "keys",
+        "values",
+        "items",
+        "index",
+        "model",
+        "name",
+        "type",
+        "dim",
+        "clone",
+        "write",
+        "display",
+    } <= set(RESERVED)
 
 
 def test_a_reserved_word_gets_a_mark_and_can_be_a_component():
@@ -20,7 +32,10 @@ def test_a_reserved_word_gets_a_mark_and_can_be_a_component():
         add_component(block, name, pyo.Var())
     names = [component.local_name for component in block.component_objects(pyo.Var)]
     assert len(set(names)) == len(RESERVED)
-    assert all(component_name(name) == name or component_name(name).startswith(f"{name.strip('_')[:40]}_h") for name in RESERVED)
+    assert all(
+        component_name(name) == name or component_name(name).startswith(f"{name.strip('_')[:40]}_h")
+        for name in RESERVED
+    )
 
 
 @pytest.mark.parametrize("name", ["dense1", "dense1_weight", "relu1_product", "Conv2d_3", "_x"])

@@ -1,4 +1,5 @@
-"""S5: how far the values of a training run may be from an expression that was written with rounded numbers."""
+"""S5: how far the values of a training run may be from an expression that was written with rounded
+numbers."""
 
 from fractions import Fraction
 from functools import reduce
@@ -19,18 +20,24 @@ FEW = 3
 
 
 class Twin:
-    """An expression beside what it stands for: the same operations in rational arithmetic, with factors that are not rounded."""
+    """An expression beside what it stands for: the same operations in rational arithmetic, with
+    factors that are not rounded."""
 
     def __init__(self, affine, exact):
         self.affine, self.exact = affine, exact
 
     def missed(self):
-        """By how much the expression misses the exact value at the values of its variables, entry by entry."""
+        """By how much the expression misses the exact value at the values of its variables, entry
+        by entry."""
         affine = self.affine
         for index in np.ndindex(affine.shape):
             value = Fraction(float(affine.constant[index]))
-            for coefficient, variable in zip(affine.coefficients[index], affine.variables[index], strict=True):
-                value += Fraction(float(coefficient)) * Fraction(variable.value) if coefficient else 0
+            for coefficient, variable in zip(
+                affine.coefficients[index], affine.variables[index], strict=True
+            ):
+                value += (
+                    Fraction(float(coefficient)) * Fraction(variable.value) if coefficient else 0
+                )
             yield abs(value - self.exact[index]), Fraction(float(affine.room[index]))
 
 
@@ -48,13 +55,20 @@ class Source:
         return self.rng.normal(size=FEW) * 10.0 ** self.rng.integers(-6, 7, FEW)
 
     def fractions(self):
-        return [Fraction(int(p), int(q)) for p, q in zip(self.rng.integers(-99, 99, FEW), self.rng.integers(1, 99, FEW), strict=True)]
+        return [
+            Fraction(int(p), int(q))
+            for p, q in zip(
+                self.rng.integers(-99, 99, FEW), self.rng.integers(1, 99, FEW), strict=True
+            )
+        ]
 
     def variable(self):
         values = self.values()
         low, high = (values + sense * np.abs(self.values()) * 0.1 for sense in (-1, 1))
         self.count += 1
-        affine = Site(self.model, f"x{self.count}").variables("", low, high, np.ones(FEW, dtype=bool))
+        affine = Site(self.model, f"x{self.count}").variables(
+            "", low, high, np.ones(FEW, dtype=bool)
+        )
         for variable, value in zip(*affine.shares(values), strict=True):
             variable.set_value(value, skip_validation=True)
         return Twin(affine, rationals(values))
@@ -77,7 +91,10 @@ class Source:
             return Twin(first.affine - second.affine, first.exact - second.exact)
         if kind == 2:
             factor = self.fractions()
-            return Twin(first.affine * np.array([float(value) for value in factor]), first.exact * np.array(factor))
+            return Twin(
+                first.affine * np.array([float(value) for value in factor]),
+                first.exact * np.array(factor),
+            )
         if kind == 3:
             number = self.number()
             return Twin(linear_part(number.affine, first.affine), number.exact * first.exact)
@@ -122,7 +139,11 @@ def test_numbers_of_which_an_interval_is_known():
     assert np.all(value.room > 1e-5)
     low, high = np.array([0.5, 0.25]) - 1e-9, np.array([0.5, 0.25]) + 2e-9
     assert np.all((value.within(low, high).room >= 2e-9) & (value.within(low, high).room < 3e-9))
-    x = Site(pyo.ConcreteModel(), "x").variables("", -1.0, 1.0, np.ones(2, dtype=bool)).loosened(1e12, 3)
+    x = (
+        Site(pyo.ConcreteModel(), "x")
+        .variables("", -1.0, 1.0, np.ones(2, dtype=bool))
+        .loosened(1e12, 3)
+    )
     np.testing.assert_array_equal(x.within(low, high).magnitude, x.magnitude)
 
 
@@ -144,7 +165,9 @@ def test_inequalities_are_moved_outward_and_equations_keep_their_room(side):
     row, equation = model.f_row[0], model.f_equation[0]
     room = model.component(ROUNDING)[equation]
     assert 1e-16 < room < 1e-13
-    assert (row.lower if side == "lower" else -row.upper) == (0.1 - room if side == "lower" else -0.1 - room)
+    assert (row.lower if side == "lower" else -row.upper) == (
+        0.1 - room if side == "lower" else -0.1 - room
+    )
     assert equation.equality
     assert row not in model.component(ROUNDING)
     arrays = Arrays.of(model)

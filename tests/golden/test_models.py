@@ -1,4 +1,5 @@
-"""The instance zoo against its expected.toml; what is attained comes from plain torch (and numpy) that shares no code with agtopt."""
+"""The instance zoo against its expected.toml; what is attained comes from plain torch (and numpy)
+that shares no code with agtopt."""
 
 import tomllib
 from functools import cache
@@ -70,7 +71,9 @@ def test_half_moons_enumerated_by_numpy(moons):
         theta += 5.0 / 64 * active @ x[batch]
     width = np.ptp(theta, axis=0).sum()
     assert width == pytest.approx(expected("half-moons")["attained"]["width"], rel=1e-12)
-    np.testing.assert_allclose(agtopt.attack(agtopt.load(MODELS / "half-moons")).theta, theta, atol=1e-12)
+    np.testing.assert_allclose(
+        agtopt.attack(agtopt.load(MODELS / "half-moons")).theta, theta, atol=1e-12
+    )
 
 
 def test_half_moons_ibp_by_numpy(moons):
@@ -78,7 +81,9 @@ def test_half_moons_ibp_by_numpy(moons):
     low = high = np.zeros(10)
     for batch in batches():
         rows, own = x[batch], y[batch]
-        ends = [np.maximum(rows, 0) @ a + np.minimum(rows, 0) @ b for a, b in ((low, high), (high, low))]
+        ends = [
+            np.maximum(rows, 0) @ a + np.minimum(rows, 0) @ b for a, b in ((low, high), (high, low))
+        ]
 
         def slope(label, ends=ends):
             margins = np.sort([1 - label * end for end in ends], axis=0)
@@ -89,7 +94,9 @@ def test_half_moons_ibp_by_numpy(moons):
 
         stands, flipped = slope(own), slope(-own)
         clean = gradients(stands)
-        worst = gradients(np.array([np.minimum(stands[0], flipped[0]), np.maximum(stands[1], flipped[1])]))
+        worst = gradients(
+            np.array([np.minimum(stands[0], flipped[0]), np.maximum(stands[1], flipped[1])])
+        )
         most = (clean[1].sum(0) + (worst[1] - clean[1]).max(0)) / 64
         least = (clean[0].sum(0) + (worst[0] - clean[0]).min(0)) / 64
         low, high = low - 5.0 * most, high - 5.0 * least
@@ -104,7 +111,8 @@ def test_half_moons_ibp_by_numpy(moons):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_folders_round_trip_exactly(name, tmp_path):
-    """The copy holds the same arrays bit by bit, and the same settings, also where the original leaves them to their defaults."""
+    """The copy holds the same arrays bit by bit, and the same settings, also where the original
+    leaves them to their defaults."""
     copy = agtopt.save(agtopt.load(MODELS / name), tmp_path / "copy", settings(name)["description"])
     before, after = settings(name), tomllib.loads((copy / "problem.toml").read_text())
     for part in ("network", "perturbation"):
@@ -126,20 +134,29 @@ def settings(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_attained_by_the_reference(name):
-    """The width on record is that of plain torch; what it trained on is admissible, and training by agtopt leads to the same parameters."""
+    """The width on record is that of plain torch; what it trained on is admissible, and training by
+    agtopt leads to the same parameters."""
     found, known, problem = hull(name), expected(name)["attained"], agtopt.load(MODELS / name)
     # A search that keeps what is better depends on rounding, enumeration does not.
     assert found.width == pytest.approx(known["width"], rel=1e-9 if known["exact"] else 1e-3)
     assert found.runs == known["runs"]
-    for datasets, theta, sense in ((found.lowest, found.lower, -1), (found.highest, found.upper, 1)):
+    for datasets, theta, sense in (
+        (found.lowest, found.lower, -1),
+        (found.highest, found.upper, 1),
+    ):
         for k, (x, y, present) in enumerate(zip(*datasets[:3], strict=True)):
             dataset = agtopt.Dataset(x.numpy(), y.numpy(), present.numpy() > 0)
-            assert problem.perturbation.admits(problem, dataset), (sense, problem.network.parameter_names[k])
+            assert problem.perturbation.admits(problem, dataset), (
+                sense,
+                problem.network.parameter_names[k],
+            )
             assert trajectory(problem, dataset)[-1, k] == pytest.approx(theta[k], abs=1e-11)
     if found.exact:
         inner = agtopt.attack(problem)
         assert (inner.exact, inner.runs) == (True, found.runs)
-        np.testing.assert_allclose([inner.domain.lower, inner.domain.upper], [found.lower, found.upper], atol=1e-11)
+        np.testing.assert_allclose(
+            [inner.domain.lower, inner.domain.upper], [found.lower, found.upper], atol=1e-11
+        )
 
 
 @pytest.mark.parametrize(("name", "kind"), cases(1))
@@ -157,17 +174,25 @@ def test_kinds_nest(name, tighter, looser):
 @pytest.mark.parametrize("conditional", [True, False], ids=["cuts", "plain"])
 @pytest.mark.parametrize("name", EXACT)
 def test_milp_of_one_layer_is_exact(name, conditional):
-    """No product of continuous quantities is left where the features stay; also where no conditional bounds help."""
+    """No product of continuous quantities is left where the features stay; also where no
+    conditional bounds help."""
     problem = agtopt.load(MODELS / name)
-    domain = bounded(name, "MILP") if conditional else agtopt.bound(problem, "MILP", conditional=False).domain
+    domain = (
+        bounded(name, "MILP")
+        if conditional
+        else agtopt.bound(problem, "MILP", conditional=False).domain
+    )
     found = hull(name)
-    np.testing.assert_allclose([domain.lower, domain.upper], [found.lower, found.upper], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        [domain.lower, domain.upper], [found.lower, found.upper], rtol=1e-4, atol=1e-5
+    )
     assert domain.width() == pytest.approx(expected(name)["attained"]["width"], rel=1e-4)
 
 
 @pytest.mark.slow
 def test_tiny_mlp_exact_kind_is_near_what_is_attained():
-    """Every bound is a dual bound, so a time limit may loosen it: the first step alone is closed at once."""
+    """Every bound is a dual bound, so a time limit may loosen it: the first step alone is closed at
+    once."""
     problem = agtopt.load(MODELS / "tiny-mlp")
     exact = agtopt.bound(problem, "MIQCP", time_limit=3)
     assert exact.domain.width() <= agtopt.bound(problem, "MILP").domain.width() + 1e-6

@@ -19,7 +19,8 @@ def numbers(rng, shape, spread):
 
 
 def tensor_range(rng, shape, form, spread):
-    """A random range: a point, one of any sign, or a nonnegative one; some entries without width."""
+    """A random range: a point, one of any sign, or a nonnegative one; some entries without
+    width."""
     first, second = numbers(rng, shape, spread), numbers(rng, shape, spread)
     if form == "point":
         point = torch.from_numpy(first)
@@ -29,7 +30,9 @@ def tensor_range(rng, shape, form, spread):
     second = np.where(rng.random(shape) < 0.1, first, second)
     if form == "nonnegative":
         first, second = np.abs(first), np.abs(second)
-    return Range(torch.from_numpy(np.minimum(first, second)), torch.from_numpy(np.maximum(first, second)))
+    return Range(
+        torch.from_numpy(np.minimum(first, second)), torch.from_numpy(np.maximum(first, second))
+    )
 
 
 def wider(rng, value, spread):
@@ -50,7 +53,9 @@ def in_float32(value):
 
 def exact(range_):
     """Both ends as Fractions by index."""
-    return [{index: Fraction(float(end[index])) for index in np.ndindex(end.shape)} for end in range_]
+    return [
+        {index: Fraction(float(end[index])) for index in np.ndindex(end.shape)} for end in range_
+    ]
 
 
 def assert_encloses(found, low, high, note=""):
@@ -58,8 +63,18 @@ def assert_encloses(found, low, high, note=""):
     for index in low:
         ends = float(found.lower[index]), float(found.upper[index])
         assert not np.isnan(ends).any(), (note, index)
-        assert ends[0] == -np.inf or Fraction(ends[0]) <= low[index], (note, index, ends, float(low[index]))
-        assert ends[1] == np.inf or Fraction(ends[1]) >= high[index], (note, index, ends, float(high[index]))
+        assert ends[0] == -np.inf or Fraction(ends[0]) <= low[index], (
+            note,
+            index,
+            ends,
+            float(low[index]),
+        )
+        assert ends[1] == np.inf or Fraction(ends[1]) >= high[index], (
+            note,
+            index,
+            ends,
+            float(high[index]),
+        )
 
 
 def assert_is(found, low, high, scale, note=""):
@@ -67,7 +82,9 @@ def assert_is(found, low, high, scale, note=""):
     assert_encloses(found, low, high, note)
     for index in low:
         for end, value in ((found.lower[index], low[index]), (found.upper[index], high[index])):
-            assert abs(Fraction(float(end)) - value) <= Fraction(scale) * Fraction(1e-12) + Fraction(1e-300), (
+            assert abs(Fraction(float(end)) - value) <= Fraction(scale) * Fraction(
+                1e-12
+            ) + Fraction(1e-300), (
                 note,
                 index,
                 float(end),

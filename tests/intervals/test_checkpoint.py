@@ -33,7 +33,11 @@ def test_steps_that_are_there_are_not_propagated_again(tmp_path, flips, monkeypa
     expected = list(checkpointed_steps(flips, tmp_path))
     (tmp_path / "step_000099.7.tmp").write_bytes(b"half a file")
     starts = []
-    monkeypatch.setattr(checkpoint, "interval_steps", lambda problem, start, *_, **__: starts.append(start) or iter(()))
+    monkeypatch.setattr(
+        checkpoint,
+        "interval_steps",
+        lambda problem, start, *_, **__: starts.append(start) or iter(()),
+    )
     same(checkpointed_steps(flips, tmp_path), expected)
     assert starts == [flips.steps]
 

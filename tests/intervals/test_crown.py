@@ -1,4 +1,5 @@
-"""CROWN with interval parameters: sound, never wider than IBP, and as tight as is known to be possible."""
+"""CROWN with interval parameters: sound, never wider than IBP, and as tight as is known to be
+possible."""
 
 from fractions import Fraction
 
@@ -31,27 +32,58 @@ class Numbers(ConcreteOperations):
 
 
 def weights(network_layers, rng, scale=1.0):
-    return [scale * rng.normal(size=shape) for layer in network_layers for shape in layer.parameter_shapes().values()]
+    return [
+        scale * rng.normal(size=shape)
+        for layer in network_layers
+        for shape in layer.parameter_shapes().values()
+    ]
 
 
 def deep(rng, outputs=2):
-    layers = [Dense(3, 5), ReLU(), Dense(5, 4, bias=False), LeakyReLU(0.2), Dense(4, 4), ReLU(), Dense(4, outputs)]
+    layers = [
+        Dense(3, 5),
+        ReLU(),
+        Dense(5, 4, bias=False),
+        LeakyReLU(0.2),
+        Dense(4, 4),
+        ReLU(),
+        Dense(4, outputs),
+    ]
     return Network.chain(layers, (3,), weights(layers, rng))
 
 
 def convolutional(rng, outputs=2):
-    layers = [Conv2d(2, 3, 2, padding=1), ReLU(), AvgPool2d(2, 1), Conv2d(3, 2, 2, stride=2), ReLU(), Flatten(), Dense(8, outputs)]
+    layers = [
+        Conv2d(2, 3, 2, padding=1),
+        ReLU(),
+        AvgPool2d(2, 1),
+        Conv2d(3, 2, 2, stride=2),
+        ReLU(),
+        Flatten(),
+        Dense(8, outputs),
+    ]
     return Network.chain(layers, (2, 4, 4), weights(layers, rng))
 
 
 def residual(rng, outputs=2):
     graph = nx.DiGraph()
-    layers = {"first": Dense(3, 4), "bend": ReLU(), "inner": Dense(4, 4), "join": Add(), "curve": ReLU(), "last": Dense(4, outputs)}
+    layers = {
+        "first": Dense(3, 4),
+        "bend": ReLU(),
+        "inner": Dense(4, 4),
+        "join": Add(),
+        "curve": ReLU(),
+        "last": Dense(4, outputs),
+    }
     for name, layer in layers.items():
         graph.add_node(name, layer=layer)
     nx.add_path(graph, ["input", "first", "bend", "inner", "join", "curve", "last"])
     graph.add_edge("bend", "join")
-    initial = {f"{n}_{role}": rng.normal(size=shape) for n, layer in layers.items() for role, shape in layer.parameter_shapes().items()}
+    initial = {
+        f"{n}_{role}": rng.normal(size=shape)
+        for n, layer in layers.items()
+        for role, shape in layer.parameter_shapes().items()
+    }
     return Network(graph, (3,), initial)
 
 
@@ -61,8 +93,12 @@ NETWORKS = {"deep": deep, "convolutional": convolutional, "residual": residual}
 def ball(network, rng, points, radius, spread):
     """Inputs and parameters as boxes around random points."""
     x = rng.normal(size=(points, *network.input_shape))
-    lower = {name: value - spread * rng.random(value.shape) for name, value in network.initial.items()}
-    upper = {name: value + spread * rng.random(value.shape) for name, value in network.initial.items()}
+    lower = {
+        name: value - spread * rng.random(value.shape) for name, value in network.initial.items()
+    }
+    upper = {
+        name: value + spread * rng.random(value.shape) for name, value in network.initial.items()
+    }
     return Range(torch.from_numpy(x - radius), torch.from_numpy(x + radius)), lower, upper
 
 
@@ -90,7 +126,9 @@ def sampled(network, x, lower, upper, rng, corners):
 @pytest.mark.parametrize("spread", [0.0, 1e-3, 0.1, 1.0])
 @pytest.mark.parametrize("radius", [0.0, 0.01, 0.5])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_model_and_input_of_the_boxes_is_inside_and_nothing_is_wider_than_ibp(name, radius, spread):
+def test_every_model_and_input_of_the_boxes_is_inside_and_nothing_is_wider_than_ibp(
+    name, radius, spread
+):
     """Trap 1: the upper line of a rectifier has its offset."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -118,20 +156,31 @@ def test_exact_rational_arithmetic_stays_inside(spread):
         rng = np.random.default_rng(seed)
         layers = [Dense(2, 2), ReLU(), Dense(2, 1)]
         scale = 10.0 ** rng.integers(-6, 7)
-        network = Network.chain(layers, (2,), [value * 10.0 ** rng.integers(-4, 5, value.shape) for value in weights(layers, rng, scale)])
+        network = Network.chain(
+            layers,
+            (2,),
+            [
+                value * 10.0 ** rng.integers(-4, 5, value.shape)
+                for value in weights(layers, rng, scale)
+            ],
+        )
         x, lower, upper = ball(network, rng, 1, rng.choice([0.0, 1e-8, 1.0]), spread * scale)
         tight, _ = outputs(network, x, lower, upper)
         at = {n: np.where(rng.random(v.shape) < 0.5, v, upper[n]) for n, v in lower.items()}
         point = np.where(rng.random((1, 2)) < 0.5, x.lower.numpy(), x.upper.numpy())[0]
         exact = {n: np.vectorize(Fraction, otypes=[object])(v) for n, v in at.items()}
-        hidden = exact["dense1_weight"] @ np.vectorize(Fraction, otypes=[object])(point) + exact["dense1_bias"]
+        hidden = (
+            exact["dense1_weight"] @ np.vectorize(Fraction, otypes=[object])(point)
+            + exact["dense1_bias"]
+        )
         out = (exact["dense2_weight"] @ np.maximum(hidden, Fraction(0)) + exact["dense2_bias"])[0]
         assert Fraction(float(tight.lower)) <= out <= Fraction(float(tight.upper)), seed
 
 
 @pytest.mark.parametrize("p", [2, 1])
 def test_a_ball_is_concretised_by_its_dual_norm(p):
-    """One layer: the bound is exact, W x ± ε ‖W‖ of the dual norm, and far below that of the box."""
+    """One layer: the bound is exact, W x ± ε ‖W‖ of the dual norm, and far below that of the
+    box."""
     rng = np.random.default_rng(1)
     network = Network.dense([6, 3, 1], seed=2)
     data = agtopt.Dataset(rng.normal(size=(5, 6)), rng.normal(size=5))
@@ -140,14 +189,30 @@ def test_a_ball_is_concretised_by_its_dual_norm(p):
     eps = 0.5
     point = torch.from_numpy(data.features.copy())
     found, _ = forward(
-        ops, network, tensor_ranges(network.initial, network.initial), ops.trace(Range(point - eps, point + eps), 1, (eps, p))
+        ops,
+        network,
+        tensor_ranges(network.initial, network.initial),
+        ops.trace(Range(point - eps, point + eps), 1, (eps, p)),
     )
-    boxes, _ = forward(ops, network, tensor_ranges(network.initial, network.initial), ops.trace(Range(point - eps, point + eps), 1))
+    boxes, _ = forward(
+        ops,
+        network,
+        tensor_ranges(network.initial, network.initial),
+        ops.trace(Range(point - eps, point + eps), 1),
+    )
     assert float((found.upper - found.lower).sum()) < 0.8 * float((boxes.upper - boxes.lower).sum())
     weight, bias = network.initial["dense1_weight"], network.initial["dense1_bias"]
     single = Network.chain([Dense(6, 3)], (6,), [weight, bias])
-    first, _ = forward(ops, single, tensor_ranges(single.initial, single.initial), ops.trace(Range(point - eps, point + eps), 1, (eps, p)))
-    centre, reach = data.features @ weight.T + bias, eps * np.linalg.norm(weight, ord=2 if p == 2 else np.inf, axis=1)
+    first, _ = forward(
+        ops,
+        single,
+        tensor_ranges(single.initial, single.initial),
+        ops.trace(Range(point - eps, point + eps), 1, (eps, p)),
+    )
+    centre, reach = (
+        data.features @ weight.T + bias,
+        eps * np.linalg.norm(weight, ord=2 if p == 2 else np.inf, axis=1),
+    )
     np.testing.assert_allclose(first.upper.numpy(), centre + reach, rtol=1e-10)
     np.testing.assert_allclose(first.lower.numpy(), centre - reach, rtol=1e-10)
     for dataset in corrupted(problem, 200):
@@ -183,7 +248,9 @@ def steps_of(problem, linear):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in WORKLOADS if name not in ("reg-deep", "conv-tune")])
+@pytest.mark.parametrize(
+    "name", [name for name in WORKLOADS if name not in ("reg-deep", "conv-tune")]
+)
 def test_no_entry_of_a_workload_is_wider_than_ibp_and_runs_stay_inside(name):
     load = WORKLOADS[name]
     wide, tight = steps_of(load.problem, False), steps_of(load.problem, True)
@@ -213,14 +280,21 @@ def test_the_deep_regression_is_an_order_of_magnitude_tighter_than_ibp():
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_substitution_ends_at_what_does_not_move(frozen):
-    """Behind frozen layers and inputs that stay, no line goes back to the inputs; otherwise all do."""
+    """Behind frozen layers and inputs that stay, no line goes back to the inputs; otherwise all
+    do."""
     network = Network.dense([3, 6, 5, 1], seed=0)
     ends = [
-        {name: value + side * 0.1 * (not frozen or "dense1" not in name) for name, value in network.initial.items()} for side in (-1, 1)
+        {
+            name: value + side * 0.1 * (not frozen or "dense1" not in name)
+            for name, value in network.initial.items()
+        }
+        for side in (-1, 1)
     ]
     ops = LinearIntervals()
     points = torch.ones((4, 3), dtype=torch.float64)
-    output, _ = forward(ops, network, dict(tensor_ranges(*ends)), ops.trace(Range(points, points), 1))
+    output, _ = forward(
+        ops, network, dict(tensor_ranges(*ends)), ops.trace(Range(points, points), 1)
+    )
     pending, widths = [output], set()
     while pending:
         node = pending.pop()

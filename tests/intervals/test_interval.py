@@ -16,7 +16,9 @@ from tests.reference import torch_states
 
 
 def range_of(low, high):
-    return Range(torch.tensor([low], dtype=torch.float64), torch.tensor([high], dtype=torch.float64))
+    return Range(
+        torch.tensor([low], dtype=torch.float64), torch.tensor([high], dtype=torch.float64)
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,12 +46,27 @@ def test_kinks_and_nan_leave_both_slopes(low, high, expected):
 
 
 def at_kink(loss):
-    """θ₀ = 0, so that ReLU pre-activations (or with weight 1 the hinge margin) are exactly at the kink."""
+    """θ₀ = 0, so that ReLU pre-activations (or with weight 1 the hinge margin) are exactly at the
+    kink."""
     if loss == "hinge":
         network = Network.chain([agtopt.Dense(1, 1)], (1,), [[[1.0]], [0.0]])
-        return Problem(network, Dataset([[1.0], [2.0]], [1, 1]), agtopt.Bounded(1, nu=1, q=0), Training("hinge", learning_rate=1.0))
-    network = Network.chain([agtopt.Dense(1, 1), agtopt.ReLU(), agtopt.Dense(1, 1)], (1,), [[[0.0]], [0.0], [[1.0]], [0.0]])
-    return Problem(network, Dataset([[1.0], [2.0]], [3.0, 4.0]), agtopt.Bounded(0), Training("squared", learning_rate=0.5))
+        return Problem(
+            network,
+            Dataset([[1.0], [2.0]], [1, 1]),
+            agtopt.Bounded(1, nu=1, q=0),
+            Training("hinge", learning_rate=1.0),
+        )
+    network = Network.chain(
+        [agtopt.Dense(1, 1), agtopt.ReLU(), agtopt.Dense(1, 1)],
+        (1,),
+        [[[0.0]], [0.0], [[1.0]], [0.0]],
+    )
+    return Problem(
+        network,
+        Dataset([[1.0], [2.0]], [3.0, 4.0]),
+        agtopt.Bounded(0),
+        Training("squared", learning_rate=0.5),
+    )
 
 
 @pytest.mark.parametrize("kind", ["IBP", "LP", "QCP", "MILP", "MIQCP"])
@@ -119,7 +136,8 @@ def test_a_window_continues_where_the_run_stood(flips):
 
 
 def test_a_product_has_the_same_bits_wherever_numpy_put_its_factors():
-    """MKL rounds by the alignment of memory, and views of arrays lose theirs on the way to a worker; proofs are replayed elsewhere too."""
+    """MKL rounds by the alignment of memory, and views of arrays lose theirs on the way to a
+    worker; proofs are replayed elsewhere too."""
     ops, rng = IntervalOperations(), np.random.default_rng(0)
     left, right = rng.normal(size=(1, 9)), rng.normal(size=(4, 9))
 
@@ -130,7 +148,9 @@ def test_a_product_has_the_same_bits_wherever_numpy_put_its_factors():
         view[...] = values
         return ops.constant(view)
 
-    found = [ops.contract("ni,oi->no", placed(left, a), placed(right, b)) for a in (0, 8) for b in (0, 8)]
+    found = [
+        ops.contract("ni,oi->no", placed(left, a), placed(right, b)) for a in (0, 8) for b in (0, 8)
+    ]
     for value in found[1:]:
         assert torch.equal(value.lower, found[0].lower)
         assert torch.equal(value.upper, found[0].upper)

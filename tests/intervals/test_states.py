@@ -1,4 +1,5 @@
-"""What a step moves, as one vector: every entry in its place, points as points, and frozen tensors as they were."""
+"""What a step moves, as one vector: every entry in its place, points as points, and frozen tensors
+as they were."""
 
 from dataclasses import replace
 
@@ -17,9 +18,14 @@ from agtopt.problem.problem import VELOCITY
 
 def problem_of(momentum=0.0, frozen=()):
     rng = np.random.default_rng(0)
-    training = Training("squared", epochs=2, batch_size=8, learning_rate=0.1, momentum=momentum, frozen=frozen)
+    training = Training(
+        "squared", epochs=2, batch_size=8, learning_rate=0.1, momentum=momentum, frozen=frozen
+    )
     return Problem(
-        Network.dense([3, 5, 2], seed=0), Dataset(rng.normal(size=(16, 3)), rng.normal(size=(16, 2))), Bounded(2, eps=0.1), training
+        Network.dense([3, 5, 2], seed=0),
+        Dataset(rng.normal(size=(16, 3)), rng.normal(size=(16, 2))),
+        Bounded(2, eps=0.1),
+        training,
     )
 
 
@@ -27,7 +33,10 @@ def wide(problem):
     """A domain of the state, of which the bias of the first layer is a point."""
     rng = np.random.default_rng(1)
     lower = {name: rng.normal(size=value.shape) for name, value in problem.state.items()}
-    upper = {name: low + (name != "dense1_bias") * rng.uniform(0.1, 1.0, low.shape) for name, low in lower.items()}
+    upper = {
+        name: low + (name != "dense1_bias") * rng.uniform(0.1, 1.0, low.shape)
+        for name, low in lower.items()
+    }
     return Interval(problem.flatten(lower), problem.flatten(upper))
 
 
@@ -37,14 +46,20 @@ def same(one, other):
     np.testing.assert_array_equal(one.upper, other.upper)
 
 
-PROBLEMS = [problem_of(*case) for case in ((), (0.5,), (0.0, ("dense2",)), (0.5, ("dense1_weight",)))]
+PROBLEMS = [
+    problem_of(*case) for case in ((), (0.5,), (0.0, ("dense2",)), (0.5, ("dense1_weight",)))
+]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_a_domain_is_itself_as_a_vector(problem):
     domain = wide(problem)
     state = StateVector(problem, domain, FLOAT64)
-    found, lower, upper = state.domain(), problem.unflatten(domain.lower), problem.unflatten(domain.upper)
+    found, lower, upper = (
+        state.domain(),
+        problem.unflatten(domain.lower),
+        problem.unflatten(domain.upper),
+    )
     same(found, domain)
     assert set(state.parameters) == set(problem.network.initial)
     for name, value in state.parameters.items():
@@ -54,16 +69,26 @@ def test_a_domain_is_itself_as_a_vector(problem):
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_a_move_reaches_what_is_trained_and_nothing_else(problem):
-    domain, size = wide(problem), sum(problem.network.initial[name].size for name in problem.trained)
+    domain, size = (
+        wide(problem),
+        sum(problem.network.initial[name].size for name in problem.trained),
+    )
     state = StateVector(problem, domain, FLOAT64)
     theta = Range(torch.arange(float(size)).double(), torch.arange(float(size)).double() + 0.5)
     velocity = Range(-theta.upper, -theta.lower) if problem.training.momentum > 0 else None
     state.move(theta, velocity)
     lower, upper = problem.unflatten(state.domain().lower), problem.unflatten(state.domain().upper)
-    assert np.array_equal(np.concatenate([lower[name].ravel() for name in problem.trained]), np.arange(size))
-    assert np.array_equal(np.concatenate([upper[name].ravel() for name in problem.trained]), np.arange(size) + 0.5)
+    assert np.array_equal(
+        np.concatenate([lower[name].ravel() for name in problem.trained]), np.arange(size)
+    )
+    assert np.array_equal(
+        np.concatenate([upper[name].ravel() for name in problem.trained]), np.arange(size) + 0.5
+    )
     if velocity is not None:
-        assert np.array_equal(np.concatenate([upper[VELOCITY + name].ravel() for name in problem.trained]), -np.arange(size))
+        assert np.array_equal(
+            np.concatenate([upper[VELOCITY + name].ravel() for name in problem.trained]),
+            -np.arange(size),
+        )
     for name in set(problem.network.initial) - set(problem.trained):
         assert np.array_equal(lower[name], problem.unflatten(domain.lower)[name])
     for name, value in state.parameters.items():
@@ -85,7 +110,10 @@ def test_frozen_numbers_are_rounded_outward_in_float32():
     assert 0.0 < narrow.width() < 1e-4
 
 
-@pytest.mark.parametrize("model", [Bounded(2, eps=0.1), Bounded(16, eps=0.1), Bounded(eps=0.1, nu=0.1, n_features=1, n_labels=2)])
+@pytest.mark.parametrize(
+    "model",
+    [Bounded(2, eps=0.1), Bounded(16, eps=0.1), Bounded(eps=0.1, nu=0.1, n_features=1, n_labels=2)],
+)
 @pytest.mark.parametrize("clip", [None, 0.3])
 def test_tensors_together_have_the_domains_of_tensors_apart(monkeypatch, model, clip):
     problem = problem_of(0.5)

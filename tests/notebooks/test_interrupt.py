@@ -1,4 +1,5 @@
-"""A notebook whose kernel is interrupted while a bound is searched: the cell ends with what holds, and can be run again."""
+"""A notebook whose kernel is interrupted while a bound is searched: the cell ends with what holds,
+and can be run again."""
 
 import inspect
 import threading
@@ -18,21 +19,31 @@ CELLS = [
     "assert reach.domain.contains(agtopt.attack(problem).theta, 1e-9)\n"
     "assert reach.domain.width() <= agtopt.bound(problem, 'IBP').domain.width() * (1 + 1e-12)",
     "reach",
-    "again = agtopt.bound(problem, 'LP', window=1, conditional=False, tighten=False, executor=pool)\n"
+    "again = agtopt.bound(problem, 'LP', window=1, conditional=False, tighten=False, "
+    "executor=pool)\n"
     "assert not again.interrupted and 'lost' not in set(again.table()['status'])\n"
     "if pool is not None:\n    pool.shutdown()",
 ]
 
 
 def shown(cell):
-    return [output["data"].get("text/plain", "") for output in cell.get("outputs", ()) if "data" in output]
+    return [
+        output["data"].get("text/plain", "")
+        for output in cell.get("outputs", ())
+        if "data" in output
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pool", ["None", "agtopt.processes(1)"], ids=["alone", "workers"])
 def test_an_interrupted_cell_keeps_what_is_certified(pool):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code.replace("POOL", pool)) for code in CELLS])
-    client, (load, bound, check, view, again) = NotebookClient(notebook, timeout=120, kernel_name="python3"), notebook.cells
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(code.replace("POOL", pool)) for code in CELLS]
+    )
+    client, (load, bound, check, view, again) = (
+        NotebookClient(notebook, timeout=120, kernel_name="python3"),
+        notebook.cells,
+    )
     seen = []
 
     def interrupt():
@@ -56,4 +67,6 @@ def test_an_interrupted_cell_keeps_what_is_certified(pool):
         client.execute_cell(again, 4)
     assert "/280 bounds, " in seen[0]
     assert "ipywidgets" not in str(bound)
-    assert "interrupted: what stands here holds all the same" in view.outputs[0]["data"]["text/html"]
+    assert (
+        "interrupted: what stands here holds all the same" in view.outputs[0]["data"]["text/html"]
+    )

@@ -148,22 +148,37 @@ def test_there_are_notebooks():
 def test_notebook_runs(path):
     notebook = nbformat.read(path, as_version=4)
     if path.name in TWICE:
-        notebook.cells = [cell for cell in notebook.cells for _ in range(2) if cell.cell_type == "code"]
+        notebook.cells = [
+            cell for cell in notebook.cells for _ in range(2) if cell.cell_type == "code"
+        ]
         for cell in notebook.cells:
             cell.pop("id", None)
     if path.name in CHECKS:
         notebook.cells.append(nbformat.v4.new_code_cell(CHECKS[path.name]))
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 def test_stored_outputs_are_clean(path):
-    """A reader sees outputs, and in them no warning, no error and no path of the machine that ran it."""
+    """A reader sees outputs, and in them no warning, no error and no path of the machine that ran
+    it."""
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    outputs = [
+        output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
+    ]
     assert outputs
-    assert all(output.output_type != "error" and output.get("name") != "stderr" for output in outputs)
-    said = [str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", "")) for output in outputs]
+    assert all(
+        output.output_type != "error" and output.get("name") != "stderr" for output in outputs
+    )
+    said = [
+        str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))
+        for output in outputs
+    ]
     assert not any(str(Path.home()) in text or "Warning" in text for text in said)
     assert not any("execution" in cell.metadata for cell in notebook.cells)

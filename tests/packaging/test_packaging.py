@@ -24,7 +24,21 @@ def wheel(tmp_path_factory):
         shutil.copy(ROOT / name, archive)
     for name in ("agtopt", "models", "tests/packaging"):
         shutil.copytree(ROOT / name, archive / name, ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", target, archive], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            target,
+            archive,
+        ],
+        check=True,
+    )
     (found,) = target.glob("*.whl")
     return found
 
@@ -37,13 +51,17 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert {folder.partition("-")[0] for folder in folders} == {"agtopt"}
     assert len(folders) == 2  # the package, and its metadata
     inside = {name for name in names if name.startswith("agtopt/")}
-    assert inside == {str(path.relative_to(ROOT)) for path in (ROOT / "agtopt").rglob("*.py")} | {"agtopt/py.typed"}
+    assert inside == {str(path.relative_to(ROOT)) for path in (ROOT / "agtopt").rglob("*.py")} | {
+        "agtopt/py.typed"
+    }
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
 @pytest.mark.slow
 def test_an_archive_without_git_has_the_fallback_version(wheel):
-    fallback = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools_scm"]["fallback_version"]
+    fallback = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools_scm"][
+        "fallback_version"
+    ]
     assert wheel.name.split("-")[1] == fallback
 
 
@@ -54,9 +72,24 @@ def test_the_version_is_that_of_the_installation():
 
 def test_import_waits_with_what_is_slow():
     """Less than 0.5 s where it was measured; here only what decides it."""
-    heavy = ("torch", "pyomo", "pandas", "matplotlib", "highspy", "pyscipopt", "gurobipy", "onnx", "distributed")
-    code = f"import sys; before = set(sys.modules); import agtopt; print([m for m in {heavy} if m in set(sys.modules) - before])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    heavy = (
+        "torch",
+        "pyomo",
+        "pandas",
+        "matplotlib",
+        "highspy",
+        "pyscipopt",
+        "gurobipy",
+        "onnx",
+        "distributed",
+    )
+    code = (
+        f"import sys; before = set(sys.modules); import agtopt; print([m for m in {heavy} if m in "
+        "set(sys.modules) - before])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert done.stdout.strip() == "[]"
 
 

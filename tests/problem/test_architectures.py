@@ -14,12 +14,17 @@ def test_pilotnet_is_that_of_the_paper():
     assert network.size == 252219  # as published
 
 
-@pytest.mark.parametrize(("shape", "width"), [((3, 33, 100), 0.25), ((1, 8, 8), 0.5), ((3, 1, 1), 2.0), ((1, 2, 40), 0.01)])
+@pytest.mark.parametrize(
+    ("shape", "width"),
+    [((3, 33, 100), 0.25), ((1, 8, 8), 0.5), ((3, 1, 1), 2.0), ((1, 2, 40), 0.01)],
+)
 def test_small_images_keep_the_layers(shape, width):
     network = pilotnet(shape, width)
     assert len(convolutions(network)) == 5
     assert network.outputs == 1
-    assert [node for node in network.nodes if node.startswith("dense")] == [f"dense{k}" for k in range(1, 5)]
+    assert [node for node in network.nodes if node.startswith("dense")] == [
+        f"dense{k}" for k in range(1, 5)
+    ]
 
 
 def test_conv_small():
@@ -37,7 +42,10 @@ def test_initial_weights_are_drawn_with_a_seed():
     assert not first.initial["dense1_bias"].any()
 
 
-@pytest.mark.parametrize("arguments", [{"input_shape": (28, 28)}, {"width": 0.0}, {"input_shape": (1, 0, 5)}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"input_shape": (28, 28)}, {"width": 0.0}, {"input_shape": (1, 0, 5)}, {"seed": -1}],
+)
 def test_what_is_not_allowed_is_refused(arguments):
     with pytest.raises(InvalidInputError):
         pilotnet(**arguments)

@@ -1,4 +1,5 @@
-"""Bad input: the fitting AgtoptError that is also the built-in one, and a message that names the culprit."""
+"""Bad input: the fitting AgtoptError that is also the built-in one, and a message that names the
+culprit."""
 
 import re
 
@@ -54,12 +55,24 @@ CASES = {
     "labels.*inf": lambda: Dataset(X, [1, np.inf, 1, 1]),
     "features: an entry is masked": lambda: Dataset(np.ma.array(X, mask=X == 0), Y),
     "labels: an entry is masked": lambda: Dataset(X, np.ma.array(Y, mask=[0, 1, 0, 0])),
-    "features: an entry is masked; every": lambda: Dataset([np.ma.array([1.0, 2.0], mask=[0, 1])] * 4, Y),
-    "present: an entry is masked": lambda: Dataset(X, Y, np.ma.array([True] * 4, mask=[0, 1, 0, 0])),
-    "initial.*masked": lambda: Network.chain([Dense(2, 1)], (2,), [np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), [0.0]]),
-    "perturbation.features: an entry is masked": lambda: Substitution(1, features=(np.ma.array([0.0, 0.0], mask=[0, 1]), 1.0)),
-    "features: a date is not allowed": lambda: Dataset(np.array([[np.datetime64("2020-01-01", "ns"), 1.0]] * 4, dtype=object), Y),
-    "features: datetime64.* is not allowed": lambda: Dataset(np.full((4, 2), np.datetime64("2020-01-01", "ns")), Y),
+    "features: an entry is masked; every": lambda: Dataset(
+        [np.ma.array([1.0, 2.0], mask=[0, 1])] * 4, Y
+    ),
+    "present: an entry is masked": lambda: Dataset(
+        X, Y, np.ma.array([True] * 4, mask=[0, 1, 0, 0])
+    ),
+    "initial.*masked": lambda: Network.chain(
+        [Dense(2, 1)], (2,), [np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), [0.0]]
+    ),
+    "perturbation.features: an entry is masked": lambda: Substitution(
+        1, features=(np.ma.array([0.0, 0.0], mask=[0, 1]), 1.0)
+    ),
+    "features: a date is not allowed": lambda: Dataset(
+        np.array([[np.datetime64("2020-01-01", "ns"), 1.0]] * 4, dtype=object), Y
+    ),
+    "features: datetime64.* is not allowed": lambda: Dataset(
+        np.full((4, 2), np.datetime64("2020-01-01", "ns")), Y
+    ),
     "features.*array of numbers": lambda: Dataset([[1.0], [1.0, 2.0]], [1, 1]),
     "features.*shape": lambda: Dataset(np.zeros(4), Y),
     "features.*N >= 1": lambda: Dataset(np.zeros((0, 2)), []),
@@ -67,11 +80,17 @@ CASES = {
     "labels.*0 is not allowed.*-1, 1": lambda: problem(dataset=Dataset(X, [1, 0, 1, 1])),
     "labels.*shape": lambda: problem(dataset=Dataset(X, Y[:, None])),
     "labels.*2 outputs": lambda: problem(
-        network=Network.dense([2, 2]), dataset=Dataset(X, np.zeros((4, 3))), perturbation=Bounded(1), training=Training("squared")
+        network=Network.dense([2, 2]),
+        dataset=Dataset(X, np.zeros((4, 3))),
+        perturbation=Bounded(1),
+        training=Training("squared"),
     ),
     # One label per sample cannot be the target of two outputs, however many samples there are.
     "labels.*(2,).*2 outputs": lambda: problem(
-        network=Network.dense([2, 2]), dataset=Dataset(X[:2], [0.1, 0.2]), perturbation=Bounded(1), training=Training("squared")
+        network=Network.dense([2, 2]),
+        dataset=Dataset(X[:2], [0.1, 0.2]),
+        perturbation=Bounded(1),
+        training=Training("squared"),
     ),
     "perturbation.n: 5.*4 samples": lambda: problem(perturbation=Bounded(5, nu=1, q=0)),
     "perturbation.n: -1": lambda: Bounded(-1),
@@ -86,11 +105,15 @@ CASES = {
     "perturbation.n: 1 with n_features 1": lambda: Bounded(1, n_features=1, n_labels=1),
     "perturbation.n: None with n_features 1 and n_labels None": lambda: Bounded(n_features=1),
     "perturbation.n_labels: -1": lambda: Bounded(n_features=1, n_labels=-1),
-    "perturbation.n: 9.*4 samples": lambda: problem(perturbation=Bounded(n_features=9, n_labels=0, eps=0.1, nu=1, q=0)),
+    "perturbation.n: 9.*4 samples": lambda: problem(
+        perturbation=Bounded(n_features=9, n_labels=0, eps=0.1, nu=1, q=0)
+    ),
     "perturbation.flips.*without q=0": lambda: Bounded(1, eps=0.1, flips=[(0, 1)]),
     "perturbation.flips.*must differ": lambda: Bounded(1, nu=1, q=0, flips=[(1, 1)]),
     "perturbation.flips.*pairs": lambda: Bounded(1, nu=1, q=0, flips=[1, -1]),
-    "perturbation.flips: 7 is no class.*-1, 1": lambda: problem(perturbation=Bounded(1, nu=1, q=0, flips=[(1, 7)])),
+    "perturbation.flips: 7 is no class.*-1, 1": lambda: problem(
+        perturbation=Bounded(1, nu=1, q=0, flips=[(1, 7)])
+    ),
     "perturbation.n: 4 removals.*step 0, which has 4": lambda: problem(perturbation=Removal(4)),
     "perturbation.n: 1 removals.*step 1, which has 1": lambda: problem(
         perturbation=Removal(1), training=Training("hinge", batches=[[0, 1, 2], [3]])
@@ -98,18 +121,28 @@ CASES = {
     "perturbation.vulnerable: sample 9": lambda: problem(perturbation=Removal(1, vulnerable=[9])),
     "perturbation.features: the box is empty": lambda: Substitution(1, features=(1.0, 0.0)),
     "perturbation.features.*NaN": lambda: Substitution(1, features=(np.nan, 1.0)),
-    "perturbation.features.*shape (3,).*(2,)": lambda: problem(perturbation=Substitution(1, features=(np.zeros(3), np.ones(3)))),
+    "perturbation.features.*shape (3,).*(2,)": lambda: problem(
+        perturbation=Substitution(1, features=(np.zeros(3), np.ones(3)))
+    ),
     "perturbation.features: an unbounded box.*clip": lambda: problem(perturbation=Substitution(1)),
-    "perturbation.features: an unbounded.*finite": lambda: problem(perturbation=Substitution(1, features=(-np.inf, 1.0))),
-    "perturbation.labels: (2.0,).*-1, 1": lambda: problem(perturbation=Substitution(1, features=(0, 1), labels=(2,))),
-    "perturbation.labels: ().*-1, 1": lambda: problem(perturbation=Substitution(1, features=(0, 1), labels=())),
+    "perturbation.features: an unbounded.*finite": lambda: problem(
+        perturbation=Substitution(1, features=(-np.inf, 1.0))
+    ),
+    "perturbation.labels: (2.0,).*-1, 1": lambda: problem(
+        perturbation=Substitution(1, features=(0, 1), labels=(2,))
+    ),
+    "perturbation.labels: ().*-1, 1": lambda: problem(
+        perturbation=Substitution(1, features=(0, 1), labels=())
+    ),
     "perturbation.labels: None.*lowest, highest": lambda: problem(
         perturbation=Substitution(1, features=(0, 1)), training=Training("squared")
     ),
     "perturbation.labels: (1.0, 0.0).*lowest, highest": lambda: problem(
         perturbation=Substitution(1, features=(0, 1), labels=(1, 0)), training=Training("squared")
     ),
-    "dataset.present: the nominal": lambda: problem(dataset=Dataset(X, Y, [True, False, True, True])),
+    "dataset.present: the nominal": lambda: problem(
+        dataset=Dataset(X, Y, [True, False, True, True])
+    ),
     "dataset.present.*one bool per sample": lambda: Dataset(X, Y, [1, 0, 1, 1]),
     "training.clip: 0": lambda: Training("hinge", clip=0.0),
     "training.momentum: 1.0.*below 1": lambda: Training("hinge", momentum=1.0),
@@ -117,32 +150,56 @@ CASES = {
     "training.weight_decay: nan": lambda: Training("hinge", weight_decay=np.nan),
     "training.floor: -1": lambda: Training("hinge", floor=-1.0),
     "training.frozen: 'dense1'": lambda: Training("hinge", frozen="dense1"),
-    "training.frozen.*'nowhere' is neither a layer nor a tensor": lambda: problem(training=Training("hinge", frozen=["nowhere"])),
-    "training.frozen.*nothing to train": lambda: problem(training=Training("hinge", frozen=["dense1"])),
-    "labels.*3 is not allowed.*0, 1, 2": lambda: problem(
-        network=Network.dense([2, 3]), dataset=Dataset(X, [0, 1, 2, 3]), training=Training("cross-entropy")
+    "training.frozen.*'nowhere' is neither a layer nor a tensor": lambda: problem(
+        training=Training("hinge", frozen=["nowhere"])
     ),
-    "1 outputs.*cross-entropy.*at least 2": lambda: problem(training=Training("cross-entropy"), dataset=Dataset(X, [0, 1, 1, 1])),
+    "training.frozen.*nothing to train": lambda: problem(
+        training=Training("hinge", frozen=["dense1"])
+    ),
+    "labels.*3 is not allowed.*0, 1, 2": lambda: problem(
+        network=Network.dense([2, 3]),
+        dataset=Dataset(X, [0, 1, 2, 3]),
+        training=Training("cross-entropy"),
+    ),
+    "1 outputs.*cross-entropy.*at least 2": lambda: problem(
+        training=Training("cross-entropy"), dataset=Dataset(X, [0, 1, 1, 1])
+    ),
     "2 outputs.*binary-cross-entropy.*takes 1": lambda: problem(
-        training=Training("binary-cross-entropy"), network=Network.dense([2, 2]), dataset=Dataset(X, [0, 1, 1, 1])
+        training=Training("binary-cross-entropy"),
+        network=Network.dense([2, 2]),
+        dataset=Dataset(X, [0, 1, 1, 1]),
     ),
     "LeakyReLU.slope: 1.5": lambda: LeakyReLU(1.5),
     "Conv2d.kernel_size: 0": lambda: Conv2d(1, 1, 0),
     "Conv2d.stride: (1, 2, 3).*pair": lambda: Conv2d(1, 1, 2, stride=(1, 2, 3)),
     "a window of (3, 3) does not fit": lambda: Conv2d(1, 1, 3).output_shape((1, 2, 2)),
-    "Conv2d.*does not fit an input of shape (2, 2, 2)": lambda: Conv2d(1, 1, 1).output_shape((2, 2, 2)),
+    "Conv2d.*does not fit an input of shape (2, 2, 2)": lambda: Conv2d(1, 1, 1).output_shape(
+        (2, 2, 2)
+    ),
     "AvgPool2d.*does not fit": lambda: AvgPool2d(2).output_shape((4,)),
     "Add does not fit": lambda: Add().output_shape((2,), (3,)),
-    "layer 'add1'.*two or more": lambda: Network.chain([Dense(2, 1), Add()], (2,), [np.zeros((1, 2)), [0.0]]),
+    "layer 'add1'.*two or more": lambda: Network.chain(
+        [Dense(2, 1), Add()], (2,), [np.zeros((1, 2)), [0.0]]
+    ),
     "perturbation.q: 1": lambda: Bounded(1, q=1),
     "perturbation.q.*hinge.*q=0": lambda: problem(perturbation=Bounded(1, nu=1)),
     "perturbation.q.*squared.*interval": lambda: problem(training=Training("squared")),
-    "perturbation.vulnerable: sample 4": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[4])),
-    "perturbation.vulnerable: -1": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[-1])),
-    "perturbation.vulnerable.*twice": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[1, 1])),
-    "perturbation.vulnerable.*1.7": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=[0, 1.7])),
+    "perturbation.vulnerable: sample 4": lambda: problem(
+        perturbation=Bounded(1, nu=1, q=0, vulnerable=[4])
+    ),
+    "perturbation.vulnerable: -1": lambda: problem(
+        perturbation=Bounded(1, nu=1, q=0, vulnerable=[-1])
+    ),
+    "perturbation.vulnerable.*twice": lambda: problem(
+        perturbation=Bounded(1, nu=1, q=0, vulnerable=[1, 1])
+    ),
+    "perturbation.vulnerable.*1.7": lambda: problem(
+        perturbation=Bounded(1, nu=1, q=0, vulnerable=[0, 1.7])
+    ),
     "perturbation.vulnerable.*2": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=2)),
-    "perturbation.vulnerable: 'a'": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable="ab")),
+    "perturbation.vulnerable: 'a'": lambda: problem(
+        perturbation=Bounded(1, nu=1, q=0, vulnerable="ab")
+    ),
     "training.loss: 'mse'.*squared, hinge": lambda: Training("mse"),
     "training.epochs: 0": lambda: Training("hinge", epochs=0),
     "training.batch_size: 0": lambda: Training("hinge", batch_size=0),
@@ -163,7 +220,9 @@ CASES = {
     "dense1_weight.*shape": lambda: Network.chain([Dense(2, 1)], (2,), [np.zeros((2, 1)), [0.0]]),
     "dense1_bias.*nan": lambda: Network.chain([Dense(2, 1)], (2,), [np.zeros((1, 2)), [np.nan]]),
     "1 tensors for 2": lambda: Network.chain([Dense(2, 1)], (2,), [np.zeros((1, 2))]),
-    "network.initial.*surplus": lambda: Network.chain([Dense(2, 1, False)], (2,), {"dense1_weight": np.zeros((1, 2)), "surplus": [0.0]}),
+    "network.initial.*surplus": lambda: Network.chain(
+        [Dense(2, 1, False)], (2,), {"dense1_weight": np.zeros((1, 2)), "surplus": [0.0]}
+    ),
     "Dense.inputs: 0": lambda: Dense(0, 1),
     "sizes.*too short": lambda: Network.dense([2]),
     "seed: -1": lambda: Network.dense([2, 1], seed=-1),
@@ -172,7 +231,9 @@ CASES = {
     "features.*(2,).*(3,)": lambda: problem(network=Network.dense([3, 1])),
     "2 outputs.*hinge": lambda: problem(network=Network.dense([2, 2])),
     "problem.network: int": lambda: problem(network=3),
-    "training.batch_size: 3": lambda: problem(training=Training("hinge", batch_size=3, drop_last=True), dataset=Dataset(X[:2], Y[:2])),
+    "training.batch_size: 3": lambda: problem(
+        training=Training("hinge", batch_size=3, drop_last=True), dataset=Dataset(X[:2], Y[:2])
+    ),
     "kind: 'XYZ'.*IBP, CROWN, LP": lambda: agtopt.bound(problem(), "XYZ"),
     "interval: entry 1": lambda: Interval([0.0, 2.0], [1.0, 1.0]),
     "interval: entry 0.*nan": lambda: Interval([np.nan], [1.0]),
@@ -194,7 +255,10 @@ def test_bad_input_is_named(words):
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        (lambda: Network.from_torch(torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Tanh())), "Tanh"),
+        (
+            lambda: Network.from_torch(torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Tanh())),
+            "Tanh",
+        ),
     ],
 )
 def test_what_is_not_supported_is_not_implemented(case, words):

@@ -14,7 +14,10 @@ from tests.instances import random_problem, torch_model, torch_sgd
 def test_from_torch_keeps_the_order_and_the_outputs_of_torch(bias):
     torch.manual_seed(0)
     module = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(4, 3, bias=bias), torch.nn.ReLU(), torch.nn.Linear(3, 2, bias=bias)
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 3, bias=bias),
+        torch.nn.ReLU(),
+        torch.nn.Linear(3, 2, bias=bias),
     ).double()
     network = Network.from_torch(module)
     flat = torch.nn.utils.parameters_to_vector(module.parameters()).detach().numpy()
@@ -28,7 +31,12 @@ def test_from_torch_keeps_the_order_and_the_outputs_of_torch(bias):
 def test_images_are_flattened_as_torch_flattens_them():
     rng = np.random.default_rng(0)
     network = Network.chain([Flatten(), Dense(6, 1)], (2, 3), [rng.normal(size=(1, 6)), [0.5]])
-    problem = Problem(network, Dataset(rng.normal(size=(4, 2, 3)), rng.normal(size=4)), Bounded(1, eps=0.1), Training("squared", epochs=2))
+    problem = Problem(
+        network,
+        Dataset(rng.normal(size=(4, 2, 3)), rng.normal(size=4)),
+        Bounded(1, eps=0.1),
+        Training("squared", epochs=2),
+    )
     np.testing.assert_allclose(trajectory(problem), torch_sgd(problem), atol=1e-12)
     model = agtopt.compile(problem, "MIQCP")
     assert model.replay_error() <= 1e-9
@@ -37,13 +45,20 @@ def test_images_are_flattened_as_torch_flattens_them():
 
 def test_parameter_names_index_the_flat_vector():
     network = Network.dense([2, 3, 1], seed=1)
-    assert network.parameter_names[:3] == ("dense1_weight[0,0]", "dense1_weight[0,1]", "dense1_weight[1,0]")
+    assert network.parameter_names[:3] == (
+        "dense1_weight[0,0]",
+        "dense1_weight[0,1]",
+        "dense1_weight[1,0]",
+    )
     assert network.parameter_names[-1] == "dense2_bias[0]"
     theta = np.arange(2 * network.size, dtype=float).reshape(2, -1)
     tensors = network.unflatten(theta)
     assert tensors["dense1_weight"].shape == (2, 3, 2)
     np.testing.assert_array_equal(network.flatten(tensors), theta)
-    assert tensors["dense1_weight"][1, 2, 1] == theta[1, network.parameter_names.index("dense1_weight[2,1]")]
+    assert (
+        tensors["dense1_weight"][1, 2, 1]
+        == theta[1, network.parameter_names.index("dense1_weight[2,1]")]
+    )
 
 
 def test_dense_is_drawn_like_torch_linear_and_reproducible():
@@ -81,7 +96,9 @@ def test_a_seed_shuffles_every_epoch_anew_and_reproducibly():
 
 def test_learning_rates_decay_by_epoch():
     training = Training("hinge", epochs=3, batch_size=5, learning_rate=1.0, decay=0.5)
-    np.testing.assert_allclose(training.learning_rates(len(training.schedule(10))), np.repeat([1, 1 / 1.5, 1 / 2], 2))
+    np.testing.assert_allclose(
+        training.learning_rates(len(training.schedule(10))), np.repeat([1, 1 / 1.5, 1 / 2], 2)
+    )
 
 
 def problem_with(loss, labels, outputs=1):
@@ -92,7 +109,9 @@ def problem_with(loss, labels, outputs=1):
 def test_classes_are_encoded_as_indicators_behind_any_leading_axes():
     hinge = problem_with("hinge", [1.0, -1.0])
     np.testing.assert_array_equal(hinge.encode(hinge.dataset.labels), [[0, 1], [1, 0]])
-    np.testing.assert_array_equal(hinge.encode(np.ones((3, 2))), np.broadcast_to([0.0, 1.0], (3, 2, 2)))
+    np.testing.assert_array_equal(
+        hinge.encode(np.ones((3, 2))), np.broadcast_to([0.0, 1.0], (3, 2, 2))
+    )
     binary = problem_with("binary-cross-entropy", [1, 0, 1])
     np.testing.assert_array_equal(binary.encode(binary.dataset.labels), [[0, 1], [1, 0], [0, 1]])
     for loss in ("cross-entropy", "multi-hinge"):
@@ -102,7 +121,10 @@ def test_classes_are_encoded_as_indicators_behind_any_leading_axes():
 
 
 def test_targets_are_encoded_as_they_are():
-    flat, wide = problem_with("squared", [0.5, 1.5]), problem_with("squared", [[0.5, 2.0], [1.5, 3.0]], outputs=2)
+    flat, wide = (
+        problem_with("squared", [0.5, 1.5]),
+        problem_with("squared", [[0.5, 2.0], [1.5, 3.0]], outputs=2),
+    )
     assert flat.encode(np.zeros((4, 2))).shape == (4, 2, 1)
     np.testing.assert_array_equal(wide.encode(wide.dataset.labels), wide.dataset.labels)
     assert flat.classes is wide.classes is None
@@ -111,7 +133,12 @@ def test_targets_are_encoded_as_they_are():
 @pytest.mark.parametrize("shape", [(1,), (1, 1)])
 def test_a_dataset_of_one_sample(shape):
     """Trap 7: one row is not squeezed."""
-    problem = Problem(Network.dense([2, 1]), Dataset([[1.0, 2.0]], np.full(shape, 3.0)), Bounded(1, eps=0.1), Training("squared", epochs=2))
+    problem = Problem(
+        Network.dense([2, 1]),
+        Dataset([[1.0, 2.0]], np.full(shape, 3.0)),
+        Bounded(1, eps=0.1),
+        Training("squared", epochs=2),
+    )
     np.testing.assert_allclose(trajectory(problem), torch_sgd(problem), atol=1e-12)
     assert agtopt.bound(problem, "LP").domain.contains(torch_sgd(problem)[-1])
     assert agtopt.attack(problem).domain.contains(torch_sgd(problem)[-1], 1e-12)
@@ -128,5 +155,12 @@ def test_data_is_copied_and_cannot_be_changed():
 
 def test_describe_names_sizes_loss_and_adversary():
     text = random_problem(2, 2, "hinge", "both", samples=5, n=2).describe()
-    for words in ("2-1", "5 samples", "hinge loss", "at most 2 samples", "features ±0.05", "label flips"):
+    for words in (
+        "2-1",
+        "5 samples",
+        "hinge loss",
+        "at most 2 samples",
+        "features ±0.05",
+        "label flips",
+    ):
         assert words in text

@@ -31,7 +31,11 @@ def test_samples_are_admitted_and_spend_the_budget(depth, loss, reach):
 def test_count_is_the_number_enumerated_and_all_differ(n):
     problem = random_problem(1, 1, "hinge", "flips", samples=6, n=n)
     found = list(problem.perturbation.enumerate(problem))
-    assert len({tuple(dataset.labels) for dataset in found}) == len(found) == problem.perturbation.count(problem)
+    assert (
+        len({tuple(dataset.labels) for dataset in found})
+        == len(found)
+        == problem.perturbation.count(problem)
+    )
     assert not found[0].changed(problem.dataset).any()
     assert all(problem.perturbation.admits(problem, dataset) for dataset in found)
 
@@ -54,16 +58,26 @@ def test_what_goes_too_far_is_not_admitted(depth, loss, reach):
     assert not model.admits(problem, other(1, model.eps * 1.01 + 1e-3)), "too far"
     if loss == "squared":
         assert not model.admits(problem, other(1, dy=model.nu * 1.01 + 1e-3)), "label too far"
-    assert not model.admits(problem, Dataset(nominal.features[:-1], nominal.labels[:-1])), "a sample less"
+    assert not model.admits(problem, Dataset(nominal.features[:-1], nominal.labels[:-1])), (
+        "a sample less"
+    )
     if not model.nu:
         assert not model.admits(problem, other(1, dy=1.0)), "labels stay"
 
 
 @pytest.mark.parametrize(
-    ("model", "count"), [(Bounded(0, nu=1, q=0), 1), (Bounded(2), 1), (Bounded(1, eps=0.1), np.inf), (Bounded(1, nu=0.5), np.inf)]
+    ("model", "count"),
+    [
+        (Bounded(0, nu=1, q=0), 1),
+        (Bounded(2), 1),
+        (Bounded(1, eps=0.1), np.inf),
+        (Bounded(1, nu=0.5), np.inf),
+    ],
 )
 def test_count_of_trivial_and_continuous_models(model, count):
-    problem = random_problem(0, 1, "hinge" if model.q == 0 else "squared", "flips" if model.q == 0 else "labels")
+    problem = random_problem(
+        0, 1, "hinge" if model.q == 0 else "squared", "flips" if model.q == 0 else "labels"
+    )
     assert model.count(replace(problem, perturbation=model)) == count
 
 
@@ -92,13 +106,17 @@ def test_samples_of_every_model_are_admitted_and_spend_the_budget(cell):
         if cell.adversary == "separate":
             assert (features, labels) == (model.n_features, model.n_labels)
         elif cell.adversary in ("targeted", "substitution"):
-            assert len(changed) <= min(model.n, len(touchable))  # a target may be the class or point that is there already
+            assert len(changed) <= min(
+                model.n, len(touchable)
+            )  # a target may be the class or point that is there already
         else:
             assert len(changed) == min(model.n, len(touchable))
             assert not labels or cell.adversary in ("labels", "both")
             assert not features or cell.adversary in ("box", "l1", "l2", "both")
     if cell.adversary in ("box", "l1", "l2"):
-        moves = np.stack([(dataset.features - nominal.features).reshape(5, -1) for dataset in drawn])
+        moves = np.stack(
+            [(dataset.features - nominal.features).reshape(5, -1) for dataset in drawn]
+        )
         reach = np.linalg.norm(moves, ord=model.p, axis=-1).max(axis=-1)
         assert reach.max() <= model.eps * (1 + 1e-12)
         assert np.isclose(reach, model.eps).sum() >= 30, "half of them at the boundary"
@@ -108,7 +126,9 @@ def test_samples_of_every_model_are_admitted_and_spend_the_budget(cell):
 def test_every_finite_model_counts_what_it_enumerates(cell):
     problem = cell_problem(cell)
     model = problem.perturbation
-    if cell.adversary in ("removal", "labels", "targeted") and (cell.adversary == "removal" or problem.classes):
+    if cell.adversary in ("removal", "labels", "targeted") and (
+        cell.adversary == "removal" or problem.classes
+    ):
         found = list(model.enumerate(problem))
         rows = {(tuple(dataset.labels.ravel()), tuple(dataset.presence())) for dataset in found}
         assert len(rows) == len(found) == model.count(problem) > 1
@@ -141,7 +161,12 @@ def variant(problem, sample, features=None, label=None, present=None):
 
 
 @pytest.mark.parametrize(
-    ("p", "inside", "outside"), [(np.inf, [0.1, 0.1], [0.11, 0.0]), (2, [0.06, 0.08], [0.08, 0.08]), (1, [0.04, 0.06], [0.06, 0.06])]
+    ("p", "inside", "outside"),
+    [
+        (np.inf, [0.1, 0.1], [0.11, 0.0]),
+        (2, [0.06, 0.08], [0.08, 0.08]),
+        (1, [0.04, 0.06], [0.06, 0.06]),
+    ],
 )
 def test_balls_end_where_their_norm_says(p, inside, outside):
     base = cell_problem(Cell("box", "hinge", "plain", "linear", 1, False))
@@ -161,7 +186,10 @@ def test_only_the_named_flips_are_admitted():
             admitted = model.admits(problem, variant(problem, sample, label=target))
             assert admitted == ((labels[sample], target) in {(0, 2), (1, 0)})
     assert set(model.touchable(problem)) == set(np.flatnonzero(labels != 2))
-    assert model.count(problem) == 1 + len(model.touchable(problem)) * (1 + len(model.touchable(problem))) // 2
+    assert (
+        model.count(problem)
+        == 1 + len(model.touchable(problem)) * (1 + len(model.touchable(problem))) // 2
+    )
 
 
 def test_separate_budgets_are_not_exchanged():
@@ -171,8 +199,12 @@ def test_separate_budgets_are_not_exchanged():
     move = np.full(2, 0.1)
     both = variant(problem, [0, 1], label=-labels[:2])
     assert model.admits(problem, both)
-    assert model.admits(problem, Dataset(both.features + move * (np.arange(5) == 4)[:, None], both.labels)), "three samples"
-    assert model.admits(problem, Dataset(both.features + move * (np.arange(5) == 0)[:, None], both.labels)), "one of them both"
+    assert model.admits(
+        problem, Dataset(both.features + move * (np.arange(5) == 4)[:, None], both.labels)
+    ), "three samples"
+    assert model.admits(
+        problem, Dataset(both.features + move * (np.arange(5) == 0)[:, None], both.labels)
+    ), "one of them both"
     assert not model.admits(problem, variant(problem, [0, 1], move))
     assert not model.admits(problem, variant(problem, [0, 1, 2], label=-labels[:3]))
 
@@ -181,7 +213,9 @@ def test_removal_changes_nothing_else():
     problem = cell_problem(Cell("removal", "squared", "plain", "linear", 1, False))
     model, gone = problem.perturbation, np.arange(5) != 2
     assert model.admits(problem, variant(problem, 0, present=gone))
-    assert not model.admits(problem, variant(problem, 2, features=0.1, present=gone)), "it would not be seen, but it is no removal"
+    assert not model.admits(problem, variant(problem, 2, features=0.1, present=gone)), (
+        "it would not be seen, but it is no removal"
+    )
     assert not model.admits(problem, variant(problem, 0, features=0.1))
     assert not model.admits(problem, variant(problem, 0, present=np.arange(5) > 1)), "two samples"
 
@@ -189,9 +223,15 @@ def test_removal_changes_nothing_else():
 def test_a_budget_of_nothing_is_allowed_beside_flips():
     """A sweep over budgets starts at 0."""
     problem = cell_problem(Cell("labels", "hinge", "plain", "linear", 1, False))
-    for model in (Bounded(0, nu=1, q=0, flips=[(-1, 1)]), Bounded(n_features=1, n_labels=0, eps=0.1, nu=1, q=0, flips=[(-1, 1)])):
+    for model in (
+        Bounded(0, nu=1, q=0, flips=[(-1, 1)]),
+        Bounded(n_features=1, n_labels=0, eps=0.1, nu=1, q=0, flips=[(-1, 1)]),
+    ):
         idle = replace(problem, perturbation=model)
-        assert not any((dataset.labels != problem.dataset.labels).any() for dataset in model.sample(idle, 5, np.random.default_rng(0)))
+        assert not any(
+            (dataset.labels != problem.dataset.labels).any()
+            for dataset in model.sample(idle, 5, np.random.default_rng(0))
+        )
 
 
 @dataclass(frozen=True)
@@ -233,7 +273,8 @@ class Shifted(Moving):
     ],
 )
 def test_what_a_model_says_of_itself_has_to_agree(model, words):
-    """A box that no flag announces would be taken for a point; a ball of another norm for one of 1 or 2."""
+    """A box that no flag announces would be taken for a point; a ball of another norm for one of 1
+    or 2."""
     problem = random_problem(0, 1, "squared", "features", samples=4)
     with pytest.raises(InvalidInputError, match=words):
         replace(problem, perturbation=model)

@@ -1,4 +1,5 @@
-"""Training in 400 bits: what a proof must never exclude, without any rounding of its own worth the name."""
+"""Training in 400 bits: what a proof must never exclude, without any rounding of its own worth the
+name."""
 
 from math import prod
 
@@ -69,11 +70,15 @@ class WideOperations:
         return value.reshape(*value.shape[: value.ndim - len(old)], *new)
 
     def unfold(self, value, patches):
-        flat = np.concatenate([value.reshape(len(value), -1), wide(np.zeros((len(value), 1)))], axis=1)
+        flat = np.concatenate(
+            [value.reshape(len(value), -1), wide(np.zeros((len(value), 1)))], axis=1
+        )
         return flat[:, patches.index]
 
     def fold(self, value, patches):
-        flat = np.concatenate([value.reshape(len(value), -1), wide(np.zeros((len(value), 1)))], axis=1)
+        flat = np.concatenate(
+            [value.reshape(len(value), -1), wide(np.zeros((len(value), 1)))], axis=1
+        )
         return flat[:, patches.transposed_index].sum(axis=-1).reshape(len(value), *patches.shape)
 
     def column(self, value, index):
@@ -92,7 +97,10 @@ class WideOperations:
         if not tensor.startswith(VELOCITY):
             past = [-rate * mpf(training.momentum)] if len(terms) == 3 else []
             factors = [1 - rate * mpf(training.weight_decay), *past, -rate]
-        return sum((factor * value for factor, (_, value) in zip(factors[1:], terms[1:], strict=True)), factors[0] * terms[0][1])
+        return sum(
+            (factor * value for factor, (_, value) in zip(factors[1:], terms[1:], strict=True)),
+            factors[0] * terms[0][1],
+        )
 
 
 def wide_parameters(problem, dataset):

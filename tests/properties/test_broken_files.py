@@ -1,4 +1,5 @@
-"""Every file of ours, broken in every way: what comes out is a result or an error of agtopt's, and never a lack of memory."""
+"""Every file of ours, broken in every way: what comes out is a result or an error of agtopt's, and
+never a lack of memory."""
 
 import re
 from dataclasses import replace
@@ -37,7 +38,12 @@ ROUNDS = 60
 @pytest.fixture(scope="module")
 def own():
     data = Dataset(X, [1.0, -1.0, 1.0, -1.0])
-    return Problem(Network.dense([2, 2, 1]), data, Bounded(1, eps=0.1, flips=[(1, -1)], nu=1, q=0), Training("hinge", batch_size=2))
+    return Problem(
+        Network.dense([2, 2, 1]),
+        data,
+        Bounded(1, eps=0.1, flips=[(1, -1)], nu=1, q=0),
+        Training("hinge", batch_size=2),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +70,32 @@ def files(own, tmp_path_factory):
         "columns.toml": (folder / "p" / "columns.toml", lambda: Columns.load(folder / "p")),
         "record": (folder / "record.json", lambda: Record.load(folder / "record.json")),
         "run": (folder / "run.npz", lambda: Run.resume(own, folder / "run.npz", inner=inner)),
-        "step": (folder / "steps" / "step_000001.npz", lambda: next(checkpointed_steps(own, folder / "steps"))),
+        "step": (
+            folder / "steps" / "step_000001.npz",
+            lambda: next(checkpointed_steps(own, folder / "steps")),
+        ),
         "points": (folder / "points.npz", lambda: read_points(folder / "points.npz")),
         "proof": (proof, lambda: Tree.load(proof)),
-        "cell": (folder / "cells" / f"{cell.key}.npz", lambda: Store.at(folder / "cells").find(cell, inner)),
+        "cell": (
+            folder / "cells" / f"{cell.key}.npz",
+            lambda: Store.at(folder / "cells").find(cell, inner),
+        ),
         "solution": (folder / "s.sol", lambda: read_solution(folder / "s.sol")),
     }
 
 
-NAMES = ["problem.toml", "arrays.npz", "columns.toml", "record", "run", "step", "points", "proof", "cell", "solution"]
+NAMES = [
+    "problem.toml",
+    "arrays.npz",
+    "columns.toml",
+    "record",
+    "run",
+    "step",
+    "points",
+    "proof",
+    "cell",
+    "solution",
+]
 WORDS = [
     b"nan",
     b"inf",
@@ -93,7 +116,8 @@ WORDS = [
 
 
 def broken(data, rng):
-    """A variant: cut, with bits flipped, bytes put in, or a number, word or piece of text replaced by another."""
+    """A variant: cut, with bits flipped, bytes put in, or a number, word or piece of text replaced
+    by another."""
     way, at = rng.integers(5), int(rng.integers(len(data) + 1))
     if way == 0:
         return data[:at]
@@ -106,7 +130,11 @@ def broken(data, rng):
         return data[:at] + rng.bytes(int(rng.integers(1, 40))) + data[at:]
     parts = [match.span() for match in re.finditer(rb"[-+.\w]+", data)] or [(0, 0)]
     start, end = parts[int(rng.integers(len(parts)))]
-    other = WORDS[int(rng.integers(len(WORDS)))] if way == 3 else data[slice(*parts[int(rng.integers(len(parts)))])]
+    other = (
+        WORDS[int(rng.integers(len(WORDS)))]
+        if way == 3
+        else data[slice(*parts[int(rng.integers(len(parts)))])]
+    )
     return data[:start] + other + data[end:]
 
 
@@ -165,7 +193,11 @@ def test_absurd_numbers_of_a_problem_are_refused_at_once(own, tmp_path):
         ("input_shape = [\n    2,\n]", "input_shape = [4000000000000]"),
         ("batch_size = 2", f"batch_size = {10**40}"),
         ("n = 1", f"n = {'9' * 5000}"),
-        ('type = "dense"', 'type = "conv2d"\nin_channels = 1\nout_channels = 1\nkernel_size = 1\npadding = 1000000000'),
+        (
+            'type = "dense"',
+            'type = "conv2d"\nin_channels = 1\nout_channels = 1\nkernel_size = 1\npadding = '
+            "1000000000",
+        ),
     ):
         assert old in text
         (tmp_path / "p" / PROBLEM).write_text(text.replace(old, new, 1))
@@ -175,9 +207,16 @@ def test_absurd_numbers_of_a_problem_are_refused_at_once(own, tmp_path):
 
 def test_a_small_problem_with_huge_layers_is_refused(tmp_path):
     """Padding and pooling make an activation of 10^18 entries of a file of a kilobyte."""
-    layers = [agtopt.Conv2d(1, 1, 1, padding=10**9), agtopt.AvgPool2d(10**9, 10**9), agtopt.Flatten(), agtopt.Dense(4, 1)]
+    layers = [
+        agtopt.Conv2d(1, 1, 1, padding=10**9),
+        agtopt.AvgPool2d(10**9, 10**9),
+        agtopt.Flatten(),
+        agtopt.Dense(4, 1),
+    ]
     with pytest.raises(InvalidInputError, match="entries"):
-        Network.chain(layers, (1, 2, 2), [np.ones((1, 1, 1, 1)), np.ones(1), np.ones((1, 4)), np.ones(1)])
+        Network.chain(
+            layers, (1, 2, 2), [np.ones((1, 1, 1, 1)), np.ones(1), np.ones((1, 4)), np.ones(1)]
+        )
 
 
 def test_arrays_that_a_problem_does_not_need_are_refused_before_they_are_unpacked(own, tmp_path):
@@ -210,6 +249,10 @@ def test_a_text_of_gigabytes_is_not_read(own, tmp_path):
 
 
 def test_steps_are_counted_before_they_are_listed(own):
-    for training in (Training("hinge", epochs=10**9), Training("hinge", epochs=10**8, batches=[[0]]), Training("hinge", epochs=10**30)):
+    for training in (
+        Training("hinge", epochs=10**9),
+        Training("hinge", epochs=10**8, batches=[[0]]),
+        Training("hinge", epochs=10**30),
+    ):
         with pytest.raises(InvalidInputError, match=r"training\.epochs"):
             replace(own, training=training)

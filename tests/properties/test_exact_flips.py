@@ -1,4 +1,5 @@
-"""One layer, label flips or removals: no continuous product is left, so MILP = MIQCP = enumeration."""
+"""One layer, label flips or removals: no continuous product is left, so MILP = MIQCP =
+enumeration."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -16,13 +17,24 @@ ADVERSARIES = [("hinge", "flips"), ("hinge", "removal"), ("squared", "removal")]
 
 
 def finite_problem(seed, loss, adversary, n, samples=None, vulnerable=None):
-    """Hinge or squared error, n flips or removals; removals leave at least one sample in every batch."""
-    base = random_problem(seed, 1, loss, "flips" if loss == "hinge" else "labels", n=n, samples=samples, vulnerable=vulnerable)
+    """Hinge or squared error, n flips or removals; removals leave at least one sample in every
+    batch."""
+    base = random_problem(
+        seed,
+        1,
+        loss,
+        "flips" if loss == "hinge" else "labels",
+        n=n,
+        samples=samples,
+        vulnerable=vulnerable,
+    )
     if adversary == "flips":
         return base
     training = base.training
     if min(map(len, base.schedule)) <= n:
-        training = replace(training, batches=None, batch_size=n + 1, drop_last=True, epochs=2, seed=seed)
+        training = replace(
+            training, batches=None, batch_size=n + 1, drop_last=True, epochs=2, seed=seed
+        )
     return replace(base, training=training, perturbation=Removal(n, base.perturbation.vulnerable))
 
 
@@ -56,7 +68,8 @@ def test_three_flips_or_removals_are_the_enumerated_hull(loss, adversary, condit
 
 @pytest.mark.parametrize(("loss", "adversary"), ADVERSARIES)
 def test_without_cuts_the_optimisation_itself_is_exact(loss, adversary):
-    """No domain is intersected with intervals or branches here: the model alone, its least and greatest value of every parameter."""
+    """No domain is intersected with intervals or branches here: the model alone, its least and
+    greatest value of every parameter."""
     problem = finite_problem(5, loss, adversary, 2, samples=5, vulnerable=range(5))
     hull, model = agtopt.attack(problem), compile(problem, "MILP", conditional=False)
     assert hull.exact
@@ -89,7 +102,12 @@ def test_every_removal_is_torch_without_those_samples():
         for gone in combinations(touchable, k):
             present = np.ones(5, dtype=bool)
             present[list(gone)] = False
-            runs.append(torch_sgd(problem, agtopt.Dataset(problem.dataset.features, problem.dataset.labels, present))[-1])
+            runs.append(
+                torch_sgd(
+                    problem,
+                    agtopt.Dataset(problem.dataset.features, problem.dataset.labels, present),
+                )[-1]
+            )
     hull = agtopt.attack(problem)
     assert hull.runs == len(runs) == 16
     np.testing.assert_allclose(hull.domain.lower, np.min(runs, axis=0), atol=1e-9)

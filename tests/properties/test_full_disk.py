@@ -1,4 +1,5 @@
-"""A disk that fills up, or a folder that cannot be written, at every write there is: no half a file, and no result is lost."""
+"""A disk that fills up, or a folder that cannot be written, at every write there is: no half a
+file, and no result is lost."""
 
 import errno
 import os
@@ -11,7 +12,20 @@ import pytest
 from typer.testing import CliRunner
 
 import agtopt
-from agtopt import Bounded, Columns, Dataset, Network, Problem, Record, Run, SaveError, SaveWarning, Settings, SoundnessError, Training
+from agtopt import (
+    Bounded,
+    Columns,
+    Dataset,
+    Network,
+    Problem,
+    Record,
+    Run,
+    SaveError,
+    SaveWarning,
+    Settings,
+    SoundnessError,
+    Training,
+)
 from agtopt.cases import standins
 from agtopt.cli import app
 from agtopt.drivers import stage
@@ -25,11 +39,17 @@ WAYS = {"replace": (os, "replace"), "fsync": (os, "fsync"), "folder": (os, "mkdi
 
 def problem(seed=0):
     training = Training("hinge", learning_rate=0.5, batch_size=2)
-    return Problem(Network.dense([2, 1], seed=seed), Dataset(X, [1.0, -1.0, 1.0, -1.0]), Bounded(1, eps=0.3, nu=1, q=0), training)
+    return Problem(
+        Network.dense([2, 1], seed=seed),
+        Dataset(X, [1.0, -1.0, 1.0, -1.0]),
+        Bounded(1, eps=0.3, nu=1, q=0),
+        training,
+    )
 
 
 class Disk:
-    """Fails at the k-th call of one function, or from then on; counts without failing where k is 0."""
+    """Fails at the k-th call of one function, or from then on; counts without failing where k is
+    0."""
 
     def __init__(self, monkeypatch, way, at=0, for_good=False):
         self.calls, self.at, self.for_good, self.failed = 0, at, for_good, False
@@ -49,7 +69,11 @@ class Disk:
 def content(folder):
     """Every file below a folder; none is temporary, empty or half written."""
     files = {path: path.read_bytes() for path in sorted(Path(folder).rglob("*")) if path.is_file()}
-    assert not [path for path in Path(folder).rglob("*") if path.name.startswith(".agtopt") or path.suffix in (".tmp", ".part")]
+    assert not [
+        path
+        for path in Path(folder).rglob("*")
+        if path.name.startswith(".agtopt") or path.suffix in (".tmp", ".part")
+    ]
     for path, data in files.items():
         assert data
         if path.suffix == ".npz":
@@ -72,7 +96,9 @@ def saves(tmp):
         "record": lambda folder: record.save(folder / "record.json"),
         "tree": lambda folder: Tree.load(proof).save(folder / "tree.npz"),
         "model": lambda folder: agtopt.compile(problem(), "LP").write(folder / "model.nl"),
-        "export": lambda folder: agtopt.export(problem(), folder, ["LP"], ["dense1_bias[0]"], [".lp", ".mps"]),
+        "export": lambda folder: agtopt.export(
+            problem(), folder, ["LP"], ["dense1_bias[0]"], [".lp", ".mps"]
+        ),
         **{
             suffix: lambda folder, suffix=suffix: save_table(reach.table(), folder / f"t{suffix}")
             for suffix in (".csv", ".json", ".md", ".tex")
@@ -131,7 +157,9 @@ METHODS = [("IBP", {}), ("LP", {"window": 1}), ("MILP", {"proofs": True})]
 def test_a_bound_is_whole_whatever_cannot_be_saved(tmp_path, monkeypatch, method, options, way):
     def bound(folder):
         extra = {"rigour": "proved", "proofs": folder / "proofs"} if "proofs" in options else {}
-        return agtopt.bound(problem(), method, options.get("window"), checkpoint=folder / "steps", **extra)
+        return agtopt.bound(
+            problem(), method, options.get("window"), checkpoint=folder / "steps", **extra
+        )
 
     with monkeypatch.context() as patch:
         counted = Disk(patch, way)
@@ -146,7 +174,8 @@ def test_a_bound_is_whole_whatever_cannot_be_saved(tmp_path, monkeypatch, method
                 found = bound(folder)
         assert len(found.states) == len(whole.states)
         assert all(
-            np.array_equal(a.lower, b.lower) and np.array_equal(a.upper, b.upper) for a, b in zip(found.states, whole.states, strict=True)
+            np.array_equal(a.lower, b.lower) and np.array_equal(a.upper, b.upper)
+            for a, b in zip(found.states, whole.states, strict=True)
         )
         assert [row.bound for row in found.rows] == [row.bound for row in whole.rows]
         if folder.exists():
@@ -160,7 +189,12 @@ def test_a_comparison_is_whole_whatever_cannot_be_saved(tmp_path, monkeypatch):
         return agtopt.compare(problem(), ["IBP", "LP"], [1], resume=folder)
 
     whole = compared(tmp_path / "whole")
-    for way, at, for_good in (("replace", 1, False), ("replace", 2, False), ("folder", 1, False), ("folder", 1, True)):
+    for way, at, for_good in (
+        ("replace", 1, False),
+        ("replace", 2, False),
+        ("folder", 1, False),
+        ("folder", 1, True),
+    ):
         folder = tmp_path / f"{way}-{at}-{for_good}"
         with monkeypatch.context() as patch:
             Disk(patch, way, at, for_good)
@@ -174,14 +208,23 @@ def test_a_comparison_is_whole_whatever_cannot_be_saved(tmp_path, monkeypatch):
 
 def test_an_executor_says_what_it_could_not_save(tmp_path):
     (tmp_path / "file").write_text("")
-    with ThreadPoolExecutor(1) as pool, pytest.warns(SaveWarning, match=r"file.* could not be written"):
-        found = agtopt.bound(problem(), "LP", rigour="proved", proofs=tmp_path / "file", executor=pool)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.warns(SaveWarning, match=r"file.* could not be written"),
+    ):
+        found = agtopt.bound(
+            problem(), "LP", rigour="proved", proofs=tmp_path / "file", executor=pool
+        )
     assert found.domain.lower == pytest.approx(agtopt.bound(problem(), "LP").domain.lower, rel=1e-9)
 
 
 def test_a_contradiction_is_raised_although_its_instance_cannot_be_kept(monkeypatch):
     real = stage.check_found
-    monkeypatch.setattr(stage, "check_found", lambda task, bound, *rest: real(task, bound - task.sense * 10.0, *rest))
+    monkeypatch.setattr(
+        stage,
+        "check_found",
+        lambda task, bound, *rest: real(task, bound - task.sense * 10.0, *rest),
+    )
     with pytest.raises(SoundnessError, match="is saved in"):
         agtopt.bound(problem(), "LP")
     Disk(monkeypatch, "folder", 1, True)
@@ -196,8 +239,26 @@ def test_the_command_line_shows_the_result_and_says_what_is_not_saved(tmp_path, 
     for words in (
         ["bound", folder, "--kind", "IBP", "--output", str(tmp_path / "t.csv")],
         ["bound", folder, "--kind", "LP", "--checkpoint", str(tmp_path / "c")],
-        ["certify", folder, "--kind", "IBP", "--record", str(tmp_path / "r.json"), "--output", str(tmp_path / "t.md")],
-        ["compare", folder, "--kinds", "IBP", "--output", str(tmp_path / "t.tex"), "--resume", str(tmp_path / "kept")],
+        [
+            "certify",
+            folder,
+            "--kind",
+            "IBP",
+            "--record",
+            str(tmp_path / "r.json"),
+            "--output",
+            str(tmp_path / "t.md"),
+        ],
+        [
+            "compare",
+            folder,
+            "--kinds",
+            "IBP",
+            "--output",
+            str(tmp_path / "t.tex"),
+            "--resume",
+            str(tmp_path / "kept"),
+        ],
     ):
         with monkeypatch.context() as patch:
             Disk(patch, way, 1, True)

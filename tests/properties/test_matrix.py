@@ -1,4 +1,5 @@
-"""Every perturbation model with every loss, training feature and kind of layer: S1, S3 and the fixed-input oracle, cell by cell."""
+"""Every perturbation model with every loss, training feature and kind of layer: S1, S3 and the
+fixed-input oracle, cell by cell."""
 
 from itertools import combinations, product
 
@@ -26,7 +27,10 @@ def kinds_of(cell):
 def test_every_pair_of_values_of_any_two_dimensions_occurs():
     for first, second in combinations(range(len(VALUES)), 2):
         pairs = {(cell[first], cell[second]) for cell in CELLS}
-        assert pairs == set(product(VALUES[first], VALUES[second])), (VALUES._fields[first], VALUES._fields[second])
+        assert pairs == set(product(VALUES[first], VALUES[second])), (
+            VALUES._fields[first],
+            VALUES._fields[second],
+        )
 
 
 def test_the_matrix_has_what_its_names_say():
@@ -41,13 +45,23 @@ def test_the_matrix_has_what_its_names_say():
         assert (problem.state_size > problem.network.size) == (problem.training.momentum > 0)
         rates = problem.learning_rates
         assert (rates[-1] == problem.training.floor) == (cell.training == "floor")
-        wanted = min(cell.n, min(sizes) - 1) if cell.adversary == "removal" else cell.n + (cell.adversary == "separate")
+        wanted = (
+            min(cell.n, min(sizes) - 1)
+            if cell.adversary == "removal"
+            else cell.n + (cell.adversary == "separate")
+        )
         assert problem.perturbation.budget == wanted
         if problem.training.clip is not None:
             free = agtopt.Problem(
-                problem.network, problem.dataset, agtopt.Bounded(0), agtopt.Training(problem.training.loss, epochs=problem.training.epochs)
+                problem.network,
+                problem.dataset,
+                agtopt.Bounded(0),
+                agtopt.Training(problem.training.loss, epochs=problem.training.epochs),
             )
-            assert np.any(state_trajectory(free)[1, : free.network.size] != state_trajectory(problem)[1, : free.network.size])
+            assert np.any(
+                state_trajectory(free)[1, : free.network.size]
+                != state_trajectory(problem)[1, : free.network.size]
+            )
 
 
 @every_cell
@@ -55,12 +69,18 @@ def test_training_is_torch_sgd_on_every_admissible_dataset(cell):
     """Parameters and velocities, by autograd and `torch.optim.SGD`."""
     problem = cell_problem(cell)
     for dataset in (None, *corrupted(problem, 3)):
-        np.testing.assert_allclose(state_trajectory(problem, dataset), torch_states(problem, dataset), rtol=EXACT, atol=EXACT)
+        np.testing.assert_allclose(
+            state_trajectory(problem, dataset),
+            torch_states(problem, dataset),
+            rtol=EXACT,
+            atol=EXACT,
+        )
 
 
 @every_cell
 def test_an_adversary_who_may_do_nothing_leaves_torch_sgd(cell):
-    """In intervals to rounding, and in every kind: everything is a constant then, also behind a corridor."""
+    """In intervals to rounding, and in every kind: everything is a constant then, also behind a
+    corridor."""
     problem = zeroed(cell_problem(cell))
     expected = torch_states(problem)
     for kind in (IBP, CROWN):
@@ -70,7 +90,9 @@ def test_an_adversary_who_may_do_nothing_leaves_torch_sgd(cell):
     for kind in kinds_of(cell):
         model = compile(problem, kind, conditional=cell.conditional)
         assert model.replay_error() <= EXACT
-        np.testing.assert_allclose(model.theta, expected[-1, : problem.network.size], rtol=0, atol=EXACT)
+        np.testing.assert_allclose(
+            model.theta, expected[-1, : problem.network.size], rtol=0, atol=EXACT
+        )
         found = agtopt.bound(problem, kind, conditional=cell.conditional).domain
         assert found.contains(expected[-1, : problem.network.size])
         assert np.max(found.upper - found.lower) < EXACT
@@ -102,7 +124,8 @@ def test_admissible_data_satisfies_every_row_of_every_kind(cell):
 
 @every_cell
 def test_admissible_data_satisfies_a_window_that_starts_in_a_box(cell):
-    """Parameters, and with momentum velocities, that are variables at the start; with another number of segments."""
+    """Parameters, and with momentum velocities, that are variables at the start; with another
+    number of segments."""
     problem = cell_problem(cell)
     start = agtopt.bound(problem, IBP).states[1]
     kinds = kinds_of(cell)
@@ -118,7 +141,8 @@ SOLVED = [cell for cell in CELLS if cell.layers in ("linear", "unbiased", "recti
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", SOLVED, ids=str)
 def test_exact_kinds_return_torch_sgd_when_the_data_is_fixed(cell, monkeypatch):
-    """The solver's least and greatest value of a parameter are the one of the run: no row leaves room."""
+    """The solver's least and greatest value of a parameter are the one of the run: no row leaves
+    room."""
     monkeypatch.setitem(scip.COMMON, "limits/gap", 0.0)
     monkeypatch.setitem(highs.OPTIONS, "mip_rel_gap", 0.0)
     problem = cell_problem(cell)

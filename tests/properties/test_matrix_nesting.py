@@ -1,4 +1,5 @@
-"""S7: attained ⊆ MINLP ⊆ MIQCP ⊆ MILP ⊆ LP ⊆ IBP, MIQCP ⊆ QCP ⊆ LP and attained ⊆ CROWN ⊆ IBP, each solved to optimality."""
+"""S7: attained ⊆ MINLP ⊆ MIQCP ⊆ MILP ⊆ LP ⊆ IBP, MIQCP ⊆ QCP ⊆ LP and attained ⊆ CROWN ⊆ IBP, each
+solved to optimality."""
 
 from itertools import pairwise
 
@@ -54,16 +55,25 @@ def test_every_perturbation_model_and_every_loss_is_nested():
 def test_kinds_nest_and_hold_every_run(cell, classes):
     problem = cell_problem(cell, samples=3, classes=classes)
     kinds = (IBP, CROWN, LP, QCP, MILP, MIQCP, MINLP)
-    found = {kind: agtopt.bound(problem, kind, time_limit=20.0, conditional=cell.conditional) for kind in kinds}
+    found = {
+        kind: agtopt.bound(problem, kind, time_limit=20.0, conditional=cell.conditional)
+        for kind in kinds
+    }
     for kind, reach in found.items():
         assert {row.status for row in reach.rows} <= {"optimal", "attained"}, kind
         for dataset in (problem.dataset, *corrupted(problem, 20)):
             for box, state in zip(reach.states, torch_states(problem, dataset), strict=True):
                 assert box.contains(state, 0.0 if kind in (IBP, CROWN) else 1e-7), kind
-    for inner, outer in (*pairwise((MINLP, MIQCP, MILP, LP, IBP)), (MIQCP, QCP), (QCP, LP), (CROWN, IBP)):
+    for inner, outer in (
+        *pairwise((MINLP, MIQCP, MILP, LP, IBP)),
+        (MIQCP, QCP),
+        (QCP, LP),
+        (CROWN, IBP),
+    ):
         assert_within(found[inner].domain, found[outer].domain, note=(inner, outer))
     attained = sampled_attack(problem).domain
     for kind in (MINLP, CROWN):
         assert_within(attained, found[kind].domain, 1e-7, note=kind)
-    # Not trivially: the adversary moves something, and the tightest kind is close to what is attained.
+    # Not trivially: the adversary moves something, and the tightest kind is close to what is
+    # attained.
     assert 0.0 < attained.width() <= found[MINLP].domain.width() <= 1.5 * attained.width() + 1e-4

@@ -15,10 +15,28 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import agtopt
-from agtopt import Bounded, Columns, Dataset, Dense, InvalidInputError, Network, Problem, ReLU, Run, Settings, Training
+from agtopt import (
+    Bounded,
+    Columns,
+    Dataset,
+    Dense,
+    InvalidInputError,
+    Network,
+    Problem,
+    ReLU,
+    Run,
+    Settings,
+    Training,
+)
 from agtopt.cli import app
 from agtopt.names import visible
-from agtopt.report import plot_comparison, plot_parameters, plot_projection, plot_trajectory, save_table
+from agtopt.report import (
+    plot_comparison,
+    plot_parameters,
+    plot_projection,
+    plot_trajectory,
+    save_table,
+)
 
 X = np.array([[1.0, 0.7], [0.6, 1.2], [0.9, 1.1], [1.3, 0.5]])
 TEXT = st.text(max_size=20) | st.text("aA_[]0,|$~\\/*`<&:é\u0301\n\0 -\"'%;", max_size=6)
@@ -41,7 +59,9 @@ def chain(names):
     """Three layers, all of whose parameters move."""
     graph = nx.DiGraph()
     graph.add_node("input")
-    for before, name, layer in zip(("input", *names), names, (Dense(2, 2), ReLU(), Dense(2, 1)), strict=False):
+    for before, name, layer in zip(
+        ("input", *names), names, (Dense(2, 2), ReLU(), Dense(2, 1)), strict=False
+    ):
         graph.add_node(name, layer=layer)
         graph.add_edge(before, name)
     first, _, last = names
@@ -56,7 +76,13 @@ def chain(names):
 
 def problem(names=("a", "b", "c"), name="p", **training):
     data = Dataset(X, X[:, 0])
-    return Problem(chain(names), data, Bounded(1, eps=0.1), Training("squared", learning_rate=0.1, **training), name=name)
+    return Problem(
+        chain(names),
+        data,
+        Bounded(1, eps=0.1),
+        Training("squared", learning_rate=0.1, **training),
+        name=name,
+    )
 
 
 def allowed(name):
@@ -75,7 +101,9 @@ def allowed(name):
 @example(TRIOS[7], "p")
 @example(TRIOS[8], "p")
 @example(TRIOS[9], "p")
-def test_layers_and_problems_with_any_name_are_saved_compiled_exported_and_read_back(tmp_path_factory, names, name):
+def test_layers_and_problems_with_any_name_are_saved_compiled_exported_and_read_back(
+    tmp_path_factory, names, name
+):
     if not all(map(allowed, names)):
         with pytest.raises(InvalidInputError, match="network"):
             problem(names)
@@ -84,7 +112,11 @@ def test_layers_and_problems_with_any_name_are_saved_compiled_exported_and_read_
     own, folder = problem(names, name), tmp_path_factory.mktemp("names")
     agtopt.save(own, folder / "saved", description=name)
     again = agtopt.load(folder / "saved")
-    assert (again.fingerprint, again.name, again.network.parameter_names) == (own.fingerprint, name, own.network.parameter_names)
+    assert (again.fingerprint, again.name, again.network.parameter_names) == (
+        own.fingerprint,
+        name,
+        own.network.parameter_names,
+    )
     assert own.describe().isprintable()
     model = agtopt.compile(own, "MILP")
     assert model.replay_error() < 1e-9
@@ -105,14 +137,17 @@ def test_layers_and_problems_with_any_name_are_saved_compiled_exported_and_read_
 
 
 def check(file):
-    """A program reads the file, finds its optimum between the ends, and knows the names in the map."""
+    """A program reads the file, finds its optimum between the ends, and knows the names in the
+    map."""
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     assert highs.readModel(str(file.path)) == highspy.HighsStatus.kOk
     highs.run()
     low, high = file.optimum
     assert low - 1e-6 <= highs.getInfo().objective_function_value <= high + 1e-6
-    with file.path.with_name(file.path.name + ".names.csv").open(newline="", encoding="utf-8") as table:
+    with file.path.with_name(file.path.name + ".names.csv").open(
+        newline="", encoding="utf-8"
+    ) as table:
         symbols = {row["file"] for row in csv.DictReader(table)}
     lp = highs.getLp()
     assert set(lp.col_names_) <= symbols | {"ONE_VAR_CONSTANT"}
@@ -120,7 +155,10 @@ def check(file):
 
 @pytest.mark.parametrize("kind", ["LP", "QCP", "MILP", "MIQCP"])
 def test_reserved_words_are_solved_in_every_kind_like_other_names(kind):
-    widths = [agtopt.bound(problem(names), kind, time_limit=5).domain.width() for names in (("keys", "values", "model"), ("a", "b", "c"))]
+    widths = [
+        agtopt.bound(problem(names), kind, time_limit=5).domain.width()
+        for names in (("keys", "values", "model"), ("a", "b", "c"))
+    ]
     assert widths[0] == pytest.approx(widths[1], rel=1e-6)
 
 
@@ -143,9 +181,14 @@ def test_layers_whose_parts_are_called_alike_are_told_apart():
 
 
 def test_names_that_would_be_taken_for_other_quantities_are_refused():
-    # With momentum the tensor velocity_a_weight would be the velocity of a_weight; the bounds of a tensor forward.a_weight
-    # would be those of a layer a_weight.
-    for names in (("velocity_a", "b", "a"), ("forward.a", "b", "a_weight"), ("", "b", "c"), (" \n", "b", "c")):
+    # With momentum the tensor velocity_a_weight would be the velocity of a_weight; the bounds of a
+    # tensor forward.a_weight would be those of a layer a_weight.
+    for names in (
+        ("velocity_a", "b", "a"),
+        ("forward.a", "b", "a_weight"),
+        ("", "b", "c"),
+        (" \n", "b", "c"),
+    ):
         with pytest.raises(InvalidInputError, match="network"):
             problem(names, momentum=0.5)
 
@@ -172,7 +215,9 @@ def test_what_is_no_text_is_refused_where_it_enters(name):
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(TEXT, min_size=3, max_size=3, unique=True), TEXT, TEXT)
-def test_columns_and_classes_with_any_name_are_saved_and_read_back(tmp_path_factory, columns, first, second):
+def test_columns_and_classes_with_any_name_are_saved_and_read_back(
+    tmp_path_factory, columns, first, second
+):
     assume(first != second)
     folder = tmp_path_factory.mktemp("columns")
     own = Columns(tuple(columns[:2]), columns[2], "hinge", (first, second), (0.0, 1.0), (1.0, 2.0))
@@ -234,12 +279,21 @@ def test_the_command_line_shows_names_as_they_are(tmp_path):
     own = problem(("a b", "[/bold]", "'\""), HOSTILE)
     agtopt.save(own, tmp_path / "p")
     run = CliRunner().invoke
-    for words in (["info"], ["bound", "--kind", "IBP", "--output", str(tmp_path / "t.md")], ["compare", "--kinds", "IBP"]):
+    for words in (
+        ["info"],
+        ["bound", "--kind", "IBP", "--output", str(tmp_path / "t.md")],
+        ["compare", "--kinds", "IBP"],
+    ):
         result = run(app, [words[0], str(tmp_path / "p"), *words[1:]])
         assert result.exit_code == 0, result.output
         assert ":smile:" in result.output
     last = own.network.parameter_names[-1]
-    agtopt.export(own, tmp_path / "models", ["LP"], [agtopt.direction_target(own, {own.network.parameter_names[0]: 2.0, last: 1.0})])
+    agtopt.export(
+        own,
+        tmp_path / "models",
+        ["LP"],
+        [agtopt.direction_target(own, {own.network.parameter_names[0]: 2.0, last: 1.0})],
+    )
     readme = (tmp_path / "models" / "README.md").read_text(encoding="utf-8")
     line = next(line for line in readme.splitlines() if "import-solution" in line)
     highs = highspy.Highs()

@@ -1,4 +1,5 @@
-"""S7: attained ⊆ MIQCP ⊆ MILP ⊆ LP ⊆ IBP and MIQCP ⊆ QCP ⊆ LP; S1: no admissible run leaves a domain."""
+"""S7: attained ⊆ MIQCP ⊆ MILP ⊆ LP ⊆ IBP and MIQCP ⊆ QCP ⊆ LP; S1: no admissible run leaves a
+domain."""
 
 from itertools import pairwise
 
@@ -16,7 +17,10 @@ SLACK = 2e-5
 
 
 def assert_within(inner, outer, slack=SLACK, note=""):
-    for name, excess in (("lower", outer.lower - inner.lower), ("upper", inner.upper - outer.upper)):
+    for name, excess in (
+        ("lower", outer.lower - inner.lower),
+        ("upper", inner.upper - outer.upper),
+    ):
         size = 1.0 + np.abs(getattr(inner, name))
         assert np.all(excess <= slack * size), (note, name, float(np.max(excess)))
 
@@ -33,8 +37,13 @@ def assert_holds_runs(problem, reach, datasets):
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
 def test_kinds_nest_and_hold_every_run(depth, loss, reach, window, conditional):
     # Small enough that SCIP proves every optimum within a second: S7 speaks of those only.
-    problem = random_problem(5 if window else 2, depth, loss, reach, samples=5 - depth, steps=4 - depth, eps=0.02)
-    found = {kind: agtopt.bound(problem, kind, window, time_limit=5.0, conditional=conditional) for kind in (IBP, LP, QCP, MILP, MIQCP)}
+    problem = random_problem(
+        5 if window else 2, depth, loss, reach, samples=5 - depth, steps=4 - depth, eps=0.02
+    )
+    found = {
+        kind: agtopt.bound(problem, kind, window, time_limit=5.0, conditional=conditional)
+        for kind in (IBP, LP, QCP, MILP, MIQCP)
+    }
     for kind, result in found.items():
         assert {row.status for row in result.rows} <= {"optimal", "attained"}, kind
         assert_holds_runs(problem, result, [problem.dataset, *corrupted(problem, 20)])

@@ -39,7 +39,9 @@ def solved(model, solver=None):
     binaries = model.kind.binaries
     session = None
     ends = []
-    for direction in np.vstack([np.eye(model.problem.network.size), -np.eye(model.problem.network.size)]):
+    for direction in np.vstack(
+        [np.eye(model.problem.network.size), -np.eye(model.problem.network.size)]
+    ):
         model.minimise(direction)
         session = session or open_session(choose(solver, model.quadratic, binaries), model.pyomo)
         result = session.solve(20.0)
@@ -78,14 +80,18 @@ def test_milp_without_products_returns_torch_sgd_when_the_data_is_fixed(loss, re
 @pytest.mark.parametrize("conditional", [True, False], ids=["cuts", "plain"])
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_features_and_label_of_one_sample_may_move_further_than_the_sum_of_both(kind, conditional):
-    """∂L/∂w = 2 (w x + b − y) x: a larger x makes a change of y count for more, and the cuts of separate budgets must let it."""
+    """∂L/∂w = 2 (w x + b − y) x: a larger x makes a change of y count for more, and the cuts of
+    separate budgets must let it."""
     network = Network.chain([Dense(1, 1)], (1,), [[[0.5]], [0.1]])
     data = Dataset([[1.0], [-0.5]], [0.3, 0.2])
     model = Bounded(n_features=1, n_labels=1, eps=0.5, nu=0.5, vulnerable=[0])
     problem = Problem(network, data, model, Training("squared", epochs=2, learning_rate=0.2))
     compiled = compile(problem, kind, conditional=conditional)
     for dx, dy in product((-0.5, 0.0, 0.5), repeat=2):
-        assert compiled.replay_error(Dataset([[1.0 + dx], [-0.5]], [0.3 + dy, 0.2])) <= 1e-9, (dx, dy)
+        assert compiled.replay_error(Dataset([[1.0 + dx], [-0.5]], [0.3 + dy, 0.2])) <= 1e-9, (
+            dx,
+            dy,
+        )
 
 
 def test_fix_refuses_data_beyond_the_budget_and_unfix_frees_it(flips):

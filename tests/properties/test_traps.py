@@ -7,7 +7,20 @@ import pytest
 import torch
 
 import agtopt
-from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, InvalidInputError, LeakyReLU, Network, Problem, Removal, Substitution, Training
+from agtopt import (
+    Bounded,
+    Conv2d,
+    Dataset,
+    Dense,
+    Flatten,
+    InvalidInputError,
+    LeakyReLU,
+    Network,
+    Problem,
+    Removal,
+    Substitution,
+    Training,
+)
 from agtopt.compiler import compile
 from tests.instances import corrupted
 from tests.matrix import ALL_KINDS, Cell, cell_problem
@@ -26,18 +39,31 @@ def assert_inside(problem, kind, datasets):
 
 
 def one_impulse(learning_rate, momentum, decay, steps):
-    """A bias under hinge loss; the sample that may flip is in the first batch only, so all later gradients are the same in both runs."""
+    """A bias under hinge loss; the sample that may flip is in the first batch only, so all later
+    gradients are the same in both runs."""
     network = Network.chain([Dense(1, 1)], (1,), [[[0.0]], [0.0]])
     training = Training(
-        "hinge", batches=[[0, 1]] + [[1, 2]] * (steps - 1), learning_rate=learning_rate, momentum=momentum, weight_decay=decay
+        "hinge",
+        batches=[[0, 1]] + [[1, 2]] * (steps - 1),
+        learning_rate=learning_rate,
+        momentum=momentum,
+        weight_decay=decay,
     )
-    return Problem(network, Dataset(np.zeros((3, 1)), [1, 1, -1]), Bounded(1, nu=1, q=0, vulnerable=[0]), training)
+    return Problem(
+        network,
+        Dataset(np.zeros((3, 1)), [1, 1, -1]),
+        Bounded(1, nu=1, q=0, vulnerable=[0]),
+        training,
+    )
 
 
 # α λ below, at and beyond 1, and beyond 2, where plain decay would diverge.
-@pytest.mark.parametrize(("learning_rate", "decay"), [(0.1, 3.0), (0.1, 10.0), (0.1, 15.0), (0.1, 25.0)])
+@pytest.mark.parametrize(
+    ("learning_rate", "decay"), [(0.1, 3.0), (0.1, 10.0), (0.1, 15.0), (0.1, 25.0)]
+)
 def test_trap_2_an_impulse_whose_response_changes_sign_stays_inside(learning_rate, decay):
-    """Momentum with weight decay: the run with the smaller first gradient is not the smaller one later."""
+    """Momentum with weight decay: the run with the smaller first gradient is not the smaller one
+    later."""
     problem = one_impulse(learning_rate, 0.9, decay, steps=10)
     hull = agtopt.attack(problem)
     first, second = (torch_states(problem, dataset)[:, 1] for dataset in hull.datasets)
@@ -47,13 +73,18 @@ def test_trap_2_an_impulse_whose_response_changes_sign_stays_inside(learning_rat
         assert_inside(problem, kind, hull.datasets)
     for kind in ("LP", "MILP"):
         domain = agtopt.bound(problem, kind).domain
-        assert domain.contains(np.stack([torch_sgd(problem, dataset)[-1] for dataset in hull.datasets]), 1e-7)
+        assert domain.contains(
+            np.stack([torch_sgd(problem, dataset)[-1] for dataset in hull.datasets]), 1e-7
+        )
         np.testing.assert_allclose(domain.lower, hull.domain.lower, atol=1e-4)
         np.testing.assert_allclose(domain.upper, hull.domain.upper, atol=1e-4)
 
 
 @pytest.mark.parametrize("decay", [0.5, 5.0, 8.0])
-@pytest.mark.parametrize(("adversary", "loss"), [("both", "squared"), ("removal", "hinge"), ("substitution", "cross-entropy")])
+@pytest.mark.parametrize(
+    ("adversary", "loss"),
+    [("both", "squared"), ("removal", "hinge"), ("substitution", "cross-entropy")],
+)
 def test_trap_2_momentum_with_strong_decay_holds_every_run(adversary, loss, decay):
     base = cell_problem(Cell(adversary, loss, "momentum", "rectified", 1, False), steps=6)
     problem = replace(base, training=replace(base.training, weight_decay=decay, learning_rate=0.15))
@@ -65,7 +96,8 @@ def test_trap_2_momentum_with_strong_decay_holds_every_run(adversary, loss, deca
 
 
 def reached_units(problem):
-    """The hidden units that some sample of some admissible dataset activates after the first step; the others never move again."""
+    """The hidden units that some sample of some admissible dataset activates after the first step;
+    the others never move again."""
     reached = []
     for dataset in (problem.dataset, *corrupted(problem, 20)):
         first = problem.unflatten(torch_states(problem, dataset)[1])
@@ -84,8 +116,12 @@ def test_trap_3_diverged_states_are_the_whole_line_and_no_run_leaves_it(loss):
         assert not any(np.isnan(end).any() for box in states for end in (box.lower, box.upper))
         lower, upper = (problem.unflatten(end) for end in (states[-1].lower, states[-1].upper))
         for name in problem.state:
-            whole, finite = (lower[name] == -np.inf) & (upper[name] == np.inf), np.isfinite(upper[name] - lower[name])
-            # The gradient of the last bias is at most 1 under these losses, or unbounded under squared error.
+            whole, finite = (
+                (lower[name] == -np.inf) & (upper[name] == np.inf),
+                np.isfinite(upper[name] - lower[name]),
+            )
+            # The gradient of the last bias is at most 1 under these losses, or unbounded under
+            # squared error.
             if loss != "squared" and name.endswith("dense2_bias"):
                 assert finite.all(), name
             else:
@@ -97,7 +133,8 @@ def test_trap_3_diverged_states_are_the_whole_line_and_no_run_leaves_it(loss):
 
 
 def test_trap_3_clipped_gradients_bound_what_is_unknown():
-    """An unbounded box of replaced features: every gradient is unknown, and no more than κ once it is clipped."""
+    """An unbounded box of replaced features: every gradient is unknown, and no more than κ once it
+    is clipped."""
     base = cell_problem(Cell("substitution", "hinge", "clip", "rectified", 1, False))
     problem = replace(base, perturbation=Substitution(1))
     moved = agtopt.bound(problem, "IBP").domain
@@ -122,11 +159,16 @@ ZERO = 0.1 * 3.0 - 0.3
 @pytest.mark.parametrize("kind", [*PROPAGATIONS, "LP", "QCP", "MILP", "MIQCP"])
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 def test_trap_6_both_slopes_at_a_pre_activation_of_zero(slope, kind, bias):
-    """S2 for (leaky) rectifiers: a framework may take either one-sided derivative, and rounding decides which side it is on."""
+    """S2 for (leaky) rectifiers: a framework may take either one-sided derivative, and rounding
+    decides which side it is on."""
     assert 0.0 < abs(ZERO) < 1e-16
     weight = 3.0 if bias else 0.0
-    network = Network.chain([Dense(1, 1), LeakyReLU(slope), Dense(1, 1)], (1,), [[[weight]], [bias], [[2.0]], [0.0]])
-    problem = Problem(network, Dataset([[0.1]], [5.0]), Bounded(0), Training("squared", learning_rate=0.5))
+    network = Network.chain(
+        [Dense(1, 1), LeakyReLU(slope), Dense(1, 1)], (1,), [[[weight]], [bias], [[2.0]], [0.0]]
+    )
+    problem = Problem(
+        network, Dataset([[0.1]], [5.0]), Bounded(0), Training("squared", learning_rate=0.5)
+    )
     box = agtopt.bound(problem, kind).domain
     for taken in (slope, 1.0):
         # Output 0 against 5: ∂L/∂z = −10; the second layer sees an activation of 0.
@@ -139,7 +181,9 @@ def test_trap_6_both_slopes_at_a_pre_activation_of_zero(slope, kind, bias):
 def test_trap_6_both_sides_of_a_margin_of_zero_between_classes(kind):
     """S2 for the multi-class hinge: z₀ − z₁ = 1 exactly, so this pair may count or not."""
     network = Network.chain([Dense(1, 2)], (1,), [[[1.0], [0.0]], [0.0, 0.0]])
-    problem = Problem(network, Dataset([[1.0]], [0]), Bounded(0), Training("multi-hinge", learning_rate=1.0))
+    problem = Problem(
+        network, Dataset([[1.0]], [0]), Bounded(0), Training("multi-hinge", learning_rate=1.0)
+    )
     box = agtopt.bound(problem, kind).domain
     for counts in (0.0, 1.0):
         step = counts / 2
@@ -147,25 +191,40 @@ def test_trap_6_both_sides_of_a_margin_of_zero_between_classes(kind):
 
 
 def test_trap_7_one_sample_and_one_row_batches_in_every_kind():
-    """No axis of length 1 is squeezed away, also with channels and classes of length 1 and batches of one sample."""
+    """No axis of length 1 is squeezed away, also with channels and classes of length 1 and batches
+    of one sample."""
     rng = np.random.default_rng(0)
     network = Network.chain(
-        [Conv2d(1, 1, 1), Flatten(), Dense(1, 2)], (1, 1, 1), [rng.normal(size=s) for s in ((1, 1, 1, 1), 1, (2, 1), 2)]
+        [Conv2d(1, 1, 1), Flatten(), Dense(1, 2)],
+        (1, 1, 1),
+        [rng.normal(size=s) for s in ((1, 1, 1, 1), 1, (2, 1), 2)],
     )
     for labels, loss in (([1], "cross-entropy"), ([[0.3, 0.1]], "squared")):
         training = Training(loss, batches=[[0]], epochs=2, momentum=0.5)
-        problem = Problem(network, Dataset(rng.normal(size=(1, 1, 1, 1)), labels), Bounded(1, eps=0.1), training)
+        problem = Problem(
+            network, Dataset(rng.normal(size=(1, 1, 1, 1)), labels), Bounded(1, eps=0.1), training
+        )
         assert_inside(problem, "IBP", corrupted(problem, 10))
         assert_inside(problem, "CROWN", corrupted(problem, 10))
         for kind in ALL_KINDS:
-            assert max(compile(problem, kind).replay_error(dataset) for dataset in corrupted(problem, 3)) <= 1e-9
+            assert (
+                max(
+                    compile(problem, kind).replay_error(dataset)
+                    for dataset in corrupted(problem, 3)
+                )
+                <= 1e-9
+            )
 
 
 def test_trap_8_incomplete_batches_are_kept_like_torch_keeps_them():
     data = torch.utils.data.TensorDataset(torch.arange(7))
     for size in (2, 3, 5, 7):
-        expected = [batch.tolist() for (batch,) in torch.utils.data.DataLoader(data, batch_size=size)]
-        assert [batch.tolist() for batch in Training("hinge", batch_size=size).schedule(7)] == expected
+        expected = [
+            batch.tolist() for (batch,) in torch.utils.data.DataLoader(data, batch_size=size)
+        ]
+        assert [
+            batch.tolist() for batch in Training("hinge", batch_size=size).schedule(7)
+        ] == expected
         assert sum(map(len, expected)) == 7
         shuffled = Training("hinge", batch_size=size, seed=3, epochs=2).schedule(7)
         assert sorted(np.concatenate(shuffled).tolist()) == sorted([*range(7)] * 2)
@@ -182,7 +241,8 @@ def removal_problem():
 
 
 def test_trap_8_removal_means_fixed_slots():
-    """The other samples keep their batches. A loader that refills them trains another model, outside even the exact hull."""
+    """The other samples keep their batches. A loader that refills them trains another model,
+    outside even the exact hull."""
     problem = removal_problem()
     hull = agtopt.attack(problem)
     assert hull.exact
@@ -194,7 +254,9 @@ def test_trap_8_removal_means_fixed_slots():
         assert hull.domain.contains(torch_sgd(problem, slots)[-1], 1e-12)
         refilled = Dataset(problem.dataset.features[kept], problem.dataset.labels[kept])
         assert not problem.perturbation.admits(problem, refilled)
-        outside += not hull.domain.contains(torch_sgd(replace(problem, dataset=refilled, perturbation=Removal(0)))[-1])
+        outside += not hull.domain.contains(
+            torch_sgd(replace(problem, dataset=refilled, perturbation=Removal(0)))[-1]
+        )
     assert outside >= 1
 
 
@@ -203,7 +265,11 @@ def test_trap_8_a_removal_that_may_empty_a_batch_is_refused():
     problem = removal_problem()
     lone = replace(problem.training, drop_last=False)
     with pytest.raises(
-        InvalidInputError, match=r"1 removals may leave no sample in the batch of step 2, which has 1.*larger batches or a smaller"
+        InvalidInputError,
+        match=(
+            r"1 removals may leave no sample in the batch of step 2, which has 1.*larger batches "
+            r"or a smaller"
+        ),
     ):
         replace(problem, training=lone)
     with pytest.raises(InvalidInputError, match=r"3 removals .* step 0, which has 3"):
@@ -223,7 +289,12 @@ def test_trap_9_substitution_keeps_the_number_of_samples_and_the_box():
             x[sample], y[sample] = features, label
         return Dataset(x, y)
 
-    for inside in (replaced(), replaced(0, 3), replaced(2, features=(-1.0, 0.0)), replaced(3, features=(1.0, 2.0))):
+    for inside in (
+        replaced(),
+        replaced(0, 3),
+        replaced(2, features=(-1.0, 0.0)),
+        replaced(3, features=(1.0, 2.0)),
+    ):
         assert model.admits(problem, inside)
         assert_inside(problem, "IBP", [inside])
         assert compile(problem, "MILP").replay_error(inside) <= 1e-9
@@ -232,10 +303,20 @@ def test_trap_9_substitution_keeps_the_number_of_samples_and_the_box():
     assert not model.admits(problem, replaced(0, features=(0.5, 2.1))), "outside the box"
     assert not model.admits(problem, replaced(0, features=(-1.1, 0.5))), "outside the box"
     assert not model.admits(problem, replaced(0, label=-1.0)), "no label of the box"
-    more, less = (np.concatenate([problem.dataset.features, [[0.0, 0.5]]]), np.append(problem.dataset.labels, 1)), slice(0, 4)
+    more, less = (
+        (
+            np.concatenate([problem.dataset.features, [[0.0, 0.5]]]),
+            np.append(problem.dataset.labels, 1),
+        ),
+        slice(0, 4),
+    )
     assert not model.admits(problem, Dataset(*more)), "insertion"
-    assert not model.admits(problem, Dataset(problem.dataset.features[less], problem.dataset.labels[less])), "deletion"
-    assert not model.admits(problem, Dataset(problem.dataset.features, problem.dataset.labels, np.arange(5) != 0)), "removal"
+    assert not model.admits(
+        problem, Dataset(problem.dataset.features[less], problem.dataset.labels[less])
+    ), "deletion"
+    assert not model.admits(
+        problem, Dataset(problem.dataset.features, problem.dataset.labels, np.arange(5) != 0)
+    ), "removal"
     assert all(model.admits(problem, dataset) for dataset in corrupted(problem, 50))
 
 
@@ -250,7 +331,10 @@ def test_trap_10_a_budget_as_large_as_the_dataset(adversary):
         states = assert_inside(problem, kind, [problem.dataset, *corrupted(problem, 20)])
         assert np.isfinite(states[-1].upper).all()
     for kind in ("LP", "MILP", "MINLP"):
-        assert max(compile(problem, kind).replay_error(dataset) for dataset in corrupted(problem, 4)) <= 1e-9
+        assert (
+            max(compile(problem, kind).replay_error(dataset) for dataset in corrupted(problem, 4))
+            <= 1e-9
+        )
 
 
 def test_trap_10_removal_of_all_but_one():
@@ -261,14 +345,24 @@ def test_trap_10_removal_of_all_but_one():
 
 @pytest.mark.parametrize(
     ("loss", "outputs", "labels"),
-    [("cross-entropy", 3, [0, 1, 2]), ("cross-entropy", 2, [0, 1, 1]), ("binary-cross-entropy", 1, [0, 1, 1])],
+    [
+        ("cross-entropy", 3, [0, 1, 2]),
+        ("cross-entropy", 2, [0, 1, 1]),
+        ("binary-cross-entropy", 1, [0, 1, 1]),
+    ],
 )
 def test_logits_of_a_thousand_are_trained_bounded_and_compiled(loss, outputs, labels):
-    """exp(1000) is infinite: probabilities near 0 and 1 come without NaN in every meaning of training."""
+    """exp(1000) is infinite: probabilities near 0 and 1 come without NaN in every meaning of
+    training."""
     weight = np.linspace(-1000.0, 1000.0, 2 * outputs).reshape(outputs, 2)
     network = Network.chain([Dense(2, outputs)], (2,), [weight, np.zeros(outputs)])
     features = [[1.0, 1.0], [-1.0, 0.5], [0.0, 0.0]]
-    problem = Problem(network, Dataset(features, labels), Bounded(1, eps=0.01, nu=1, q=0), Training(loss, epochs=2, learning_rate=0.5))
+    problem = Problem(
+        network,
+        Dataset(features, labels),
+        Bounded(1, eps=0.01, nu=1, q=0),
+        Training(loss, epochs=2, learning_rate=0.5),
+    )
     datasets = [problem.dataset, *corrupted(problem, 20)]
     assert all(np.isfinite(torch_sgd(problem, dataset)).all() for dataset in datasets)
     for kind in PROPAGATIONS:

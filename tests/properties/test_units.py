@@ -1,4 +1,5 @@
-"""Problems in other units are the same problems: models are written in powers of two, margins are relative to them (S1, S7, S9)."""
+"""Problems in other units are the same problems: models are written in powers of two, margins are
+relative to them (S1, S7, S9)."""
 
 from itertools import pairwise
 
@@ -24,21 +25,29 @@ def closed_sessions():
 
 
 def measured(k, loss="hinge", hidden=False, perturbation=None, seed=5):
-    """One problem with its features times 2^k, its first layer and learning rate to match; other layers stand still."""
+    """One problem with its features times 2^k, its first layer and learning rate to match; other
+    layers stand still."""
     unit = 2.0**k
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(8, 2))
     y = np.where(x[:, 0] + 0.5 * x[:, 1] > 0, 1.0, -1.0) if loss == "hinge" else rng.normal(size=8)
     network = Network.dense([2, 2, 1] if hidden else [2, 1], seed=1, bias=False)
     first, *others = network.initial
-    start = {name: value / unit if name == first else value for name, value in network.initial.items()}
-    training = Training(loss, epochs=2, batch_size=4, seed=0, learning_rate=0.3 / unit**2, frozen=tuple(others))
+    start = {
+        name: value / unit if name == first else value for name, value in network.initial.items()
+    }
+    training = Training(
+        loss, epochs=2, batch_size=4, seed=0, learning_rate=0.3 / unit**2, frozen=tuple(others)
+    )
     flips = Bounded(1, nu=1, q=0) if loss == "hinge" else Bounded(1, nu=0.5, q=np.inf)
-    return Problem(Network(network.graph, (2,), start), Dataset(x * unit, y), perturbation or flips, training)
+    return Problem(
+        Network(network.graph, (2,), start), Dataset(x * unit, y), perturbation or flips, training
+    )
 
 
 def moved(problem, box):
-    """The ends of the box of the first layer, in the units of the problem at k = 0, all in one array."""
+    """The ends of the box of the first layer, in the units of the problem at k = 0, all in one
+    array."""
     size = problem.network.initial["dense1_weight"].size
     return np.concatenate([box.lower[:size], box.upper[:size]])
 
@@ -47,15 +56,20 @@ def bounded(problem, kind, **options):
     return agtopt.bound(problem, kind, conditional=False, **options).domain
 
 
-@pytest.mark.parametrize(("loss", "hidden"), [("hinge", False), ("squared", False), ("hinge", True)])
+@pytest.mark.parametrize(
+    ("loss", "hidden"), [("hinge", False), ("squared", False), ("hinge", True)]
+)
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
 def test_domains_scale_with_the_problem(kind, loss, hidden):
     at_home = moved(plain := measured(0, loss, hidden), bounded(plain, kind))
     assert np.ptp(at_home) > 0.1
     for k in (-20, -13, 9, 20):
         there = measured(k, loss, hidden)
-        # Between the margins of both: that of a bound is relative to its unit, which is at most 8 times as large as it is here.
-        np.testing.assert_allclose(moved(there, bounded(there, kind)) * 2.0**k, at_home, rtol=0.0, atol=20.0 * BOUND_MARGIN)
+        # Between the margins of both: that of a bound is relative to its unit, which is at most 8
+        # times as large as it is here.
+        np.testing.assert_allclose(
+            moved(there, bounded(there, kind)) * 2.0**k, at_home, rtol=0.0, atol=20.0 * BOUND_MARGIN
+        )
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e3, 1e4, 1e6])
@@ -91,7 +105,8 @@ def test_nesting_and_the_fixed_input_oracle_hold_in_any_unit(k, loss):
 @pytest.mark.parametrize("solver", ["highs", "scip"])
 @pytest.mark.parametrize("nu", [1e4, 1.49e3])
 def test_equations_with_tiny_coefficients_lose_no_run(solver, nu):
-    """Repeated from a report: gradients of 1e8 at a rate of 1e-9, whose terms solvers dropped from the update."""
+    """Repeated from a report: gradients of 1e8 at a rate of 1e-9, whose terms solvers dropped from
+    the update."""
     rng = np.random.default_rng(0)
     x = np.abs(rng.normal(size=(40, 2))) * 3e3
     start = np.array([[1.0, -1.0]])
@@ -112,10 +127,20 @@ def test_equations_with_tiny_coefficients_lose_no_run(solver, nu):
 def test_every_entry_is_in_its_own_unit():
     scales = np.array([1e4, 1e-3])
     plain = measured(0)
-    network = Network(plain.network.graph, (2,), {name: value / scales for name, value in plain.network.initial.items()})
+    network = Network(
+        plain.network.graph,
+        (2,),
+        {name: value / scales for name, value in plain.network.initial.items()},
+    )
     training = Training("hinge", epochs=2, batch_size=4, learning_rate=1e-8, seed=0)
     model = agtopt.compile(
-        Problem(network, Dataset(plain.dataset.features * scales, plain.dataset.labels), plain.perturbation, training), "LP"
+        Problem(
+            network,
+            Dataset(plain.dataset.features * scales, plain.dataset.labels),
+            plain.perturbation,
+            training,
+        ),
+        "LP",
     )
     weight = model.pyomo.parameter[2].dense1_weight_in_units
     assert [model.units[weight[0, k].name] < 1.0 for k in (0, 1)] == [True, False]

@@ -8,7 +8,9 @@ from agtopt.problem.network import INPUT
 
 FORWARD = {
     Dense: lambda layer, a, weight, bias=None: functional.linear(a, weight, bias),
-    Conv2d: lambda layer, a, weight, bias=None: functional.conv2d(a, weight, bias, layer.stride, layer.padding),
+    Conv2d: lambda layer, a, weight, bias=None: functional.conv2d(
+        a, weight, bias, layer.stride, layer.padding
+    ),
     AvgPool2d: lambda layer, a: functional.avg_pool2d(a, layer.kernel_size, layer.stride),
     ReLU: lambda layer, a: functional.relu(a),
     LeakyReLU: lambda layer, a: functional.leaky_relu(a, layer.slope),
@@ -22,7 +24,12 @@ def outputs(network, features):
     values = {INPUT: torch.tensor(features, dtype=torch.float64)}
     for node in network.nodes:
         layer = network.layer(node)
-        tensors = {role: torch.tensor(network.initial[f"{node}_{role}"]) for role in layer.parameter_shapes()}
-        values[node] = FORWARD[type(layer)](layer, *(values[source] for source in network.inputs_of(node)), **tensors)
+        tensors = {
+            role: torch.tensor(network.initial[f"{node}_{role}"])
+            for role in layer.parameter_shapes()
+        }
+        values[node] = FORWARD[type(layer)](
+            layer, *(values[source] for source in network.inputs_of(node)), **tensors
+        )
         assert values[node].shape[1:] == network.shapes[node]
     return values[network.output].numpy()

@@ -9,18 +9,26 @@ def node(kind, inputs, output, **attributes):
     return helper.make_node(kind, inputs.split(), [output], **attributes)
 
 
-def model(nodes, shape, weights=None, opset=17, batch="samples", output="y", dtype=np.float32, **other):
+def model(
+    nodes, shape, weights=None, opset=17, batch="samples", output="y", dtype=np.float32, **other
+):
     """A model with one input x and one output y; `weights` by name."""
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     initializers = [
-        numpy_helper.from_array(np.asarray(value, dtype=dtype if np.asarray(value).dtype.kind == "f" else None), name)
+        numpy_helper.from_array(
+            np.asarray(value, dtype=dtype if np.asarray(value).dtype.kind == "f" else None), name
+        )
         for name, value in (weights or {}).items()
     ]
     inputs = other.get("inputs") or [helper.make_tensor_value_info("x", kind, [batch, *shape])]
-    results = [helper.make_tensor_value_info(name, kind, ["samples", "outputs"]) for name in output.split()]
+    results = [
+        helper.make_tensor_value_info(name, kind, ["samples", "outputs"]) for name in output.split()
+    ]
     graph = helper.make_graph(nodes, "graph", inputs, results, initializers)
     opsets = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name=other.get("producer", "tests"))
+    return helper.make_model(
+        graph, opset_imports=opsets, ir_version=8, producer_name=other.get("producer", "tests")
+    )
 
 
 def saved(path, *arguments, **options):

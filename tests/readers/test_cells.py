@@ -19,7 +19,10 @@ def column(values, dtype=None):
     return pd.DataFrame({"x": pd.Series(values, dtype=dtype), "y": LABEL})
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint64", "float32", "Int64", "Float64", "object", "category", "Sparse[float]", "str"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["int8", "uint64", "float32", "Int64", "Float64", "object", "category", "Sparse[float]", "str"],
+)
 def test_whole_numbers_of_every_dtype(dtype):
     frame = column([3, 1, 2, 7], dtype)
     assert numbers(frame, ["x"]).tolist() == [[3], [1], [2], [7]]
@@ -41,11 +44,16 @@ def test_numbers_of_other_types():
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-@pytest.mark.parametrize("dates", [DAYS, DAYS.tz_localize("UTC"), DAYS - DAYS[0]], ids=["dates", "zones", "durations"])
+@pytest.mark.parametrize(
+    "dates", [DAYS, DAYS.tz_localize("UTC"), DAYS - DAYS[0]], ids=["dates", "zones", "durations"]
+)
 def test_dates_are_no_numbers_and_no_words_in_any_unit(dates, unit):
     frame = column(dates.as_unit(unit))
     assert kind(frame["x"]) == "date"
-    with pytest.raises(InvalidInputError, match=r"column 'x' holds (dates|durations) .*which are no numbers; .*the days since"):
+    with pytest.raises(
+        InvalidInputError,
+        match=r"column 'x' holds (dates|durations) .*which are no numbers; .*the days since",
+    ):
         Columns.of(frame, "y")
     with pytest.raises(InvalidInputError, match="column 'x' holds"):
         Columns.of(frame.assign(a=[1, 2, 3, 4]), "x", ["a"], "cross-entropy")
@@ -75,7 +83,9 @@ def test_a_cell_of_another_type_is_neither_a_number_nor_a_word(cell):
     frame = column(cells)
     with pytest.raises(InvalidInputError, match=r"column 'x', row 2 .* which is no number"):
         numbers(frame, ["x"])
-    with pytest.raises(InvalidInputError, match=r"column 'x', row 2 .* which is neither a word nor a number"):
+    with pytest.raises(
+        InvalidInputError, match=r"column 'x', row 2 .* which is neither a word nor a number"
+    ):
         words(frame, "x")
 
 
@@ -96,11 +106,32 @@ MISSING = {
 def test_what_is_missing_is_refused_with_its_count(frame):
     assert missing(frame["x"]).tolist() == [False, True, False, True]
     for read in (lambda: numbers(frame, ["x"]), lambda: words(frame, "x")):
-        with pytest.raises(InvalidInputError, match=r"column 'x', row 1 .* is empty \(2 of 4 rows are like this\); drop such rows"):
+        with pytest.raises(
+            InvalidInputError,
+            match=r"column 'x', row 1 .* is empty \(2 of 4 rows are like this\); drop such rows",
+        ):
             read()
 
 
-@pytest.mark.parametrize("word", ["NA", "N/A", "n/a", "null", "NULL", "None", "nan", "NaN", "-nan", "<NA>", "NaT", "#N/A", "inf", "1.#IND"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "NA",
+        "N/A",
+        "n/a",
+        "null",
+        "NULL",
+        "None",
+        "nan",
+        "NaN",
+        "-nan",
+        "<NA>",
+        "NaT",
+        "#N/A",
+        "inf",
+        "1.#IND",
+    ],
+)
 def test_words_that_pandas_calls_missing_are_words(word):
     frame = column([word, "ham", word, "ham"], object)
     assert set(Columns.of(frame.assign(a=range(4)), "x", ["a"]).classes) == {word, "ham"}
@@ -111,7 +142,10 @@ def test_words_that_pandas_calls_missing_are_words(word):
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([1.0, True, 2.0, False], r"row 1 .* holds True, which is no number \(2 of 4 .*write them as 1 and 0"),
+        (
+            [1.0, True, 2.0, False],
+            r"row 1 .* holds True, which is no number \(2 of 4 .*write them as 1 and 0",
+        ),
         (["1", "True", "2", "3"], "row 1 .* holds 'True'.* 1 and 0"),
         (["1", "1,234", "2", "0,5"], "holds '1,234'.*without thousands separators.*--decimal"),
         (["1", "x", "2", "y"], r"holds 'x', which is no number \(2 of 4 rows"),
@@ -134,7 +168,22 @@ def test_the_line_of_a_file_is_named():
 
 
 def test_how_numbers_are_spelled():
-    found = {word: spelled(word) for word in ["1.0", " 1 ", "-0.0", "1e3", "01", "1.10", "9007199254740993", "+1", "1e9999", "ham ", "nan"]}
+    found = {
+        word: spelled(word)
+        for word in [
+            "1.0",
+            " 1 ",
+            "-0.0",
+            "1e3",
+            "01",
+            "1.10",
+            "9007199254740993",
+            "+1",
+            "1e9999",
+            "ham ",
+            "nan",
+        ]
+    }
     assert found == {
         "1.0": "1",
         " 1 ": "1",

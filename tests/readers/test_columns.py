@@ -42,7 +42,9 @@ def test_features_are_scaled_and_classes_are_those_of_the_loss(frame):
     np.testing.assert_allclose(X[0, 0], 0.0)
 
 
-@pytest.mark.parametrize(("loss", "labels"), [("binary-cross-entropy", [1, 0, 1, 0]), ("cross-entropy", [1, 0, 1, 0])])
+@pytest.mark.parametrize(
+    ("loss", "labels"), [("binary-cross-entropy", [1, 0, 1, 0]), ("cross-entropy", [1, 0, 1, 0])]
+)
 def test_the_loss_says_how_classes_become_numbers(frame, loss, labels):
     columns = Columns.of(frame, "kind", ["cost"], loss, "none")
     assert columns.dataset(frame).labels.tolist() == labels
@@ -53,9 +55,19 @@ def test_the_loss_says_how_classes_become_numbers(frame, loss, labels):
 def test_classes_that_are_numbers_are_in_their_order():
     frame = pd.DataFrame({"a": range(4), "digit": [10, 9, 1, 9]})
     assert Columns.of(frame, "digit", loss="cross-entropy").classes == ("1", "9", "10")
-    assert Columns.of(frame, "digit", loss="squared").dataset(frame).labels.tolist() == [10, 9, 1, 9]
+    assert Columns.of(frame, "digit", loss="squared").dataset(frame).labels.tolist() == [
+        10,
+        9,
+        1,
+        9,
+    ]
     floats = frame.assign(digit=frame["digit"].astype(float))
-    assert Columns.of(frame, "digit", loss="cross-entropy").dataset(floats).labels.tolist() == [2, 1, 0, 1]
+    assert Columns.of(frame, "digit", loss="cross-entropy").dataset(floats).labels.tolist() == [
+        2,
+        1,
+        0,
+        1,
+    ]
 
 
 def test_a_constant_column_is_shifted_only():
@@ -87,11 +99,19 @@ def test_small_deviations_that_are_none_of_rounding_scale():
 def test_a_sentinel_that_no_float_can_scale_is_refused_by_its_column(sentinel):
     values = [1.0, 2.0, 3.0, sentinel]
     frame = pd.DataFrame({"a": range(4, 8), "x": values, "y": ["u", "v"] * 2})
-    with pytest.raises(InvalidInputError, match=r"column 'x': from .* cannot scale it; a number like this often stands for a missing one"):
+    with pytest.raises(
+        InvalidInputError,
+        match=(
+            r"column 'x': from .* cannot scale it; a number like this often stands for a missing "
+            r"one"
+        ),
+    ):
         Columns.of(frame, "y")
     assert Columns.of(frame, "y", scale="none").dataset(frame).features[3, 1] == sentinel
     small = Columns.of(frame.assign(x=[1e-9, 2e-9, 0.0, 0.0]), "y")
-    with pytest.raises(InvalidInputError, match=r"column 'x': .* is too large for a float after scaling"):
+    with pytest.raises(
+        InvalidInputError, match=r"column 'x': .* is too large for a float after scaling"
+    ):
         small.points(frame.assign(x=[0.0, 0.0, 0.0, np.sign(sentinel) * 1.7e308]))
     with pytest.raises(InvalidInputError, match=r"column 'x': from .* deviation 0 as a float"):
         Columns.of(frame.assign(x=[1e-200, 2e-200, 0.0, 0.0]), "y")
@@ -100,7 +120,9 @@ def test_a_sentinel_that_no_float_can_scale_is_refused_by_its_column(sentinel):
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "Unnamed: 0_level_0", "y.1"])
 def test_a_saved_index_and_a_second_label_are_no_features_by_default(frame, name):
     table = frame.rename(columns={"kind": "y"}).assign(**{name: range(4)})
-    with pytest.raises(InvalidInputError, match=r"(has no name .*index=False.*|second column 'y'.*)--features"):
+    with pytest.raises(
+        InvalidInputError, match=r"(has no name .*index=False.*|second column 'y'.*)--features"
+    ):
         Columns.of(table, "y")
     assert Columns.of(table, "y", ["cost"]).features == ("cost",)
     assert Columns.of(table, "y", ["cost", name]).features == ("cost", name)
@@ -110,8 +132,14 @@ def test_words_that_mean_the_same_are_refused_and_numbers_found_as_they_are_writ
     def table(*words):
         return pd.DataFrame({"a": range(len(words)), "y": list(words)})
 
-    for words, what in [(("1.1", "1.10", "2"), "how they write one number"), (("01", "1"), "one number"), (("ham", "ham "), "blanks")]:
-        with pytest.raises(InvalidInputError, match=f"'{words[0]}' and '{words[1]}' differ only in .*{what}"):
+    for words, what in [
+        (("1.1", "1.10", "2"), "how they write one number"),
+        (("01", "1"), "one number"),
+        (("ham", "ham "), "blanks"),
+    ]:
+        with pytest.raises(
+            InvalidInputError, match=f"'{words[0]}' and '{words[1]}' differ only in .*{what}"
+        ):
             Columns.of(table(*words), "y", ["a"], "cross-entropy")
     columns = Columns.of(table("01", "02"), "y", ["a"])
     assert columns.classes == ("01", "02")
@@ -128,10 +156,16 @@ def test_words_that_mean_the_same_are_refused_and_numbers_found_as_they_are_writ
 names = st.text(min_size=1).filter(lambda word: word != "y")
 
 
-@given(st.lists(names, min_size=1, max_size=3, unique=True), st.sampled_from(["hinge", "squared"]), st.sampled_from(["standard", "none"]))
+@given(
+    st.lists(names, min_size=1, max_size=3, unique=True),
+    st.sampled_from(["hinge", "squared"]),
+    st.sampled_from(["standard", "none"]),
+)
 def test_the_file_reads_back_exactly(tmp_path_factory, features, loss, scale):
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(4, len(features))), columns=features).assign(y=[0, 1, 1, 0])
+    frame = pd.DataFrame(rng.normal(size=(4, len(features))), columns=features).assign(
+        y=[0, 1, 1, 0]
+    )
     columns = Columns.of(frame, "y", loss=loss, scale=scale)
     folder = tmp_path_factory.mktemp("columns")
     columns.save(folder)
@@ -198,8 +232,14 @@ def test_a_broken_file_is_refused(tmp_path, frame):
         (text.replace('"height"', '"kind"'), "not the label"),
         (text.replace("hinge", "multi-hinge").replace('"a",', '"a", "a",'), "differ only in"),
         (text.replace('"a",', '"a", "c",'), "takes two classes; the label 'kind' has 3"),
-        (re.sub(r"shift = .*?]", "shift = [0.0, nan, 0.0]", text, flags=re.DOTALL), "must be finite"),
-        (re.sub(r"factor = .*?]", "factor = [1.0, 0.0, 1.0]", text, flags=re.DOTALL), "every factor must be above 0"),
+        (
+            re.sub(r"shift = .*?]", "shift = [0.0, nan, 0.0]", text, flags=re.DOTALL),
+            "must be finite",
+        ),
+        (
+            re.sub(r"factor = .*?]", "factor = [1.0, 0.0, 1.0]", text, flags=re.DOTALL),
+            "every factor must be above 0",
+        ),
         (text.replace("hinge", "huber"), "'huber' is unknown"),
     ]:
         path.write_text(broken, encoding="utf-8")
@@ -210,5 +250,10 @@ def test_a_broken_file_is_refused(tmp_path, frame):
 def test_a_problem_of_a_table_is_bounded(frame):
     columns = Columns.of(frame, "kind")
     network = agtopt.Network.dense([len(columns.features), columns.network_outputs])
-    problem = agtopt.Problem(network, columns.dataset(frame), agtopt.Bounded(1, nu=1, q=0), agtopt.Training(columns.loss, epochs=2))
+    problem = agtopt.Problem(
+        network,
+        columns.dataset(frame),
+        agtopt.Bounded(1, nu=1, q=0),
+        agtopt.Training(columns.loss, epochs=2),
+    )
     assert agtopt.bound(problem, "LP").domain.contains(agtopt.attack(problem).theta, 1e-9)

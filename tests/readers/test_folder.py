@@ -11,8 +11,30 @@ import numpy as np
 import pytest
 
 import agtopt
-from agtopt import Bounded, Dataset, Dense, Flatten, InvalidInputError, MissingFileError, Network, Problem, ReLU, Training, UnsupportedError
-from agtopt.problem import Add, AvgPool2d, Conv2d, Hinge, Layer, LeakyReLU, Loss, Removal, Substitution
+from agtopt import (
+    Bounded,
+    Dataset,
+    Dense,
+    Flatten,
+    InvalidInputError,
+    MissingFileError,
+    Network,
+    Problem,
+    ReLU,
+    Training,
+    UnsupportedError,
+)
+from agtopt.problem import (
+    Add,
+    AvgPool2d,
+    Conv2d,
+    Hinge,
+    Layer,
+    LeakyReLU,
+    Loss,
+    Removal,
+    Substitution,
+)
 from agtopt.problem.loss import LOSSES
 from agtopt.readers import schema
 from agtopt.readers.folder import LAYERS, PERTURBATIONS
@@ -24,7 +46,12 @@ from tests.readers.evaluate import outputs
 def drawn(graph, input_shape, seed=0):
     """A network over these layers with normal weights, some of them at the ends of the floats."""
     rng = np.random.default_rng(seed)
-    shapes = {f"{node}_{role}": s for node, layer in graph.nodes(data="layer") if layer for role, s in layer.parameter_shapes().items()}
+    shapes = {
+        f"{node}_{role}": s
+        for node, layer in graph.nodes(data="layer")
+        if layer
+        for role, s in layer.parameter_shapes().items()
+    }
     initial = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     first = next(iter(initial.values())).reshape(-1)
     first[:2] = -0.0, 5e-324
@@ -41,16 +68,28 @@ def dag(*edges, **layers):
 
 
 def convolutional():
-    layers = [Conv2d(1, 2, (2, 3), padding=(1, 0)), LeakyReLU(0.1 + 0.2), AvgPool2d(2, stride=(1, 2)), Flatten(), Dense(12, 2, bias=False)]
-    return Network.chain(layers, (1, 3, 6), [np.ones(shape) for layer in layers for shape in layer.parameter_shapes().values()])
+    layers = [
+        Conv2d(1, 2, (2, 3), padding=(1, 0)),
+        LeakyReLU(0.1 + 0.2),
+        AvgPool2d(2, stride=(1, 2)),
+        Flatten(),
+        Dense(12, 2, bias=False),
+    ]
+    return Network.chain(
+        layers,
+        (1, 3, 6),
+        [np.ones(shape) for layer in layers for shape in layer.parameter_shapes().values()],
+    )
 
 
 def residual():
     """The names, the order of an Add's inputs and the order of the parameters are all unusual."""
     network = drawn(
         dag(
-            "input>stem", "stem>a", "stem>relu7", "relu7>sum", "input>sum", "a>sum", "sum>dense1", "dense1>add2", "sum>add2", "add2>head",
-            stem=Dense(3, 3), relu7=ReLU(), a=Dense(3, 3, bias=False), sum=Add(), dense1=Dense(3, 3), add2=Add(), head=Dense(3, 2),
+            "input>stem", "stem>a", "stem>relu7", "relu7>sum", "input>sum", "a>sum",
+            "sum>dense1", "dense1>add2", "sum>add2", "add2>head",
+            stem=Dense(3, 3), relu7=ReLU(), a=Dense(3, 3, bias=False), sum=Add(),
+            dense1=Dense(3, 3), add2=Add(), head=Dense(3, 2),
         ),
         (3,),
     )  # fmt: skip
@@ -60,18 +99,39 @@ def residual():
 NETWORKS = {
     "convolutional": convolutional(),
     "residual": residual(),
-    "named chain": drawn(dag("input>first", "first>second", first=Dense(2, 2), second=LeakyReLU()), (2,)),
-    "numbers in disorder": drawn(dag("input>relu2", "relu2>relu1", "relu1>dense5", relu2=ReLU(), relu1=ReLU(), dense5=Dense(1, 2)), (1,)),
+    "named chain": drawn(
+        dag("input>first", "first>second", first=Dense(2, 2), second=LeakyReLU()), (2,)
+    ),
+    "numbers in disorder": drawn(
+        dag(
+            "input>relu2",
+            "relu2>relu1",
+            "relu1>dense5",
+            relu2=ReLU(),
+            relu1=ReLU(),
+            dense5=Dense(1, 2),
+        ),
+        (1,),
+    ),
 }
 TRAININGS = [
     {"epochs": 2, "learning_rate": 0.1 + 0.2, "decay": 1 / 3, "floor": 1e-9},
-    {"batch_size": 3, "drop_last": True, "seed": 5, "clip": 0.7, "momentum": 0.9, "weight_decay": 1e-4},
+    {
+        "batch_size": 3,
+        "drop_last": True,
+        "seed": 5,
+        "clip": 0.7,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+    },
     {"batches": [[0, 2], [1, 3, 5]], "clip": 2.0},
 ]
 PERTURBATIONS_SAVED = {
     "bounded": Bounded(2, eps=0.1 + 0.2, p=2, vulnerable=[4, 1]),
     "separate": Bounded(eps=0.5, p=1, nu=1, q=0, n_features=1, n_labels=2, flips=[(0, 1)]),
-    "numpy": Bounded(np.int64(1), eps=np.float64(0.1), nu=np.float32(1.0), q=0, vulnerable=np.array([0, 2])),
+    "numpy": Bounded(
+        np.int64(1), eps=np.float64(0.1), nu=np.float32(1.0), q=0, vulnerable=np.array([0, 2])
+    ),
     "removal": Removal(1, vulnerable=[0]),
     "substitution by numbers": Substitution(1, features=(-1, 0.1 + 0.2), labels=[1]),
     "substitution by half a line": Substitution(1, features=(-np.inf, 2.0)),
@@ -110,7 +170,9 @@ def same_problem(twin, problem):
     assert one.nodes == other.nodes
     assert one.parameter_names == other.parameter_names
     assert one.shapes == other.shapes
-    assert [(one.layer(n), one.inputs_of(n)) for n in one.nodes] == [(other.layer(n), other.inputs_of(n)) for n in other.nodes]
+    assert [(one.layer(n), one.inputs_of(n)) for n in one.nodes] == [
+        (other.layer(n), other.inputs_of(n)) for n in other.nodes
+    ]
     same_bits(outputs(one, problem.dataset.features), outputs(other, problem.dataset.features))
 
 
@@ -121,7 +183,10 @@ def test_round_trip_is_exact(depth, loss, reach, tmp_path):
         same_problem(agtopt.load(agtopt.save(problem, tmp_path / str(seed), "random")), problem)
 
 
-@pytest.mark.parametrize(("name", "training"), [(name, training) for name in NETWORKS for training in range(len(TRAININGS))])
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [(name, training) for name in NETWORKS for training in range(len(TRAININGS))],
+)
 def test_every_network_and_training_survives(name, training, tmp_path):
     network, options = NETWORKS[name], TRAININGS[training]
     features = np.random.default_rng(1).normal(size=(7, *network.input_shape))
@@ -140,7 +205,9 @@ def test_every_network_and_training_survives(name, training, tmp_path):
 def test_every_perturbation_survives(case, tmp_path):
     features = np.random.default_rng(1).normal(size=(7, 3))
     training = Training("multi-hinge", batch_size=3, clip=1.0)
-    problem = Problem(residual(), Dataset(features, np.arange(7) % 2), PERTURBATIONS_SAVED[case], training)
+    problem = Problem(
+        residual(), Dataset(features, np.arange(7) % 2), PERTURBATIONS_SAVED[case], training
+    )
     folder = agtopt.save(problem, tmp_path)
     same_problem(agtopt.load(folder), problem)
     with np.load(folder / "arrays.npz") as archive:
@@ -151,7 +218,12 @@ def test_every_perturbation_survives(case, tmp_path):
 def test_every_loss_survives(loss, tmp_path):
     few = 1 if LOSSES[loss].outputs[1] == 1 else 2
     labels = np.full((4, 2), 0.1) if loss == "squared" else np.ones(4)
-    problem = Problem(Network.dense([2, few]), Dataset(np.ones((4, 2)), labels), Bounded(1, eps=0.1), Training(loss))
+    problem = Problem(
+        Network.dense([2, few]),
+        Dataset(np.ones((4, 2)), labels),
+        Bounded(1, eps=0.1),
+        Training(loss),
+    )
     same_problem(agtopt.load(agtopt.save(problem, tmp_path)), problem)
 
 
@@ -160,25 +232,41 @@ def test_random_graphs_survive(seed, tmp_path):
     rng = np.random.default_rng(seed)
     graph, names = dag(), ["input"]
     for k in range(int(rng.integers(3, 12))):
-        layer = [Dense(2, 2), ReLU(), Add(), LeakyReLU(0.3)][rng.integers(0, 4) if len(names) > 3 else 0]
+        layer = [Dense(2, 2), ReLU(), Add(), LeakyReLU(0.3)][
+            rng.integers(0, 4) if len(names) > 3 else 0
+        ]
         many = int(rng.integers(2, 4)) if isinstance(layer, Add) else 1
         name = f"{rng.choice(['dense', 'relu', 'x'])}{100 - k if seed % 2 else k}"
         graph.add_node(name, layer=layer)
-        graph.add_edges_from((source, name) for source in rng.choice(names, many, replace=False).tolist())
+        graph.add_edges_from(
+            (source, name) for source in rng.choice(names, many, replace=False).tolist()
+        )
         names.append(name)
     loose = [name for name in names if graph.out_degree(name) == 0]
     graph.add_node("end", layer=Add() if len(loose) > 1 else ReLU())
     graph.add_edges_from((name, "end") for name in loose)
     network = drawn(graph, (2,), seed)
-    initial = {name: network.initial[name] for name in rng.permutation(list(network.initial)).tolist()}
-    problem = Problem(replace(network, initial=initial), Dataset(rng.normal(size=(3, 2)), np.ones((3, 2))), Removal(0), Training("squared"))
+    initial = {
+        name: network.initial[name] for name in rng.permutation(list(network.initial)).tolist()
+    }
+    problem = Problem(
+        replace(network, initial=initial),
+        Dataset(rng.normal(size=(3, 2)), np.ones((3, 2))),
+        Removal(0),
+        Training("squared"),
+    )
     same_problem(agtopt.load(agtopt.save(problem, tmp_path)), problem)
 
 
 @pytest.mark.parametrize("name", ["half-moons", "tiny-mlp"])
 def test_chains_are_saved_without_names_and_sources(name, tmp_path):
     before = tomllib.loads((MODELS / name / "problem.toml").read_text())
-    after = tomllib.loads((agtopt.save(agtopt.load(MODELS / name), tmp_path, before["description"]) / "problem.toml").read_text())
+    after = tomllib.loads(
+        (
+            agtopt.save(agtopt.load(MODELS / name), tmp_path, before["description"])
+            / "problem.toml"
+        ).read_text()
+    )
     assert after["network"] == before["network"]
     assert after["perturbation"] == before["perturbation"]
     assert before["training"].items() <= after["training"].items()
@@ -212,22 +300,35 @@ class OwnRemoval(Removal):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"network": Network.chain([Dense(2, 1), Halve()], (2,), [np.ones((1, 2)), [0.0]])}, "layer 'halve1': Halve .*Dense, Conv2d"),
+        (
+            {"network": Network.chain([Dense(2, 1), Halve()], (2,), [np.ones((1, 2)), [0.0]])},
+            "layer 'halve1': Halve .*Dense, Conv2d",
+        ),
         ({"training": Training(OwnHinge())}, "training.loss: OwnHinge.* squared, hinge"),
         ({"training": Training(Named())}, "training.loss: Named"),
-        ({"perturbation": type("Removal", (Removal,), {})(1)}, "perturbation: Removal cannot be saved"),
+        (
+            {"perturbation": type("Removal", (Removal,), {})(1)},
+            "perturbation: Removal cannot be saved",
+        ),
         ({"perturbation": OwnRemoval(1)}, "perturbation: OwnRemoval .*Bounded, Removal"),
     ],
 )
 def test_what_a_file_cannot_say_is_not_saved(changes, words, tmp_path):
-    problem = Problem(Network.dense([2, 1]), Dataset(np.ones((3, 2)), np.ones(3)), Bounded(1, eps=0.1), Training("squared"))
+    problem = Problem(
+        Network.dense([2, 1]),
+        Dataset(np.ones((3, 2)), np.ones(3)),
+        Bounded(1, eps=0.1),
+        Training("squared"),
+    )
     with pytest.raises(UnsupportedError, match=words) as caught:
         agtopt.save(replace(problem, **changes), tmp_path / "new")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("kind", [*LAYERS.values(), *PERTURBATIONS.values(), Training], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*LAYERS.values(), *PERTURBATIONS.values(), Training], ids=lambda kind: kind.__name__
+)
 def test_the_schema_has_the_fields_and_defaults_of_the_classes(kind):
     entries = dict(getattr(schema, f"{kind.__name__}Schema").model_fields)
     for other in ("type", "name", "sources"):
@@ -236,7 +337,10 @@ def test_the_schema_has_the_fields_and_defaults_of_the_classes(kind):
     for field in fields(kind):
         default = entries[field.name].default
         assert entries[field.name].is_required() == (field.default is MISSING)
-        assert entries[field.name].is_required() or (tuple(default) if isinstance(default, list) else default) == field.default
+        assert (
+            entries[field.name].is_required()
+            or (tuple(default) if isinstance(default, list) else default) == field.default
+        )
 
 
 @pytest.fixture
@@ -269,7 +373,11 @@ def test_missing_files_are_named(folder, missing):
         ('loss = "squared"', 'loss = "mse"', "mse"),
         ("p = inf", "p = 3", "perturbation.p"),
         ('type = "bounded"', 'type = "removal"', "perturbation.eps: Extra inputs"),
-        ('type = "bounded"', 'type = "erasure"', "perturbation: .*erasure.*'bounded', 'removal', 'substitution'"),
+        (
+            'type = "bounded"',
+            'type = "erasure"',
+            "perturbation: .*erasure.*'bounded', 'removal', 'substitution'",
+        ),
         ("n = 1", "n = 1\nflips = [[0, 1]]", "perturbation.flips"),
         ("n = 1", "n = 1\nflips = [[0, 1, 2]]", "perturbation.flips"),
         ("n = 1", "n = 1\nn_labels = 1", "n_labels 1"),
@@ -280,15 +388,39 @@ def test_missing_files_are_named(folder, missing):
         ("inputs = 2, ", "inputs = 2, output = 4, ", "network.layers.0.output: Extra inputs"),
         ('type = "relu"', 'type = "relu", slope = 0.1', "network.layers.1.slope: Extra inputs"),
         ('type = "relu"', 'type = "leakyrelu", slope = 2.0', "LeakyReLU.slope: 2.0"),
-        ('type = "relu"', 'type = "relu", sources = ["dense7"]', "'relu1' takes 'dense7'; before it there are input, dense1"),
-        ('type = "relu"', 'type = "relu", sources = ["dense2"]', "'relu1' takes 'dense2'; before it there are input, dense1"),
-        ('type = "relu"', 'type = "relu", sources = []', "one output layer is needed, found .*'dense1', 'dense2'"),
-        ('type = "relu"', 'type = "relu", sources = ["input"]', r"one output layer is needed.*dense1"),
+        (
+            'type = "relu"',
+            'type = "relu", sources = ["dense7"]',
+            "'relu1' takes 'dense7'; before it there are input, dense1",
+        ),
+        (
+            'type = "relu"',
+            'type = "relu", sources = ["dense2"]',
+            "'relu1' takes 'dense2'; before it there are input, dense1",
+        ),
+        (
+            'type = "relu"',
+            'type = "relu", sources = []',
+            "one output layer is needed, found .*'dense1', 'dense2'",
+        ),
+        (
+            'type = "relu"',
+            'type = "relu", sources = ["input"]',
+            r"one output layer is needed.*dense1",
+        ),
         ('type = "relu"', 'type = "relu", name = "dense1"', "two nodes are named 'dense1'"),
         ('type = "relu"', 'type = "relu", name = "input"', "two nodes are named 'input'"),
         ('type = "relu"', 'type = "add", sources = ["dense1", "dense1"]', "one of them twice"),
-        ('type = "relu"', 'type = "conv2d", in_channels = 1, out_channels = 1, kernel_size = [2, 2, 2]', "Conv2d.kernel_size"),
-        ("[network]", "[network]\nparameters = ['dense1_weight']", "network.parameters: .*must name each of"),
+        (
+            'type = "relu"',
+            'type = "conv2d", in_channels = 1, out_channels = 1, kernel_size = [2, 2, 2]',
+            "Conv2d.kernel_size",
+        ),
+        (
+            "[network]",
+            "[network]\nparameters = ['dense1_weight']",
+            "network.parameters: .*must name each of",
+        ),
         ("[network]", "[network]\nparameters = []", "network.parameters: .*must name each of"),
         ("outputs = 4", "outputs = 5", "dense"),
         ('type = "relu"', 'type = "tanh"', "tanh"),
@@ -327,7 +459,10 @@ def test_a_single_array_is_no_archive(folder):
 def test_objects_are_never_unpickled(folder):
     with np.load(folder / "arrays.npz") as archive:
         arrays = dict(archive)
-    np.savez(folder / "arrays.npz", **arrays | {"features": np.array([{}] * len(arrays["labels"]), dtype=object)})
+    np.savez(
+        folder / "arrays.npz",
+        **arrays | {"features": np.array([{}] * len(arrays["labels"]), dtype=object)},
+    )
     with pytest.raises(InvalidInputError, match="pickle"):
         agtopt.load(folder)
 
@@ -336,7 +471,10 @@ def test_a_missing_array_is_named(folder):
     with np.load(folder / "arrays.npz") as archive:
         arrays = dict(archive)
     for missing in ("labels", "dense1_bias"):
-        np.savez(folder / "arrays.npz", **{name: value for name, value in arrays.items() if name != missing})
+        np.savez(
+            folder / "arrays.npz",
+            **{name: value for name, value in arrays.items() if name != missing},
+        )
         with pytest.raises(InvalidInputError, match=missing):
             agtopt.load(folder)
 
@@ -358,10 +496,14 @@ BOUNDED = re.compile(r"\[perturbation\].*?(?=\n\[)", re.DOTALL)
 )
 def test_a_wrong_box_is_named(folder, entry, ends, words):
     text = (folder / "problem.toml").read_text()
-    (folder / "problem.toml").write_text(BOUNDED.sub(f'[perturbation]\ntype = "substitution"\nn = 1\n{entry}\n', text))
+    (folder / "problem.toml").write_text(
+        BOUNDED.sub(f'[perturbation]\ntype = "substitution"\nn = 1\n{entry}\n', text)
+    )
     with np.load(folder / "arrays.npz") as archive:
         arrays = dict(archive)
-    np.savez(folder / "arrays.npz", **arrays, **{f"perturbation_{end}": np.zeros(2) for end in ends})
+    np.savez(
+        folder / "arrays.npz", **arrays, **{f"perturbation_{end}": np.zeros(2) for end in ends}
+    )
     with pytest.raises(InvalidInputError, match=words) as caught:
         agtopt.load(folder)
     assert "\n" not in str(caught.value)

@@ -11,7 +11,9 @@ from agtopt import InvalidInputError
 from agtopt.readers.holdout import held_out
 
 
-@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=40), st.floats(0, 0.99), st.integers(0, 5))
+@given(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=40), st.floats(0, 0.99), st.integers(0, 5)
+)
 def test_every_class_gives_its_share_and_keeps_a_row(classes, share, seed):
     try:
         held = held_out(len(classes), share, seed, classes)
@@ -24,7 +26,11 @@ def test_every_class_gives_its_share_and_keeps_a_row(classes, share, seed):
     assert len(held) <= round(share * len(classes))
     for word, size in whole.items():
         assert 0 <= out[word] < size
-        assert abs(out[word] - share * size) < 1 or out[word] == size - 1 or len(held) == round(share * len(classes))
+        assert (
+            abs(out[word] - share * size) < 1
+            or out[word] == size - 1
+            or len(held) == round(share * len(classes))
+        )
     if all(size > 1 for size in whole.values()) and share <= 0.5:
         assert len(held) == round(share * len(classes))
         assert all(abs(out[word] - share * size) < 1 for word, size in whole.items())

@@ -1,4 +1,5 @@
-"""What PyTorch's two exporters write of small modules is read as the modules: outputs, and parameters in their order."""
+"""What PyTorch's two exporters write of small modules is read as the modules: outputs, and
+parameters in their order."""
 
 import io
 import logging
@@ -18,11 +19,14 @@ from tests.readers.evaluate import outputs
 from tests.readers.modules import Wrapped
 
 OWN = {True: range(18, 19), False: range(13, 21)}
-"""Opsets that an exporter writes itself, by whether it is the default one, which writes 18 and converts; onnx converts here."""
+"""Opsets that an exporter writes itself, by whether it is the default one, which writes 18 and
+converts; onnx converts here."""
 
 
 def dense(*sizes, bias=True):
-    layers = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o, bias=bias), nn.ReLU())]
+    layers = [
+        layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o, bias=bias), nn.ReLU())
+    ]
     return nn.Sequential(*layers[:-1])
 
 
@@ -52,23 +56,50 @@ MODULES = {
     "biases of zero": (lambda: zeroed(dense(2, 3, 3, 1)), (2,)),
     "one layer": (lambda: nn.Linear(3, 2), (3,)),
     "identical layers": (lambda: repeated(dense(3, 3, 3, 1)), (3,)),
-    "residual": (lambda: Wrapped(residual, first=nn.Linear(3, 4), second=nn.Linear(4, 3), out=nn.Linear(3, 1)), (3,)),
+    "residual": (
+        lambda: Wrapped(
+            residual, first=nn.Linear(3, 4), second=nn.Linear(4, 3), out=nn.Linear(3, 1)
+        ),
+        (3,),
+    ),
     "pool": (
-        lambda: nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.LeakyReLU(0.2), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(8, 1)),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 2, 3, bias=False),
+            nn.LeakyReLU(0.2),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(8, 1),
+        ),
         (1, 6, 6),
     ),
     "same size": (
-        lambda: nn.Sequential(nn.Conv2d(1, 2, (3, 5), padding="same"), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(32, 1)),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 2, (3, 5), padding="same"),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Flatten(),
+            nn.Linear(32, 1),
+        ),
         (1, 4, 4),
     ),
-    "flatten": (lambda: image(lambda self, x: self.out(torch.relu(self.conv(x)).flatten(1))), (1, 4, 4)),
-    "view of the number of samples": (lambda: image(lambda self, x: self.out(torch.relu(self.conv(x)).view(x.size(0), -1))), (1, 4, 4)),
-    "view of a size": (lambda: image(lambda self, x: self.out(torch.relu(self.conv(x)).view(-1, 8))), (1, 4, 4)),
+    "flatten": (
+        lambda: image(lambda self, x: self.out(torch.relu(self.conv(x)).flatten(1))),
+        (1, 4, 4),
+    ),
+    "view of the number of samples": (
+        lambda: image(lambda self, x: self.out(torch.relu(self.conv(x)).view(x.size(0), -1))),
+        (1, 4, 4),
+    ),
+    "view of a size": (
+        lambda: image(lambda self, x: self.out(torch.relu(self.conv(x)).view(-1, 8))),
+        (1, 4, 4),
+    ),
 }
 
 
 EXPORTED_FOR = {name: 3 if place % 2 else None for place, name in enumerate(MODULES)}
-"""How many samples the default exporter, which takes a second, writes a module for: half of them for any number."""
+"""How many samples the default exporter, which takes a second, writes a module for: half of them
+for any number."""
 
 
 @cache
@@ -79,17 +110,28 @@ def built(name):
 
 @cache
 def exported(name, default, opset, batch):
-    """A module by PyTorch's default exporter or its older one, for so many samples, or any number."""
+    """A module by PyTorch's default exporter or its older one, for so many samples, or any
+    number."""
     module, x = built(name), (torch.zeros(batch or 2, *MODULES[name][1]),)
     logging.disable(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if default:
             shapes = None if batch else ({0: torch.export.Dim("samples")},)
-            found = torch.onnx.export(module, x, dynamo=True, verbose=False, opset_version=opset, dynamic_shapes=shapes).model_proto
+            found = torch.onnx.export(
+                module, x, dynamo=True, verbose=False, opset_version=opset, dynamic_shapes=shapes
+            ).model_proto
         else:
             file, axes = io.BytesIO(), None if batch else {"x": {0: "samples"}}
-            torch.onnx.export(module, x, file, dynamo=False, opset_version=opset, input_names=["x"], dynamic_axes=axes)
+            torch.onnx.export(
+                module,
+                x,
+                file,
+                dynamo=False,
+                opset_version=opset,
+                input_names=["x"],
+                dynamic_axes=axes,
+            )
             found = onnx.load_from_string(file.getvalue())
     logging.disable(logging.NOTSET)
     return found
@@ -109,7 +151,9 @@ def check(name, made, default):
     module = built(name)
     x = np.random.default_rng(0).normal(size=(5, *network.input_shape)).astype(np.float32)
     with torch.no_grad():
-        np.testing.assert_allclose(outputs(network, x), module(torch.from_numpy(x)), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            outputs(network, x), module(torch.from_numpy(x)), rtol=1e-5, atol=1e-6
+        )
     kept = [value.detach().numpy() for value in module.parameters() if not default or value.any()]
     assert len(kept) == len(network.initial)
     for found, value in zip(network.initial.values(), kept, strict=True):
@@ -147,9 +191,12 @@ def test_the_default_exporter_in_every_opset(name, opset):
 
 
 @pytest.mark.slow
-def test_identical_layers_cannot_be_told_where_the_default_exporter_does_not_name_their_parameters():
+def test_identical_layers_are_refused_where_the_default_exporter_does_not_name_them():
     """A conversion to an older opset drops the names."""
     made = in_opset("identical layers", True, 18, EXPORTED_FOR["identical layers"])
     made = version_converter.convert_version(made, 17)
-    with pytest.raises(UnsupportedError, match=r"its weights are shared with another layer .* or equal ones were merged"):
+    with pytest.raises(
+        UnsupportedError,
+        match=r"its weights are shared with another layer .* or equal ones were merged",
+    ):
         Network.from_onnx(made)

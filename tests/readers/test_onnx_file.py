@@ -1,4 +1,5 @@
-"""Whatever is given for an ONNX model: it is read, with the outputs of onnx, or an AgtoptError says what is wrong."""
+"""Whatever is given for an ONNX model: it is read, with the outputs of onnx, or an AgtoptError says
+what is wrong."""
 
 import io
 import warnings
@@ -19,7 +20,12 @@ from tests.readers.onnx_graphs import model, node
 from tests.readers.onnx_strategies import chains, wild_models
 
 PARTS = {"K": np.ones((2, 1, 2, 2)), "k": np.ones(2), "W": np.ones((1, 8)), "b": np.ones(1)}
-CHAIN = [node("Conv", "x K k", "c"), node("Relu", "c", "r"), node("Flatten", "r", "f"), node("Gemm", "f W b", "y", transB=1)]
+CHAIN = [
+    node("Conv", "x K k", "c"),
+    node("Relu", "c", "r"),
+    node("Flatten", "r", "f"),
+    node("Gemm", "f W b", "y", transB=1),
+]
 MODEL = model(CHAIN, (1, 3, 3), PARTS)
 FILE = MODEL.SerializeToString()
 
@@ -43,7 +49,12 @@ def check(made):
         fixed = made.graph.input[0].type.tensor_type.shape.dim[0].dim_value
         for batch in [fixed] if fixed > 0 else [1, 2, 4, 5]:
             x = np.random.default_rng(batch).normal(size=(batch, *network.input_shape))
-            np.testing.assert_allclose(outputs(network, x), ReferenceEvaluator(made).run(None, {"x": x})[0], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(
+                outputs(network, x),
+                ReferenceEvaluator(made).run(None, {"x": x})[0],
+                rtol=1e-9,
+                atol=1e-9,
+            )
 
 
 @settings(max_examples=80, deadline=None)
@@ -65,7 +76,9 @@ def test_bytes_are_refused_by_name(content):
 
 
 @settings(max_examples=80, deadline=None)
-@given(places=st.lists(st.integers(0, 8 * len(FILE) - 1), max_size=4), length=st.integers(0, len(FILE)))
+@given(
+    places=st.lists(st.integers(0, 8 * len(FILE) - 1), max_size=4), length=st.integers(0, len(FILE))
+)
 def test_broken_files_are_refused_by_name(places, length):
     content = bytearray(FILE)
     for place in places:
@@ -82,11 +95,17 @@ def test_text_that_is_no_text_is_named(word):
 
 
 @pytest.mark.parametrize(
-    "source", [None, 7, ["model.onnx"], io.BytesIO(FILE), MODEL.graph, np.ones(3), {}], ids=lambda source: type(source).__name__
+    "source",
+    [None, 7, ["model.onnx"], io.BytesIO(FILE), MODEL.graph, np.ones(3), {}],
+    ids=lambda source: type(source).__name__,
 )
 def test_what_is_no_model_is_named(source):
     with pytest.raises(
-        InvalidInputError, match=f"{type(source).__name__} is not allowed; it must be the path of a file, its bytes, or an onnx"
+        InvalidInputError,
+        match=(
+            f"{type(source).__name__} is not allowed; it must be the path of a file, its bytes, or "
+            "an onnx"
+        ),
     ):
         Network.from_onnx(source)
 
@@ -105,23 +124,41 @@ def test_paths_that_the_system_refuses_are_named():
 
 
 def test_weights_in_a_file_of_their_own_need_the_path(tmp_path):
-    onnx.save(MODEL, tmp_path / "model.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    onnx.save(
+        MODEL,
+        tmp_path / "model.onnx",
+        save_as_external_data=True,
+        location="weights",
+        size_threshold=0,
+    )
     assert Network.from_onnx(tmp_path / "model.onnx").size == 2 * 4 + 2 + 8 + 1
     with pytest.raises(AgtoptError):
         Network.from_onnx((tmp_path / "model.onnx").read_bytes())
 
 
 def test_weights_beside_the_working_folder_are_not_taken_for_those_of_bytes(tmp_path, monkeypatch):
-    onnx.save(MODEL, tmp_path / "model.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    onnx.save(
+        MODEL,
+        tmp_path / "model.onnx",
+        save_as_external_data=True,
+        location="weights",
+        size_threshold=0,
+    )
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UnsupportedError, match="has tensors in files of their own; give the path of the model"):
+    with pytest.raises(
+        UnsupportedError, match="has tensors in files of their own; give the path of the model"
+    ):
         Network.from_onnx(Path("model.onnx").read_bytes())
 
 
 def test_functions_of_the_model_are_written_out():
     body = [node("Gemm", "x W b", "h", transB=1), node("Relu", "h", "y")]
-    function = helper.make_function("own", "Block", ["x", "W", "b"], ["y"], body, [helper.make_opsetid("", 17)])
-    made = model([node("Block", "x W b", "y", domain="own")], (3,), {"W": np.ones((2, 3)), "b": np.ones(2)})
+    function = helper.make_function(
+        "own", "Block", ["x", "W", "b"], ["y"], body, [helper.make_opsetid("", 17)]
+    )
+    made = model(
+        [node("Block", "x W b", "y", domain="own")], (3,), {"W": np.ones((2, 3)), "b": np.ones(2)}
+    )
     made.functions.append(function)
     assert Network.from_onnx(made).nodes == ("dense1", "relu1")
 
@@ -129,7 +166,9 @@ def test_functions_of_the_model_are_written_out():
 def test_sparse_initializers_are_refused():
     made = model([node("Gemm", "x W b", "y", transB=1)], (3,), {"W": np.ones((2, 3))})
     values = helper.make_tensor("b", TensorProto.FLOAT, [1], [1.0])
-    made.graph.sparse_initializer.append(helper.make_sparse_tensor(values, helper.make_tensor("i", TensorProto.INT64, [1], [0]), [2]))
+    made.graph.sparse_initializer.append(
+        helper.make_sparse_tensor(values, helper.make_tensor("i", TensorProto.INT64, [1], [0]), [2])
+    )
     with pytest.raises(UnsupportedError, match="sparse initializers are not supported"):
         Network.from_onnx(made)
 
@@ -139,7 +178,13 @@ def test_sparse_initializers_are_refused():
     [
         ([node("Flatten", "x", "y")], (2**40,)),
         ([node("Conv", "x K k", "c", pads=[2**20] * 4), node("Flatten", "c", "y")], (1, 3, 3)),
-        ([node("Conv", "x K k", "c", pads=[2**20] * 4, strides=[2**21] * 2), node("Flatten", "c", "y")], (1, 3, 3)),
+        (
+            [
+                node("Conv", "x K k", "c", pads=[2**20] * 4, strides=[2**21] * 2),
+                node("Flatten", "c", "y"),
+            ],
+            (1, 3, 3),
+        ),
     ],
 )
 def test_a_few_bytes_cannot_ask_for_gigabytes(nodes, shape):
@@ -150,7 +195,9 @@ def test_a_few_bytes_cannot_ask_for_gigabytes(nodes, shape):
 def test_constants_along_axes_of_their_own_cannot_ask_for_gigabytes():
     axes = {f"c{i}": np.ones([9 if i == j else 1 for j in range(12)]) for i in range(12)}
     nodes = [node("Max", " ".join(axes), "m"), node("Gemm", "x W m", "y")]
-    with pytest.raises(UnsupportedError, match=r"'m' \(Max\) is not supported: it computes with constants"):
+    with pytest.raises(
+        UnsupportedError, match=r"'m' \(Max\) is not supported: it computes with constants"
+    ):
         Network.from_onnx(model(nodes, (1,), {"W": np.ones((1, 1)), **axes}))
 
 

@@ -8,7 +8,15 @@ import pytest
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
-from agtopt import AgtoptError, Conv2d, Dense, InvalidInputError, MissingFileError, Network, UnsupportedError
+from agtopt import (
+    AgtoptError,
+    Conv2d,
+    Dense,
+    InvalidInputError,
+    MissingFileError,
+    Network,
+    UnsupportedError,
+)
 from agtopt.readers import onnx_operations
 from tests.readers.evaluate import outputs
 from tests.readers.onnx_graphs import attribute, model, node, saved
@@ -31,8 +39,16 @@ MODELS = {
         {"W": normal(3, 4), "V": normal(4, 2), "c": normal(1, 2)},
     ),
     "matmul": ([node("MatMul", "x W", "y")], (3,), {"W": normal(3, 4)}),
-    "matmul and add": ([node("MatMul", "x W", "h"), node("Add", "h b", "y")], (3,), {"W": normal(3, 4), "b": normal(4)}),
-    "add and matmul": ([node("MatMul", "x W", "h"), node("Add", "b h", "y")], (3,), {"W": normal(3, 1), "b": normal(1)}),
+    "matmul and add": (
+        [node("MatMul", "x W", "h"), node("Add", "h b", "y")],
+        (3,),
+        {"W": normal(3, 4), "b": normal(4)},
+    ),
+    "add and matmul": (
+        [node("MatMul", "x W", "h"), node("Add", "b h", "y")],
+        (3,),
+        {"W": normal(3, 1), "b": normal(1)},
+    ),
     "two branches": (
         [
             node("MatMul", "x W", "h"),
@@ -69,7 +85,11 @@ MODELS = {
         {**IMAGE, "W": normal(2, 2 * 2 * 3)},
     ),
     "pool with the strides of ONNX": (
-        [node("AveragePool", "x", "p", kernel_shape=[2, 2]), node("Reshape", "p s", "f"), node("MatMul", "f W", "y")],
+        [
+            node("AveragePool", "x", "p", kernel_shape=[2, 2]),
+            node("Reshape", "p s", "f"),
+            node("MatMul", "f W", "y"),
+        ],
         (1, 3, 4),
         {"s": np.array([0, -1]), "W": normal(6, 2)},
     ),
@@ -133,23 +153,37 @@ MODELS = {
         {"W": normal(3, 4), "b": normal(1, 3), "zero": np.array([0])},
     ),
     "a convolution without padding, by name": (
-        [node("Conv", "x K k", "c", auto_pad="VALID", strides=[2, 1]), node("Flatten", "c", "f"), node("MatMul", "f W", "y")],
+        [
+            node("Conv", "x K k", "c", auto_pad="VALID", strides=[2, 1]),
+            node("Flatten", "c", "f"),
+            node("MatMul", "f W", "y"),
+        ],
         (3, 6, 5),
         {**IMAGE, "W": normal(2 * 2 * 4, 1)},
     ),
     "a convolution of the same size": (
-        [node("Conv", "x Q", "c", auto_pad="SAME_UPPER"), node("Flatten", "c", "f"), node("MatMul", "f W", "y")],
+        [
+            node("Conv", "x Q", "c", auto_pad="SAME_UPPER"),
+            node("Flatten", "c", "f"),
+            node("MatMul", "f W", "y"),
+        ],
         (1, 4, 5),
         {"Q": normal(2, 1, 3, 5), "W": normal(2 * 4 * 5, 1)},
     ),
     "a convolution of half the size": (
-        [node("Conv", "x Q", "c", auto_pad="SAME_LOWER", strides=[2, 2]), node("Flatten", "c", "f"), node("MatMul", "f W", "y")],
+        [
+            node("Conv", "x Q", "c", auto_pad="SAME_LOWER", strides=[2, 2]),
+            node("Flatten", "c", "f"),
+            node("MatMul", "f W", "y"),
+        ],
         (1, 5, 4),
         {"Q": normal(2, 1, 3, 2), "W": normal(2 * 3 * 2, 1)},
     ),
     "pools that fill the input": (
         [
-            node("AveragePool", "x", "p", kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER"),
+            node(
+                "AveragePool", "x", "p", kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER"
+            ),
             node("AveragePool", "p", "q", kernel_shape=[2, 1], ceil_mode=1, count_include_pad=1),
             node("Squeeze", "q axes", "f"),
             node("Gemm", "f W", "y", transB=1, beta=0.5),
@@ -166,7 +200,11 @@ MODELS = {
         (3,),
         {"W": normal(3, 2)},
     ),
-    "a branch that leads nowhere": ([node("MatMul", "x W", "y"), node("Softmax", "x", "z")], (3,), {"W": normal(3, 2)}),
+    "a branch that leads nowhere": (
+        [node("MatMul", "x W", "y"), node("Softmax", "x", "z")],
+        (3,),
+        {"W": normal(3, 2)},
+    ),
 }
 
 
@@ -174,7 +212,13 @@ ROUNDING = {np.float16: 0.1, np.float32: 1e-5, np.float64: 1e-12}
 
 
 @pytest.mark.parametrize(
-    ("case", "dtype"), [(case, dtype) for case in MODELS for dtype in ROUNDING if case != "constants as nodes" or dtype == np.float32]
+    ("case", "dtype"),
+    [
+        (case, dtype)
+        for case in MODELS
+        for dtype in ROUNDING
+        if case != "constants as nodes" or dtype == np.float32
+    ],
 )
 @pytest.mark.filterwarnings("ignore:.*without a bias")
 def test_outputs_are_those_of_onnx(case, dtype, tmp_path):
@@ -183,7 +227,9 @@ def test_outputs_are_those_of_onnx(case, dtype, tmp_path):
     network = Network.from_onnx(file)
     x = normal(5, *shape).astype(dtype)
     expected = ReferenceEvaluator(str(file)).run(None, {"x": x})[0]
-    np.testing.assert_allclose(outputs(network, x), expected, rtol=ROUNDING[dtype], atol=ROUNDING[dtype])
+    np.testing.assert_allclose(
+        outputs(network, x), expected, rtol=ROUNDING[dtype], atol=ROUNDING[dtype]
+    )
     assert network.input_shape == shape
 
 
@@ -202,13 +248,20 @@ def test_outputs_are_those_of_onnx(case, dtype, tmp_path):
 )
 @pytest.mark.filterwarnings("ignore:.*without a bias")
 def test_a_reshape_that_keeps_the_samples_is_a_flatten(target, batch, options):
-    nodes = [node("Conv", "x K", "c"), node("Reshape", "c s", "f", **options), node("Gemm", "f W b", "y")]
+    nodes = [
+        node("Conv", "x K", "c"),
+        node("Reshape", "c s", "f", **options),
+        node("Gemm", "f W b", "y"),
+    ]
     weights = {"K": normal(2, 1, 3, 3), "s": np.array(target), "W": normal(8, 1), "b": normal(1)}
     network = Network.from_onnx(model(nodes, (1, 4, 4), weights, batch=batch))
     assert network.nodes == ("conv2d1", "flatten1", "dense1")
 
 
-@pytest.mark.parametrize(("target", "batch"), [([1, 8], "n"), ([1, -1], "n"), ([4, 8], "n"), ([2, 16], 4), ([8], 1), ([-1, 4], 4)])
+@pytest.mark.parametrize(
+    ("target", "batch"),
+    [([1, 8], "n"), ([1, -1], "n"), ([4, 8], "n"), ([2, 16], 4), ([8], 1), ([-1, 4], 4)],
+)
 def test_a_reshape_that_moves_entries_between_samples_is_refused(target, batch):
     nodes = [node("Conv", "x K", "c"), node("Reshape", "c s", "f"), node("MatMul", "f W", "y")]
     weights = {"K": normal(2, 1, 3, 3), "s": np.array(target), "W": normal(abs(target[-1]), 1)}
@@ -231,7 +284,9 @@ def test_a_network_that_depends_on_the_number_of_samples_is_refused():
     weights = {"K": normal(36), **{name: np.array(value) for name, value in sizes.items()}}
     with pytest.raises(UnsupportedError, match="another network for 2 samples than for 3"):
         Network.from_onnx(model(nodes, (1, 9, 9), weights))
-    assert Network.from_onnx(model(nodes, (1, 9, 9), weights, batch=3)).layer("conv2d1") == Conv2d(1, 2, (3, 6), bias=False)
+    assert Network.from_onnx(model(nodes, (1, 9, 9), weights, batch=3)).layer("conv2d1") == Conv2d(
+        1, 2, (3, 6), bias=False
+    )
 
 
 def misread_gemm(a, b, c, *, transB=0):
@@ -239,7 +294,9 @@ def misread_gemm(a, b, c, *, transB=0):
 
 
 def misread_pool(x, *, kernel_shape, strides):
-    return onnx_operations.Part(onnx_operations.AvgPool2d(tuple(kernel_shape), tuple(kernel_shape)), (x,))
+    return onnx_operations.Part(
+        onnx_operations.AvgPool2d(tuple(kernel_shape), tuple(kernel_shape)), (x,)
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.0])
@@ -247,8 +304,16 @@ def misread_pool(x, *, kernel_shape, strides):
     ("kind", "reader", "words"),
     [
         ("Gemm", misread_gemm, "has other outputs than the file"),
-        ("LeakyRelu", lambda x, *, alpha: onnx_operations.Part(onnx_operations.ReLU(), (x,)), "has other outputs than the file"),
-        ("AveragePool", misread_pool, "it gives shape (2, 1, 3, 3), where a layer gives (2, 1, 2, 2)"),
+        (
+            "LeakyRelu",
+            lambda x, *, alpha: onnx_operations.Part(onnx_operations.ReLU(), (x,)),
+            "has other outputs than the file",
+        ),
+        (
+            "AveragePool",
+            misread_pool,
+            "it gives shape (2, 1, 3, 3), where a layer gives (2, 1, 2, 2)",
+        ),
     ],
 )
 def test_a_reader_that_is_wrong_is_found_out(kind, reader, words, scale, monkeypatch):
@@ -260,7 +325,12 @@ def test_a_reader_that_is_wrong_is_found_out(kind, reader, words, scale, monkeyp
         node("LeakyRelu", "h", "r", alpha=0.5),
         node("Gemm", "r V c", "y", transB=1),
     ]
-    weights = {"W": scale * normal(9, 9), "b": scale * normal(9), "V": 0.0 * normal(9, 9), "c": normal(9)}
+    weights = {
+        "W": scale * normal(9, 9),
+        "b": scale * normal(9),
+        "V": 0.0 * normal(9, 9),
+        "c": normal(9),
+    }
     made = model(nodes, (1, 4, 4), weights)
     assert Network.from_onnx(made).size == 180
     monkeypatch.setitem(onnx_operations.OPERATIONS, kind, reader)
@@ -275,7 +345,9 @@ def test_weights_are_those_of_the_file_in_the_order_of_the_nodes(tmp_path):
     assert network.nodes == ("dense1", "dense2", "relu1", "add1")
     assert network.inputs_of("add1") == ("relu1", "dense1")
     for name, value in {"dense1_weight": weights["W"].T, "dense2_bias": weights["c"]}.items():
-        np.testing.assert_array_equal(network.initial[name], value.astype(np.float32).astype(np.float64))
+        np.testing.assert_array_equal(
+            network.initial[name], value.astype(np.float32).astype(np.float64)
+        )
 
 
 @pytest.mark.parametrize("batch", [1, 7, "n", None])
@@ -287,7 +359,10 @@ def test_the_batch_of_the_file_does_not_matter(batch, tmp_path):
 
 def test_initializers_may_be_listed_as_inputs(tmp_path):
     nodes, shape, weights = MODELS["gemm"]
-    inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in {"W": (3, 4), "x": ("n", 4), "b": (3,)}.items()]
+    inputs = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+        for n, s in {"W": (3, 4), "x": ("n", 4), "b": (3,)}.items()
+    ]
     assert Network.from_onnx(saved(tmp_path, nodes, shape, weights, inputs=inputs)).size == 15
 
 
@@ -304,9 +379,16 @@ UNSUPPORTED = {
     "transA must be 0": ([node("Gemm", "x W b", "y", transA=1)], V),
     "its B must be a constant with 2 axes": ([node("MatMul", "x x", "y")], V),
     "(MatMul) is not supported: its B must be a constant": ([node("MatMul", "W x", "y")], V),
-    "(Gemm) is not supported: its bias is computed from other constants": ([node("Add", "b b", "c"), node("Gemm", "x W c", "y")], V),
+    "(Gemm) is not supported: its bias is computed from other constants": (
+        [node("Add", "b b", "c"), node("Gemm", "x W c", "y")],
+        V,
+    ),
     "(MatMul) is not supported: its B is computed from other constants": (
-        [node("Cast", "D", "c", to=TensorProto.FLOAT16), node("Cast", "c", "d", to=TensorProto.FLOAT), node("MatMul", "x d", "y")],
+        [
+            node("Cast", "D", "c", to=TensorProto.FLOAT16),
+            node("Cast", "c", "d", to=TensorProto.FLOAT),
+            node("MatMul", "x d", "y"),
+        ],
         {"D": normal(3, 3)},
     ),
     "(Mul) is not supported: it computes with constants": (
@@ -321,26 +403,64 @@ UNSUPPORTED = {
         [node("Constant", "", "c", sparse_value=SPARSE), node("Gemm", "x W c", "y")],
         V,
     ),
-    "its B has type int64; it must be one of float16": ([node("MatMul", "x I", "y")], {"I": np.ones((3, 2), dtype=np.int64)}),
+    "its B has type int64; it must be one of float16": (
+        [node("MatMul", "x I", "y")],
+        {"I": np.ones((3, 2), dtype=np.int64)},
+    ),
     "it must be to one of float16, bfloat16, float32, float64, not int64": (
-        [node("Cast", "x", "i", to=TensorProto.INT64), node("Cast", "i", "f", to=TensorProto.FLOAT), node("MatMul", "f W", "y")],
+        [
+            node("Cast", "x", "i", to=TensorProto.INT64),
+            node("Cast", "i", "f", to=TensorProto.FLOAT),
+            node("MatMul", "f W", "y"),
+        ],
         V,
     ),
-    "its shape must be a constant": ([node("Cast", "x", "s", to=TensorProto.FLOAT), node("Reshape", "x s", "y")], V),
-    "its bias must be a constant": ([node("Gemm", "x W", "h"), node("Gemm", "x U h", "y")], {**V, "U": normal(3, 3)}),
-    "its bias has shape (1,); it must be (3,)": ([node("MatMul", "x W", "h"), node("Add", "h c", "y")], {**V, "c": normal(1)}),
-    "its bias has shape (); it must be (3,)": ([node("Gemm", "x W c", "y")], {**V, "c": np.float32(1.0)}),
-    "a constant can only be the bias": ([node("Gemm", "x W b", "h"), node("Add", "h c", "y")], {**V, "c": normal(3)}),
-    "'r' (Add) is not supported: a constant can only be": ([node("Add", "x b", "r"), node("MatMul", "r W", "y")], V),
+    "its shape must be a constant": (
+        [node("Cast", "x", "s", to=TensorProto.FLOAT), node("Reshape", "x s", "y")],
+        V,
+    ),
+    "its bias must be a constant": (
+        [node("Gemm", "x W", "h"), node("Gemm", "x U h", "y")],
+        {**V, "U": normal(3, 3)},
+    ),
+    "its bias has shape (1,); it must be (3,)": (
+        [node("MatMul", "x W", "h"), node("Add", "h c", "y")],
+        {**V, "c": normal(1)},
+    ),
+    "its bias has shape (); it must be (3,)": (
+        [node("Gemm", "x W c", "y")],
+        {**V, "c": np.float32(1.0)},
+    ),
+    "a constant can only be the bias": (
+        [node("Gemm", "x W b", "h"), node("Add", "h c", "y")],
+        {**V, "c": normal(3)},
+    ),
+    "'r' (Add) is not supported: a constant can only be": (
+        [node("Add", "x b", "r"), node("MatMul", "r W", "y")],
+        V,
+    ),
     "'s' (Add) is not supported: a constant can only be": (
-        [node("MatMul", "x W", "h"), node("Relu", "h", "r"), node("Add", "h b", "s"), node("Add", "r s", "y")],
+        [
+            node("MatMul", "x W", "h"),
+            node("Relu", "h", "r"),
+            node("Add", "h b", "s"),
+            node("Add", "r s", "y"),
+        ],
         V,
     ),
     "(Relu) is not supported: it takes 'h', which is neither": (
-        [node("MatMul", "x W", "h"), node("Add", "h b", "s"), node("Relu", "h", "r"), node("Add", "r s", "y")],
+        [
+            node("MatMul", "x W", "h"),
+            node("Add", "h b", "s"),
+            node("Relu", "h", "r"),
+            node("Add", "r s", "y"),
+        ],
         V,
     ),
-    "layer 'add1' takes ['dense1', 'dense1'], one of them twice": ([node("MatMul", "x W", "h"), node("Add", "h h", "y")], V),
+    "layer 'add1' takes ['dense1', 'dense1'], one of them twice": (
+        [node("MatMul", "x W", "h"), node("Add", "h h", "y")],
+        V,
+    ),
     "its weights are shared": ([node("Gemm", "x W", "h"), node("Gemm", "h W", "y")], V),
     "(Add) is not supported: its weights are shared": (
         [node("Gemm", "x W b", "h"), node("MatMul", "h U", "g"), node("Add", "g b", "y")],
@@ -354,12 +474,18 @@ UNSUPPORTED = {
         [node("Flatten", "x", "f", axis=2), node("MatMul", "f W", "y")],
         V,
     ),
-    "it turns (2, 3) into (3, 2)": ([node("Reshape", "x s", "f"), node("MatMul", "f W", "y")], {**V, "s": np.array([3, -1])}),
+    "it turns (2, 3) into (3, 2)": (
+        [node("Reshape", "x s", "f"), node("MatMul", "f W", "y")],
+        {**V, "s": np.array([3, -1])},
+    ),
     "(Reshape) is not supported: it turns (2, 3) into (2, 3, 1)": (
         [node("Reshape", "x s", "f"), node("MatMul", "f W", "y")],
         {**V, "s": np.array([0, 3, 1])},
     ),
-    "the output 'y' is not supported": ([node("Constant", "", "y", value=attribute(np.ones(3, dtype=np.float32)))], V),
+    "the output 'y' is not supported": (
+        [node("Constant", "", "y", value=attribute(np.ones(3, dtype=np.float32)))],
+        V,
+    ),
 }
 
 
@@ -381,52 +507,98 @@ def test_what_is_not_supported_is_named(words, tmp_path):
         ("Conv", {"group": 3}, "group must be 1, not 3"),
         ("Conv", {"dilations": [2, 1]}, "dilations must be 1, not [2, 1]"),
         ("Conv", {"pads": [1, 0, 0, 0]}, "pads must be the same on both sides, not [1, 0, 0, 0]"),
-        ("Conv", {"auto_pad": "SAME_UPPER"}, "auto_pad SAME_UPPER pads one side more than the other here"),
+        (
+            "Conv",
+            {"auto_pad": "SAME_UPPER"},
+            "auto_pad SAME_UPPER pads one side more than the other here",
+        ),
         ("Conv", {"strides": [1]}, "strides must be of two axes, not [1]"),
-        ("AveragePool", {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER"}, "auto_pad SAME_UPPER pads one side more"),
-        ("AveragePool", {"kernel_shape": [3, 3], "auto_pad": "SAME_LOWER"}, "pads must be 0, not (1, 1)"),
+        (
+            "AveragePool",
+            {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER"},
+            "auto_pad SAME_UPPER pads one side more",
+        ),
+        (
+            "AveragePool",
+            {"kernel_shape": [3, 3], "auto_pad": "SAME_LOWER"},
+            "pads must be 0, not (1, 1)",
+        ),
         ("AveragePool", {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1]}, "pads must be 0"),
-        ("AveragePool", {"kernel_shape": [2, 2], "strides": [3, 1], "ceil_mode": 1}, "ceil_mode must be 0"),
+        (
+            "AveragePool",
+            {"kernel_shape": [2, 2], "strides": [3, 1], "ceil_mode": 1},
+            "ceil_mode must be 0",
+        ),
         ("AveragePool", {"kernel_shape": [2, 2], "dilations": [2, 2]}, "dilations must be 1"),
         ("MaxPool", {"kernel_shape": [2, 2]}, "(MaxPool)"),
         ("GlobalAveragePool", {}, "(GlobalAveragePool)"),
     ],
 )
 def test_windows_that_are_not_supported_are_named(kind, attributes, words, tmp_path):
-    nodes = [node(kind, "x K" if kind == "Conv" else "x", "p", **attributes), node("Flatten", "p", "y")]
+    nodes = [
+        node(kind, "x K" if kind == "Conv" else "x", "p", **attributes),
+        node("Flatten", "p", "y"),
+    ]
     refused(words, saved(tmp_path, nodes, (3, 6, 6), IMAGE, opset=19))
 
 
 def test_only_windows_over_two_axes_are_read(tmp_path):
     nodes = [node("AveragePool", "x", "p", kernel_shape=[2]), node("Flatten", "p", "y")]
-    refused("node 'p' (AveragePool) is not supported: kernel_shape must be of two axes, not [2]", saved(tmp_path, nodes, (3, 6)))
+    refused(
+        "node 'p' (AveragePool) is not supported: kernel_shape must be of two axes, not [2]",
+        saved(tmp_path, nodes, (3, 6)),
+    )
     nodes = [node("Conv", "x K", "c"), node("Flatten", "c", "y")]
-    refused("its W must be a constant with 4 axes", saved(tmp_path, nodes, (3, 6), {"K": normal(2, 3, 3)}))
+    refused(
+        "its W must be a constant with 4 axes",
+        saved(tmp_path, nodes, (3, 6), {"K": normal(2, 3, 3)}),
+    )
 
 
 def test_graphs_that_are_not_supported_are_named(tmp_path):
     nodes, shape, weights = MODELS["gemm"]
-    refused("opset 6 is not supported; it must be at least 7", saved(tmp_path, nodes, shape, weights, opset=6))
-    refused("1 inputs and 2 outputs are not", saved(tmp_path, [*nodes, node("Relu", "y", "z")], shape, weights, output="y z"))
+    refused(
+        "opset 6 is not supported; it must be at least 7",
+        saved(tmp_path, nodes, shape, weights, opset=6),
+    )
+    refused(
+        "1 inputs and 2 outputs are not",
+        saved(tmp_path, [*nodes, node("Relu", "y", "z")], shape, weights, output="y z"),
+    )
     refused("input 'x' has no fixed shape", saved(tmp_path, nodes, ("features",), weights))
     refused("input 'x' has no fixed shape", saved(tmp_path, nodes, (), weights))
-    refused("input 'x' has shape (4,); an axis of the samples is needed before it", saved(tmp_path, nodes, (), weights, batch=4))
-    refused("input 'x' has entries of type int64", saved(tmp_path, nodes, shape, weights, dtype=np.int64))
+    refused(
+        "input 'x' has shape (4,); an axis of the samples is needed before it",
+        saved(tmp_path, nodes, (), weights, batch=4),
+    )
+    refused(
+        "input 'x' has entries of type int64",
+        saved(tmp_path, nodes, shape, weights, dtype=np.int64),
+    )
     refused("opset 99 is not supported", saved(tmp_path, nodes, shape, weights, opset=99))
-    refused("(Gemm) is not supported: no layer does the same", saved(tmp_path, [node("Gemm", "x W", "y", domain="own")], shape, weights))
+    refused(
+        "(Gemm) is not supported: no layer does the same",
+        saved(tmp_path, [node("Gemm", "x W", "y", domain="own")], shape, weights),
+    )
 
 
 def test_layers_that_do_not_fit_are_named(tmp_path):
-    with pytest.raises(InvalidInputError, match=r"Dense\(4, 3\) does not fit an input of shape \(5,\)"):
+    with pytest.raises(
+        InvalidInputError, match=r"Dense\(4, 3\) does not fit an input of shape \(5,\)"
+    ):
         Network.from_onnx(saved(tmp_path, MODELS["gemm"][0], (5,), DENSE))
 
 
 def test_weights_must_be_finite(tmp_path):
     with pytest.raises(InvalidInputError, match=r"dense1_weight.*nan"):
-        Network.from_onnx(saved(tmp_path, MODELS["matmul"][0], (3,), {"W": np.full((3, 2), np.nan)}))
+        Network.from_onnx(
+            saved(tmp_path, MODELS["matmul"][0], (3,), {"W": np.full((3, 2), np.nan)})
+        )
 
 
-@pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x07\x12"], ids=["empty", "text", "cut"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no model", b"\x08\x07\x12"], ids=["empty", "text", "cut"]
+)
 def test_a_broken_file_is_named(content, tmp_path):
     (tmp_path / "broken.onnx").write_bytes(content)
     refused("is not a valid ONNX model", tmp_path / "broken.onnx", InvalidInputError)

@@ -17,7 +17,10 @@ W, V, B, ZERO = RNG.normal(size=(3, 3)), RNG.normal(size=(3, 3)), RNG.normal(siz
 
 def traced(made, call, *parameters):
     """The node with PyTorch's word on where it came from."""
-    words = f"%a : [num_users=1] = call_function[target=torch.ops.aten.{call}.default](args = (%x, {', '.join(parameters)}), kwargs = {{}})"
+    words = (
+        f"%a : [num_users=1] = call_function[target=torch.ops.aten.{call}.default](args = (%x, "
+        f"{', '.join(parameters)}), kwargs = {{}})"
+    )
     made.metadata_props.add(key=TRACED, value=words)
     return made
 
@@ -33,7 +36,12 @@ def said(made):
 
 def two(first, second, weights, *before, producer="pytorch"):
     """Two dense layers with a rectifier between them."""
-    nodes = [*before, node("Gemm", f"x {first}", "h", transB=1), node("Relu", "h", "r"), node("Gemm", f"r {second}", "y", transB=1)]
+    nodes = [
+        *before,
+        node("Gemm", f"x {first}", "h", transB=1),
+        node("Relu", "h", "r"),
+        node("Gemm", f"r {second}", "y", transB=1),
+    ]
     return model(nodes, (3,), weights, producer=producer)
 
 
@@ -82,7 +90,10 @@ def test_a_bias_of_equal_entries_that_was_merged_is_read_and_named():
 
 
 def test_tensors_that_an_exporter_may_have_written_twice_are_named():
-    assert "dense1_weight and dense2_weight: equal" in said(two("W b", "V c", {"W": W, "b": B, "V": W.T, "c": 2 * B}))[1][0]
+    assert (
+        "dense1_weight and dense2_weight: equal"
+        in said(two("W b", "V c", {"W": W, "b": B, "V": W.T, "c": 2 * B}))[1][0]
+    )
 
 
 SHARED = {
@@ -124,13 +135,22 @@ SHARED = {
 
 @pytest.mark.parametrize("case", SHARED)
 def test_weights_that_are_or_may_be_shared_are_refused(case):
-    with pytest.raises(UnsupportedError, match=r"its weights are shared with another layer .* or equal ones were merged"):
+    with pytest.raises(
+        UnsupportedError,
+        match=r"its weights are shared with another layer .* or equal ones were merged",
+    ):
         Network.from_onnx(SHARED[case])
 
 
 COMPUTED = {
     "a batch normalisation folded in by the default exporter": [
-        traced(node("Gemm", "x W b", "y"), "_native_batch_norm_legit_no_training", "%p_1_weight", "%p_1_bias", "%b_1_running_mean")
+        traced(
+            node("Gemm", "x W b", "y"),
+            "_native_batch_norm_legit_no_training",
+            "%p_1_weight",
+            "%p_1_bias",
+            "%b_1_running_mean",
+        )
     ],
     "a weight norm": [traced(node("Gemm", "x W b", "y"), "linear", "%mul", "%p_0_bias")],
     "a buffer": [
@@ -144,7 +164,10 @@ COMPUTED = {
 @pytest.mark.parametrize("case", COMPUTED)
 def test_what_pytorch_says_is_no_parameter_is_refused(case):
     made = model(COMPUTED[case], (3,), {"W": W, "b": B, "onnx::Gemm_9": W}, producer="pytorch")
-    with pytest.raises(UnsupportedError, match="PyTorch computed its weights from other parameters, or they are none"):
+    with pytest.raises(
+        UnsupportedError,
+        match="PyTorch computed its weights from other parameters, or they are none",
+    ):
         Network.from_onnx(made)
 
 
@@ -155,7 +178,14 @@ def test_one_layer_in_two_nodes_takes_its_parameters_twice():
 
 
 def test_a_matrix_that_the_older_exporter_transposed_is_named():
-    words = said(model([node("MatMul", "x onnx::MatMul_4", "y")], (3,), {"onnx::MatMul_4": W}, producer="pytorch"))[1]
+    words = said(
+        model(
+            [node("MatMul", "x onnx::MatMul_4", "y")],
+            (3,),
+            {"onnx::MatMul_4": W},
+            producer="pytorch",
+        )
+    )[1]
     assert "dense1_weight ('onnx::MatMul_4'): computed by PyTorch's exporter" in words[0]
     assert "dense1: without a bias" in words[1]
 
@@ -164,7 +194,12 @@ def test_layers_without_a_bias_are_named_and_described():
     network, (only,) = said(two("W", "V c", {"W": W, "V": V, "c": B}))
     assert re.search(r"ONNX model: dense1: without a bias in the file.*from_torch", only)
     assert network.unbiased == ("dense1",)
-    problem = Problem(network, Dataset(np.zeros((2, 3)), np.zeros((2, 3))), Bounded(n=1, eps=0.1), Training("squared"))
+    problem = Problem(
+        network,
+        Dataset(np.zeros((2, 3)), np.zeros((2, 3))),
+        Bounded(n=1, eps=0.1),
+        Training("squared"),
+    )
     assert "(21 parameters, no bias in dense1)" in problem.describe()
 
 
@@ -173,7 +208,8 @@ def test_weights_in_other_formats_keep_their_values():
     for kind in (TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE):
         made = model([node("Gemm", "x W b", "y", transB=1)], (3,))
         made.graph.initializer.extend(
-            helper.make_tensor(name, kind, v.shape, v.ravel()) for name, v in (("W", values), ("b", values[0, :1]))
+            helper.make_tensor(name, kind, v.shape, v.ravel())
+            for name, v in (("W", values), ("b", values[0, :1]))
         )
         made.graph.input[0].type.tensor_type.elem_type = kind
         np.testing.assert_array_equal(Network.from_onnx(made).initial["dense1_weight"], values)

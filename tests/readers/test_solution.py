@@ -1,4 +1,5 @@
-"""Solution files of other programs: read, given back to the model, and replayed by real training."""
+"""Solution files of other programs: read, given back to the model, and replayed by real
+training."""
 
 import csv
 import shutil
@@ -33,9 +34,18 @@ row 3
 """
 TEXTS = {
     "highs": HIGHS,
-    "scip": "solution status: optimal solution found\nobjective value:     -1.5\ndata_selector(0)   1 \t(obj:0)\nx   0.25 \t(obj:-1)\n",
-    "gurobi": "# Solution for model m\n# Objective value = -1.5000000000000000e+00\ndata_selector(0) 1\nx 2.5e-01\n",
-    "cbc": "Optimal - objective value -1.50000000\n      0 data_selector(0)    1     0\n**    1 x     0.25     -0.1\n",
+    "scip": (
+        "solution status: optimal solution found\nobjective value:     -1.5\ndata_selector(0)   1 "
+        "\t(obj:0)\nx   0.25 \t(obj:-1)\n"
+    ),
+    "gurobi": (
+        "# Solution for model m\n# Objective value = -1.5000000000000000e+00\ndata_selector(0) "
+        "1\nx 2.5e-01\n"
+    ),
+    "cbc": (
+        "Optimal - objective value -1.50000000\n      0 data_selector(0)    1     0\n**    1 x     "
+        "0.25     -0.1\n"
+    ),
 }
 
 
@@ -52,17 +62,26 @@ def test_texts_of_every_program(program, tmp_path):
 BAD = [
     ("", "no solution file"),
     ("Columns\n    Index Status", "raw style"),
-    ("Model status\nInfeasible\n\n# Primal solution values\nNone\n", "no primal point .status Infeasible"),
+    (
+        "Model status\nInfeasible\n\n# Primal solution values\nNone\n",
+        "no primal point .status Infeasible",
+    ),
     (HIGHS.replace("2.5e-1", "many"), "'many' is no number"),
     (HIGHS.replace("# Columns 2", "# Columns 3"), "'Rows' is no number"),
-    (HIGHS.replace("# Columns 2", "# Columns 1e12"), "'1e12' columns are announced, 4 lines follow"),
+    (
+        HIGHS.replace("# Columns 2", "# Columns 1e12"),
+        "'1e12' columns are announced, 4 lines follow",
+    ),
     (HIGHS.replace("# Columns 2", "# Columns 1.5"), "'1.5' columns are announced, 1 lines follow"),
     (HIGHS.replace("# Columns 2", "# Columns -1"), "'-1' columns are announced, 0 lines follow"),
     (HIGHS.replace("x 2.5e-1", "data_selector(0) 0"), "'data_selector.0.' has two values"),
     ("solution status: infeasible\nno solution available\n", "no point .status infeasible"),
     ("objective value:   1e400\n", "no finite number"),
     ("# Objective value = 1\n", "Gurobi wrote no point"),
-    ("Infeasible - objective value 0.0000\n      0 x 1 0\n", "CBC wrote no point .status Infeasible"),
+    (
+        "Infeasible - objective value 0.0000\n      0 x 1 0\n",
+        "CBC wrote no point .status Infeasible",
+    ),
     ("Optimal - objective value 1\nx\n", "names no variable"),
 ]
 
@@ -82,16 +101,29 @@ def test_a_missing_or_binary_file_is_named(tmp_path):
         read_solution(tmp_path / "b.sol")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_broken_files_are_refused_by_name(data, tmp_path):
     """Lines of files of solvers and words from them, anew put together, cut off and mistyped."""
     lines = [line for text in TEXTS.values() for line in text.splitlines()]
     words = sorted({word for line in lines for word in line.split()})
-    line = st.sampled_from(lines) | st.lists(st.sampled_from(words), max_size=4).map(" ".join) | st.text(max_size=8)
-    content = "\n".join([data.draw(st.sampled_from([*lines[:1], *lines]), label="first"), *data.draw(st.lists(line, max_size=12))])
+    line = (
+        st.sampled_from(lines)
+        | st.lists(st.sampled_from(words), max_size=4).map(" ".join)
+        | st.text(max_size=8)
+    )
+    content = "\n".join(
+        [
+            data.draw(st.sampled_from([*lines[:1], *lines]), label="first"),
+            *data.draw(st.lists(line, max_size=12)),
+        ]
+    )
     raw = bytearray(content.encode("utf-8", "surrogatepass"))
-    for place in data.draw(st.lists(st.integers(0, max(len(raw) - 1, 0)), max_size=2)) if raw else []:
+    for place in (
+        data.draw(st.lists(st.integers(0, max(len(raw) - 1, 0)), max_size=2)) if raw else []
+    ):
         raw[place] = data.draw(st.integers(0, 255))
     (tmp_path / "s.sol").write_bytes(raw)
     try:
@@ -103,7 +135,9 @@ def test_broken_files_are_refused_by_name(data, tmp_path):
 
 @pytest.mark.parametrize("path", [None, 3, b"s.sol", ["s.sol"]])
 def test_what_is_no_path_is_named(path):
-    with pytest.raises(agtopt.InvalidInputError, match="is not allowed; it must be the path of a file"):
+    with pytest.raises(
+        agtopt.InvalidInputError, match="is not allowed; it must be the path of a file"
+    ):
         read_solution(path)
 
 
@@ -132,7 +166,10 @@ def solved_by_scip(model, solution):
 
 
 def solved_by_gurobi(model, solution):
-    with gurobipy.Env(params={"OutputFlag": 0, "MIPGap": 0.0}) as environment, gurobipy.read(str(model), environment) as gurobi:
+    with (
+        gurobipy.Env(params={"OutputFlag": 0, "MIPGap": 0.0}) as environment,
+        gurobipy.read(str(model), environment) as gurobi,
+    ):
         gurobi.optimize()
         gurobi.write(str(solution))
 
@@ -140,16 +177,29 @@ def solved_by_gurobi(model, solution):
 def solved_by_cbc(model, solution):
     if shutil.which("cbc") is None:
         pytest.skip("the program cbc is not installed (Debian: coinor-cbc)")
-    subprocess.run(["cbc", str(model), "solve", "solution", str(solution)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    subprocess.run(
+        ["cbc", str(model), "solve", "solution", str(solution)],
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
 
 
-SOLVERS = {"highs": solved_by_highs, "scip": solved_by_scip, "gurobi": solved_by_gurobi, "cbc": solved_by_cbc}
+SOLVERS = {
+    "highs": solved_by_highs,
+    "scip": solved_by_scip,
+    "gurobi": solved_by_gurobi,
+    "cbc": solved_by_cbc,
+}
 
 
-@pytest.mark.parametrize("name", ["removal-hinge", "flips-limited-multi-hinge", "labels-squared", "l1-squared"])
+@pytest.mark.parametrize(
+    "name", ["removal-hinge", "flips-limited-multi-hinge", "labels-squared", "l1-squared"]
+)
 @pytest.mark.parametrize("program", SOLVERS)
 def test_the_worst_dataset_of_another_program_attains_what_it_says(name, program, tmp_path):
-    """On the first three the MILP is exact: training on the dataset that the file stands for gives the optimum."""
+    """On the first three the MILP is exact: training on the dataset that the file stands for gives
+    the optimum."""
     problem = agtopt.load(MODELS / name)
     direction = np.linspace(1.0, -0.5, problem.network.size)
     target = agtopt.direction_target(problem, direction, "max")
@@ -169,7 +219,9 @@ def test_the_worst_dataset_of_another_program_attains_what_it_says(name, program
 
 
 @pytest.mark.parametrize("k", [-20, 20])
-@pytest.mark.parametrize(("program", "ending"), [("highs", ".mps"), ("highs", ".lp"), ("scip", ".mps")])
+@pytest.mark.parametrize(
+    ("program", "ending"), [("highs", ".mps"), ("highs", ".lp"), ("scip", ".mps")]
+)
 def test_units_of_files_are_said_and_undone(k, program, ending, tmp_path):
     """Features of 2^k: weights are of 2^-k, and so is what a file is asked for."""
     problem = measured(k)
@@ -191,7 +243,8 @@ def test_units_of_files_are_said_and_undone(k, program, ending, tmp_path):
 
 
 def test_a_point_of_an_nl_file_and_of_a_query(tmp_path):
-    """SCIP reads AMPL's files with Pyomo's own names; the objective is an output of the trained network."""
+    """SCIP reads AMPL's files with Pyomo's own names; the objective is an output of the trained
+    network."""
     problem = agtopt.load(MODELS / "l1-squared")
     target = agtopt.output_target(problem, problem.dataset.features[1])
     written = export_file(problem, tmp_path / "m.nl", target, "MIQCP")
@@ -202,7 +255,8 @@ def test_a_point_of_an_nl_file_and_of_a_query(tmp_path):
 
 
 def test_a_relaxations_point_need_not_stand_for_a_dataset(tmp_path):
-    """Two thirds of three samples are touched at once: rounding gives three, which the budget does not admit."""
+    """Two thirds of three samples are touched at once: rounding gives three, which the budget does
+    not admit."""
     problem = agtopt.load(MODELS / "removal-hinge")
     target = agtopt.parameter_target(problem, "dense1_weight[0,0]")
     lines = "".join(f"data_selector({k}) 0.6666\n" for k in range(3))
@@ -214,16 +268,23 @@ def test_a_relaxations_point_need_not_stand_for_a_dataset(tmp_path):
     assert "no admissible dataset" in found.describe()
 
 
-@pytest.mark.parametrize(("line", "words"), [("step(9)_nothing 1", "step\\(9\\)_nothing"), ("ONE_VAR_CONSTANT 1", "names no variable")])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("step(9)_nothing 1", "step\\(9\\)_nothing"), ("ONE_VAR_CONSTANT 1", "names no variable")],
+)
 def test_another_models_solution_is_refused(line, words, tmp_path):
     problem = agtopt.load(MODELS / "removal-hinge")
     (tmp_path / "s.sol").write_text(f"# Objective value = 0\n{line}\n")
     with pytest.raises(agtopt.InvalidInputError, match=words):
-        agtopt.import_solution(problem, tmp_path / "s.sol", agtopt.parameter_target(problem, "dense1_weight[0,0]"))
+        agtopt.import_solution(
+            problem, tmp_path / "s.sol", agtopt.parameter_target(problem, "dense1_weight[0,0]")
+        )
 
 
 def test_the_commands_name_the_files(tmp_path):
     problem = agtopt.load(MODELS / "removal-hinge")
-    written = export_file(problem, tmp_path / "m.lp", agtopt.parameter_target(problem, "dense1_weight[0,0]"), "LP")
+    written = export_file(
+        problem, tmp_path / "m.lp", agtopt.parameter_target(problem, "dense1_weight[0,0]"), "LP"
+    )
     assert all("m.lp" in command for command in commands(written).values())
     assert set(commands(written)) == {"highs", "cbc", "glpk", "scip", "gurobi"}

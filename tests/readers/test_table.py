@@ -30,16 +30,27 @@ def test_every_cell_stays_its_text(read):
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 def test_ends_of_lines_and_empty_lines_at_the_end(read, ends):
-    assert read(ends.join(["a,b", "1,2", "3,4", "", ""])).to_numpy().tolist() == [["1", "2"], ["3", "4"]]
+    assert read(ends.join(["a,b", "1,2", "3,4", "", ""])).to_numpy().tolist() == [
+        ["1", "2"],
+        ["3", "4"],
+    ]
 
 
 @pytest.mark.parametrize(
-    ("row", "fields"), [("0,1,2,ham", 4), ("0,1", 2), ("0,1,ham,", 4), ("0", 1), ("", 0)], ids=["more", "fewer", "trailing", "one", "none"]
+    ("row", "fields"),
+    [("0,1,2,ham", 4), ("0,1", 2), ("0,1,ham,", 4), ("0", 1), ("", 0)],
+    ids=["more", "fewer", "trailing", "one", "none"],
 )
 def test_a_row_with_other_fields_is_named(read, row, fields):
     """pandas takes the first of surplus fields for an index, and fills up rows that are short."""
     for rows in ([row] * 3, ["1,2,spam", row, "1,2,ham"]):
-        with pytest.raises(InvalidInputError, match=rf"line {2 + rows.index(row)}: the row has {fields} field.* 3 names \(x, z, label\)"):
+        with pytest.raises(
+            InvalidInputError,
+            match=(
+                rf"line {2 + rows.index(row)}: the row has {fields} field.* 3 names \(x, z, "
+                r"label\)"
+            ),
+        ):
             read("\n".join(["x,z,label", *rows, "1,2,ham"]))
 
 
@@ -86,33 +97,65 @@ def test_files_and_options_that_do_not_exist(read, tmp_path):
         read("a\n1\n", ",", ";")
 
 
-@pytest.mark.parametrize(("named", "encoding"), [("utf-8", "utf-8-sig"), ("utf-16", "utf-16"), ("latin-1", "latin-1")])
+@pytest.mark.parametrize(
+    ("named", "encoding"), [("utf-8", "utf-8-sig"), ("utf-16", "utf-16"), ("latin-1", "latin-1")]
+)
 def test_encodings_and_a_byte_order_mark(tmp_path, named, encoding):
     (tmp_path / "t.csv").write_text('"x",label\n1,Größe\n', encoding=encoding)
-    assert read_table(tmp_path / "t.csv", encoding=named).to_dict("list") == {"x": ["1"], "label": ["Größe"]}
+    assert read_table(tmp_path / "t.csv", encoding=named).to_dict("list") == {
+        "x": ["1"],
+        "label": ["Größe"],
+    }
 
 
 def test_separators_and_decimal_signs(read):
     frame = read("x;z;label\n0,14;1;a\n-2,5e-1; 3;b,c\n", ";", ",")
-    assert frame.to_dict("list") == {"x": ["0.14", "-2.5e-1"], "z": ["1", " 3"], "label": ["a", "b,c"]}
-    with pytest.raises(InvalidInputError, match=r"line 3: column 'x' holds '1.500', which has a point; the decimal sign is ','"):
+    assert frame.to_dict("list") == {
+        "x": ["0.14", "-2.5e-1"],
+        "z": ["1", " 3"],
+        "label": ["a", "b,c"],
+    }
+    with pytest.raises(
+        InvalidInputError,
+        match=r"line 3: column 'x' holds '1.500', which has a point; the decimal sign is ','",
+    ):
         read("x;label\n0,14;a\n1.500;b\n", ";", ",")
     assert read("x\ty\n1\t2\n", r"\t").to_dict("list") == {"x": ["1"], "y": ["2"]}
     assert read('x, y\n1, "a, b"\n', ", ").to_dict("list") == {"x": ["1"], "y": ["a, b"]}
 
 
 def test_pandas_files_read_back(tmp_path):
-    frame = pd.DataFrame({"x": [0.1, -2e-7], "t": [True, False], "n": [1, 2**60], "label": ["NA", "None"]})
+    frame = pd.DataFrame(
+        {"x": [0.1, -2e-7], "t": [True, False], "n": [1, 2**60], "label": ["NA", "None"]}
+    )
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert Columns.of(read_table(tmp_path / "t.csv"), "label") == Columns.of(frame, "label")
     assert Columns.of(frame, "label").classes == ("NA", "None")
 
 
-NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"), min_size=1, max_size=6).filter(
-    lambda name: name == name.strip() and not name.startswith("Unnamed")
-)
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"), min_size=1, max_size=6
+).filter(lambda name: name == name.strip() and not name.startswith("Unnamed"))
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
-LIKE_NUMBERS = st.sampled_from(["1", "01", "1.0", "1e0", "-0.0", "NA", "nan", "null", "", " ", "True", "=1", "'=1", "-x", "2020-01-01"])
+LIKE_NUMBERS = st.sampled_from(
+    [
+        "1",
+        "01",
+        "1.0",
+        "1e0",
+        "-0.0",
+        "NA",
+        "nan",
+        "null",
+        "",
+        " ",
+        "True",
+        "=1",
+        "'=1",
+        "-x",
+        "2020-01-01",
+    ]
+)
 SERIES = [
     st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=4, max_size=4),
     st.lists(st.integers(-(2**62), 2**62), min_size=4, max_size=4),
@@ -123,7 +166,9 @@ SERIES = [
 def outcome(frame, label, loss):
     """The columns, or how they are refused, but for the row, which a file counts by lines."""
     try:
-        return Columns.of(frame, label, loss=loss), Columns.of(frame, label, loss=loss).points(frame)[0].tolist()
+        return Columns.of(frame, label, loss=loss), Columns.of(frame, label, loss=loss).points(
+            frame
+        )[0].tolist()
     except AgtoptError as error:
         return type(error)
 
@@ -134,7 +179,9 @@ def outcome(frame, label, loss):
     st.one_of(*SERIES, st.lists(WORDS | LIKE_NUMBERS, min_size=4, max_size=4)),
     st.sampled_from([None, "cross-entropy", "squared"]),
 )
-def test_a_frame_written_and_read_back_gives_the_same_columns(tmp_path_factory, names, features, label, loss):
+def test_a_frame_written_and_read_back_gives_the_same_columns(
+    tmp_path_factory, names, features, label, loss
+):
     frame = pd.DataFrame(dict(zip(names, [*features, label], strict=True)))
     path = tmp_path_factory.mktemp("table") / "t.csv"
     write_csv(path, frame.columns, frame.astype(object).to_numpy().tolist())
@@ -147,7 +194,12 @@ def test_a_frame_written_and_read_back_gives_the_same_columns(tmp_path_factory, 
 def test_whatever_the_bytes_it_is_a_table_or_an_error_of_ours(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("table") / "t.csv"
     path.write_bytes(content)
-    for options in ({}, {"separator": ";", "decimal": ","}, {"encoding": "utf-16"}, {"encoding": "latin-1", "separator": "; "}):
+    for options in (
+        {},
+        {"separator": ";", "decimal": ","},
+        {"encoding": "utf-16"},
+        {"encoding": "latin-1", "separator": "; "},
+    ):
         try:
             frame = read_table(path, **options)
             Columns.of(frame, frame.columns[-1])

@@ -1,4 +1,5 @@
-"""A network that was read is the module: it trains as torch does, or it is refused; and the module stays as it was."""
+"""A network that was read is the module: it trains as torch does, or it is refused; and the module
+stays as it was."""
 
 import copy
 import random
@@ -61,7 +62,9 @@ def rounded(module, h):
 
 CHANGED = {
     "forward changes 'fc.weight'": beside(lambda m: m.fc.requires_grad_(False)),
-    "forward changes 'fc.bias'": beside(lambda m: m.fc.bias.data.add_(1e-3) if isinstance(m.fc.bias, nn.Parameter) else None),
+    "forward changes 'fc.bias'": beside(
+        lambda m: m.fc.bias.data.add_(1e-3) if isinstance(m.fc.bias, nn.Parameter) else None
+    ),
     "forward changes 'fc.": beside(clamped),
     "only a forward that leaves everything as it was can be read": beside(clamped_data),
     "forward changes 'calls'": beside(counted),
@@ -70,14 +73,22 @@ CHANGED = {
     "forward changes 'training'": beside(lambda m: m.train(not m.training)),
     "forward changes the random numbers of torch": beside(lambda m: torch.rand(1)),
     "forward changes the random numbers of NumPy": beside(lambda m: np.random.rand()),
-    "forward changes the random numbers of Python": between(lambda m, h: torch.relu(h) if random.random() < 1e-12 else h),
-    "forward changes the samples that it is given": nn.Sequential(nn.LeakyReLU(0.1, inplace=True), nn.Linear(4, 2)),
-    "its backward pass fails: one of the variables needed": called(lambda m, h: torch.relu(h).mul_(2.0) / 2.0),
+    "forward changes the random numbers of Python": between(
+        lambda m, h: torch.relu(h) if random.random() < 1e-12 else h
+    ),
+    "forward changes the samples that it is given": nn.Sequential(
+        nn.LeakyReLU(0.1, inplace=True), nn.Linear(4, 2)
+    ),
+    "its backward pass fails: one of the variables needed": called(
+        lambda m, h: torch.relu(h).mul_(2.0) / 2.0
+    ),
     "in eval() at its weights": between(lambda m, h: h if m.training else torch.relu(h)),
     "in train() at its weights": called(lambda m, h: torch.relu(h)),
     "output in a batch of 5": called(lambda m, h: h.roll(1, 0)),
     "at large weights": called(lambda m, h: torch.relu(h) if m.fc.weight.abs().max() > 50 else h),
-    "gradient of 'fc.weight' in a batch of 1, in train() at its weights": called(lambda m, h: h.detach()),
+    "gradient of 'fc.weight' in a batch of 1, in train() at its weights": called(
+        lambda m, h: h.detach()
+    ),
     "gradient of 'fc.": called(rounded),
     "forward fails on float64 samples of shape (1, 4)": called(lambda m, h: h[:, 7]),
     "its output for 1 samples has shape (2,)": called(lambda m, h: h[0]),
@@ -109,7 +120,13 @@ def test_the_module_stays_as_it_was(training):
     module(torch.ones((2, 1, 8, 9))).sum().backward()
     module.stem.bias.grad = None
     held = {
-        path: (p, p._version, p.detach().clone(), p.grad, None if p.grad is None else p.grad.clone())
+        path: (
+            p,
+            p._version,
+            p.detach().clone(),
+            p.grad,
+            None if p.grad is None else p.grad.clone(),
+        )
         for path, p in module.named_parameters()
     }
     names = set(vars(module))
@@ -119,7 +136,11 @@ def test_the_module_stays_as_it_was(training):
     for path, parameter in module.named_parameters():
         own, version, value, slot, gradient = held[path]
         assert parameter is own
-        assert (parameter._version, parameter.dtype, parameter.requires_grad) == (version, torch.float32, True)
+        assert (parameter._version, parameter.dtype, parameter.requires_grad) == (
+            version,
+            torch.float32,
+            True,
+        )
         assert torch.equal(parameter, value)
         assert parameter.grad is slot
         assert gradient is None or torch.equal(parameter.grad, gradient)
@@ -131,13 +152,20 @@ def of_torch(module, problem):
     """The user's own loop."""
     training, theta = problem.training, []
     optimiser = torch.optim.SGD(
-        module.parameters(), lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+        module.parameters(),
+        lr=training.learning_rate,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
     )
     x, y = torch.tensor(problem.dataset.features), torch.tensor(problem.dataset.labels)
     for batch in problem.schedule:
         optimiser.zero_grad()
         z = module(x[batch])
-        loss = nn.functional.cross_entropy(z, y[batch].long()) if z.shape[1] > 1 else ((z[:, 0] - y[batch]) ** 2).mean()
+        loss = (
+            nn.functional.cross_entropy(z, y[batch].long())
+            if z.shape[1] > 1
+            else ((z[:, 0] - y[batch]) ** 2).mean()
+        )
         loss.backward()
         optimiser.step()
         theta.append(nn.utils.parameters_to_vector(module.parameters()).detach().numpy())
@@ -149,11 +177,22 @@ def test_the_users_own_run_is_the_one_that_is_bounded(case):
     module, shape = copy.deepcopy(MODULES[case])
     module.double()
     network, generator = Network.from_torch(module, shape), np.random.default_rng(0)
-    labels = generator.integers(0, network.outputs, 6) if network.outputs > 1 else generator.normal(size=6)
-    training = Training(
-        "cross-entropy" if network.outputs > 1 else "squared", epochs=2, batch_size=4, learning_rate=0.1, momentum=0.5, weight_decay=0.01
+    labels = (
+        generator.integers(0, network.outputs, 6)
+        if network.outputs > 1
+        else generator.normal(size=6)
     )
-    problem = Problem(network, Dataset(generator.normal(size=(6, *shape)), labels), Bounded(0), training)
+    training = Training(
+        "cross-entropy" if network.outputs > 1 else "squared",
+        epochs=2,
+        batch_size=4,
+        learning_rate=0.1,
+        momentum=0.5,
+        weight_decay=0.01,
+    )
+    problem = Problem(
+        network, Dataset(generator.normal(size=(6, *shape)), labels), Bounded(0), training
+    )
     own = of_torch(module, problem)
     np.testing.assert_allclose(trajectory(problem)[1:], own, rtol=1e-10, atol=1e-12)
     for box, theta in zip(agtopt.bound(problem, "IBP").steps[1:], own, strict=True):

@@ -36,31 +36,57 @@ def filled(value):
 
 CHANGES = {
     "fc (Linear) has a forward hook (doubled)": lambda m: m.fc.register_forward_hook(doubled),
-    "the module itself (Wrapped) has a forward hook (doubled)": lambda m: m.register_forward_hook(doubled, with_kwargs=True),
-    "take it out by its handle's remove() before": lambda m: m.fc.register_forward_pre_hook(doubled),
-    "the module itself (Wrapped) has a forward pre-hook (doubled)": lambda m: m.register_forward_pre_hook(doubled),
-    "fc (Linear) has a backward hook (doubled)": lambda m: m.fc.register_full_backward_hook(doubled),
+    "the module itself (Wrapped) has a forward hook (doubled)": lambda m: m.register_forward_hook(
+        doubled, with_kwargs=True
+    ),
+    "take it out by its handle's remove() before": lambda m: m.fc.register_forward_pre_hook(
+        doubled
+    ),
+    "the module itself (Wrapped) has a forward pre-hook (doubled)": lambda m: (
+        m.register_forward_pre_hook(doubled)
+    ),
+    "fc (Linear) has a backward hook (doubled)": lambda m: m.fc.register_full_backward_hook(
+        doubled
+    ),
     "out (Linear) has a backward hook (doubled)": lambda m: m.out.register_backward_hook(doubled),
-    "fc (Linear) has a backward pre-hook (doubled)": lambda m: m.fc.register_full_backward_pre_hook(doubled),
+    "fc (Linear) has a backward pre-hook (doubled)": lambda m: m.fc.register_full_backward_pre_hook(
+        doubled
+    ),
     "parameter 'fc.bias' has a gradient hook (doubled)": lambda m: m.fc.bias.register_hook(doubled),
-    "parameter 'out.weight' has a gradient hook (doubled)": lambda m: m.out.weight.register_post_accumulate_grad_hook(doubled),
-    "fc (ParametrizedLinear) has a parametrisation of weight": lambda m: parametrizations.weight_norm(m.fc),
-    "remove_parametrizations before reading and training": lambda m: parametrizations.spectral_norm(m.fc),
-    "has a parametrisation of bias": lambda m: nn.utils.parametrize.register_parametrization(m.fc, "bias", nn.Softplus()),
+    "parameter 'out.weight' has a gradient hook (doubled)": lambda m: (
+        m.out.weight.register_post_accumulate_grad_hook(doubled)
+    ),
+    "fc (ParametrizedLinear) has a parametrisation of weight": lambda m: (
+        parametrizations.weight_norm(m.fc)
+    ),
+    "remove_parametrizations before reading and training": lambda m: parametrizations.spectral_norm(
+        m.fc
+    ),
+    "has a parametrisation of bias": lambda m: nn.utils.parametrize.register_parametrization(
+        m.fc, "bias", nn.Softplus()
+    ),
     "fc (Linear) has a forward pre-hook (WeightNorm)": lambda m: old(nn.utils.weight_norm, m.fc),
     "torch.nn.utils.remove_weight_norm": lambda m: old(nn.utils.weight_norm, m.fc),
     "torch.nn.utils.remove_spectral_norm": lambda m: old(nn.utils.spectral_norm, m.fc),
     "torch.nn.utils.prune.remove": lambda m: prune.l1_unstructured(m.fc, "weight", 0.5),
     "fc (Linear) has a forward of its own": lambda m: setattr(m.fc, "forward", torch.relu),
-    "the module itself (Wrapped) has a forward of its own": lambda m: setattr(m, "forward", torch.relu),
+    "the module itself (Wrapped) has a forward of its own": lambda m: setattr(
+        m, "forward", torch.relu
+    ),
     "parameter 'fc.weight' is torch.complex64": lambda m: m.to(torch.complex64),
-    "parameter 'fc.weight' is torch.int32": replaced("weight", nn.Parameter(torch.ones((4, 4), dtype=torch.int32), requires_grad=False)),
-    "parameter 'fc.bias' is torch.bool": replaced("bias", nn.Parameter(torch.ones(4, dtype=torch.bool), requires_grad=False)),
+    "parameter 'fc.weight' is torch.int32": replaced(
+        "weight", nn.Parameter(torch.ones((4, 4), dtype=torch.int32), requires_grad=False)
+    ),
+    "parameter 'fc.bias' is torch.bool": replaced(
+        "bias", nn.Parameter(torch.ones(4, dtype=torch.bool), requires_grad=False)
+    ),
     "parameter 'fc.weight' is torch.float16": lambda m: m.half(),
     "training is bounded in torch.float32 and torch.float64 only": lambda m: m.bfloat16(),
     "parameter 'fc.weight' lies on the device 'meta'": lambda m: m.to("meta"),
     "parameter 'fc.weight' is lazy": lambda m: setattr(m, "fc", nn.LazyLinear(4)),
-    "parameter 'fc.weight' is no plain tensor (Parameter, torch.sparse_coo)": replaced("weight", nn.Parameter(torch.eye(4).to_sparse())),
+    "parameter 'fc.weight' is no plain tensor (Parameter, torch.sparse_coo)": replaced(
+        "weight", nn.Parameter(torch.eye(4).to_sparse())
+    ),
     "parameter 'out.bias' is not finite at [1]": filled(torch.nan),
     "is not finite": filled(-torch.inf),
 }
@@ -88,7 +114,10 @@ def test_what_the_network_would_not_have_is_named(words):
         (nn.modules.module.register_module_forward_hook, "a global forward hook (doubled)"),
         (nn.modules.module.register_module_forward_pre_hook, "a global forward pre-hook (doubled)"),
         (nn.modules.module.register_module_full_backward_hook, "a global backward hook (doubled)"),
-        (nn.modules.module.register_module_full_backward_pre_hook, "a global backward pre-hook (doubled)"),
+        (
+            nn.modules.module.register_module_full_backward_pre_hook,
+            "a global backward pre-hook (doubled)",
+        ),
     ],
 )
 def test_hooks_of_all_modules_are_named(register, words):
@@ -111,15 +140,22 @@ def test_weights_that_cannot_be_trained_are_named():
     ("wrapped", "inside"),
     [
         (lambda module: torch.jit.script(module), "the module that was scripted"),
-        (lambda module: torch.jit.trace(module, torch.ones((1, 4))), "the module that was scripted"),
+        (
+            lambda module: torch.jit.trace(module, torch.ones((1, 4))),
+            "the module that was scripted",
+        ),
         (lambda module: nn.DataParallel(module), "its attribute module"),
-        pytest.param(lambda module: torch.compile(module), "its attribute _orig_mod", marks=pytest.mark.slow),
+        pytest.param(
+            lambda module: torch.compile(module), "its attribute _orig_mod", marks=pytest.mark.slow
+        ),
     ],
     ids=["script", "trace", "parallel", "compile"],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_wrapped_module_is_to_be_given_itself(wrapped, inside):
-    with pytest.raises(UnsupportedError, match=f"wraps another module and cannot be read; give {inside}"):
+    with pytest.raises(
+        UnsupportedError, match=f"wraps another module and cannot be read; give {inside}"
+    ):
         Network.from_torch(wrapped(nn.Sequential(nn.Linear(4, 2))))
 
 

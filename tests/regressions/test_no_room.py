@@ -1,4 +1,5 @@
-"""Ordinary problems that were refused: boxes narrower than a solver's tolerance, and exponents beyond what a solver takes for finite."""
+"""Ordinary problems that were refused: boxes narrower than a solver's tolerance, and exponents
+beyond what a solver takes for finite."""
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ def linear(features, labels, weight, bias, model, loss, **training):
 
 @pytest.fixture(scope="module")
 def saturated():
-    """Probabilities between 1e-116 and 1 − 1e-15, some of which move by 1e-81: HiGHS called the LP of each half infeasible."""
+    """Probabilities between 1e-116 and 1 − 1e-15, some of which move by 1e-81: HiGHS called the LP
+    of each half infeasible."""
     features = [2.4716411515735297, 44.54164608380326, 106.29428287956051, 184.99117063904282]
     features += [-15.138144908878754, -81.43297500346486, -140.8908437473895]
     return linear(
@@ -49,11 +51,21 @@ def test_probabilities_that_hardly_move(saturated, driver):
 
 @pytest.mark.parametrize("loss", ["binary-cross-entropy", "cross-entropy"])
 def test_exponents_beyond_what_solvers_take_for_finite_are_refused(loss):
-    """MINLP: SCIP called such models infeasible, or bounds optimal that a run exceeds by factors; corridors have no exponentials."""
+    """MINLP: SCIP called such models infeasible, or bounds optimal that a run exceeds by factors;
+    corridors have no exponentials."""
     many = 1 if loss[0] == "b" else 2
     weight = [[0.3, -0.2]] * many if many == 1 else [[0.3, -0.2], [-0.3, 0.4]]
     features = 100.0 * np.array([[1.0, 0.5], [-1.0, 0.7], [0.4, -1.0]])
-    problem = linear(features, [0.0, 1.0, 1.0], weight, [0.0] * many, Bounded(1, eps=10.0), loss, epochs=2, learning_rate=0.1)
+    problem = linear(
+        features,
+        [0.0, 1.0, 1.0],
+        weight,
+        [0.0] * many,
+        Bounded(1, eps=10.0),
+        loss,
+        epochs=2,
+        learning_rate=0.1,
+    )
     with pytest.raises(UnsupportedError, match=r"the exponent of .* reaches"):
         agtopt.compile(problem, "MINLP")
     reach = agtopt.bound(problem, "LP", tighten=False)

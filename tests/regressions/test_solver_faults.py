@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 
 @pytest.mark.slow
 def test_scip_keeps_a_run_on_the_edge_of_conditional_cuts():
-    """Cuts without any room where a selector is 0 made SCIP 10 call −0.39752 optimal, where training attains −0.39148."""
+    """Cuts without any room where a selector is 0 made SCIP 10 call −0.39752 optimal, where
+    training attains −0.39148."""
     problem = agtopt.load(HERE / "separate-bce-six-samples")
     reach = agtopt.bound(problem, "MIQCP", time_limit=1.0)
     inner = agtopt.attack(problem)
@@ -24,9 +25,12 @@ def test_scip_keeps_a_run_on_the_edge_of_conditional_cuts():
         assert box.contains(np.stack([inner.lower[t], inner.upper[t]]), 1e-7)
 
 
-@pytest.mark.parametrize(("name", "parameter", "sense"), [("miqcp-presolve-3707", 17, 1), ("miqcp-presolve-3752", 1, -1)])
+@pytest.mark.parametrize(
+    ("name", "parameter", "sense"), [("miqcp-presolve-3707", 17, 1), ("miqcp-presolve-3752", 1, -1)]
+)
 def test_scip_without_presolve_keeps_what_training_attains(name, parameter, sense):
-    """With presolve and without a start SCIP 10 called bounds optimal that were up to 0.34 too tight."""
+    """With presolve and without a start SCIP 10 called bounds optimal that were up to 0.34 too
+    tight."""
     problem = agtopt.load(HERE / name)
     inner = agtopt.attack(problem)
     model = agtopt.compile(problem, "MIQCP", conditional=False)
@@ -39,11 +43,14 @@ def test_scip_without_presolve_keeps_what_training_attains(name, parameter, sens
 
 
 def test_a_model_that_highs_refuses_has_no_bound():
-    """Of a model with a coefficient above 1e15, which it does not take, HiGHS 1.15 gives the dual bound 0."""
+    """Of a model with a coefficient above 1e15, which it does not take, HiGHS 1.15 gives the dual
+    bound 0."""
     model = pyo.ConcreteModel()
     model.x, model.s = pyo.Var(bounds=(-5.0, 5.0)), pyo.Var(domain=pyo.Binary)
     model.row = pyo.Constraint(expr=model.x + 1e16 * model.s <= 1e16)
-    model.objective = pyo.Objective(expr=LinearExpression(linear_coefs=[1.0], linear_vars=[model.x]))
+    model.objective = pyo.Objective(
+        expr=LinearExpression(linear_coefs=[1.0], linear_vars=[model.x])
+    )
     assert open_session(choose("highs", False), model).solve().bound is None
 
 

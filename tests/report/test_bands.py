@@ -35,7 +35,9 @@ def texts(axes):
 
 
 def sweep(**columns):
-    frame = pd.DataFrame({"loss_lower": [0.0, 1.0], "loss": [1.0, 2.0], "loss_upper": [4.0, np.inf], **columns})
+    frame = pd.DataFrame(
+        {"loss_lower": [0.0, 1.0], "loss": [1.0, 2.0], "loss_upper": [4.0, np.inf], **columns}
+    )
     return frame.set_axis(pd.Index([10, 2], name="n"))
 
 
@@ -52,7 +54,10 @@ def test_a_band_of_the_loss_is_read_from_a_history(history):
 def test_no_attained_model_is_outside_a_band_of_the_accuracy(seed):
     problem = random_problem(seed, 1, "hinge", "flips")
     reach = agtopt.bound(problem, agtopt.IBP)
-    x, y = np.random.default_rng(seed).normal(size=(40, *problem.network.input_shape)), np.tile([-1, 1], 20)
+    x, y = (
+        np.random.default_rng(seed).normal(size=(40, *problem.network.input_shape)),
+        np.tile([-1, 1], 20),
+    )
     found = band(agtopt.certified_history(reach, x, y), "accuracy")
     said = outputs(problem, agtopt.attack(problem).theta, x)[..., 0]
     accuracy = (np.sign(said) == y).mean(axis=1)
@@ -62,7 +67,9 @@ def test_no_attained_model_is_outside_a_band_of_the_accuracy(seed):
 
 
 def test_a_wrong_prediction_that_is_stable_stays_wrong():
-    table = pd.DataFrame({"step": [0], "nominal": [0.7], "certified": [0.5], "stable": [0.8], "attacked": [0.6]})
+    table = pd.DataFrame(
+        {"step": [0], "nominal": [0.7], "certified": [0.5], "stable": [0.8], "attacked": [0.6]}
+    )
     found = band(table, "accuracy")
     np.testing.assert_allclose([found.lower[0], found.upper[0]], [0.5, 0.7])
     np.testing.assert_allclose(found.attacked, [0.6])
@@ -106,7 +113,9 @@ def test_histories_of_one_training_share_the_nominal_line(history, ax):
     assert texts(ax) == ["narrow", "wide", "nominal data"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("training step", "mean loss")
     drawn = [collection for collection in ax.collections if collection.get_paths()]
-    assert drawn[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(wider["loss_upper"].max()), "the widest lies behind"
+    assert drawn[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(
+        wider["loss_upper"].max()
+    ), "the widest lies behind"
     assert len({collection.get_hatch() for collection in drawn}) == 2
 
 

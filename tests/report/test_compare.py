@@ -53,11 +53,16 @@ def test_table_has_one_row_per_method_and_window(flips):
 
 
 def test_cells_say_what_they_cost_and_how_large_they_are(flips):
-    table = agtopt.compare(flips, ["IBP", "LP", "MILP"], conditional=False).table.set_index("method")
+    table = agtopt.compare(flips, ["IBP", "LP", "MILP"], conditional=False).table.set_index(
+        "method"
+    )
     assert table.loc[["LP", "MILP"], "solves"].gt(0).all()
     assert (table["building"] + table["solving"] <= table["seconds"] + 1e-9).all()
     assert table.loc[["LP", "MILP"], ["building", "solving"]].gt(0).all(axis=None)
-    assert (table.loc["MILP", "binaries"], table.loc["LP", "binaries"]) == (table["binaries"].max(), 0)
+    assert (table.loc["MILP", "binaries"], table.loc["LP", "binaries"]) == (
+        table["binaries"].max(),
+        0,
+    )
     model = agtopt.compile(flips, "MILP", conditional=False).size
     assert 0 < table.loc["MILP", "linear"] <= model.linear
     assert table.loc["IBP", ["binaries", "continuous", "linear", "quadratic"]].isna().all()
@@ -72,19 +77,29 @@ def test_the_largest_window_counts(tiny_mlp):
     (reach,) = found.results
     second = agtopt.compile(tiny_mlp, "MILP", 1, 2, reach.states[1], reach.known)
     assert found.table.loc[0, "linear"] == second.size.linear
-    assert second.size.linear > agtopt.compile(tiny_mlp, "MILP", 0, 1, known=reach.known).size.linear
+    assert (
+        second.size.linear > agtopt.compile(tiny_mlp, "MILP", 0, 1, known=reach.known).size.linear
+    )
 
 
 def test_without_enumeration_the_attack_is_the_measure(tiny_mlp):
     table = agtopt.compare(tiny_mlp, ["LP"]).table
     assert table["to_enumerated"].isna().all()
     assert (table["to_attained"] >= 1).all()
-    assert table.loc[0, "to_ibp"] == pytest.approx(table.loc[0, "width"] / agtopt.bound(tiny_mlp, "IBP").domain.width())
+    assert table.loc[0, "to_ibp"] == pytest.approx(
+        table.loc[0, "width"] / agtopt.bound(tiny_mlp, "IBP").domain.width()
+    )
 
 
 @pytest.mark.parametrize(
     ("methods", "windows", "solvers"),
-    [([], [None], [None]), (["LP"], [], [None]), (["LP"], [None], []), (["LP", "FOO"], [None], [None]), ("LP", [None], [None])],
+    [
+        ([], [None], [None]),
+        (["LP"], [], [None]),
+        (["LP"], [None], []),
+        (["LP", "FOO"], [None], [None]),
+        ("LP", [None], [None]),
+    ],
 )
 def test_nothing_or_nonsense_is_refused(flips, methods, windows, solvers):
     with pytest.raises(InvalidInputError):
@@ -115,7 +130,9 @@ def test_a_solver_that_does_not_take_a_kind_is_a_row(tiny_mlp):
 
 def test_cells_with_the_same_models_are_solved_once(flips, monkeypatch):
     runs = []
-    monkeypatch.setattr(compare, "run_work", lambda work, bar=None: runs.append(work.cell) or run_work(work, bar))
+    monkeypatch.setattr(
+        compare, "run_work", lambda work, bar=None: runs.append(work.cell) or run_work(work, bar)
+    )
     found = agtopt.compare(flips, ["MILP", "MIQCP"], windows=[flips.steps, flips.steps + 4, None])
     assert len(found.table) == 6
     assert len(runs) == 1
@@ -125,7 +142,9 @@ def test_cells_with_the_same_models_are_solved_once(flips, monkeypatch):
 
 def test_problems_are_attacked_once(flips, monkeypatch):
     attacks = []
-    monkeypatch.setattr(compare, "attack", lambda problem: attacks.append(problem) or agtopt.attack(problem))
+    monkeypatch.setattr(
+        compare, "attack", lambda problem: attacks.append(problem) or agtopt.attack(problem)
+    )
     monkeypatch.setattr("agtopt.drivers.run.attack", lambda *_: pytest.fail("attacked again"))
     agtopt.compare(flips, ["LP", "MILP"], windows=[1, None])
     assert attacks == [flips]
@@ -137,16 +156,23 @@ def test_a_run_refuses_an_attack_on_another_problem(flips, other):
 
 
 def test_finished_cells_are_not_solved_again(flips, other, tmp_path, monkeypatch):
-    first = agtopt.compare([flips, other], ["IBP", "LP"], windows=[1, None], resume=tmp_path / "kept")
+    first = agtopt.compare(
+        [flips, other], ["IBP", "LP"], windows=[1, None], resume=tmp_path / "kept"
+    )
     monkeypatch.setattr(compare, "run_work", lambda *_: pytest.fail("solved again"))
-    again = agtopt.compare([flips, other], ["IBP", "LP"], windows=[1, None], resume=tmp_path / "kept")
+    again = agtopt.compare(
+        [flips, other], ["IBP", "LP"], windows=[1, None], resume=tmp_path / "kept"
+    )
     pd.testing.assert_frame_equal(again.table, first.table)
     for one, two in zip(first.results, again.results, strict=True):
         np.testing.assert_array_equal(one.domain.lower, two.domain.lower)
         assert one.table().equals(two.table())
 
 
-@pytest.mark.parametrize("changed", [{"conditional": False}, {"time_limit": 3.0}, {"tighten": False}, {"obbt": agtopt.OBBT(3)}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"conditional": False}, {"time_limit": 3.0}, {"tighten": False}, {"obbt": agtopt.OBBT(3)}],
+)
 def test_other_settings_are_other_cells(flips, changed):
     def key(**how):
         return Cell(flips, agtopt.LP, agtopt.Settings(agtopt.LP, **how)).key
@@ -156,10 +182,16 @@ def test_other_settings_are_other_cells(flips, changed):
 
 
 def test_another_problem_of_the_same_name_is_another_cell(flips, tmp_path):
-    flatter = replace(flips, training=replace(flips.training, learning_rate=flips.training.learning_rate / 2))
+    flatter = replace(
+        flips, training=replace(flips.training, learning_rate=flips.training.learning_rate / 2)
+    )
     first = agtopt.compare(flips, ["LP"], resume=tmp_path)
     second = agtopt.compare(flatter, ["LP"], resume=tmp_path)
-    assert second.table.loc[0, "width"] == agtopt.bound(flatter, "LP").domain.width() != first.table.loc[0, "width"]
+    assert (
+        second.table.loc[0, "width"]
+        == agtopt.bound(flatter, "LP").domain.width()
+        != first.table.loc[0, "width"]
+    )
 
 
 def test_a_broken_file_is_named(flips, tmp_path):
@@ -199,7 +231,8 @@ def test_the_folder_must_be_possible(flips, tmp_path):
 
 @pytest.mark.parametrize("after", range(1, 5))
 def test_ctrl_c_shows_what_is_there_and_the_rest_follows(other, tmp_path, monkeypatch, after):
-    """Interrupted after any model: what was solved is there, nothing of it is solved again, and the end is the same."""
+    """Interrupted after any model: what was solved is there, nothing of it is solved again, and the
+    end is the same."""
     asked = {"methods": ["IBP", "LP", "MILP"], "windows": [1, None], "conditional": False}
     expected = agtopt.compare(other, **asked)
     step, steps = Run.step, []
@@ -218,7 +251,9 @@ def test_ctrl_c_shows_what_is_there_and_the_rest_follows(other, tmp_path, monkey
     for reach, (_, last) in zip(found.results, expected.cells, strict=False):
         assert np.all(reach.domain.lower <= last.reach.domain.lower + 1e-6)
         assert np.all(reach.domain.upper >= last.reach.domain.upper - 1e-6)
-    monkeypatch.setattr(Run, "step", lambda run, bar=None: steps.append(run.stages[run.done]) or step(run, bar))
+    monkeypatch.setattr(
+        Run, "step", lambda run, bar=None: steps.append(run.stages[run.done]) or step(run, bar)
+    )
     done = agtopt.compare(other, **asked, resume=tmp_path)
     assert not done.interrupted
     assert len(steps) == 4 * other.steps
@@ -265,8 +300,13 @@ def test_cells_run_side_by_side(flips, other):
 @pytest.mark.slow
 def test_cells_run_in_processes_and_resume(flips, tmp_path):
     with agtopt.processes(2) as pool:
-        found = agtopt.compare(flips, ["LP", "MILP"], windows=[1, None], executor=pool, resume=tmp_path)
-    pd.testing.assert_frame_equal(untimed(found), untimed(agtopt.compare(flips, ["LP", "MILP"], windows=[1, None], resume=tmp_path)))
+        found = agtopt.compare(
+            flips, ["LP", "MILP"], windows=[1, None], executor=pool, resume=tmp_path
+        )
+    pd.testing.assert_frame_equal(
+        untimed(found),
+        untimed(agtopt.compare(flips, ["LP", "MILP"], windows=[1, None], resume=tmp_path)),
+    )
 
 
 def test_a_lost_cell_is_a_row_and_is_not_kept(flips, tmp_path):

@@ -1,4 +1,5 @@
-"""Problems, models and results as HTML: well formed, escaped, with what a reader looks for, and shown by IPython."""
+"""Problems, models and results as HTML: well formed, escaped, with what a reader looks for, and
+shown by IPython."""
 
 import random
 import re
@@ -69,7 +70,10 @@ def test_every_problem_is_drawn_and_described(name):
 
 def test_boxes_of_a_drawing_do_not_overlap():
     text, _ = checked(agtopt.load(MODELS / "residual-momentum"))
-    boxes = np.array(re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', text), dtype=float)
+    boxes = np.array(
+        re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', text),
+        dtype=float,
+    )
     for k, (x, y, w, h) in enumerate(boxes):
         for u, v, a, b in boxes[k + 1 :]:
             assert x + w < u or u + a < x or y + h < v or v + b < y
@@ -83,7 +87,11 @@ def test_a_model_is_a_tree_of_its_blocks(tiny_mlp, kind):
     size = model.size
     assert f"{size.binaries:,} binary, {size.continuous:,} continuous" in words
     assert f"{size.linear:,} linear, {size.quadratic:,} quadratic" in words
-    blocks = [block for component in model.pyomo.component_objects(pyo.Block) for block in component.values()]
+    blocks = [
+        block
+        for component in model.pyomo.component_objects(pyo.Block)
+        for block in component.values()
+    ]
     assert text.count("<details>") == len(blocks)
     assert "data.selector[0] … data.selector[7]" in words
     assert "parameter[2].dense1_weight[0,0]" in words
@@ -101,7 +109,12 @@ def test_results_show_their_tables(half_moons, half_moons_reach, half_moons_hull
     assert "total width 14.32" in words
     assert all(name in words for name in half_moons.network.parameter_names)
     assert f"{len(half_moons_reach.table())} bounds" in words
-    points = agtopt.certify(half_moons_reach, half_moons.dataset.features, half_moons.dataset.labels, attack=half_moons_hull)
+    points = agtopt.certify(
+        half_moons_reach,
+        half_moons.dataset.features,
+        half_moons.dataset.labels,
+        attack=half_moons_hull,
+    )
     _, words = checked(points)
     assert f"{int(points.stable.sum())} certified" in words
     assert f"certified {points.certified_accuracy:.4f}" in words
@@ -125,17 +138,26 @@ def test_a_comparison_shows_every_method(tiny_mlp):
 
 def test_a_comparison_of_two_problems_names_both(tiny_mlp, half_moons):
     _, words = checked(agtopt.compare([tiny_mlp, half_moons], ["IBP"]))
-    assert all(said in words for said in ("tiny-mlp: 2-4-1", "half-moons: 9-1", "by attacks", "enumerated"))
+    assert all(
+        said in words for said in ("tiny-mlp: 2-4-1", "half-moons: 9-1", "by attacks", "enumerated")
+    )
 
 
 def test_text_is_escaped(evil):
-    for noun in (evil, agtopt.compile(evil, "LP"), agtopt.bound(evil, "IBP"), agtopt.compare(evil, ["IBP"])):
+    for noun in (
+        evil,
+        agtopt.compile(evil, "LP"),
+        agtopt.bound(evil, "IBP"),
+        agtopt.compare(evil, ["IBP"]),
+    ):
         text, _ = checked(noun)
         assert "&lt;script&gt;" in text
 
 
 def test_other_things_are_refused():
-    with pytest.raises(agtopt.InvalidInputError, match=r"int is not allowed.*CompiledModel.*Problem"):
+    with pytest.raises(
+        agtopt.InvalidInputError, match=r"int is not allowed.*CompiledModel.*Problem"
+    ):
         agtopt.html(3)
 
 
@@ -145,7 +167,11 @@ def nouns(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nouns")
     problem = agtopt.load(MODELS / "removal-hinge")
     X, y = problem.dataset.features, problem.dataset.labels
-    inner, reach, run = agtopt.attack(problem), agtopt.bound(problem, "LP"), agtopt.Run(problem, agtopt.Settings("LP", window=1))
+    inner, reach, run = (
+        agtopt.attack(problem),
+        agtopt.bound(problem, "LP"),
+        agtopt.Run(problem, agtopt.Settings("LP", window=1)),
+    )
     run.step()
     files = agtopt.export(problem, folder / "set", ["MILP"], ["dense1_bias[0]"])
     highs = highspy.Highs()
@@ -156,7 +182,9 @@ def nouns(tmp_path_factory):
     points = agtopt.certify(reach, X, y, attack=inner)
     record, model = agtopt.Record.of(reach, points), agtopt.compile(problem, "LP")
     model.minimise(np.eye(problem.network.size)[0])
-    replaced = replace(problem, perturbation=agtopt.Substitution(1, features=(-3.0, 3.0), labels=(-1, 1)))
+    replaced = replace(
+        problem, perturbation=agtopt.Substitution(1, features=(-3.0, 3.0), labels=(-1, 1))
+    )
     private = agtopt.private_predictions(agtopt.ladder(replaced, [1]), X)
     found = [
         problem,
@@ -191,7 +219,9 @@ def nouns(tmp_path_factory):
 
 def test_everything_that_has_a_view_is_shown(nouns):
     listed = {(module, name) for module, names in SHOWN.items() for name in names}
-    assert {(kind.__module__, kind.__name__) for kind in agtopt.html.registry if kind is not object} == listed
+    assert {
+        (kind.__module__, kind.__name__) for kind in agtopt.html.registry if kind is not object
+    } == listed
     assert set(nouns) == {name for _, name in listed}
 
 
@@ -245,7 +275,11 @@ assert "text/html" not in shell.display_formatter.format(agtopt.Network.dense([2
 """
 
 
-@pytest.mark.parametrize("code", [NOTEBOOK, "import agtopt, sys; assert 'IPython' not in sys.modules"], ids=["notebook", "script"])
+@pytest.mark.parametrize(
+    "code",
+    [NOTEBOOK, "import agtopt, sys; assert 'IPython' not in sys.modules"],
+    ids=["notebook", "script"],
+)
 def test_a_notebook_shows_nouns_by_itself(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -51,7 +51,10 @@ def test_grid_lists_b_slowest():
     assert points[:4].tolist() == [[0, 5], [1, 5], [2, 5], [0, 5.5]]
 
 
-@pytest.mark.parametrize("extent", [(1.0, 1.0, 0.0, 1.0), (0.0, 1.0, 2.0, 1.0), (0.0, np.inf, 0.0, 1.0), (np.nan, 1.0, 0.0, 1.0)])
+@pytest.mark.parametrize(
+    "extent",
+    [(1.0, 1.0, 0.0, 1.0), (0.0, 1.0, 2.0, 1.0), (0.0, np.inf, 0.0, 1.0), (np.nan, 1.0, 0.0, 1.0)],
+)
 def test_an_extent_that_is_none_is_refused(extent):
     with pytest.raises(agtopt.InvalidInputError, match="extent"):
         grid(extent, 3)
@@ -60,13 +63,21 @@ def test_an_extent_that_is_none_is_refused(extent):
 def test_scores_of_a_linear_model(half_moons):
     rng = np.random.default_rng(0)
     theta, inputs = rng.normal(size=(4, 10)), rng.normal(size=(6, 9))
-    np.testing.assert_allclose(scores(half_moons, theta, inputs), theta[:, :9] @ inputs.T + theta[:, 9:], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        scores(half_moons, theta, inputs),
+        theta[:, :9] @ inputs.T + theta[:, 9:],
+        rtol=1e-12,
+        atol=1e-12,
+    )
 
 
 def test_scores_of_a_deep_model_in_chunks(monkeypatch):
     problem = random_problem(1, 2, "hinge", "flips")
     rng = np.random.default_rng(0)
-    theta, inputs = rng.normal(size=(5, problem.network.size)), rng.normal(size=(7, *problem.network.input_shape))
+    theta, inputs = (
+        rng.normal(size=(5, problem.network.size)),
+        rng.normal(size=(7, *problem.network.input_shape)),
+    )
     expected = []
     for row in theta:
         at = problem.network.unflatten(row)
@@ -79,7 +90,11 @@ def test_scores_of_a_deep_model_in_chunks(monkeypatch):
 def test_scores_need_one_output_and_fitting_inputs(half_moons):
     with pytest.raises(agtopt.InvalidInputError, match="features"):
         scores(half_moons, np.zeros((1, 10)), np.zeros((3, 2)))
-    wide = next(p for p in (random_problem(seed, 1, "squared", "labels") for seed in range(30)) if p.network.outputs > 1)
+    wide = next(
+        p
+        for p in (random_problem(seed, 1, "squared", "labels") for seed in range(30))
+        if p.network.outputs > 1
+    )
     with pytest.raises(agtopt.UnsupportedError, match="outputs"):
         scores(wide, np.zeros((1, wide.network.size)), np.zeros((3, *wide.network.input_shape)))
 
@@ -111,7 +126,9 @@ def test_regions_of_a_polytope_are_certified_point_by_point(half_moons, half_moo
     expected = agtopt.certify(reach, cubic(grid(EXTENT, 13)[2]))
     np.testing.assert_array_equal(regions.stable.ravel(), expected.stable)
     np.testing.assert_array_equal(regions.predicted.ravel(), expected.nominal)
-    boxed = certified_regions(Reach(half_moons, agtopt.LP, (box,), (), 0.0), cubic, EXTENT, resolution=13)
+    boxed = certified_regions(
+        Reach(half_moons, agtopt.LP, (box,), (), 0.0), cubic, EXTENT, resolution=13
+    )
     assert boxed.certified_fraction < regions.certified_fraction
     assert np.all(boxed.stable <= regions.stable)
 
@@ -128,7 +145,9 @@ def test_boundaries_are_a_selection_of_the_attained_models(half_moons, half_moon
     _, _, score = boundary_scores(half_moons_hull, cubic, EXTENT, most=7, resolution=5)
     assert score.shape == (7, 5, 5)
     every = scores(half_moons, half_moons_hull.theta, cubic(grid(EXTENT, 5)[2])).reshape(-1, 5, 5)
-    assert all(np.isclose(every, one, rtol=1e-12, atol=1e-12).all(axis=(1, 2)).any() for one in score)
+    assert all(
+        np.isclose(every, one, rtol=1e-12, atol=1e-12).all(axis=(1, 2)).any() for one in score
+    )
     _, _, more = boundary_scores(half_moons_hull, cubic, EXTENT, most=10_000, resolution=5)
     assert len(more) == len(np.unique(half_moons_hull.theta, axis=0))
 
@@ -138,8 +157,12 @@ def test_intervals_are_scaled_by_the_attained_hull(half_moons, half_moons_reach,
     data = parameter_intervals({"MILP": half_moons_reach, "IBP": ibp}, half_moons_hull)
     assert data.labels == ("IBP", "MILP")
     for row, reach in enumerate((ibp, half_moons_reach)):
-        np.testing.assert_allclose(data.centre + data.scale * data.lower[row], reach.domain.lower, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(data.centre + data.scale * data.upper[row], reach.domain.upper, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(
+            data.centre + data.scale * data.lower[row], reach.domain.lower, rtol=1e-12, atol=1e-12
+        )
+        np.testing.assert_allclose(
+            data.centre + data.scale * data.upper[row], reach.domain.upper, rtol=1e-12, atol=1e-12
+        )
     np.testing.assert_allclose(data.attained.min(axis=0), -1.0)
     np.testing.assert_allclose(data.attained.max(axis=0), 1.0)
     assert np.all(data.lower <= -1 + 1e-12)
@@ -147,7 +170,10 @@ def test_intervals_are_scaled_by_the_attained_hull(half_moons, half_moons_reach,
 
 
 def test_intervals_without_an_attack_are_scaled_by_the_narrowest(half_moons):
-    boxes = {"wide": Interval(np.full(10, -4.0), np.full(10, 6.0)), "narrow": Interval(np.zeros(10), np.full(10, 2.0))}
+    boxes = {
+        "wide": Interval(np.full(10, -4.0), np.full(10, 6.0)),
+        "narrow": Interval(np.zeros(10), np.full(10, 2.0)),
+    }
     reaches = {name: Reach(half_moons, agtopt.IBP, (box,), (), 0.0) for name, box in boxes.items()}
     data = parameter_intervals(reaches)
     assert data.labels == ("wide", "narrow")
@@ -194,7 +220,9 @@ def test_plot_boundaries_of_all(half_moons_hull, ax):
 
 
 def test_regions_without_a_boundary_draw_nothing_and_do_not_warn(half_moons_reach, ax, recwarn):
-    plot_regions(certified_regions(half_moons_reach, cubic, (-0.3, -0.2, 1.6, 1.7), resolution=5), ax)
+    plot_regions(
+        certified_regions(half_moons_reach, cubic, (-0.3, -0.2, 1.6, 1.7), resolution=5), ax
+    )
     assert not recwarn
 
 
@@ -202,7 +230,9 @@ def test_plot_parameters(half_moons, half_moons_reach, half_moons_hull, ax):
     reaches = {"exact": half_moons_reach, "intervals": agtopt.bound(half_moons, agtopt.IBP)}
     assert plot_parameters(reaches, half_moons_hull, ax) is ax
     assert set(texts(ax)) == {"exact", "intervals", "attained by training"}
-    assert [label.get_text() for label in ax.get_xticklabels()] == list(half_moons.network.parameter_names)
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(
+        half_moons.network.parameter_names
+    )
     assert ax.get_yscale() == "symlog"
     assert ax.get_xlabel()
     assert "[−1, 1]" in ax.get_ylabel()
@@ -220,14 +250,28 @@ def test_plot_parameters_takes_other_names(half_moons_reach, ax):
 
 def test_plot_comparison_tells_methods_and_windows_apart(ax):
     methods = ["IBP", *["LP"] * 2, *[f"method {k}" for k in range(9)]]
-    table = pd.DataFrame({"method": methods, "window": ["full", "1", *["full"] * 10], "seconds": 1.0 + np.arange(12), "width": 2.0})
+    table = pd.DataFrame(
+        {
+            "method": methods,
+            "window": ["full", "1", *["full"] * 10],
+            "seconds": 1.0 + np.arange(12),
+            "width": 2.0,
+        }
+    )
     table = table.assign(to_attained=4.0, to_ibp=0.5, instance="one", solver="default")
-    table.loc[len(table)] = {"method": "refused", "window": "1", "instance": "one", "solver": "default"}
+    table.loc[len(table)] = {
+        "method": "refused",
+        "window": "1",
+        "instance": "one",
+        "solver": "default",
+    }
     assert plot_comparison(table, ax) is ax
     assert texts(ax) == [*dict.fromkeys(methods), "attained by training"]
     assert ax.get_xlabel()
     assert ax.get_ylabel()
-    assert len({(line.get_marker(), line.get_linestyle(), line.get_color()) for line in ax.lines}) == len(ax.lines)
+    assert len(
+        {(line.get_marker(), line.get_linestyle(), line.get_color()) for line in ax.lines}
+    ) == len(ax.lines)
     assert {text.get_text() for text in ax.texts} == {"1", "full"}
     assert ax.lines[-1].get_ydata()[0] == 0.5
 
@@ -238,10 +282,13 @@ def test_drawing_without_axes_uses_the_current_ones(half_moons_reach, ax):
 
 
 def test_plot_comparison_of_instances_and_solvers(ax):
-    rows = [(i, m, s, 10.0 * k, 0.1 * k, k + 1.0) for k, (i, m, s) in enumerate([("a", "LP", "x"), ("a", "LP", "y"), ("b", "LP", "x")], 1)]
-    table = pd.DataFrame(rows, columns=["instance", "method", "solver", "width", "to_ibp", "seconds"]).assign(
-        window="full", to_attained=1.0
-    )
+    rows = [
+        (i, m, s, 10.0 * k, 0.1 * k, k + 1.0)
+        for k, (i, m, s) in enumerate([("a", "LP", "x"), ("a", "LP", "y"), ("b", "LP", "x")], 1)
+    ]
+    table = pd.DataFrame(
+        rows, columns=["instance", "method", "solver", "width", "to_ibp", "seconds"]
+    ).assign(window="full", to_attained=1.0)
     plot_comparison(table, ax)
     assert texts(ax) == ["LP, a, x", "LP, a, y", "LP, b, x"]
     assert "ratio to IBP" in ax.get_ylabel()

@@ -1,4 +1,5 @@
-"""Projections of domains onto a plane contain the true ones, and their pictures stand whatever the domain."""
+"""Projections of domains onto a plane contain the true ones, and their pictures stand whatever the
+domain."""
 
 from fractions import Fraction
 
@@ -42,11 +43,18 @@ def holds(corners, points):
 def random_polytope(rng, scale):
     """In four dimensions, around points of any size."""
     centre = scale * rng.normal(size=4)
-    points = centre + scale * 10.0 ** rng.integers(-6, 1) * rng.normal(size=(8, 4)) * 10.0 ** rng.integers(-3, 1, size=4)
+    points = centre + scale * 10.0 ** rng.integers(-6, 1) * rng.normal(
+        size=(8, 4)
+    ) * 10.0 ** rng.integers(-3, 1, size=4)
     rows = rng.normal(size=(6, 4))
     values = points @ rows.T
     slack = 0.05 * np.ptp(values, axis=0)
-    return points, Polytope(rows, values.min(axis=0) - slack, values.max(axis=0) + slack, Interval(points.min(axis=0), points.max(axis=0)))
+    return points, Polytope(
+        rows,
+        values.min(axis=0) - slack,
+        values.max(axis=0) + slack,
+        Interval(points.min(axis=0), points.max(axis=0)),
+    )
 
 
 def test_a_box_is_its_rectangle():
@@ -85,7 +93,12 @@ def test_projections_hold_what_they_project_and_no_more_than_their_directions_sa
 
 
 def test_more_directions_say_more():
-    disc = Polytope(np.stack([np.cos(turns := np.linspace(0, np.pi, 90)), np.sin(turns)], axis=1), -1.0, 1.0, Interval([-1, -1], [1, 1]))
+    disc = Polytope(
+        np.stack([np.cos(turns := np.linspace(0, np.pi, 90)), np.sin(turns)], axis=1),
+        -1.0,
+        1.0,
+        Interval([-1, -1], [1, 1]),
+    )
 
     def area(count):
         x, y = projection(disc, 0, 1, count).T
@@ -111,8 +124,15 @@ def test_a_flat_projection_is_a_flat_polygon(half_moons, polytope, ax):
     assert len(corners)
     assert np.isfinite(corners).all()
     x, y = corners.T
-    assert abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) <= 1e-5 * max(1.0, np.abs(corners).max())
-    wide = Polytope(np.pad(polytope.directions, [(0, 0), (0, 7)]), polytope.lower, polytope.upper, _widened(polytope.box))
+    assert abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) <= 1e-5 * max(
+        1.0, np.abs(corners).max()
+    )
+    wide = Polytope(
+        np.pad(polytope.directions, [(0, 0), (0, 7)]),
+        polytope.lower,
+        polytope.upper,
+        _widened(polytope.box),
+    )
     plot_projection(reached(half_moons, wide), 0, 1, ax=ax)
     assert np.isfinite([*ax.get_xlim(), *ax.get_ylim()]).all()
 
@@ -128,10 +148,18 @@ def test_an_unbounded_domain_has_infinite_corners():
     half = Polytope([[1, 1]], lower=0.0, box=Interval([0, -np.inf], [2, np.inf]))
     assert projection(half, 0, 1).tolist() == [[0, -np.inf], [2, -np.inf], [2, np.inf], [0, np.inf]]
     whole = Interval([-np.inf, 0], [np.inf, 1])
-    assert projection(whole, 1, 0).tolist() == [[0, -np.inf], [1, -np.inf], [1, np.inf], [0, np.inf]]
+    assert projection(whole, 1, 0).tolist() == [
+        [0, -np.inf],
+        [1, -np.inf],
+        [1, np.inf],
+        [0, np.inf],
+    ]
 
 
-@pytest.mark.parametrize(("i", "j", "directions"), [(0, 0, 8), (0, 2, 8), (-1, 0, 8), (0, True, 8), (0, 1.0, 8), (0, 1, 2), (0, 1, 8.0)])
+@pytest.mark.parametrize(
+    ("i", "j", "directions"),
+    [(0, 0, 8), (0, 2, 8), (-1, 0, 8), (0, True, 8), (0, 1.0, 8), (0, 1, 2), (0, 1, 8.0)],
+)
 def test_what_is_no_plane_is_refused(i, j, directions):
     for domain in (DIAMOND, Interval([0, 0], [1, 1])):
         with pytest.raises(InvalidInputError):
@@ -147,7 +175,14 @@ def test_an_empty_polytope_raises(row):
 
 def reached(problem, domain):
     box = domain.box if isinstance(domain, Polytope) else domain
-    return Reach(problem, agtopt.LP, (box,), (), 0.0, polytopes=(domain,) if isinstance(domain, Polytope) else ())
+    return Reach(
+        problem,
+        agtopt.LP,
+        (box,),
+        (),
+        0.0,
+        polytopes=(domain,) if isinstance(domain, Polytope) else (),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -159,11 +194,20 @@ def tight(half_moons, half_moons_hull):
 
 
 def test_plot_projection(half_moons, half_moons_hull, half_moons_reach, tight, ax):
-    reaches = {"octagon": tight, "box": half_moons_reach, "IBP": agtopt.bound(half_moons, agtopt.IBP)}
+    reaches = {
+        "octagon": tight,
+        "box": half_moons_reach,
+        "IBP": agtopt.bound(half_moons, agtopt.IBP),
+    }
     assert plot_projection(reaches, 3, 9, half_moons_hull, ax) is ax
     names = half_moons.network.parameter_names
     assert (ax.get_xlabel(), ax.get_ylabel()) == (names[3], names[9])
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["IBP", "box", "octagon", "attained by training"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "IBP",
+        "box",
+        "octagon",
+        "attained by training",
+    ]
     outlines = [patch for patch in ax.patches if not patch.get_fill()]
     assert len({patch.get_linestyle() for patch in outlines}) == 3
     assert len({patch.get_hatch() for patch in ax.patches if patch.get_fill()}) == 3
@@ -208,6 +252,10 @@ def test_projections_of_two_networks_do_not_mix(tight, tiny_mlp):
 
 def test_intervals_of_a_polytope_are_its_box(half_moons_hull, tight, ax):
     data = parameter_intervals({"octagon": tight}, half_moons_hull)
-    np.testing.assert_allclose(data.centre + data.scale * data.lower[0], tight.steps[-1].lower, atol=1e-12)
-    np.testing.assert_allclose(data.centre + data.scale * data.upper[0], tight.steps[-1].upper, atol=1e-12)
+    np.testing.assert_allclose(
+        data.centre + data.scale * data.lower[0], tight.steps[-1].lower, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        data.centre + data.scale * data.upper[0], tight.steps[-1].upper, atol=1e-12
+    )
     plot_parameters(tight, half_moons_hull, ax)

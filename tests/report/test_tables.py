@@ -12,12 +12,21 @@ from agtopt.report import save_table
 
 @pytest.fixture
 def frame():
-    table = pd.DataFrame({"method": ["LP", "a_b"], "window": ["1", "full"], "width": [1 / 3, np.nan], "solves": [20, None]})
+    table = pd.DataFrame(
+        {
+            "method": ["LP", "a_b"],
+            "window": ["1", "full"],
+            "width": [1 / 3, np.nan],
+            "solves": [20, None],
+        }
+    )
     return table.astype({"solves": "Int64"})
 
 
 def test_csv_and_json_hold_every_digit(frame, tmp_path):
-    again = pd.read_csv(save_table(frame, tmp_path / "t.csv"), dtype={"window": str, "solves": "Int64"})
+    again = pd.read_csv(
+        save_table(frame, tmp_path / "t.csv"), dtype={"window": str, "solves": "Int64"}
+    )
     pd.testing.assert_frame_equal(again, frame, check_exact=True, check_dtype=False)
     rows = json.loads(save_table(frame, str(tmp_path / "t.json")).read_text())
     assert rows[1] == {"method": "a_b", "window": "full", "width": None, "solves": None}
@@ -27,7 +36,9 @@ def test_csv_and_json_hold_every_digit(frame, tmp_path):
 
 def test_csv_holds_no_formula(tmp_path):
     """Names of problems and reasons of refusals are texts of users; widths below 0 are numbers."""
-    frame = pd.DataFrame({"instance": ["=HYPERLINK(1)", "plain"], "least": [-1.5, np.nan], "@status": ["-x", None]})
+    frame = pd.DataFrame(
+        {"instance": ["=HYPERLINK(1)", "plain"], "least": [-1.5, np.nan], "@status": ["-x", None]}
+    )
     lines = save_table(frame, tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
     assert lines == ["instance,least,'@status", "'=HYPERLINK(1),-1.5,'-x", "plain,,"]
 

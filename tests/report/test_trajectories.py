@@ -50,7 +50,9 @@ def test_widths_of_the_domain_contain_those_that_training_attains(flips, reaches
         np.testing.assert_allclose(sum(step_widths(reach, [name]) for name in names), widths)
         assert np.all(step_widths(inner) <= widths + 1e-9)
     box = reaches["model"].steps[1]
-    assert step_widths(reaches["model"], [names[2], names[0]])[1] == pytest.approx(sum(box.upper[[0, 2]] - box.lower[[0, 2]]))
+    assert step_widths(reaches["model"], [names[2], names[0]])[1] == pytest.approx(
+        sum(box.upper[[0, 2]] - box.lower[[0, 2]])
+    )
 
 
 def test_widths_are_drawn(reaches, inner, ax):
@@ -67,7 +69,11 @@ def test_the_interval_of_a_parameter_is_drawn(flips, reaches, inner, ax):
     assert plot_trajectory(reaches, name, inner, ax) is ax
     assert texts(ax) == ["intervals", "model", "nominal data", "all admissible runs"]
     assert ax.get_ylabel() == name
-    drawn = [collection.get_paths()[0].vertices[:, 1] for collection in ax.collections if collection.get_paths()]
+    drawn = [
+        collection.get_paths()[0].vertices[:, 1]
+        for collection in ax.collections
+        if collection.get_paths()
+    ]
     assert len(drawn) == 3
     assert drawn[0].max() == pytest.approx(max(box.upper[1] for box in reaches["intervals"].steps))
     assert drawn[-1].min() == pytest.approx(inner.lower[:, 1].min())
@@ -84,7 +90,10 @@ def test_attacks_that_are_no_enumeration_say_so(tiny_mlp, ax):
 
 
 def test_infinite_ends_run_off_the_axes(flips, ax):
-    boxes = [Interval(np.zeros(flips.network.size), np.full(flips.network.size, end)) for end in (0.0, 1.0, np.inf)]
+    boxes = [
+        Interval(np.zeros(flips.network.size), np.full(flips.network.size, end))
+        for end in (0.0, 1.0, np.inf)
+    ]
     boxes[2] = Interval(np.full(flips.network.size, -np.inf), boxes[2].upper)
     reach = Reach(flips, agtopt.IBP, tuple(boxes), (), 0.0)
     plot_trajectory(reach, flips.network.parameter_names[0], ax=ax)

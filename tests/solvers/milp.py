@@ -11,7 +11,8 @@ _KNOWN = {}
 
 
 def random_milp(seed, binaries=6, continuous=4, rows=6, reach=2.0, solved=True):
-    """A feasible mixed-binary program with ≤, ≥, = and two-sided rows, a feasible point as its values, and its optimum by brute force."""
+    """A feasible mixed-binary program with ≤, ≥, = and two-sided rows, a feasible point as its
+    values, and its optimum by brute force."""
     rng = np.random.default_rng(seed)
     a = rng.normal(size=(rows, binaries + continuous)).round(2)
     a[rng.random(a.shape) < 0.2] = 0.0
@@ -25,8 +26,12 @@ def random_milp(seed, binaries=6, continuous=4, rows=6, reach=2.0, solved=True):
     every = [*model.s.values(), *model.x.values()]
     for variable, value in zip(every, inside, strict=True):
         variable.set_value(float(value))
-    model.rows = pyo.Constraint(range(rows), rule={k: row(a[k], every, low[k], high[k]) for k in range(rows)})
-    model.objective = pyo.Objective(expr=LinearExpression(constant=0.7, linear_coefs=c.tolist(), linear_vars=every))
+    model.rows = pyo.Constraint(
+        range(rows), rule={k: row(a[k], every, low[k], high[k]) for k in range(rows)}
+    )
+    model.objective = pyo.Objective(
+        expr=LinearExpression(constant=0.7, linear_coefs=c.tolist(), linear_vars=every)
+    )
     if solved and (key := (seed, binaries, continuous, rows, reach)) not in _KNOWN:
         _KNOWN[key] = 0.7 + enumerated(a, low, high, c, binaries, reach)
     return model, _KNOWN[key] if solved else None
@@ -47,7 +52,9 @@ def row(coefficients, every, low, high):
     body = sum(float(u) * v for u, v in zip(coefficients, every, strict=True))
     if low == high:
         return body == float(high)
-    return pyo.inequality(*(None if np.isinf(low) else float(low), body, None if np.isinf(high) else float(high)))
+    return pyo.inequality(
+        *(None if np.isinf(low) else float(low), body, None if np.isinf(high) else float(high))
+    )
 
 
 def enumerated(a, low, high, c, binaries, reach):
@@ -57,7 +64,9 @@ def enumerated(a, low, high, c, binaries, reach):
     for choice in product((0.0, 1.0), repeat=binaries):
         chosen = np.array(choice)
         side = np.concatenate([high[up], -low[down]]) - matrix[:, :binaries] @ chosen
-        found = linprog(c[binaries:], matrix[:, binaries:], side, bounds=[(-reach, reach)] * (len(c) - binaries))
+        found = linprog(
+            c[binaries:], matrix[:, binaries:], side, bounds=[(-reach, reach)] * (len(c) - binaries)
+        )
         if found.status == 0:
             best = min(best, found.fun + c[:binaries] @ chosen)
     return best

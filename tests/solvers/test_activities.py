@@ -1,4 +1,5 @@
-"""S5: what propagation cuts off holds no point, in exact arithmetic; what it keeps is no wider than rounding asks for."""
+"""S5: what propagation cuts off holds no point, in exact arithmetic; what it keeps is no wider than
+rounding asks for."""
 
 from fractions import Fraction
 
@@ -15,11 +16,18 @@ from agtopt.solvers.activities import Box, Rows, propagate
 def rows_of(A, low, high, integer=None):
     A = np.atleast_2d(np.asarray(A, dtype=float))
     low, high = (np.broadcast_to(np.asarray(side, dtype=float), len(A)) for side in (low, high))
-    return Rows.of(csc_matrix(A), low, high, np.zeros(A.shape[1], dtype=bool) if integer is None else np.asarray(integer))
+    return Rows.of(
+        csc_matrix(A),
+        low,
+        high,
+        np.zeros(A.shape[1], dtype=bool) if integer is None else np.asarray(integer),
+    )
 
 
 def exact(row, x):
-    return sum((Fraction(float(a)) * Fraction(float(v)) for a, v in zip(row, x, strict=True)), Fraction(0))
+    return sum(
+        (Fraction(float(a)) * Fraction(float(v)) for a, v in zip(row, x, strict=True)), Fraction(0)
+    )
 
 
 def downward(value):
@@ -31,18 +39,31 @@ def tight_system(seed, spread):
     """Rows and a box around a point, many of them without room but for a rounding."""
     rng = np.random.default_rng(seed)
     rows, columns = int(rng.integers(1, 8)), int(rng.integers(1, 8))
-    A = np.where(rng.random((rows, columns)) < 0.7, rng.normal(size=(rows, columns)) * 10.0 ** rng.integers(-spread, spread + 1), 0.0)
+    A = np.where(
+        rng.random((rows, columns)) < 0.7,
+        rng.normal(size=(rows, columns)) * 10.0 ** rng.integers(-spread, spread + 1),
+        0.0,
+    )
     A *= 10.0 ** rng.integers(-spread, spread + 1, (rows, columns))
     integer = rng.random(columns) < 0.4
-    x = np.where(integer, rng.integers(0, 2, columns), rng.normal(size=columns) * 10.0 ** rng.integers(-spread, spread + 1, columns))
+    x = np.where(
+        integer,
+        rng.integers(0, 2, columns),
+        rng.normal(size=columns) * 10.0 ** rng.integers(-spread, spread + 1, columns),
+    )
     values = [exact(row, x) for row in A]
     room = np.where(rng.random((2, rows)) < 0.6, 0.0, rng.random((2, rows)))
     low = np.array([downward(v) for v in values]) - room[0]
     high = -np.array([downward(-v) for v in values]) + room[1]
     low[rng.random(rows) < 0.3], high[rng.random(rows) < 0.3] = -np.inf, np.inf
-    fall, rise = np.where(rng.random((2, columns)) < 0.2, 0.0, 10.0 ** rng.integers(-2, 4, (2, columns)))
+    fall, rise = np.where(
+        rng.random((2, columns)) < 0.2, 0.0, 10.0 ** rng.integers(-2, 4, (2, columns))
+    )
     lower, upper = np.where(integer, 0.0, x - fall), np.where(integer, 1.0, x + rise)
-    lower[~integer & (rng.random(columns) < 0.15)], upper[~integer & (rng.random(columns) < 0.15)] = -np.inf, np.inf
+    (
+        lower[~integer & (rng.random(columns) < 0.15)],
+        upper[~integer & (rng.random(columns) < 0.15)],
+    ) = -np.inf, np.inf
     return rows_of(A, low, high, integer), Box(lower, upper), x
 
 
@@ -105,7 +126,9 @@ def test_many_terms_that_cancel_are_rounded_outward():
         a = rng.normal(size=400) * 10.0 ** rng.integers(-3, 4, 400)
         x = rng.normal(size=400)
         side = -downward(-exact(a, x))
-        found = propagate(rows_of(np.append(a, 1.0), -np.inf, side), Box(np.append(x, 0.0), np.append(x, 1.0)))
+        found = propagate(
+            rows_of(np.append(a, 1.0), -np.inf, side), Box(np.append(x, 0.0), np.append(x, 1.0))
+        )
         assert found is not None
         assert 0.0 == found.lower[-1] <= found.upper[-1] <= 1e-6
 
@@ -117,15 +140,24 @@ def test_a_quotient_without_a_finite_binary_expansion_is_rounded_outward(small):
         for g in (3.0, 5.0, 7.0, 11.0):
             scaled = (g, h * small) if small == 1.0 else (g * 2.0**900, h * small * 2.0**900)
             end = Fraction(scaled[1]) / Fraction(scaled[0])
-            found = propagate(rows_of([scaled[0]], -np.inf, scaled[1]), Box(np.zeros(1), np.full(1, np.inf)))
-            assert end <= Fraction(found.upper[0]) <= end * (1 + Fraction(1, 10**13)) + Fraction(2.0**-1070)
+            found = propagate(
+                rows_of([scaled[0]], -np.inf, scaled[1]), Box(np.zeros(1), np.full(1, np.inf))
+            )
+            assert (
+                end
+                <= Fraction(found.upper[0])
+                <= end * (1 + Fraction(1, 10**13)) + Fraction(2.0**-1070)
+            )
 
 
 def test_a_row_without_a_point_and_a_row_with_one_just_so():
     box = Box(np.zeros(2), np.ones(2))
     assert propagate(rows_of([1.0, 1.0], 2.0 + 1e-12, np.inf), box) is None
     assert propagate(rows_of([1.0, 1.0], -np.inf, -1e-12), box) is None
-    for found, end in ((propagate(rows_of([1.0, 1.0], 2.0, np.inf), box), 1.0), (propagate(rows_of([1.0, 1.0], -np.inf, 0.0), box), 0.0)):
+    for found, end in (
+        (propagate(rows_of([1.0, 1.0], 2.0, np.inf), box), 1.0),
+        (propagate(rows_of([1.0, 1.0], -np.inf, 0.0), box), 0.0),
+    ):
         np.testing.assert_allclose(found.lower, end, atol=1e-13)
         np.testing.assert_allclose(found.upper, end, atol=1e-13)
 
@@ -133,9 +165,15 @@ def test_a_row_without_a_point_and_a_row_with_one_just_so():
 def test_whole_numbers_are_taken_exactly():
     box, binary = Box(np.zeros(2), np.ones(2)), [True, True]
     assert propagate(rows_of([2.0, 3.0], 4.0, 4.5, binary), box) is None
-    np.testing.assert_array_equal(propagate(rows_of([2.0, 3.0], 2.5, 4.5, binary), box), [[0.0, 1.0], [0.0, 1.0]])
-    np.testing.assert_array_equal(propagate(rows_of([1.0, 0.0], -np.inf, 1.0 - 1e-9, binary), box).upper, [0.0, 1.0])
-    np.testing.assert_array_equal(propagate(rows_of([1.0, 0.0], -np.inf, 1.0, binary), box).upper, [1.0, 1.0])
+    np.testing.assert_array_equal(
+        propagate(rows_of([2.0, 3.0], 2.5, 4.5, binary), box), [[0.0, 1.0], [0.0, 1.0]]
+    )
+    np.testing.assert_array_equal(
+        propagate(rows_of([1.0, 0.0], -np.inf, 1.0 - 1e-9, binary), box).upper, [0.0, 1.0]
+    )
+    np.testing.assert_array_equal(
+        propagate(rows_of([1.0, 0.0], -np.inf, 1.0, binary), box).upper, [1.0, 1.0]
+    )
 
 
 def test_one_infinite_term_is_bounded_and_two_are_not():
@@ -171,7 +209,11 @@ def test_a_chain_is_followed_to_its_end_and_only_from_what_moved(monkeypatch):
     np.testing.assert_allclose(box.upper[: steps + 1], np.arange(steps + 1), atol=1e-9)
     awake = []
     original = activities._round
-    monkeypatch.setattr(activities, "_round", lambda rows, these, ends: awake.append(len(these)) or original(rows, these, ends))
+    monkeypatch.setattr(
+        activities,
+        "_round",
+        lambda rows, these, ends: awake.append(len(these)) or original(rows, these, ends),
+    )
     decided = propagate(rows, box.fixing(2 * steps, 0.0), np.array([2 * steps]))
     assert sum(awake) < 10
     np.testing.assert_allclose(decided.upper[steps], steps - 1, atol=1e-9)

@@ -8,7 +8,12 @@ from agtopt.formulation import Site
 from agtopt.solvers import SOLVERS, Solver, open_session
 from agtopt.solvers.objective import objective_unit
 
-EVERY = [SOLVERS["highs"], SOLVERS["scip"], SOLVERS["proof"], Solver("other", "highs", "highspy", quadratic=False)]
+EVERY = [
+    SOLVERS["highs"],
+    SOLVERS["scip"],
+    SOLVERS["proof"],
+    Solver("other", "highs", "highspy", quadratic=False),
+]
 
 
 @pytest.mark.parametrize("solver", EVERY, ids=[solver.name for solver in EVERY])

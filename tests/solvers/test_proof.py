@@ -1,4 +1,5 @@
-"""Our own branch and bound: right against brute force and other solvers, and sound whatever its adviser, its start and its clock say."""
+"""Our own branch and bound: right against brute force and other solvers, and sound whatever its
+adviser, its start and its clock say."""
 
 import numpy as np
 import pyomo.environ as pyo
@@ -53,12 +54,18 @@ def test_every_objective_of_a_session_has_a_tree_of_its_own():
     model, best = random_milp(1)
     session, found = ProofSession(model), []
     original = model.objective.expr
-    negative = LinearExpression(linear_coefs=[-c for c in original.linear_coefs], linear_vars=original.linear_vars)
+    negative = LinearExpression(
+        linear_coefs=[-c for c in original.linear_coefs], linear_vars=original.linear_vars
+    )
     for expression in (original, negative, original):
         model.objective.set_value(expression)
         found.append(session.solve().bound)
         assert session.tree.matches(model)
-        assert found[-1] == session.tree.bound() == pytest.approx(ProofSession(model).solve().bound, abs=1e-4)
+        assert (
+            found[-1]
+            == session.tree.bound()
+            == pytest.approx(ProofSession(model).solve().bound, abs=1e-4)
+        )
     assert found[0] == pytest.approx(found[2], abs=1e-4)
     assert found[0] == pytest.approx(best, abs=1e-4)
 
@@ -81,7 +88,11 @@ class Liar:
     def getModelStatus(self):  # noqa: N802
         import highspy
 
-        return highspy.HighsModelStatus.kInfeasible if self.rng.random() < 0.2 else highspy.HighsModelStatus.kOptimal
+        return (
+            highspy.HighsModelStatus.kInfeasible
+            if self.rng.random() < 0.2
+            else highspy.HighsModelStatus.kOptimal
+        )
 
     def getDualRay(self):  # noqa: N802
         return None, True, list(self.rng.normal(size=len(self.highs.getSolution().row_dual)))
@@ -141,7 +152,9 @@ def test_a_start_that_is_no_point_of_the_model_only_costs_width(seed, lower):
     for variable in model.component_data_objects(pyo.Var):
         variable.set_value(0.0)
     far = model.objective.expr.linear_vars[-1]
-    far.set_value((best - lower - 0.7) / model.objective.expr.linear_coefs[-1], skip_validation=True)
+    far.set_value(
+        (best - lower - 0.7) / model.objective.expr.linear_coefs[-1], skip_validation=True
+    )
     cheap = pyo.value(model.objective)
     assert cheap == pytest.approx(best - lower)
     session = ProofSession(model)
@@ -200,7 +213,8 @@ def test_integers_that_are_not_binary_are_refused():
 
 @pytest.mark.parametrize(("stop", "weight"), [(2, 3), (4, 3), (4, -8), (6, 7), (14, -4)])
 def test_half_moons_without_conditional_bounds(half_moons, half_moons_hull, stop, weight):
-    """The model is exact, so training attains its optimum. By linear programs alone six steps take 20 s, and eight do not end."""
+    """The model is exact, so training attains its optimum. By linear programs alone six steps take
+    20 s, and eight do not end."""
     model = agtopt.compile(half_moons, "MILP", stop=stop, conditional=False)
     model.minimise(np.sign(weight) * np.eye(10)[abs(weight)])
     model.assign(half_moons_hull.attaining(abs(weight), -int(np.sign(weight)), stop))
@@ -213,7 +227,9 @@ def test_half_moons_without_conditional_bounds(half_moons, half_moons_hull, stop
     assert len(session.tree.leaves) < 200
     assert session.tree.bound() == result.bound
     if stop < 6:
-        assert result.bound == pytest.approx(ScipSession(model.pyomo).solve(start=True).bound, abs=3e-5)
+        assert result.bound == pytest.approx(
+            ScipSession(model.pyomo).solve(start=True).bound, abs=3e-5
+        )
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -230,21 +246,45 @@ def test_milp_domains_are_proved_and_equal_enumeration(n):
 
 @pytest.fixture(scope="module")
 def clipped():
-    """A removal moves θ[1] from −4.9 to −5.5; gradients of 1e-3 beside a clip of 100 lose six digits where the two are added."""
-    features = np.array([[1.24068202e-03], [-1.56761454e-03], [-6.37244517e-04], [-7.55039781e-04], [8.73208041e-05]])
+    """A removal moves θ[1] from −4.9 to −5.5; gradients of 1e-3 beside a clip of 100 lose six
+    digits where the two are added."""
+    features = np.array(
+        [
+            [1.24068202e-03],
+            [-1.56761454e-03],
+            [-6.37244517e-04],
+            [-7.55039781e-04],
+            [8.73208041e-05],
+        ]
+    )
     return agtopt.Problem(
         network=agtopt.Network.dense([1, 1], seed=65),
         dataset=agtopt.Dataset(features, np.array([0.0, 1.0, 0.0, 0.0, 0.0])),
         perturbation=agtopt.Removal(n=1),
-        training=agtopt.Training("binary-cross-entropy", batch_size=2, drop_last=True, learning_rate=10.0, clip=100.0, weight_decay=0.01),
+        training=agtopt.Training(
+            "binary-cross-entropy",
+            batch_size=2,
+            drop_last=True,
+            learning_rate=10.0,
+            clip=100.0,
+            weight_decay=0.01,
+        ),
     )
 
 
 def there_and_back(site, value, low, high, bound, binaries):
     """The truncation with κ added and taken away again, as it was written once."""
-    upper, _ = relu(site.named(f"{site.name}_lower"), value + bound, low + bound, high + bound, binaries)
+    upper, _ = relu(
+        site.named(f"{site.name}_lower"), value + bound, low + bound, high + bound, binaries
+    )
     least, most = np.maximum(low, -bound), np.maximum(high, -bound)
-    lower, _ = relu(site.named(f"{site.name}_upper"), (upper - 2.0 * bound) * -1.0, bound - most, bound - least, binaries)
+    lower, _ = relu(
+        site.named(f"{site.name}_upper"),
+        (upper - 2.0 * bound) * -1.0,
+        bound - most,
+        bound - least,
+        binaries,
+    )
     return lower * -1.0 + bound
 
 
@@ -259,16 +299,21 @@ def proved_ends(problem, runs: Attack):
     return found
 
 
-@pytest.mark.parametrize("clip", [operations.clip, there_and_back], ids=["clip", "κ there and back"])
+@pytest.mark.parametrize(
+    "clip", [operations.clip, there_and_back], ids=["clip", "κ there and back"]
+)
 def test_digits_that_constants_absorb_cost_no_run(clipped, clip, monkeypatch):
-    """S5: rows know what they have lost. Rows that were taken for exact "proved" 0.73555 and −5.3115 here, or that there is no run."""
+    """S5: rows know what they have lost. Rows that were taken for exact "proved" 0.73555 and
+    −5.3115 here, or that there is no run."""
     monkeypatch.setattr(operations, "clip", clip)
     runs = agtopt.attack(clipped)
     assert runs.exact
     for bound, best, status in proved_ends(clipped, runs):
         assert status == "optimal"
         assert best - 3e-5 * (1 + abs(best)) <= bound <= best
-    monkeypatch.setattr(Arrays, "true_sides", property(lambda self: (self.row_lower, self.row_upper)))
+    monkeypatch.setattr(
+        Arrays, "true_sides", property(lambda self: (self.row_lower, self.row_upper))
+    )
     exact = proved_ends(clipped, runs)
     assert any(bound > best + 1e-3 for bound, best, _ in exact) == (clip is there_and_back)
 
@@ -279,9 +324,13 @@ def test_a_certificate_in_which_the_attack_at_hand_lacks_the_run(clipped):
     nominal = Attack(clipped, False, full.extremes, full.theta[:1], full.datasets.part(0, 1))
     points = np.linspace(-7.45, -6.2, 26)[:, np.newaxis]
     reach = agtopt.bound(clipped, "IBP")
-    found = agtopt.certify_end_to_end(reach, points, method="MILP", conditional=False, attack=nominal, rigour="proved")
+    found = agtopt.certify_end_to_end(
+        reach, points, method="MILP", conditional=False, attack=nominal, rigour="proved"
+    )
     assert found.rigour == "proved"
-    changed = ((full.theta[:, :1] * points.T + full.theta[:, 1:] > 0) != found.nominal.astype(bool)).any(axis=0)
+    changed = (
+        (full.theta[:, :1] * points.T + full.theta[:, 1:] > 0) != found.nominal.astype(bool)
+    ).any(axis=0)
     assert changed.any()
     assert not (found.stable & changed).any()
 
@@ -303,14 +352,17 @@ class Boaster(Checker):
 
 @pytest.mark.parametrize("liar", [Pruner, Boaster])
 def test_what_a_known_run_contradicts_raises(clipped, liar, monkeypatch):
-    """S9: the start is a run that satisfies every row; without one there is nothing to compare with."""
+    """S9: the start is a run that satisfies every row; without one there is nothing to compare
+    with."""
     model = agtopt.compile(clipped, "MILP", conditional=False)
     session, runs = ProofSession(model.pyomo), agtopt.attack(clipped)
     monkeypatch.setattr(proof, "Checker", liar)
     for k in range(2):
         model.minimise(np.eye(2)[k])
         model.assign(runs.datasets[int(runs.theta[:, k].argmin())])
-        assert session.arrays.satisfied(np.array([variable.value for variable in session.arrays.columns]))
+        assert session.arrays.satisfied(
+            np.array([variable.value for variable in session.arrays.columns])
+        )
         with pytest.raises(SoundnessError, match="S9"):
             session.solve(start=True)
 

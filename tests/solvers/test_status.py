@@ -1,4 +1,5 @@
-"""How a solve ended is one of a closed set of words, and an unbounded objective is never called infeasible."""
+"""How a solve ended is one of a closed set of words, and an unbounded objective is never called
+infeasible."""
 
 import highspy
 import pyomo.environ as pyo
@@ -20,22 +21,31 @@ def regression():
 @pytest.mark.parametrize("solver", ["highs", "scip", "gurobi", "proof", "scip_direct"])
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
 def test_an_objective_without_bounds_is_unbounded(regression, kind, solver):
-    """A compiled model and a free variable is never infeasible, and a row that no run satisfies is."""
+    """A compiled model and a free variable is never infeasible, and a row that no run satisfies
+    is."""
     for sense in (pyo.minimize, pyo.maximize):
         model = agtopt.compile(regression, kind)
         model.pyomo.free = pyo.Var()
         model.pyomo.mine = pyo.Objective(expr=model.pyomo.free + 1.0, sense=sense)
         found = model.bound(solver)
         assert (found.status, found.bound) == (Status.UNBOUNDED, None)
-    model.pyomo.never = pyo.Constraint(expr=next(iter(model.pyomo.parameter[model.stop].component_data_objects(pyo.Var))) >= 1e6)
+    model.pyomo.never = pyo.Constraint(
+        expr=next(iter(model.pyomo.parameter[model.stop].component_data_objects(pyo.Var))) >= 1e6
+    )
     found = model.bound(solver)
     assert (found.status, found.bound, found.incumbent) == (Status.INFEASIBLE, None, None)
 
 
 def test_every_word_of_every_solver_is_known():
-    assert {end for name, end in vars(highspy.HighsModelStatus).items() if isinstance(end, highspy.HighsModelStatus)} == set(highs.STATUS)
+    assert {
+        end
+        for name, end in vars(highspy.HighsModelStatus).items()
+        if isinstance(end, highspy.HighsModelStatus)
+    } == set(highs.STATUS)
     assert set(TerminationCondition) == set(pyomo_session.STATUS)
-    assert {name.lower() for name in vars(PY_SCIP_STATUS) if not name.startswith("_")} == set(scip.STATUS)
+    assert {name.lower() for name in vars(PY_SCIP_STATUS) if not name.startswith("_")} == set(
+        scip.STATUS
+    )
 
 
 def test_a_word_that_is_not_known_is_failed_and_named():

@@ -1,4 +1,5 @@
-"""A proof that is kept: the same after a file, checked without a solver, and never too tight whatever was done to it."""
+"""A proof that is kept: the same after a file, checked without a solver, and never too tight
+whatever was done to it."""
 
 import pickle
 from dataclasses import replace
@@ -29,7 +30,8 @@ def solved(seed, start):
 
 @pytest.fixture(scope="module")
 def proofs():
-    """Trees with leaves of all kinds, results whose incumbents are attained (to a solver's tolerance), and models."""
+    """Trees with leaves of all kinds, results whose incumbents are attained (to a solver's
+    tolerance), and models."""
     found = [solved(seed, start=seed % 2 == 1) for seed in range(12)]
     leaves = [leaf for tree, _, _ in found for leaf in tree.leaves]
     assert {leaf.kind for leaf in leaves} == {OPEN, BOUND, EMPTY}
@@ -62,7 +64,9 @@ def test_a_file_brings_the_tree_back_and_no_solver_is_asked(proofs, tmp_path, mo
 
 def test_duals_that_are_zero_are_not_kept(proofs, tmp_path):
     for tree, _, _ in proofs:
-        assert all(np.all(leaf.duals != 0.0) and len(leaf.duals) == len(leaf.rows) for leaf in tree.leaves)
+        assert all(
+            np.all(leaf.duals != 0.0) and len(leaf.duals) == len(leaf.rows) for leaf in tree.leaves
+        )
         tree.save(tmp_path / "proof.npz")
         with np.load(tmp_path / "proof.npz") as file:
             assert len(file["duals"]) == sum(np.count_nonzero(leaf.duals) for leaf in tree.leaves)
@@ -79,7 +83,9 @@ def test_a_tree_is_of_one_model_and_one_objective(proofs):
         values = getattr(arrays, name).copy()
         values[np.flatnonzero(np.isfinite(values))[0]] += 1e-9
         assert not replace(tree, arrays=replace(arrays, **{name: values})).matches(model)
-    assert not replace(tree, arrays=replace(arrays, matrix=csc_matrix(arrays.matrix * 1.5))).matches(model)
+    assert not replace(
+        tree, arrays=replace(arrays, matrix=csc_matrix(arrays.matrix * 1.5))
+    ).matches(model)
     assert not replace(tree, arrays=replace(arrays, integer=~arrays.integer)).matches(model)
 
 
@@ -112,18 +118,31 @@ def test_only_binaries_are_split():
     arrays = Arrays.of(model)
     for column in (0, 1, 2, -2, 10**9):
         with pytest.raises(SoundnessError, match="no binary"):
-            Tree(arrays, np.ones(2), 0.0, np.inf, np.array([column, LEAF, LEAF]), (ALONE, ALONE)).bound()
-    assert Tree(arrays, np.ones(2), 0.0, np.inf, np.array([LEAF]), (ALONE,)).bound() == pytest.approx(0.0, abs=1e-12)
+            Tree(
+                arrays, np.ones(2), 0.0, np.inf, np.array([column, LEAF, LEAF]), (ALONE, ALONE)
+            ).bound()
+    assert Tree(
+        arrays, np.ones(2), 0.0, np.inf, np.array([LEAF]), (ALONE,)
+    ).bound() == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_leaf_is_empty_only_if_that_is_proved(proofs):
     for tree, result, _ in proofs[::2]:
         for k, leaf in enumerate(tree.leaves):
-            for liar in (Leaf(EMPTY, ALONE.rows, ALONE.duals), Leaf(EMPTY, leaf.rows, leaf.duals), Leaf(EMPTY, leaf.rows, -leaf.duals)):
-                refused(replace(tree, leaves=(*tree.leaves[:k], liar, *tree.leaves[k + 1 :])).bound, result.incumbent)
+            for liar in (
+                Leaf(EMPTY, ALONE.rows, ALONE.duals),
+                Leaf(EMPTY, leaf.rows, leaf.duals),
+                Leaf(EMPTY, leaf.rows, -leaf.duals),
+            ):
+                refused(
+                    replace(tree, leaves=(*tree.leaves[:k], liar, *tree.leaves[k + 1 :])).bound,
+                    result.incumbent,
+                )
     for tree, _, _ in proofs:
         with pytest.raises(SoundnessError, match="not proved empty"):
-            replace(tree, leaves=tuple(Leaf(EMPTY, ALONE.rows, ALONE.duals) for _ in tree.leaves)).bound()
+            replace(
+                tree, leaves=tuple(Leaf(EMPTY, ALONE.rows, ALONE.duals) for _ in tree.leaves)
+            ).bound()
 
 
 def packed(path):
@@ -137,7 +156,9 @@ def tampered(arrays, rng):
     name = rng.choice(["nodes", "nodes", "kinds", "lengths", "rows", "duals", "duals", "cutoff"])
     values = arrays[name]
     if name == "cutoff":
-        arrays[name] = np.asarray(rng.choice([np.nan, np.inf, -np.inf, rng.normal(), float(values) + rng.normal() / 10]))
+        arrays[name] = np.asarray(
+            rng.choice([np.nan, np.inf, -np.inf, rng.normal(), float(values) + rng.normal() / 10])
+        )
     elif len(values):
         inner = np.flatnonzero(values != LEAF) if name == "nodes" else np.arange(len(values))
         k = rng.choice(inner) if len(inner) and rng.random() < 0.8 else rng.integers(len(values))
@@ -159,14 +180,20 @@ def test_whatever_is_changed_the_bound_is_refused_or_right(proofs, tmp_path):
         arrays = packed(tmp_path / "proof.npz")
         for _ in range(40):
             np.savez(tmp_path / "changed.npz", **tampered(arrays, rng))
-            counts[refused(lambda: Tree.load(tmp_path / "changed.npz").bound(), result.incumbent)] += 1
+            counts[
+                refused(lambda: Tree.load(tmp_path / "changed.npz").bound(), result.incumbent)
+            ] += 1
     assert min(counts) > 75
 
 
 def test_a_truncated_or_scratched_file_is_refused_or_right(proofs, tmp_path):
     tree, result, _ = proofs[0]
     tree.save(tmp_path / "proof.npz")
-    whole, broken, rng = (tmp_path / "proof.npz").read_bytes(), tmp_path / "broken.npz", np.random.default_rng(0)
+    whole, broken, rng = (
+        (tmp_path / "proof.npz").read_bytes(),
+        tmp_path / "broken.npz",
+        np.random.default_rng(0),
+    )
     for length in [0, 1, 10, *rng.integers(0, len(whole), 40), len(whole) - 1]:
         broken.write_bytes(whole[:length])
         with pytest.raises(InvalidInputError, match=r"broken\.npz is broken"):
@@ -209,7 +236,11 @@ def test_every_array_of_a_file_is_checked(proofs, tmp_path):
     arrays = packed(path)
     assert set(arrays) == set(trees._TYPES)
     for name, values in arrays.items():
-        others = [None, values[..., np.newaxis], values.astype(complex) if values.dtype.kind != "U" else np.zeros(len(values))]
+        others = [
+            None,
+            values[..., np.newaxis],
+            values.astype(complex) if values.dtype.kind != "U" else np.zeros(len(values)),
+        ]
         if values.ndim:
             others += [np.append(values, values[:1]), values[:-1]]
         if values.dtype.kind == "f":
@@ -217,7 +248,14 @@ def test_every_array_of_a_file_is_checked(proofs, tmp_path):
         if name in ("format", "indices", "indptr", "lengths", "rows", "kinds"):
             others += [values + 7, values - 7]
         for other in others:
-            np.savez(path, **{key: value for key, value in {**arrays, name: other}.items() if value is not None})
+            np.savez(
+                path,
+                **{
+                    key: value
+                    for key, value in {**arrays, name: other}.items()
+                    if value is not None
+                },
+            )
             with pytest.raises((InvalidInputError, SoundnessError)):
                 Tree.load(path).bound()
 
@@ -226,7 +264,11 @@ def test_a_file_is_not_unpickled(proofs, tmp_path):
     tree, _, _ = proofs[0]
     tree.save(tmp_path / "proof.npz")
     names = np.array([Trap() for _ in tree.cost], dtype=object)
-    np.savez(tmp_path / "trap.npz", allow_pickle=True, **{**packed(tmp_path / "proof.npz"), "names": names})
+    np.savez(
+        tmp_path / "trap.npz",
+        allow_pickle=True,
+        **{**packed(tmp_path / "proof.npz"), "names": names},
+    )
     with pytest.raises(InvalidInputError, match="broken"):
         Tree.load(tmp_path / "trap.npz")
 
@@ -247,7 +289,10 @@ def test_a_model_whose_numbers_are_none_is_not_proved_empty(proofs):
 def test_points_above_the_cutoff_are_not_claimed(proofs):
     counts = [0, 0]
     for tree, result, _ in proofs:
-        for cutoff in (result.incumbent - tree.constant - 1.0, result.incumbent - tree.constant - 1e-3):
+        for cutoff in (
+            result.incumbent - tree.constant - 1.0,
+            result.incumbent - tree.constant - 1e-3,
+        ):
             counts[refused(replace(tree, cutoff=cutoff).bound, cutoff + tree.constant)] += 1
     assert counts[False] > 5
 

@@ -13,7 +13,9 @@ def test_trajectory_is_torch_sgd(depth, loss, reach):
     for seed in range(10):
         problem = random_problem(seed, depth, loss, reach)
         for dataset in (problem.dataset, *corrupted(problem, 2)):
-            np.testing.assert_allclose(trajectory(problem, dataset), torch_sgd(problem, dataset), rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(
+                trajectory(problem, dataset), torch_sgd(problem, dataset), rtol=1e-9, atol=1e-9
+            )
 
 
 def test_trajectory_of_half_moons_is_torch_sgd(half_moons):
@@ -27,6 +29,8 @@ def test_chunks_change_nothing(monkeypatch):
     monkeypatch.setattr(concrete, "CHUNK", 1)
     parts = list(trajectories(problem, variants))
     assert [first for first, _ in parts] == list(range(7))
-    np.testing.assert_allclose(np.concatenate([states for _, states in parts]), whole, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        np.concatenate([states for _, states in parts]), whole, rtol=1e-12, atol=1e-14
+    )
     for k in range(7):
         np.testing.assert_allclose(whole[k], torch_sgd(problem, variants[k]), rtol=1e-9, atol=1e-9)

@@ -1,1 +1,2 @@
-"""Intervals of large batches and networks: blocks, products of matrices, compiled loops, fragments under a memory limit."""
+"""Intervals of large batches and networks: blocks, products of matrices, compiled loops, fragments
+under a memory limit."""

@@ -1,6 +1,8 @@
-"""Per-sample gradients in blocks of parameter entries: those of dense layers are multiplied out only where single samples count.
+"""Per-sample gradients in blocks of parameter entries: those of dense layers are multiplied out
+only where single samples count.
 
-Ends of gradients have a leading axis of length 2, the upper ends and the upper ends of the negatives, so that both are treated alike.
+Ends of gradients have a leading axis of length 2, the upper ends and the upper ends of the
+negatives, so that both are treated alike.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +24,8 @@ ALL = slice(None)
 
 
 class Block(Protocol):
-    """Gradients of some entries: of the samples as they stand, then under every variant of being touched.
+    """Gradients of some entries: of the samples as they stand, then under every variant of being
+    touched.
 
     Attributes
     ----------
@@ -43,15 +46,20 @@ class Block(Protocol):
         ...
 
     def ends(self) -> list[Tensor]:
-        """Ends of the samples, (2, entries, n) each, under every variant; the caller may overwrite them."""
+        """Ends of the samples, (2, entries, n) each, under every variant; the caller may overwrite
+        them."""
         ...
 
     def gains(self) -> Tensor:
-        """The ends as they stand less those under the last variant, (2, entries, n); the caller may overwrite them."""
+        """The ends as they stand less those under the last variant, (2, entries, n); the caller may
+        overwrite them."""
         ...
 
-    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
-        """Ends as they stand, or gains, of all samples or of some: `kernels.values_below` a limit (2, entries); None if not suited."""
+    def below(
+        self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None
+    ) -> Tensor | None:
+        """Ends as they stand, or gains, of all samples or of some: `kernels.values_below` a limit
+        (2, entries); None if not suited."""
         ...
 
 
@@ -78,20 +86,29 @@ class Entries:
         return self.variants[0].far[:, self.rows].sum(-1)
 
     def ends(self) -> list[Tensor]:
-        return [ends.far[:, self.rows].clone(memory_format=torch.contiguous_format) for ends in self.variants]
+        return [
+            ends.far[:, self.rows].clone(memory_format=torch.contiguous_format)
+            for ends in self.variants
+        ]
 
     def gains(self) -> Tensor:
         return self.variants[0].far[:, self.rows] - self.variants[-1].far[:, self.rows]
 
-    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
+    def below(
+        self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None
+    ) -> Tensor | None:
         if not kernels.suits(self.finite, limit):
             return None
         stands, touched = (self._factors(k) for k in (0, -1))
-        found = kernels.values_below(limit.reshape(2, -1, 1), wanted, stands, touched if gains else None, samples=samples)
+        found = kernels.values_below(
+            limit.reshape(2, -1, 1), wanted, stands, touched if gains else None, samples=samples
+        )
         return found.reshape(*limit.shape, -1)
 
     def _factors(self, variant: int) -> Factors:
-        low, high = (end[self.rows].reshape(-1, end.shape[-1]) for end in self.variants[variant].value)
+        low, high = (
+            end[self.rows].reshape(-1, end.shape[-1]) for end in self.variants[variant].value
+        )
         one = low.new_ones((1, low.shape[-1]))
         return low, high, one, one
 
@@ -111,12 +128,16 @@ class Together:
         return torch.cat([block.sums().reshape(2, -1) for block in self.blocks], 1)
 
     def ends(self) -> list[Tensor]:
-        return [_entries(ends) for ends in zip(*(block.ends() for block in self.blocks), strict=True)]
+        return [
+            _entries(ends) for ends in zip(*(block.ends() for block in self.blocks), strict=True)
+        ]
 
     def gains(self) -> Tensor:
         return _entries([block.gains() for block in self.blocks])
 
-    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
+    def below(
+        self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None
+    ) -> Tensor | None:
         return None
 
 
@@ -150,7 +171,9 @@ def whole(gradient: Range, axis: int) -> Block:
     return Entries(ends_of(gradient, axis))
 
 
-def blocks(gradient: Gradient, axis: int, entries: int, mirror: Mirror) -> Iterator[tuple[Index, Block]]:
+def blocks(
+    gradient: Gradient, axis: int, entries: int, mirror: Mirror
+) -> Iterator[tuple[Index, Block]]:
     """The entries in blocks that do not depend on the number of samples.
 
     Parameters
@@ -179,7 +202,13 @@ def blocks(gradient: Gradient, axis: int, entries: int, mirror: Mirror) -> Itera
         if axis == -2:
             yield (rows,), Entries(mirror.of(gradient), rows)
         else:
-            yield (rows,), whole(Range(*(end.narrow(axis + 1, first, rows.stop - first) for end in gradient)), axis)
+            yield (
+                (rows,),
+                whole(
+                    Range(*(end.narrow(axis + 1, first, rows.stop - first) for end in gradient)),
+                    axis,
+                ),
+            )
 
 
 def _products(outer: Outer, entries: int, mirror: Mirror) -> Iterator[tuple[Index, Block]]:

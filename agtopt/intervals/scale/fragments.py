@@ -1,4 +1,5 @@
-"""Interval steps over fragments of a batch: what a step holds is set by a budget of memory and not by the batch."""
+"""Interval steps over fragments of a batch: what a step holds is set by a budget of memory and not
+by the batch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,29 +29,35 @@ MEMORY = 2**30
 """Bytes that a step may hold by default beside the problem and the parameters."""
 
 FRAGMENT = 2**18
-"""Entries of the widest layer of a fragment: what a processor's cache holds. It changes no domain beyond rounding."""
+"""Entries of the widest layer of a fragment: what a processor's cache holds. It changes no domain
+beyond rounding."""
 
 BLOCK = 2**17
 """Entries of a block of per-sample gradients, likewise."""
 
 KEPT = 24 * 2**20
-"""A tensor of so many bytes, which is never written, tells the allocator to keep freed memory of that size: to get it from the system, page
-by page and zeroed, takes as long as all arithmetic (glibc's dynamic threshold, below its maximum of 32 MiB)."""
+"""A tensor of so many bytes, which is never written, tells the allocator to keep freed memory of
+that size: to get it from the system, page by page and zeroed, takes as long as all arithmetic
+(glibc's dynamic threshold, below its maximum of 32 MiB)."""
 
 ALIVE = 8
-"""Tensors of a layer's size that are alive at once for each of its own: both ends, of the value and of what it is made of."""
+"""Tensors of a layer's size that are alive at once for each of its own: both ends, of the value and
+of what it is made of."""
 
 
 class FragmentIntervals(IntervalOperations):
-    """`BudgetedIntervals` that sees every batch in fragments of samples, and per-sample gradients in blocks of entries.
+    """`BudgetedIntervals` that sees every batch in fragments of samples, and per-sample gradients
+    in blocks of entries.
 
-    Running sums and the n largest gains of every entry are all that a fragment leaves behind: 16 n bytes per parameter.
+    Running sums and the n largest gains of every entry are all that a fragment leaves behind: 16 n
+    bytes per parameter.
 
     Parameters
     ----------
     problem : Problem
     memory : int
-        Bytes for the samples of a fragment, which has one sample at least; half of it for features behind layers that do not change.
+        Bytes for the samples of a fragment, which has one sample at least; half of it for features
+        behind layers that do not change.
     numerics : Numerics
     """
 
@@ -63,8 +70,12 @@ class FragmentIntervals(IntervalOperations):
         self.apart = adversary.apart
         self.block = BLOCK if numerics.cached else memory // (8 * ALIVE)
         x, y = adversary.batch(problem.schedule[0][:1])
-        variants = max(prod(x.lower.shape[: -1 - len(problem.network.input_shape)]), prod(y.lower.shape[:-2]))
-        self.entry = problem.head if self.hoists and head_pays(problem, variants, memory // 2) else INPUT
+        variants = max(
+            prod(x.lower.shape[: -1 - len(problem.network.input_shape)]), prod(y.lower.shape[:-2])
+        )
+        self.entry = (
+            problem.head if self.hoists and head_pays(problem, variants, memory // 2) else INPUT
+        )
         self.adversary: IntervalAdversary = adversary
         if self.entry != INPUT:
             memory //= 2
@@ -86,16 +97,25 @@ class FragmentIntervals(IntervalOperations):
         return super().contract(subscripts, first, second, at, shift)
 
     def clip(self, value: Gradient, bound: float, at: str = "") -> Gradient:  # type: ignore[override]
-        return replace(value, bound=bound) if isinstance(value, Outer) else super().clip(value, bound, at)
+        return (
+            replace(value, bound=bound)
+            if isinstance(value, Outer)
+            else super().clip(value, bound, at)
+        )
 
     def direction(self, t: int, parameters: Parameters) -> Range:
-        """The descent direction of step t, (q,): of everything that is trained, one tensor behind the other."""
+        """The descent direction of step t, (q,): of everything that is trained, one tensor behind
+        the other."""
         batch = self.problem.schedule[t]
         size = -(-len(batch) // -(-len(batch) // self.most))
         # What replaces samples comes first, as the part without any.
-        parts = [batch[:0]] * self.apart + [batch[first : first + size] for first in range(0, len(batch), size)]
+        parts = [batch[:0]] * self.apart + [
+            batch[first : first + size] for first in range(0, len(batch), size)
+        ]
         tallies: dict[tuple[str | int, ...], Tally] = {}
-        found = Range(self.numerics.empty((self.layout.size,)), self.numerics.empty((self.layout.size,)))
+        found = Range(
+            self.numerics.empty((self.layout.size,)), self.numerics.empty((self.layout.size,))
+        )
         for part in parts:
             for name, index, block in self._blocks(parameters, part):
                 place = (name, *(along.start for along in index))
@@ -106,15 +126,23 @@ class FragmentIntervals(IntervalOperations):
                 elif not name:
                     found = tally.result()
                 else:
-                    for end, value in zip(self.layout.tensors(found)[name], tally.result(), strict=True):
+                    for end, value in zip(
+                        self.layout.tensors(found)[name], tally.result(), strict=True
+                    ):
                         end[index] = value
         return found
 
     def _blocks(self, parameters: Parameters, samples: Batch) -> Iterator[tuple[str, Index, Block]]:
-        """The per-sample gradients of a fragment: which tensor, which of its entries; without a name if one block is as large as all."""
+        """The per-sample gradients of a fragment: which tensor, which of its entries; without a
+        name if one block is as large as all."""
         problem, entries = self.problem, self.block // self.most
-        found = gradients(self, problem, parameters, *self.enter(samples), problem.trained, self.entry)
-        parts = {name: blocks(gradient, -1 - problem.network.initial[name].ndim, entries, self.mirror) for name, gradient in found.items()}
+        found = gradients(
+            self, problem, parameters, *self.enter(samples), problem.trained, self.entry
+        )
+        parts = {
+            name: blocks(gradient, -1 - problem.network.initial[name].ndim, entries, self.mirror)
+            for name, gradient in found.items()
+        }
         if self.layout.size <= entries:
             yield "", (), Together([block for part in parts.values() for _, block in part])
         else:
@@ -124,7 +152,8 @@ class FragmentIntervals(IntervalOperations):
 
 
 class CrownFragments(LinearIntervals, FragmentIntervals):
-    """`FragmentIntervals` with linear bounds of the forward pass, from the inputs on in every step."""
+    """`FragmentIntervals` with linear bounds of the forward pass, from the inputs on in every
+    step."""
 
     hoists = False
 
@@ -132,8 +161,11 @@ class CrownFragments(LinearIntervals, FragmentIntervals):
         return self.trace_batch(self.problem, *super().enter(samples))
 
 
-def fragmented(ops: FragmentIntervals, domain: Interval, start: int, stop: int) -> Iterator[Interval]:
-    """The domain of the state after each of the steps start … stop−1, from `domain` at step `start`."""
+def fragmented(
+    ops: FragmentIntervals, domain: Interval, start: int, stop: int
+) -> Iterator[Interval]:
+    """The domain of the state after each of the steps start … stop−1, from `domain` at step
+    `start`."""
     torch.empty(KEPT, dtype=torch.uint8, device="cpu")
     state = StateVector(ops.problem, domain, ops.numerics)
     for t in range(start, stop):
@@ -144,8 +176,11 @@ def fragmented(ops: FragmentIntervals, domain: Interval, start: int, stop: int) 
         yield state.domain()
 
 
-def fragment_size(problem: Problem, memory: int, variants: int, entry: str, cached: bool = True) -> int:
-    """Samples of a fragment: as many as caches hold if it is `cached`, and several times the budget, unless memory for them is lacking.
+def fragment_size(
+    problem: Problem, memory: int, variants: int, entry: str, cached: bool = True
+) -> int:
+    """Samples of a fragment: as many as caches hold if it is `cached`, and several times the
+    budget, unless memory for them is lacking.
 
     They begin with the output of the node `entry`.
     """
@@ -158,5 +193,9 @@ def fragment_size(problem: Problem, memory: int, variants: int, entry: str, cach
             patches = layer.patches(*place.inputs)
             sizes += [patches.entries * prod(patches.places), layer.out_channels * patches.entries]
     longest = max(map(len, problem.schedule))
-    most = max(FRAGMENT // (variants * max(sizes)), 4 * problem.perturbation.budget) if cached else longest
+    most = (
+        max(FRAGMENT // (variants * max(sizes)), 4 * problem.perturbation.budget)
+        if cached
+        else longest
+    )
     return max(1, min(most, memory // (8 * ALIVE * variants * sum(sizes)), longest))

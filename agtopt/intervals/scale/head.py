@@ -1,4 +1,5 @@
-"""Layers in front of everything that is trained: what comes out of them does not change from step to step."""
+"""Layers in front of everything that is trained: what comes out of them does not change from step
+to step."""
 
 from math import prod
 
@@ -23,7 +24,9 @@ def head_pays(problem: Problem, variants: int, memory: int) -> bool:
     network, size = problem.network, len(problem.dataset)
     if problem.head == INPUT or sum(map(len, problem.schedule)) <= size:
         return False
-    computed = any(network.layer(node).parameter_shapes() for node in between(network, INPUT, problem.head))
+    computed = any(
+        network.layer(node).parameter_shapes() for node in between(network, INPUT, problem.head)
+    )
     return computed and 16 * variants * size * prod(network.shapes[problem.head]) <= memory
 
 
@@ -39,18 +42,24 @@ class BehindHead:
     numerics : Numerics
     """
 
-    def __init__(self, problem: Problem, adversary: IntervalAdversary, part: int, numerics: Numerics) -> None:
+    def __init__(
+        self, problem: Problem, adversary: IntervalAdversary, part: int, numerics: Numerics
+    ) -> None:
         self.adversary, self.problem, self.ops = adversary, problem, IntervalOperations()
         self.ops.numerics = numerics
         self.axis = -1 - len(problem.network.shapes[problem.head])
         everyone = np.arange(len(problem.dataset))
-        parts = [self._behind(everyone[first : first + part]) for first in range(0, len(everyone), part)]
+        parts = [
+            self._behind(everyone[first : first + part]) for first in range(0, len(everyone), part)
+        ]
         self.features = Range(*(torch.cat(ends, self.axis) for ends in zip(*parts, strict=True)))
 
     def _behind(self, samples: Batch) -> Range:
         network = self.problem.network
         weights = {name: self.ops.constant(value) for name, value in network.initial.items()}
-        found: Range = forward(self.ops, network, weights, self.adversary.batch(samples)[0], goal=self.problem.head)[0]
+        found: Range = forward(
+            self.ops, network, weights, self.adversary.batch(samples)[0], goal=self.problem.head
+        )[0]
         return found
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:

@@ -20,7 +20,8 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def first_calls_uninterrupted(loop: Callable[..., Any]) -> Callable[..., Any]:
-    """Let interrupts wait for the end of a first call with arguments of some types: one in the middle of compiling breaks numba."""
+    """Let interrupts wait for the end of a first call with arguments of some types: one in the
+    middle of compiling breaks numba."""
     ready = set[tuple[Any, ...]]()
 
     @wraps(loop)

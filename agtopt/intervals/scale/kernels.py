@@ -1,7 +1,9 @@
-"""Loops over (entries × samples) that are compiled for a processor: one pass over memory where torch takes one per operation.
+"""Loops over (entries × samples) that are compiled for a processor: one pass over memory where
+torch takes one per operation.
 
-Their ends are those of products δ a of two intervals, δ in [l, u] and a in [p, q]: max{l p, l q, u p, u q} and, for the negatives, which
-stand second on a leading axis, −min{l p, l q, u p, u q}; each is rounded once.
+Their ends are those of products δ a of two intervals, δ in [l, u] and a in [p, q]: max{l p, l q, u
+p, u q} and, for the negatives, which stand second on a leading axis, −min{l p, l q, u p, u q}; each
+is rounded once.
 """
 
 from math import inf
@@ -32,9 +34,15 @@ def suits(finite: bool, numbers: Tensor) -> bool:
 
 
 def values_below(
-    limit: Tensor, wanted: int, stands: Factors, touched: Factors | None = None, bound: float = inf, samples: Tensor | None = None
+    limit: Tensor,
+    wanted: int,
+    stands: Factors,
+    touched: Factors | None = None,
+    bound: float = inf,
+    samples: Tensor | None = None,
 ) -> Tensor:
-    """What is smallest, of the ends of samples as they stand or of those less their ends when touched.
+    """What is smallest, of the ends of samples as they stand or of those less their ends when
+    touched.
 
     Parameters
     ----------
@@ -52,10 +60,19 @@ def values_below(
     Returns
     -------
     Tensor, shape (2, o, i, w)
-        The smallest values, in any order: those that count, cut off at the limit, are the same as of all values.
+        The smallest values, in any order: those that count, cut off at the limit, are the same as
+        of all values.
     """
-    found = limit.new_empty((*limit.shape, stands[0].shape[-1] if samples is None else len(samples)))
-    values, arrays = found.numpy(), [factors and tuple(_array(factor, samples) for factor in factors) for factors in (stands, touched)]
+    found = limit.new_empty(
+        (*limit.shape, stands[0].shape[-1] if samples is None else len(samples))
+    )
+    values, arrays = (
+        found.numpy(),
+        [
+            factors and tuple(_array(factor, samples) for factor in factors)
+            for factors in (stands, touched)
+        ],
+    )
     return found[..., : _below(limit.numpy(), wanted, *arrays, values.dtype.type(bound), values)]
 
 
@@ -73,7 +90,9 @@ def _array(factor: Tensor, samples: Tensor | None = None) -> Array:
 
 @first_calls_uninterrupted
 @compiled
-def _below(limit: Array, wanted: int, stands: Arrays, touched: Arrays | None, bound: float, found: Array) -> Any:
+def _below(
+    limit: Array, wanted: int, stands: Arrays, touched: Arrays | None, bound: float, found: Array
+) -> Any:
     low, high, least, most = stands
     ends = np.empty((2, found.shape[-1]), found.dtype)
     others, lowest = np.empty_like(ends), np.empty(max(wanted, LANES), found.dtype)
@@ -82,7 +101,15 @@ def _below(limit: Array, wanted: int, stands: Arrays, touched: Arrays | None, bo
         for c in range(len(least)):
             _multiply(low[r], high[r], least[c], most[c], bound, ends[0], ends[1])
             if touched is not None:
-                _multiply(touched[0][r], touched[1][r], touched[2][c], touched[3][c], bound, others[0], others[1])
+                _multiply(
+                    touched[0][r],
+                    touched[1][r],
+                    touched[2][c],
+                    touched[3][c],
+                    bound,
+                    others[0],
+                    others[1],
+                )
                 ends -= others
             for k in range(2):
                 row = k, r, c
@@ -97,7 +124,9 @@ def _below(limit: Array, wanted: int, stands: Arrays, touched: Arrays | None, bo
 
 
 @compiled
-def _multiply(low: Array, high: Array, least: Array, most: Array, bound: float, upper: Array, negated: Array) -> None:
+def _multiply(
+    low: Array, high: Array, least: Array, most: Array, bound: float, upper: Array, negated: Array
+) -> None:
     for j in range(len(upper)):
         a, b, c, d = low[j] * least[j], low[j] * most[j], high[j] * least[j], high[j] * most[j]
         upper[j] = max(min(max(max(a, b), max(c, d)), bound), -bound)
@@ -106,7 +135,8 @@ def _multiply(low: Array, high: Array, least: Array, most: Array, bound: float, 
 
 @compiled
 def _reached(values: Array, lowest: Array) -> Any:
-    # So many groups of values have a smallest one each: the largest of these is not below as many of all values.
+    # So many groups of values have a smallest one each: the largest of these is not below as many
+    # of all values.
     groups = len(lowest)
     lowest[:] = values[:groups]
     for first in range(groups, len(values) - groups + 1, groups):
@@ -117,7 +147,8 @@ def _reached(values: Array, lowest: Array) -> Any:
 
 @compiled
 def _pick(values: Array, limit: float, found: Array) -> np.intp:
-    # Without a branch, which would be guessed wrong, and with an index that has no sign to be asked for.
+    # Without a branch, which would be guessed wrong, and with an index that has no sign to be asked
+    # for.
     size = np.uintp(0)
     for j in range(len(values)):
         found[size] = values[j]

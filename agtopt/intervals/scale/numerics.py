@@ -24,8 +24,9 @@ DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in ROUNDING}
 class Numerics:
     """A device and a format; what runs on CUDA is written for it, and was tested on the CPU only.
 
-    In float32 the bounds cover training in float32 as well, with its own rounding, whatever the order of its sums. Numbers of the problem
-    that are no float32 numbers are intervals between two of them.
+    In float32 the bounds cover training in float32 as well, with its own rounding, whatever the
+    order of its sums. Numbers of the problem that are no float32 numbers are intervals between two
+    of them.
 
     Parameters
     ----------
@@ -46,20 +47,29 @@ class Numerics:
             If there is no such format, or no such device here.
         """
         if dtype not in DTYPES:
-            raise InvalidInputError(f"dtype: {dtype!r} is not allowed; it must be one of {', '.join(map(repr, DTYPES))}")
+            raise InvalidInputError(
+                f"dtype: {dtype!r} is not allowed; it must be one of {', '.join(map(repr, DTYPES))}"
+            )
         try:
             where = torch.device(device)
         except (RuntimeError, TypeError):
             where = None
         if where is None or where.type not in DEVICES:
-            raise InvalidInputError(f"device: {device!r} is not allowed; it must be 'cpu', 'cuda' or one of its GPUs, as 'cuda:0'")
+            raise InvalidInputError(
+                f"device: {device!r} is not allowed; it must be 'cpu', 'cuda' or one of its GPUs, "
+                f"as 'cuda:0'"
+            )
         if where.type == "cuda" and (where.index or 0) >= torch.cuda.device_count():
-            raise InvalidInputError(f"device: {device!r} is not here; torch finds {torch.cuda.device_count()} CUDA devices; use 'cpu'")
+            raise InvalidInputError(
+                f"device: {device!r} is not here; torch finds {torch.cuda.device_count()} CUDA "
+                f"devices; use 'cpu'"
+            )
         return cls(DTYPES[dtype], where)
 
     @property
     def cached(self) -> bool:
-        """Whether it is faster to work in pieces that fit a processor's cache; what a GPU does wants to be large instead."""
+        """Whether it is faster to work in pieces that fit a processor's cache; what a GPU does
+        wants to be large instead."""
         return self.device.type == "cpu"
 
     def check(self) -> None:
@@ -80,7 +90,8 @@ class Numerics:
             )
 
     def enclose(self, low: Array | float, high: Array | float | None = None) -> Range:
-        """The smallest interval in this format that holds [low, high], by default the point `low`; a point if it can be one."""
+        """The smallest interval in this format that holds [low, high], by default the point `low`;
+        a point if it can be one."""
         near = self._nearest(low)
         lower = self._towards(near, low, -torch.inf)
         if high is not None and not np.array_equal(low, high):
@@ -106,16 +117,25 @@ class Numerics:
         return torch.tensor(values, dtype=torch.bool, device=self.device)
 
     def _nearest(self, values: Array | float) -> Tensor:
-        # A view of an array may begin anywhere, and kernels of matrix products round by the alignment: a copy has the same bits anywhere.
+        # A view of an array may begin anywhere, and kernels of matrix products round by the
+        # alignment: a copy has the same bits anywhere.
         return torch.tensor(values, dtype=self.dtype, device=self.device)
 
     def _towards(self, near: Tensor, values: Array | float, limit: float) -> Tensor:
-        """`near`, or where it lies on the wrong side of the values its neighbour in the direction of the limit."""
+        """`near`, or where it lies on the wrong side of the values its neighbour in the direction
+        of the limit."""
         if self.dtype == torch.float64:
             return near
-        exact, rounded = torch.tensor(values, dtype=torch.float64, device=self.device), near.double()
+        exact, rounded = (
+            torch.tensor(values, dtype=torch.float64, device=self.device),
+            near.double(),
+        )
         wrong = rounded > exact if limit < 0 else rounded < exact
-        return torch.where(wrong, torch.nextafter(near, near.new_tensor(limit)), near) if bool(wrong.any()) else near
+        return (
+            torch.where(wrong, torch.nextafter(near, near.new_tensor(limit)), near)
+            if bool(wrong.any())
+            else near
+        )
 
 
 FLOAT64 = Numerics()

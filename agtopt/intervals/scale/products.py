@@ -1,4 +1,5 @@
-"""Products δ aᵀ of many samples: their sums as products of matrices, their ends only for the entries and samples that are asked for.
+"""Products δ aᵀ of many samples: their sums as products of matrices, their ends only for the
+entries and samples that are asked for.
 
 As in `blocks`, both ends stand on a leading axis, the second as the upper ends of the negatives.
 """
@@ -9,7 +10,15 @@ from math import inf, isfinite
 import torch
 from torch import Tensor
 
-from agtopt.intervals.arithmetic import COPIED, Nonnegative, Range, both, largest, nonnegative, rounding_of
+from agtopt.intervals.arithmetic import (
+    COPIED,
+    Nonnegative,
+    Range,
+    both,
+    largest,
+    nonnegative,
+    rounding_of,
+)
 from agtopt.intervals.scale import kernels
 from agtopt.intervals.scale.kernels import Factors
 
@@ -20,8 +29,12 @@ ROOM = 1e-8
 
 
 def by_variant(value: Range, axis: int) -> list[Range]:
-    """The ends under every variant, a leading axis before the sample axis if there are several, with the sample axis last in memory."""
-    last, kind = both(value, lambda end: end.movedim(axis, -1).contiguous()), Nonnegative if isinstance(value, Nonnegative) else Range
+    """The ends under every variant, a leading axis before the sample axis if there are several,
+    with the sample axis last in memory."""
+    last, kind = (
+        both(value, lambda end: end.movedim(axis, -1).contiguous()),
+        Nonnegative if isinstance(value, Nonnegative) else Range,
+    )
     if last.lower.dim() == -axis:
         return [kind(*last)]
     found = []
@@ -44,14 +57,16 @@ class Factor:
 
 
 class Ends:
-    """The other factor, or gradients that are there as numbers: the ends [l, u] under one variant, (…, n)."""
+    """The other factor, or gradients that are there as numbers: the ends [l, u] under one variant,
+    (…, n)."""
 
     def __init__(self, value: Range) -> None:
         self.value = value
 
     @cached_property
     def slabs(self) -> Tensor:
-        """[u, −l, u], (3, …, n): the upper end and that of the negative stand in both orders without a copy."""
+        """[u, −l, u], (3, …, n): the upper end and that of the negative stand in both orders
+        without a copy."""
         return torch.stack([self.value.upper, -self.value.lower, self.value.upper])
 
     @property
@@ -90,10 +105,12 @@ class Mirror:
 
 
 def _forms(delta: Ends, inputs: Factor) -> list[Terms]:
-    """Sums of products of δ and inputs, of which one is not zero, so that each is rounded once: the ends are the largest of them."""
+    """Sums of products of δ and inputs, of which one is not zero, so that each is rounded once: the
+    ends are the largest of them."""
     far, ends = delta.far, [inputs.upper] if inputs.is_point else [inputs.upper, inputs.lower]
     if not inputs.nonnegative:
-        # Of δ, the farther end counts where an input is positive, and the negative of the nearer one, [−l, u], where it is negative.
+        # Of δ, the farther end counts where an input is positive, and the negative of the nearer
+        # one, [−l, u], where it is negative.
         return [[(far, end.relu()), (delta.slabs[1:], end.neg().relu_())] for end in ends]
     if inputs.is_point:
         return [[(far, inputs.upper)]]
@@ -103,7 +120,10 @@ def _forms(delta: Ends, inputs: Factor) -> list[Terms]:
 def _matrices(terms: Terms) -> Tensor:
     """Their sums over the samples, (2, o, i)."""
     if len(terms) > 1 and sum(factor.numel() for factor in terms[0]) <= COPIED:
-        terms = [(torch.cat(lefts, -1), torch.cat(rights, -1)) for lefts, rights in [zip(*terms, strict=True)]]
+        terms = [
+            (torch.cat(lefts, -1), torch.cat(rights, -1))
+            for lefts, rights in [zip(*terms, strict=True)]
+        ]
     products = [left @ right.mT for left, right in terms]
     return sum(products[1:], start=products[0])
 
@@ -131,22 +151,31 @@ class Product:
     def __init__(self, delta: list[Ends], inputs: list[Range], bound: float) -> None:
         self.shape, self.bound = (delta[0].value.lower.shape[0], inputs[0].lower.shape[0]), bound
         self.variants = many = max(len(delta), len(inputs))
-        self.delta, self.inputs = delta * (many // len(delta)), [Factor(a) for a in inputs] * (many // len(inputs))
+        self.delta, self.inputs = (
+            delta * (many // len(delta)),
+            [Factor(a) for a in inputs] * (many // len(inputs)),
+        )
         self._forms = dict[int, list[Terms]]()
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
         self.unclipped = self.magnitude = self.delta[0].size @ self.inputs[0].size().mT
         if bound < inf:
-            self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(max=bound * inputs[0].lower.shape[1])
+            self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(
+                max=bound * inputs[0].lower.shape[1]
+            )
 
     @cached_property
     def finite(self) -> bool:
-        """Whether sums of a few products of any ends are; the last variant contains all others, unless these are unknown."""
+        """Whether sums of a few products of any ends are; the last variant contains all others,
+        unless these are unknown."""
         reach = self.delta[-1].reach * self.inputs[-1].size().max().item()
-        return reach < ROOM * rounding_of(self.magnitude).largest and isfinite(self.unclipped.max().item())
+        return reach < ROOM * rounding_of(self.magnitude).largest and isfinite(
+            self.unclipped.max().item()
+        )
 
     @property
     def linear(self) -> bool:
-        """Whether the sign of every input is known, and nothing is clipped, so that sums are products of matrices."""
+        """Whether the sign of every input is known, and nothing is clipped, so that sums are
+        products of matrices."""
         return self.bound == inf and (self.inputs[0].nonnegative or self.inputs[0].is_point)
 
     def forms(self, variant: int) -> list[Terms]:
@@ -191,16 +220,23 @@ class Part:
     def gains(self) -> Tensor:
         return self._variant(0).sub_(self._variant(self.product.variants - 1))
 
-    def below(self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None) -> Tensor | None:
+    def below(
+        self, limit: Tensor, wanted: int, gains: bool, samples: Tensor | None
+    ) -> Tensor | None:
         product = self.product
         if not kernels.suits(self.finite, limit):
             return None
         stands, touched = (product.factors(k, self.rows, self.columns) for k in (0, -1))
-        return kernels.values_below(limit, wanted, stands, touched if gains else None, product.bound, samples)
+        return kernels.values_below(
+            limit, wanted, stands, touched if gains else None, product.bound, samples
+        )
 
     def _variant(self, variant: int) -> Tensor:
         bound = self.product.bound
-        ends = reduce(torch.maximum, (_multiplied(terms, self.rows, self.columns) for terms in self.product.forms(variant)))
+        ends = reduce(
+            torch.maximum,
+            (_multiplied(terms, self.rows, self.columns) for terms in self.product.forms(variant)),
+        )
         if bound < inf:
             # Whatever an unknown gradient was, it is within the bounds once it is clipped.
             (ends if self.finite else ends.nan_to_num_(nan=bound)).clamp_(-bound, bound)

@@ -27,8 +27,8 @@ NAMED = 8
 class Perturbation(ABC):
     """At most `budget` samples are touched, none but the vulnerable ones.
 
-    What becomes of a touched sample is said by deriving from `Moving` or `Removing`, whose meanings are known, or by registering meanings
-    of one's own; and exactly, by `admits`.
+    What becomes of a touched sample is said by deriving from `Moving` or `Removing`, whose meanings
+    are known, or by registering meanings of one's own; and exactly, by `admits`.
     """
 
     n: int
@@ -37,7 +37,9 @@ class Perturbation(ABC):
     def __post_init__(self) -> None:
         whole("perturbation.n", self.n, 0)
         if self.vulnerable is not None:
-            object.__setattr__(self, "vulnerable", whole_numbers("perturbation.vulnerable", self.vulnerable))
+            object.__setattr__(
+                self, "vulnerable", whole_numbers("perturbation.vulnerable", self.vulnerable)
+            )
 
     @property
     def budget(self) -> int:
@@ -51,7 +53,8 @@ class Perturbation(ABC):
 
     @property
     def budgets(self) -> tuple[int, int]:
-        """How many samples may be touched in their features and in their labels; the same samples unless `separate`."""
+        """How many samples may be touched in their features and in their labels; the same samples
+        unless `separate`."""
         return self.budget, self.budget
 
     @property
@@ -71,12 +74,14 @@ class Perturbation(ABC):
 
     @property
     def replaces(self) -> bool:
-        """Whether a touched sample gives way to another one, so that what is known of its place is not known of what stands there."""
+        """Whether a touched sample gives way to another one, so that what is known of its place is
+        not known of what stands there."""
         raise self._unsaid("replaces")
 
     @property
     def ball(self) -> tuple[float, float] | None:
-        """Radius (units of the features) and norm, 1 or 2, of a ball around each sample that holds its features once it is touched.
+        """Radius (units of the features) and norm, 1 or 2, of a ball around each sample that holds
+        its features once it is touched.
 
         None where their box says all.
         """
@@ -85,7 +90,8 @@ class Perturbation(ABC):
     def _unsaid(self, what: str) -> UnsupportedError:
         kind = type(self).__name__
         return UnsupportedError(
-            f"perturbation: {kind} does not say whether it {what} a touched sample; derive it from agtopt.problem.Moving or Removing, "
+            f"perturbation: {kind} does not say whether it {what} a touched sample; derive it from "
+            f"agtopt.problem.Moving or Removing, "
             f"or define {kind}.{what} (docs/extending.md, “A perturbation model”)"
         )
 
@@ -93,7 +99,9 @@ class Perturbation(ABC):
         """Raise InvalidInputError where the model does not fit the rest of the problem."""
         samples = len(problem.dataset)
         if self.budget > samples:
-            raise InvalidInputError(f"perturbation.n: {self.budget} is more than the {samples} samples of the dataset")
+            raise InvalidInputError(
+                f"perturbation.n: {self.budget} is more than the {samples} samples of the dataset"
+            )
         self._named(samples)
 
     def check_boxes(self, problem: "Problem") -> None:
@@ -103,17 +111,22 @@ class Perturbation(ABC):
             radius, p = self.ball
             number(f"perturbation: the radius of {kind}.ball", radius, least=0.0)
             if p not in (1, 2):
-                raise InvalidInputError(f"perturbation: the norm {p!r} of {kind}.ball is not allowed; it must be 1 or 2")
+                raise InvalidInputError(
+                    f"perturbation: the norm {p!r} of {kind}.ball is not allowed; it must be 1 or 2"
+                )
         if not len(self.touchable(problem)):
             return
         for what, moves, box, values in (
             ("features", self.moves_features, self.feature_box, data.features),
             ("labels", self.moves_labels, self.label_box, problem.encode(data.labels)),
         ):
-            still = moves or all(np.array_equal(end, part) for part in chunks(values) for end in box(problem, part))
+            still = moves or all(
+                np.array_equal(end, part) for part in chunks(values) for end in box(problem, part)
+            )
             if not still:
                 raise InvalidInputError(
-                    f"perturbation: the boxes of {kind} move {what} although {kind}.moves_{what} is false; one of the two is wrong"
+                    f"perturbation: the boxes of {kind} move {what} although {kind}.moves_{what} "
+                    f"is false; one of the two is wrong"
                 )
 
     def _named(self, samples: int) -> NDArray[np.int64]:
@@ -130,11 +143,13 @@ class Perturbation(ABC):
         return replace(self, n=min(self.n, len(samples)), vulnerable=samples)
 
     def feature_box(self, problem: "Problem", features: Array) -> Box:
-        """Lowest and highest features of samples (…, *shape) once they are touched, before rounding."""
+        """Lowest and highest features of samples (…, *shape) once they are touched, before
+        rounding."""
         return features, features
 
     def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
-        """Lowest and highest encoded labels (…, outputs or classes) of samples once they are touched.
+        """Lowest and highest encoded labels (…, outputs or classes) of samples once they are
+        touched.
 
         With `certain` a touched sample *is* changed, and in its label where nothing else moves.
         """
@@ -149,7 +164,8 @@ class Perturbation(ABC):
         """Draw admissible datasets that spend the whole budget, many of them at extreme points."""
 
     def count(self, problem: "Problem") -> float:
-        """Number of admissible datasets; inf where something moves continuously, which is the default."""
+        """Number of admissible datasets; inf where something moves continuously, which is the
+        default."""
         return inf if len(self.touchable(problem)) else 1
 
     def enumerate(self, problem: "Problem") -> Datasets:
@@ -161,7 +177,9 @@ class Perturbation(ABC):
             If they are not finitely many, which is the default.
         """
         if len(self.touchable(problem)):
-            raise UnsupportedError(f"perturbation: {self.describe()}: these datasets cannot be enumerated")
+            raise UnsupportedError(
+                f"perturbation: {self.describe()}: these datasets cannot be enumerated"
+            )
         return Datasets(problem.dataset, 1)
 
     @abstractmethod
@@ -172,13 +190,20 @@ class Perturbation(ABC):
         """The vulnerable samples in words, to end a description with; empty where all are."""
         if self.vulnerable is None:
             return ""
-        named = ", ".join(map(str, self.vulnerable[:NAMED])) + ", …" * (len(self.vulnerable) > NAMED)
-        return f", among {samples(len(self.vulnerable))} ({named})" if named else ", among no samples"
+        named = ", ".join(map(str, self.vulnerable[:NAMED])) + ", …" * (
+            len(self.vulnerable) > NAMED
+        )
+        return (
+            f", among {samples(len(self.vulnerable))} ({named})" if named else ", among no samples"
+        )
 
     def same_places(self, problem: "Problem", other: Dataset) -> bool:
         """Whether no more samples than the budget differ, all of them touchable."""
         nominal = problem.dataset
-        if other.features.shape != nominal.features.shape or other.labels.shape != nominal.labels.shape:
+        if (
+            other.features.shape != nominal.features.shape
+            or other.labels.shape != nominal.labels.shape
+        ):
             return False
         changed = np.flatnonzero(other.changed(nominal))
         return len(changed) <= self.budget and set(changed) <= set(self.touchable(problem))
@@ -186,7 +211,8 @@ class Perturbation(ABC):
 
 @dataclass(frozen=True)
 class Moving(Perturbation):
-    """A touched sample stays in its place and moves within boxes of its own, which hold the sample as it stands."""
+    """A touched sample stays in its place and moves within boxes of its own, which hold the sample
+    as it stands."""
 
     @property
     def removes(self) -> bool:
@@ -199,7 +225,8 @@ class Moving(Perturbation):
 
 @dataclass(frozen=True)
 class Removing(Perturbation):
-    """A touched sample is left out of every batch it occurs in; all others keep their batches, and the mean is over those that remain."""
+    """A touched sample is left out of every batch it occurs in; all others keep their batches, and
+    the mean is over those that remain."""
 
     @property
     def removes(self) -> bool:
@@ -215,7 +242,8 @@ class Removing(Perturbation):
         for t, batch in enumerate(problem.schedule):
             if min(self.budget, int(np.isin(batch, touchable).sum())) >= len(batch):
                 raise InvalidInputError(
-                    f"perturbation.n: {self.budget} removals may leave no sample in the batch of step {t}, which has {len(batch)}; "
+                    f"perturbation.n: {self.budget} removals may leave no sample in the batch of "
+                    f"step {t}, which has {len(batch)}; "
                     "larger batches or a smaller budget are needed"
                 )
 
@@ -225,21 +253,30 @@ def samples(many: int | None) -> str:
     return f"{many or 0} sample{'s' * (many != 1)}"
 
 
-def drawn(touchable: NDArray[np.int64], budget: int, size: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
+def drawn(
+    touchable: NDArray[np.int64], budget: int, size: int, generator: np.random.Generator
+) -> list[NDArray[np.int64]]:
     """For each of `size` datasets, which samples are touched."""
-    return [generator.choice(touchable, size=min(budget, len(touchable)), replace=False) for _ in range(size)]
+    return [
+        generator.choice(touchable, size=min(budget, len(touchable)), replace=False)
+        for _ in range(size)
+    ]
 
 
 def within_ball(shifts: Array, ball: tuple[float, float]) -> Array:
-    """What samples (first axis) are moved by, shortened to the radius of a ball where it is longer."""
+    """What samples (first axis) are moved by, shortened to the radius of a ball where it is
+    longer."""
     radius, p = ball
     size = np.linalg.norm(shifts.reshape(len(shifts), -1), ord=p, axis=1)
     part = np.divide(radius, size, out=np.ones_like(size), where=size > radius)
     return np.asarray(shifts * part.reshape(-1, *(1,) * (shifts.ndim - 1)))
 
 
-def directions(shape: tuple[int, ...], extreme: bool, p: float, generator: np.random.Generator) -> Array:
-    """For each sample (first axis) a point of the unit ball of the ℓ_p norm; one of its boundary, or corners, where `extreme`."""
+def directions(
+    shape: tuple[int, ...], extreme: bool, p: float, generator: np.random.Generator
+) -> Array:
+    """For each sample (first axis) a point of the unit ball of the ℓ_p norm; one of its boundary,
+    or corners, where `extreme`."""
     flat: Array = generator.uniform(-1.0, 1.0, (shape[0], int(np.prod(shape[1:]))))
     if p == np.inf:
         points = np.sign(flat) if extreme else flat

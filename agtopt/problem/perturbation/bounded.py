@@ -26,15 +26,16 @@ class Bounded(Moving):
     Parameters
     ----------
     n : int or None
-        Budget over the dataset: how many samples the adversary may change, in their features, their label or both. None where
-        `n_features` and `n_labels` are given instead.
+        Budget over the dataset: how many samples the adversary may change, in their features, their
+        label or both. None where `n_features` and `n_labels` are given instead.
     eps : float
-        Radius of the feature ball in the ℓ_p norm (units of the features); 0 leaves the features alone.
+        Radius of the feature ball in the ℓ_p norm (units of the features); 0 leaves the features
+        alone.
     p : float
         Norm of the feature ball: ``inf``, 2 or 1.
     nu : float
-        Reach of the label: for ``q=inf`` the radius of the label interval (regression), for ``q=0`` 1 allows a flip to another
-        class; 0 leaves the labels alone.
+        Reach of the label: for ``q=inf`` the radius of the label interval (regression), for ``q=0``
+        1 allows a flip to another class; 0 leaves the labels alone.
     q : float
         ``inf`` or 0.
     vulnerable : sequence of int or None
@@ -42,8 +43,8 @@ class Bounded(Moving):
     flips : sequence of (int, int) or None
         Which flips ``(source, target)`` of classes are allowed; all by default.
     n_features, n_labels : int or None
-        Separate budgets: at most `n_features` samples with changed features and, chosen independently, at most `n_labels` with a
-        changed label.
+        Separate budgets: at most `n_features` samples with changed features and, chosen
+        independently, at most `n_labels` with a changed label.
 
     Raises
     ------
@@ -62,9 +63,12 @@ class Bounded(Moving):
     n_labels: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.n is None) == (self.n_features is None) or (self.n_features is None) != (self.n_labels is None):
+        if (self.n is None) == (self.n_features is None) or (self.n_features is None) != (
+            self.n_labels is None
+        ):
             raise InvalidInputError(
-                f"perturbation.n: {self.n!r} with n_features {self.n_features!r} and n_labels {self.n_labels!r} is not allowed; "
+                f"perturbation.n: {self.n!r} with n_features {self.n_features!r} and n_labels "
+                f"{self.n_labels!r} is not allowed; "
                 "give either n or both of the others"
             )
         for name in ("n_features", "n_labels"):
@@ -75,13 +79,21 @@ class Bounded(Moving):
         number("perturbation.eps", self.eps, least=0.0)
         number("perturbation.nu", self.nu, least=0.0)
         if self.p not in (1, 2, inf):
-            raise InvalidInputError(f"perturbation.p: {self.p!r} is not allowed; it must be inf, 2 or 1")
+            raise InvalidInputError(
+                f"perturbation.p: {self.p!r} is not allowed; it must be inf, 2 or 1"
+            )
         if self.q not in (0, inf):
-            raise InvalidInputError(f"perturbation.q: {self.q!r} is not allowed; it must be inf (interval) or 0 (flip)")
+            raise InvalidInputError(
+                f"perturbation.q: {self.q!r} is not allowed; it must be inf (interval) or 0 (flip)"
+            )
         if self.q == 0 and self.nu not in (0, 1):
-            raise InvalidInputError(f"perturbation.nu: {self.nu!r} is not allowed; with q=0 it must be 0 or 1 (a flip)")
+            raise InvalidInputError(
+                f"perturbation.nu: {self.nu!r} is not allowed; with q=0 it must be 0 or 1 (a flip)"
+            )
         if self.vulnerable is not None:
-            object.__setattr__(self, "vulnerable", whole_numbers("perturbation.vulnerable", self.vulnerable))
+            object.__setattr__(
+                self, "vulnerable", whole_numbers("perturbation.vulnerable", self.vulnerable)
+            )
         if self.flips is not None:
             object.__setattr__(self, "flips", _pairs(self.flips))
             if self.q != 0 or self.nu == 0:
@@ -104,7 +116,11 @@ class Bounded(Moving):
 
     @property
     def budgets(self) -> tuple[int, int]:
-        return (self.n_features or 0, self.n_labels or 0) if self.separate else (self.budget, self.budget)
+        return (
+            (self.n_features or 0, self.n_labels or 0)
+            if self.separate
+            else (self.budget, self.budget)
+        )
 
     @property
     def ball(self) -> tuple[float, float] | None:
@@ -121,15 +137,23 @@ class Bounded(Moving):
     def check(self, problem: "Problem") -> None:
         most = max(self.n or 0, self.n_features or 0, self.n_labels or 0)
         if most > len(problem.dataset):
-            raise InvalidInputError(f"perturbation.n: {most} is more than the {len(problem.dataset)} samples of the dataset")
+            raise InvalidInputError(
+                f"perturbation.n: {most} is more than the {len(problem.dataset)} samples of the "
+                f"dataset"
+            )
         self._named(len(problem.dataset))
         loss, classes = problem.training.loss, problem.classes
         if self.nu > 0 and (self.q == 0) != (classes is not None):
             wanted = "q=0 (flips)" if classes else "q=inf (an interval)"
-            raise InvalidInputError(f"perturbation.q: {self.q!r} does not fit loss {loss.name!r}; it needs {wanted}")
+            raise InvalidInputError(
+                f"perturbation.q: {self.q!r} does not fit loss {loss.name!r}; it needs {wanted}"
+            )
         unknown = [c for flip in self.flips or () for c in flip if c not in (classes or ())]
         if unknown:
-            raise InvalidInputError(f"perturbation.flips: {unknown[0]} is no class; the classes are {', '.join(map(str, classes or ()))}")
+            raise InvalidInputError(
+                f"perturbation.flips: {unknown[0]} is no class; the classes are "
+                f"{', '.join(map(str, classes or ()))}"
+            )
 
     def touchable(self, problem: "Problem") -> NDArray[np.int64]:
         if self.budget == 0 or not (self.moves_features or self.moves_labels):
@@ -143,7 +167,9 @@ class Bounded(Moving):
 
     def only(self, *samples: int) -> Self:
         budgets = {
-            name: min(getattr(self, name), len(samples)) for name in ("n", "n_features", "n_labels") if getattr(self, name) is not None
+            name: min(getattr(self, name), len(samples))
+            for name in ("n", "n_features", "n_labels")
+            if getattr(self, name) is not None
         }
         return replace(self, vulnerable=samples, **budgets)
 
@@ -162,13 +188,19 @@ class Bounded(Moving):
 
     def _targets(self, classes: Classes) -> Array:
         """1 where the class of the row may flip to the class of the column."""
-        return np.array([[float(self._allowed(source, target)) for target in classes] for source in classes])
+        return np.array(
+            [[float(self._allowed(source, target)) for target in classes] for source in classes]
+        )
 
     def _allowed(self, source: float, target: float) -> bool:
         return source != target and (self.flips is None or (source, target) in self.flips)
 
     def _others(self, problem: "Problem", sample: int) -> list[int]:
-        return [c for c in problem.classes or () if self._allowed(float(problem.dataset.labels[sample]), c)]
+        return [
+            c
+            for c in problem.classes or ()
+            if self._allowed(float(problem.dataset.labels[sample]), c)
+        ]
 
     @property
     def _flip_budget(self) -> int:
@@ -178,19 +210,28 @@ class Bounded(Moving):
         if not self.same_places(problem, other) or other.present is not None:
             return False
         nominal, many = problem.dataset, len(problem.dataset)
-        moved = np.linalg.norm((other.features - nominal.features).reshape(many, -1), ord=self.p, axis=1)
+        moved = np.linalg.norm(
+            (other.features - nominal.features).reshape(many, -1), ord=self.p, axis=1
+        )
         label = np.abs(other.labels - nominal.labels).reshape(many, -1).max(axis=1)
         if self.q == inf:
             within = bool(np.all(label <= (self.nu + tolerance) * self.moves_labels))
         else:
-            within = all(self.flipping and other.labels[i] in self._others(problem, i) for i in np.flatnonzero(label).tolist())
-        if self.n is None and ((moved > 0).sum() > (self.n_features or 0) or (label > 0).sum() > (self.n_labels or 0)):
+            within = all(
+                self.flipping and other.labels[i] in self._others(problem, i)
+                for i in np.flatnonzero(label).tolist()
+            )
+        if self.n is None and (
+            (moved > 0).sum() > (self.n_features or 0) or (label > 0).sum() > (self.n_labels or 0)
+        ):
             return False
         return within and bool(np.all(moved <= (self.eps + tolerance) * self.moves_features))
 
     def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
         nominal, touchable = problem.dataset, self.touchable(problem)
-        features = np.repeat(nominal.features[np.newaxis], size, axis=0) if self.moves_features else None
+        features = (
+            np.repeat(nominal.features[np.newaxis], size, axis=0) if self.moves_features else None
+        )
         labels = np.repeat(nominal.labels[np.newaxis], size, axis=0) if self.moves_labels else None
         moved = relabelled = drawn(touchable, self.n or 0, size, generator)
         if self.n is None:
@@ -199,9 +240,13 @@ class Bounded(Moving):
         for k in range(size):
             extreme = k % 2 == 0
             if features is not None:
-                features[k, moved[k]] += self.eps * directions(features[k, moved[k]].shape, extreme, self.p, generator)
+                features[k, moved[k]] += self.eps * directions(
+                    features[k, moved[k]].shape, extreme, self.p, generator
+                )
             if labels is not None and not self.flipping:
-                labels[k, relabelled[k]] += self.nu * directions(labels[k, relabelled[k]].shape, extreme, inf, generator)
+                labels[k, relabelled[k]] += self.nu * directions(
+                    labels[k, relabelled[k]].shape, extreme, inf, generator
+                )
             elif labels is not None:
                 for i in relabelled[k].tolist():
                     others = self._others(problem, i)
@@ -214,11 +259,14 @@ class Bounded(Moving):
             return 1
         if self.moves_features or self.q == inf:
             return inf
-        # The generating polynomial of the budget: coefficient k is the number of datasets with k flips.
+        # The generating polynomial of the budget: coefficient k is the number of datasets with k
+        # flips.
         ways = [1] + [0] * self._flip_budget
         for i in touchable.tolist():
             others = len(self._others(problem, i))
-            ways = [now + others * before for now, before in zip(ways, [0, *ways[:-1]], strict=True)]
+            ways = [
+                now + others * before for now, before in zip(ways, [0, *ways[:-1]], strict=True)
+            ]
         return sum(ways)
 
     def enumerate(self, problem: "Problem") -> Datasets:
@@ -233,20 +281,35 @@ class Bounded(Moving):
 
     def describe(self) -> str:
         norm = "" if self.p == inf else f" in ℓ{self.p:g}"
-        flips = "label flips" if self.flips is None else "flips " + ", ".join(f"{a}→{b}" for a, b in self.flips)
+        flips = (
+            "label flips"
+            if self.flips is None
+            else "flips " + ", ".join(f"{a}→{b}" for a, b in self.flips)
+        )
         features = f"features ±{self.eps:g}{norm}" if self.eps > 0 else ""
         labels = (flips if self.q == 0 else f"labels ±{self.nu:g}") if self.nu > 0 else ""
         if self.n is None:
             moved, relabelled = features or "no change", labels or "no change"
-            return f"at most {samples(self.n_features)} with {moved} and {samples(self.n_labels)} with {relabelled}{self._among()}"
-        return f"at most {samples(self.n)} with {' and '.join(filter(None, (features, labels))) or 'no change'}{self._among()}"
+            return (
+                f"at most {samples(self.n_features)} with {moved} and {samples(self.n_labels)} "
+                f"with {relabelled}{self._among()}"
+            )
+        return (
+            f"at most {samples(self.n)} with "
+            f"{' and '.join(filter(None, (features, labels))) or 'no change'}{self._among()}"
+        )
 
 
 def _pairs(flips: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     try:
         pairs = tuple((int(source), int(target)) for source, target in flips)
     except (TypeError, ValueError):
-        raise InvalidInputError(f"perturbation.flips: {flips!r} is not allowed; it must be a list of pairs (source, target)") from None
+        raise InvalidInputError(
+            f"perturbation.flips: {flips!r} is not allowed; it must be a list of pairs (source, "
+            f"target)"
+        ) from None
     if any(source == target for source, target in pairs):
-        raise InvalidInputError(f"perturbation.flips: {list(pairs)!r} is not allowed; source and target must differ")
+        raise InvalidInputError(
+            f"perturbation.flips: {list(pairs)!r} is not allowed; source and target must differ"
+        )
     return pairs

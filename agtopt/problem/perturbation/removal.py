@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Removal(Removing):
     """At most n samples left out of every batch they occur in (Theorem 6 of Sosnin et al. 2025).
 
-    All other samples keep their batches, and the mean is over those that remain. A loader that refills its batches after a removal
-    trains on other batches: such a run is *not* covered.
+    All other samples keep their batches, and the mean is over those that remain. A loader that
+    refills its batches after a removal trains on other batches: such a run is *not* covered.
 
     Parameters
     ----------
@@ -35,7 +35,9 @@ class Removal(Removing):
         if not self.same_places(problem, other):
             return False
         nominal = problem.dataset
-        return np.array_equal(other.features, nominal.features) and np.array_equal(other.labels, nominal.labels)
+        return np.array_equal(other.features, nominal.features) and np.array_equal(
+            other.labels, nominal.labels
+        )
 
     def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
         return self._without(problem, drawn(self.touchable(problem), self.n, size, generator))
@@ -46,10 +48,19 @@ class Removal(Removing):
 
     def enumerate(self, problem: "Problem") -> Datasets:
         touchable = self.touchable(problem).tolist()
-        return self._without(problem, [chosen for k in range(min(self.n, len(touchable)) + 1) for chosen in combinations(touchable, k)])
+        return self._without(
+            problem,
+            [
+                chosen
+                for k in range(min(self.n, len(touchable)) + 1)
+                for chosen in combinations(touchable, k)
+            ],
+        )
 
     @staticmethod
-    def _without(problem: "Problem", removed: Sequence[Sequence[int] | NDArray[np.int64]]) -> Datasets:
+    def _without(
+        problem: "Problem", removed: Sequence[Sequence[int] | NDArray[np.int64]]
+    ) -> Datasets:
         present = np.ones((len(removed), len(problem.dataset)), dtype=bool)
         for row, chosen in zip(present, removed, strict=True):
             row[list(chosen)] = False

@@ -24,7 +24,8 @@ UNBOUNDED_SPREAD = 10.0
 class Substitution(Perturbation):
     """At most n samples replaced by arbitrary points of a box (Theorem 8 of Sosnin et al. 2025).
 
-    The batches keep their sizes. A dataset with a sample more or less, under a mean over the nominal batch size, is *not* covered.
+    The batches keep their sizes. A dataset with a sample more or less, under a mean over the
+    nominal batch size, is *not* covered.
 
     Parameters
     ----------
@@ -33,9 +34,11 @@ class Substitution(Perturbation):
     vulnerable : sequence of int or None
         Indices of the samples that may be replaced; None for all.
     features : (array_like, array_like) or None
-        Lowest and highest features, numbers or arrays of the shape of a sample; None for any, which needs ``Training(clip=…)``.
+        Lowest and highest features, numbers or arrays of the shape of a sample; None for any, which
+        needs ``Training(clip=…)``.
     labels : sequence
-        For classification the classes a replaced sample may have, all by default; for regression its (lowest, highest) target.
+        For classification the classes a replaced sample may have, all by default; for regression
+        its (lowest, highest) target.
 
     Raises
     ------
@@ -52,7 +55,10 @@ class Substitution(Perturbation):
             unmasked("perturbation.features", self.features)
             lower, upper = (np.array(end, dtype=np.float64) for end in self.features)
             if not np.all(lower <= upper):
-                raise InvalidInputError("perturbation.features: the box is empty or NaN; lower ends must not exceed upper ends")
+                raise InvalidInputError(
+                    "perturbation.features: the box is empty or NaN; lower ends must not exceed "
+                    "upper ends"
+                )
             object.__setattr__(self, "features", (lower, upper))
         if self.labels is not None:
             object.__setattr__(self, "labels", tuple(float(label) for label in self.labels))
@@ -79,31 +85,43 @@ class Substitution(Perturbation):
         for end in self.features or ():
             if np.shape(end) not in ((), shape):
                 raise InvalidInputError(
-                    f"perturbation.features: an end has shape {np.shape(end)}; it must be a number or have shape {shape}"
+                    f"perturbation.features: an end has shape {np.shape(end)}; it must be a number "
+                    f"or have shape {shape}"
                 )
         finite = self.features is not None and all(np.isfinite(end).all() for end in self.features)
         if not finite and problem.training.clip is None:
             raise InvalidInputError(
-                "perturbation.features: an unbounded box needs Training(clip=…); give a finite box or clip the gradients"
+                "perturbation.features: an unbounded box needs Training(clip=…); give a finite box "
+                "or clip the gradients"
             )
         if problem.classes is None:
             if self.labels is None or len(self.labels) != 2 or not self.labels[0] <= self.labels[1]:
-                raise InvalidInputError(f"perturbation.labels: {self.labels!r} is not allowed; a regression needs (lowest, highest)")
-        elif self.labels is not None and not (self.labels and set(self.labels) <= set(problem.classes)):
+                raise InvalidInputError(
+                    f"perturbation.labels: {self.labels!r} is not allowed; a regression needs "
+                    f"(lowest, highest)"
+                )
+        elif self.labels is not None and not (
+            self.labels and set(self.labels) <= set(problem.classes)
+        ):
             raise InvalidInputError(
-                f"perturbation.labels: {self.labels!r} is not allowed; the classes are {', '.join(map(str, problem.classes))}"
+                f"perturbation.labels: {self.labels!r} is not allowed; the classes are "
+                f"{', '.join(map(str, problem.classes))}"
             )
 
     def feature_box(self, problem: "Problem", features: Array) -> Box:
         ends = (-inf, inf) if self.features is None else self.features
-        lower, upper = (np.broadcast_to(np.asarray(end, dtype=np.float64), features.shape) for end in ends)
+        lower, upper = (
+            np.broadcast_to(np.asarray(end, dtype=np.float64), features.shape) for end in ends
+        )
         return lower, upper
 
     def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
         if problem.classes is None:
             lower, upper = (np.full(labels.shape, end) for end in self.labels or (-inf, inf))
             return lower, upper
-        allowed = np.array([float(self.labels is None or c in self.labels) for c in problem.classes])
+        allowed = np.array(
+            [float(self.labels is None or c in self.labels) for c in problem.classes]
+        )
         possible = np.broadcast_to(allowed, labels.shape)
         return np.where(allowed.sum() == 1.0, possible, 0.0), possible
 
@@ -112,24 +130,47 @@ class Substitution(Perturbation):
             return False
         changed = other.changed(problem.dataset)
         low, high = self.feature_box(problem, other.features[changed])
-        if not np.all((other.features[changed] >= low - tolerance) & (other.features[changed] <= high + tolerance)):
+        if not np.all(
+            (other.features[changed] >= low - tolerance)
+            & (other.features[changed] <= high + tolerance)
+        ):
             return False
         if problem.classes is None:
             least, most = self.labels or (-inf, inf)
-            return bool(np.all((other.labels[changed] >= least - tolerance) & (other.labels[changed] <= most + tolerance)))
-        return bool(np.isin(other.labels[changed], problem.classes if self.labels is None else self.labels).all())
+            return bool(
+                np.all(
+                    (other.labels[changed] >= least - tolerance)
+                    & (other.labels[changed] <= most + tolerance)
+                )
+            )
+        return bool(
+            np.isin(
+                other.labels[changed], problem.classes if self.labels is None else self.labels
+            ).all()
+        )
 
     def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
         nominal, touchable = problem.dataset, self.touchable(problem)
-        features, labels = (np.repeat(values[np.newaxis], size, axis=0) for values in (nominal.features, nominal.labels))
+        features, labels = (
+            np.repeat(values[np.newaxis], size, axis=0)
+            for values in (nominal.features, nominal.labels)
+        )
         low, high = self.feature_box(problem, nominal.features)
-        centre, spread = nominal.features.mean(axis=0), UNBOUNDED_SPREAD * (1.0 + nominal.features.std(axis=0))
-        low, high = np.where(np.isfinite(low), low, centre - spread), np.where(np.isfinite(high), high, centre + spread)
+        centre, spread = (
+            nominal.features.mean(axis=0),
+            UNBOUNDED_SPREAD * (1.0 + nominal.features.std(axis=0)),
+        )
+        low, high = (
+            np.where(np.isfinite(low), low, centre - spread),
+            np.where(np.isfinite(high), high, centre + spread),
+        )
         for k, chosen in enumerate(drawn(touchable, self.n, size, generator)):
             part = 0.5 + 0.5 * directions(features[k, chosen].shape, k % 2 == 0, inf, generator)
             features[k, chosen] = (1.0 - part) * low[chosen] + part * high[chosen]
             if problem.classes is not None:
-                labels[k, chosen] = generator.choice(problem.classes if self.labels is None else self.labels, size=len(chosen))
+                labels[k, chosen] = generator.choice(
+                    problem.classes if self.labels is None else self.labels, size=len(chosen)
+                )
             else:
                 least, most = self.labels or (0.0, 0.0)
                 part = 0.5 + 0.5 * directions(labels[k, chosen].shape, k % 2 == 0, inf, generator)
@@ -138,4 +179,7 @@ class Substitution(Perturbation):
 
     def describe(self) -> str:
         where = "anything" if self.features is None else "points of a box"
-        return f"at most {samples(self.n)} replaced by {where}{self._among()} (batches keep their sizes)"
+        return (
+            f"at most {samples(self.n)} replaced by {where}{self._among()} (batches keep their "
+            "sizes)"
+        )

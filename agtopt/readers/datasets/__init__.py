@@ -1,4 +1,5 @@
-"""The data sets of the case studies, from the files in which they are published. Nothing is downloaded."""
+"""The data sets of the case studies, from the files in which they are published. Nothing is
+downloaded."""
 
 from agtopt.readers.datasets.driving import read_driving
 from agtopt.readers.datasets.household import read_household

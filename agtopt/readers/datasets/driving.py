@@ -33,14 +33,17 @@ def read_driving(
     rows: int | None = None,
     test: float = 0.2,
 ) -> Split:
-    """One drive's images, as PilotNet takes them, and its steering angles (section 9.5 of Sosnin et al. 2025).
+    """One drive's images, as PilotNet takes them, and its steering angles (section 9.5 of Sosnin et
+    al. 2025).
 
     Parameters
     ----------
     path : str or Path
-        ``driving_log.csv`` of the simulator (columns center, left, right, steering, throttle, brake, speed, with or without a header) or
-        ``interpolated.csv`` of the car (columns filename, angle and frame_id, one drive, e.g. one of the six videos), or its folder.
-        Images lie where the table says, seen from the folder, or by their bare names in the folder or in its ``IMG``.
+        ``driving_log.csv`` of the simulator (columns center, left, right, steering, throttle,
+        brake, speed, with or without a header) or ``interpolated.csv`` of the car (columns
+        filename, angle and frame_id, one drive, e.g. one of the six videos), or its folder. Images
+        lie where the table says, seen from the folder, or by their bare names in the folder or in
+        its ``IMG``.
     camera : str
         ``"center"``, ``"left"`` or ``"right"``.
     size : (int, int)
@@ -55,8 +58,8 @@ def read_driving(
     Returns
     -------
     Split
-        Features (N, 3, height, width): Y, U and V, within [−1, 1]; labels (N,): the steering angle, in radians of the car, or as a share of
-        the simulator's largest angle.
+        Features (N, 3, height, width): Y, U and V, within [−1, 1]; labels (N,): the steering angle,
+        in radians of the car, or as a share of the simulator's largest angle.
 
     Raises
     ------
@@ -71,12 +74,16 @@ def read_driving(
     height, width = pair("size", size, 1)
     upper, lower = pair("crop", crop, 0)
     if camera not in CAMERAS:
-        raise InvalidInputError(f"camera: {camera!r} is not allowed; it must be one of {', '.join(CAMERAS)}")
+        raise InvalidInputError(
+            f"camera: {camera!r} is not allowed; it must be one of {', '.join(CAMERAS)}"
+        )
     files, angles = _table(source, camera)
     if rows is not None:
         files, angles = files[: whole("rows", rows, 2)], angles[:rows]
     if len(files) < 2:
-        raise InvalidInputError(f"{source}: has {len(files)} rows of the {camera} camera; two at least are needed")
+        raise InvalidInputError(
+            f"{source}: has {len(files)} rows of the {camera} camera; two at least are needed"
+        )
     read = _image_reader((height, width), (upper, lower))
     images = np.empty((len(files), 3, height, width))
     for image, name in zip(images, files, strict=True):
@@ -90,17 +97,24 @@ def _table(source: Path, camera: str) -> tuple[list[str], NDArray[np.float64]]:
     """Files of images and angles."""
     frame = read_csv(source, "a table", skipinitialspace=True)
     if "steering" not in frame and "angle" not in frame and frame.shape[1] == len(SIMULATOR):
-        frame = read_csv(source, "a table", skipinitialspace=True, header=None, names=list(SIMULATOR))
+        frame = read_csv(
+            source, "a table", skipinitialspace=True, header=None, names=list(SIMULATOR)
+        )
     if "steering" in frame and camera in frame:
         return _columns(source, frame, camera, "steering")
     if {"filename", "angle", "frame_id"} <= set(frame):
-        return _columns(source, frame[frame["frame_id"].astype(str).str.startswith(camera)], "filename", "angle")
+        return _columns(
+            source, frame[frame["frame_id"].astype(str).str.startswith(camera)], "filename", "angle"
+        )
     raise InvalidInputError(
-        f"{source}: has the columns {', '.join(map(str, frame.columns))}; needed are {camera} and steering, or filename, angle and frame_id"
+        f"{source}: has the columns {', '.join(map(str, frame.columns))}; needed are {camera} and "
+        f"steering, or filename, angle and frame_id"
     )
 
 
-def _columns(source: Path, frame: "pd.DataFrame", image: str, angle: str) -> tuple[list[str], NDArray[np.float64]]:
+def _columns(
+    source: Path, frame: "pd.DataFrame", image: str, angle: str
+) -> tuple[list[str], NDArray[np.float64]]:
     try:
         angles = frame[angle].to_numpy(dtype=np.float64)
     except ValueError:
@@ -109,7 +123,8 @@ def _columns(source: Path, frame: "pd.DataFrame", image: str, angle: str) -> tup
 
 
 def _found(folder: Path, name: str) -> Path:
-    """An image; a log names it as the machine that recorded it did, often with its own folders and backslashes."""
+    """An image; a log names it as the machine that recorded it did, often with its own folders and
+    backslashes."""
     bare = PureWindowsPath(name).name
     for path in (folder / name, folder / bare, folder / "IMG" / bare):
         if path.is_file():
@@ -117,18 +132,25 @@ def _found(folder: Path, name: str) -> Path:
     raise MissingFileError(f"{folder}: the image {name} is not there, nor {bare}, nor IMG/{bare}")
 
 
-def _image_reader(size: tuple[int, int], crop: tuple[int, int]) -> Callable[[Path], NDArray[np.float64]]:
+def _image_reader(
+    size: tuple[int, int], crop: tuple[int, int]
+) -> Callable[[Path], NDArray[np.float64]]:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
-        raise UnsupportedError("images are read by Pillow, which is not installed: pip install 'agtopt[data]'") from None
+        raise UnsupportedError(
+            "images are read by Pillow, which is not installed: pip install 'agtopt[data]'"
+        ) from None
 
     def read(path: Path) -> NDArray[np.float64]:
         try:
             with Image.open(path) as image:
                 left, above, right, below = 0, crop[0], image.width, image.height - crop[1]
                 if above >= below:
-                    raise InvalidInputError(f"crop: {crop} leaves nothing of {path}, which is {image.height} pixels high")
+                    raise InvalidInputError(
+                        f"crop: {crop} leaves nothing of {path}, which is {image.height} pixels "
+                        f"high"
+                    )
                 cut: Any = image.convert("YCbCr").crop((left, above, right, below))
                 scaled = cut.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         except (UnidentifiedImageError, OSError) as error:

@@ -1,4 +1,5 @@
-"""Files that a reader expects: found, or an error that says which file belongs where; and their checksums."""
+"""Files that a reader expects: found, or an error that says which file belongs where; and their
+checksums."""
 
 import warnings
 from collections.abc import Iterable
@@ -43,7 +44,8 @@ def expected(folder: str | Path, names: Iterable[str], origin: str) -> Path:
 
 
 def read_csv(path: Path, what: str, **options: Any) -> "pd.DataFrame":
-    """A CSV file by `pandas.read_csv`, which would take the first of surplus fields for an index and shift the columns.
+    """A CSV file by `pandas.read_csv`, which would take the first of surplus fields for an index
+    and shift the columns.
 
     Raises
     ------
@@ -62,10 +64,14 @@ def read_csv(path: Path, what: str, **options: Any) -> "pd.DataFrame":
 
 
 def check_md5(path: Path, known: str) -> None:
-    """Raise InvalidInputError where the MD5 checksum of a file is not the known one (of the published file)."""
+    """Raise InvalidInputError where the MD5 checksum of a file is not the known one (of the
+    published file)."""
     digest = md5(usedforsecurity=False)
     with path.open("rb") as stream:
         while block := stream.read(2**20):
             digest.update(block)
     if digest.hexdigest() != known:
-        raise InvalidInputError(f"{path}: MD5 {digest.hexdigest()} is not that of the published file, {known}; download it again")
+        raise InvalidInputError(
+            f"{path}: MD5 {digest.hexdigest()} is not that of the published file, {known}; "
+            f"download it again"
+        )

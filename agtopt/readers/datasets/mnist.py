@@ -14,10 +14,29 @@ from agtopt.readers.datasets.files import check_md5, expected
 from agtopt.readers.datasets.split import Split
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-ORIGIN = "https://ossci-datasets.s3.amazonaws.com/mnist (digits) or https://github.com/zalandoresearch/fashion-mnist (clothes)"
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+ORIGIN = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist (digits) or "
+    "https://github.com/zalandoresearch/fashion-mnist (clothes)"
+)
 DIGITS = tuple(map(str, range(10)))
-CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+CLOTHES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 MD5 = MappingProxyType(
     {
         "digits": (
@@ -71,7 +90,10 @@ def read_idx(path: str | Path) -> NDArray[np.generic]:
     start = 4 + 4 * rank
     shape = tuple(int.from_bytes(raw[4 + 4 * k : 8 + 4 * k], "big") for k in range(rank))
     if len(raw) != start + kind.itemsize * prod(shape):
-        raise InvalidInputError(f"{source}: has {len(raw)} bytes; an array of shape {shape} takes {start + kind.itemsize * prod(shape)}")
+        raise InvalidInputError(
+            f"{source}: has {len(raw)} bytes; an array of shape {shape} takes "
+            f"{start + kind.itemsize * prod(shape)}"
+        )
     return np.frombuffer(raw, dtype=kind, offset=start).reshape(shape)
 
 
@@ -81,8 +103,9 @@ def read_mnist(folder: str | Path, kind: str = "digits", check: bool = False) ->
     Parameters
     ----------
     folder : str or Path
-        Holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, each
-        packed (``.gz``) or not. Both data sets have files of these names.
+        Holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``
+        and ``t10k-labels-idx1-ubyte``, each packed (``.gz``) or not. Both data sets have files of
+        these names.
     kind : str
         ``"digits"`` or ``"clothes"``: what the classes are called, and which checksums are known.
     check : bool
@@ -91,15 +114,17 @@ def read_mnist(folder: str | Path, kind: str = "digits", check: bool = False) ->
     Returns
     -------
     Split
-        Features (N, 28, 28) within [0, 1], 60,000 and 10,000 of the published ones; labels 0 … 9. For ones against sevens take
-        ``.between(1, 7)``, for 32 principal components ``.principal_components(32)``.
+        Features (N, 28, 28) within [0, 1], 60,000 and 10,000 of the published ones; labels 0 … 9.
+        For ones against sevens take ``.between(1, 7)``, for 32 principal components
+        ``.principal_components(32)``.
 
     Raises
     ------
     MissingFileError
         If one of the files is not there.
     InvalidInputError
-        If a file cannot be read, images and labels do not fit, or a checksum is asked for and differs or is of an unpacked file.
+        If a file cannot be read, images and labels do not fit, or a checksum is asked for and
+        differs or is of an unpacked file.
     """
     if kind not in MD5:
         raise InvalidInputError(f"kind: {kind!r} is not allowed; it must be 'digits' or 'clothes'")
@@ -110,10 +135,17 @@ def read_mnist(folder: str | Path, kind: str = "digits", check: bool = False) ->
             check_md5(path, known)
         arrays.append(read_idx(path))
     train, test = (_dataset(folder, images, labels) for images, labels in (arrays[:2], arrays[2:]))
-    return Split(train, test, classes=DIGITS if kind == "digits" else CLOTHES, origin=f"MNIST ({kind})")
+    return Split(
+        train, test, classes=DIGITS if kind == "digits" else CLOTHES, origin=f"MNIST ({kind})"
+    )
 
 
-def _dataset(folder: str | Path, images: NDArray[np.generic], labels: NDArray[np.generic]) -> Dataset:
+def _dataset(
+    folder: str | Path, images: NDArray[np.generic], labels: NDArray[np.generic]
+) -> Dataset:
     if images.ndim != 3 or labels.shape != images.shape[:1] or images.dtype != np.uint8:
-        raise InvalidInputError(f"{folder}: images {images.dtype} {images.shape} and labels {labels.shape} do not fit each other")
+        raise InvalidInputError(
+            f"{folder}: images {images.dtype} {images.shape} and labels {labels.shape} do not fit "
+            f"each other"
+        )
     return Dataset(images.astype(np.float64) / 255.0, labels.astype(np.float64))

@@ -23,15 +23,16 @@ def read_octmnist(path: str | Path, check: bool = False) -> Split:
     Parameters
     ----------
     path : str or Path
-        ``octmnist.npz`` or its folder: arrays ``train_images`` and ``test_images`` (N, 28, 28) of bytes, ``train_labels`` and
-        ``test_labels`` (N, 1). The validation set is not used.
+        ``octmnist.npz`` or its folder: arrays ``train_images`` and ``test_images`` (N, 28, 28) of
+        bytes, ``train_labels`` and ``test_labels`` (N, 1). The validation set is not used.
     check : bool
         Whether the file is compared with the checksum of the published one.
 
     Returns
     -------
     Split
-        Features (N, 1, 28, 28) within [0, 1], 97,477 and 1,000 of the published ones; labels 0 … 3, `NORMAL` being 3 and `DRUSEN` 2.
+        Features (N, 1, 28, 28) within [0, 1], 97,477 and 1,000 of the published ones; labels 0 … 3,
+        `NORMAL` being 3 and `DRUSEN` 2.
 
     Raises
     ------
@@ -43,7 +44,9 @@ def read_octmnist(path: str | Path, check: bool = False) -> Split:
     source = expected(path, ["octmnist.npz"], ORIGIN)
     if check:
         check_md5(source, MD5)
-    arrays = read_arrays(source, *(f"{part}_{what}" for part in ("train", "test") for what in ("images", "labels")))
+    arrays = read_arrays(
+        source, *(f"{part}_{what}" for part in ("train", "test") for what in ("images", "labels"))
+    )
     parts = []
     for name in ("train", "test"):
         try:
@@ -51,9 +54,14 @@ def read_octmnist(path: str | Path, check: bool = False) -> Split:
         except KeyError as error:
             raise InvalidInputError(f"{source}: has no array {error}") from None
         if images.ndim != 3 or labels.size != len(images):
-            raise InvalidInputError(f"{source}: {name}_images {images.shape} and {name}_labels {labels.shape} do not fit each other")
+            raise InvalidInputError(
+                f"{source}: {name}_images {images.shape} and {name}_labels {labels.shape} do not "
+                f"fit each other"
+            )
         if not np.isin(labels, range(len(CLASSES))).all():
-            raise InvalidInputError(f"{source}: {name}_labels has labels other than 0 … {len(CLASSES) - 1}")
+            raise InvalidInputError(
+                f"{source}: {name}_labels has labels other than 0 … {len(CLASSES) - 1}"
+            )
         parts.append(Dataset(images[:, np.newaxis] / 255.0, labels.reshape(-1)))
     train, test = parts
     return Split(train, test, classes=CLASSES, origin="OCT-MNIST")

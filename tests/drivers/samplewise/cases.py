@@ -43,18 +43,25 @@ every_cell = pytest.mark.parametrize("cell", CHOSEN, ids=str)
 def assert_within(inner, outer, slack=TOLERATED):
     for one, other in zip(inner.states, outer.states, strict=True):
         size = 1.0 + np.maximum(np.abs(other.lower), np.abs(other.upper))
-        assert np.all(one.lower >= other.lower - slack * size), float(np.max(other.lower - one.lower))
-        assert np.all(one.upper <= other.upper + slack * size), float(np.max(one.upper - other.upper))
+        assert np.all(one.lower >= other.lower - slack * size), float(
+            np.max(other.lower - one.lower)
+        )
+        assert np.all(one.upper <= other.upper + slack * size), float(
+            np.max(one.upper - other.upper)
+        )
 
 
 def assert_holds_runs(reach, datasets):
     for dataset in datasets:
-        for t, (box, state) in enumerate(zip(reach.states, torch_states(reach.problem, dataset), strict=True)):
+        for t, (box, state) in enumerate(
+            zip(reach.states, torch_states(reach.problem, dataset), strict=True)
+        ):
             assert box.contains(state, 1e-9), (reach.method, t)
 
 
 def one_unit(model, loss="squared", clip=None):
-    """v max(0, w x + b) + c with both signs of the pre-activation, 4 samples, one batch of 3 and one of 4."""
+    """v max(0, w x + b) + c with both signs of the pre-activation, 4 samples, one batch of 3 and
+    one of 4."""
     rng = np.random.default_rng(5)
     network = Network.dense([1, 1, 1], seed=1)
     labels = rng.normal(size=4) if loss == "squared" else np.array([1.0, -1.0, -1.0, 1.0])

@@ -13,4 +13,6 @@ def forgotten(closed_sessions):
 @pytest.fixture
 def problem():
     """Intervals are loose here, and every kind is tighter than the next."""
-    return random_problem(12, 2, "squared", "both", samples=4, steps=2, n=1, eps=0.2, vulnerable=range(4))
+    return random_problem(
+        12, 2, "squared", "both", samples=4, steps=2, n=1, eps=0.2, vulnerable=range(4)
+    )

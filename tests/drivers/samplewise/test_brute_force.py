@@ -23,15 +23,26 @@ def sample_gradients(problem, theta, x, y):
     z = w * x + b
     a = np.maximum(z, 0.0)
     output = v * a + c
-    delta = 2.0 * (output - y) if problem.training.loss.name == "squared" else -y * (1.0 - y * output > 0)
+    delta = (
+        2.0 * (output - y)
+        if problem.training.loss.name == "squared"
+        else -y * (1.0 - y * output > 0)
+    )
     hidden = delta * v * (z > 0)
     found = np.stack([hidden * x, hidden, delta * a, delta], axis=1)
-    return found if problem.training.clip is None else found.clip(-problem.training.clip, problem.training.clip)
+    return (
+        found
+        if problem.training.clip is None
+        else found.clip(-problem.training.clip, problem.training.clip)
+    )
 
 
 def hull(problem, box, features, labels, parts=9):
     """Of the gradients over a grid of a box of parameters, features and labels."""
-    axes = [np.unique(np.linspace(low, high, parts)) for low, high in (*zip(box.lower, box.upper, strict=True), features)]
+    axes = [
+        np.unique(np.linspace(low, high, parts))
+        for low, high in (*zip(box.lower, box.upper, strict=True), features)
+    ]
     grid = np.array(list(product(*axes, labels)))
     found = sample_gradients(problem, grid[:, :4], grid[:, 4], grid[:, 5])
     return np.stack([found.min(axis=0), found.max(axis=0)])
@@ -42,21 +53,39 @@ def aggregated(problem, t, box):
     data, model, batch = problem.dataset, problem.perturbation, problem.schedule[t].tolist()
     still = {i: hull(problem, box, (data.features[i, 0],) * 2, [data.labels[i]]) for i in batch}
     if isinstance(model, Substitution):
-        ends = hull(problem, box, (float(model.features[0]), float(model.features[1])), model.labels or (-1.0, 1.0))
+        ends = hull(
+            problem,
+            box,
+            (float(model.features[0]), float(model.features[1])),
+            model.labels or (-1.0, 1.0),
+        )
         touched = dict.fromkeys(batch, ends)
     elif isinstance(model, Bounded):
         reach = np.array([-model.eps, model.eps])
         labels = {
-            i: [-data.labels[i], data.labels[i]] if model.q == 0 else data.labels[i] + model.nu * np.linspace(-1, 1, 3) for i in batch
+            i: [-data.labels[i], data.labels[i]]
+            if model.q == 0
+            else data.labels[i] + model.nu * np.linspace(-1, 1, 3)
+            for i in batch
         }
-        touched = {i: hull(problem, box, data.features[i, 0] + reach, labels[i] if model.nu else [data.labels[i]]) for i in batch}
+        touched = {
+            i: hull(
+                problem,
+                box,
+                data.features[i, 0] + reach,
+                labels[i] if model.nu else [data.labels[i]],
+            )
+            for i in batch
+        }
     means = []
     for count in range(model.budget + 1):
         for chosen in combinations([i for i in batch if i in model.touchable(problem)], count):
             if isinstance(model, Removal):
                 means.append(np.mean([still[i] for i in batch if i not in chosen], axis=0))
             else:
-                means.append(np.mean([touched[i] if i in chosen else still[i] for i in batch], axis=0))
+                means.append(
+                    np.mean([touched[i] if i in chosen else still[i] for i in batch], axis=0)
+                )
     rate = problem.training.learning_rate
     return box.lower - rate * np.max(means, axis=0)[1], box.upper - rate * np.min(means, axis=0)[0]
 
@@ -86,4 +115,6 @@ def test_the_exact_kind_is_the_brute_force_over_grids_and_choices(model, loss, c
         assert np.all(upper <= after.upper + 1e-12)
         assert np.all(lower - after.lower <= 0.01 * width + 1e-5)
         assert np.all(after.upper - upper <= 0.01 * width + 1e-5)
-    assert loss == "hinge" or agtopt.bound(problem, CROWN).domain.width() > 1.02 * reach.domain.width()
+    assert (
+        loss == "hinge" or agtopt.bound(problem, CROWN).domain.width() > 1.02 * reach.domain.width()
+    )

@@ -1,4 +1,5 @@
-"""The sample-wise decomposition where solvers lie, workers die, users stop, and arguments are wrong."""
+"""The sample-wise decomposition where solvers lie, workers die, users stop, and arguments are
+wrong."""
 
 import pickle
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -27,8 +28,12 @@ from tests.instances import corrupted
 @pytest.mark.parametrize("kind", ["LP", "MILP"])
 @pytest.mark.parametrize("shift", [1e-3, 0.5, np.inf])
 def test_a_bound_that_excludes_an_attained_gradient_raises(monkeypatch, problem, kind, shift):
-    """S9: where intervals are exact, as for one layer on clean data, the corners of the box attain every bound."""
-    solves = lie(monkeypatch, lambda r, k: result(r.bound + shift * (1.0 + abs(r.bound)) if np.isfinite(shift) else 1e9))
+    """S9: where intervals are exact, as for one layer on clean data, the corners of the box attain
+    every bound."""
+    solves = lie(
+        monkeypatch,
+        lambda r, k: result(r.bound + shift * (1.0 + abs(r.bound)) if np.isfinite(shift) else 1e9),
+    )
     with pytest.raises(SoundnessError, match=r"S9.*sample.*saved in"):
         bound_samplewise(problem, kind)
     assert solves
@@ -63,7 +68,10 @@ def test_a_solver_that_calls_a_model_infeasible_costs_its_bound_only(monkeypatch
 
 def test_a_kind_that_is_stopped_is_never_looser_than_lp(monkeypatch, problem):
     loose = bound_samplewise(problem, LP)
-    lie(monkeypatch, lambda r, k: r if r.rigour == PROVED else result(-1e3, "time limit", r.incumbent))
+    lie(
+        monkeypatch,
+        lambda r, k: r if r.rigour == PROVED else result(-1e3, "time limit", r.incumbent),
+    )
     stopped = bound_samplewise(problem, MIQCP, time_limit=1.0)
     assert_within(stopped, loose)
     assert {row.status for row in stopped.rows} <= {"time limit", "attained"}
@@ -94,7 +102,8 @@ def test_interrupted_domains_hold_every_run(monkeypatch, problem, part):
 
 
 class Pickling(Executor):
-    """Sends everything through pickle, as processes do; `fails` says of which tasks no result comes back."""
+    """Sends everything through pickle, as processes do; `fails` says of which tasks no result comes
+    back."""
 
     def __init__(self, fails=lambda part: False):
         self.fails = fails
@@ -112,7 +121,9 @@ class Pickling(Executor):
 
 
 @pytest.mark.parametrize("kind", [LP, MILP])
-@pytest.mark.parametrize("executor", [Pickling, lambda: ThreadPoolExecutor(3)], ids=["pickling", "threads"])
+@pytest.mark.parametrize(
+    "executor", [Pickling, lambda: ThreadPoolExecutor(3)], ids=["pickling", "threads"]
+)
 def test_any_executor_finds_the_same_domain(problem, kind, executor):
     alone = bound_samplewise(problem, kind)
     with executor() as pool:
@@ -128,7 +139,11 @@ def test_a_lost_task_costs_width_only(problem):
     """Touched samples of the second step keep their intervals."""
     honest, crown = bound_samplewise(problem, LP), agtopt.bound(problem, CROWN)
     with pytest.warns(UserWarning, match=r"\d of \d tasks gave no result"):
-        reach = bound_samplewise(problem, LP, executor=Pickling(lambda part: "touched in step 1" in part.tasks[0].objective.name))
+        reach = bound_samplewise(
+            problem,
+            LP,
+            executor=Pickling(lambda part: "touched in step 1" in part.tasks[0].objective.name),
+        )
     assert "lost" in {row.status for row in reach.rows if row.start == 1}
     assert "lost" not in {row.status for row in reach.rows if row.start == 0}
     assert honest.domain.width() < reach.domain.width() < crown.domain.width()

@@ -23,7 +23,13 @@ from agtopt import (
 from agtopt.attacks import sampled_attack
 from agtopt.drivers import samplewise
 from agtopt.solvers import PROVED, TOLERANCE, Status
-from tests.drivers.samplewise.cases import CHOSEN, assert_holds_runs, assert_within, every_cell, one_unit
+from tests.drivers.samplewise.cases import (
+    CHOSEN,
+    assert_holds_runs,
+    assert_within,
+    every_cell,
+    one_unit,
+)
 from tests.instances import COMBINATIONS, corrupted, random_problem
 from tests.matrix import VALUES, cell_problem, zeroed
 from tests.reference import torch_states
@@ -54,12 +60,16 @@ def test_kinds_nest_hold_every_run_and_are_never_wider_than_crown(cell):
 def test_no_admissible_run_of_random_problems_leaves_a_box(depth, loss, reach):
     for seed, kind in enumerate((LP, MILP)):
         problem = random_problem(seed + 3, depth, loss, reach, samples=5, eps=0.1)
-        assert_holds_runs(bound_samplewise(problem, kind), [problem.dataset, *corrupted(problem, 20)])
+        assert_holds_runs(
+            bound_samplewise(problem, kind), [problem.dataset, *corrupted(problem, 20)]
+        )
 
 
 def test_products_kept_and_exponentials_nest():
     """S7: MINLP ⊆ MIQCP ⊆ QCP ⊆ LP."""
-    problem = cell_problem(next(cell for cell in CHOSEN if cell.loss == "binary-cross-entropy"), eps=0.2)
+    problem = cell_problem(
+        next(cell for cell in CHOSEN if cell.loss == "binary-cross-entropy"), eps=0.2
+    )
     found = {kind: bound_samplewise(problem, kind) for kind in (LP, QCP, MIQCP, MINLP)}
     for inner, outer in pairwise((MINLP, MIQCP, QCP, LP)):
         assert_within(found[inner], found[outer])
@@ -69,7 +79,11 @@ def test_products_kept_and_exponentials_nest():
 
 def test_every_kind_gains_on_the_last(problem):
     widths = [bound_samplewise(problem, kind).domain.width() for kind in (MIQCP, MILP, LP)]
-    widths = [sampled_attack(problem).domain.width(), *widths, agtopt.bound(problem, CROWN).domain.width()]
+    widths = [
+        sampled_attack(problem).domain.width(),
+        *widths,
+        agtopt.bound(problem, CROWN).domain.width(),
+    ]
     assert all(tight < loose - 1e-3 for tight, loose in pairwise(widths)), widths
 
 
@@ -85,7 +99,9 @@ def test_an_adversary_who_may_do_nothing_leaves_plain_sgd(cell):
 
 def test_parameters_at_a_point_need_no_solver_for_samples_as_they_stand(problem, monkeypatch):
     asked = []
-    monkeypatch.setattr(samplewise, "run_part", lambda part: asked.append(part.place) or samplewise.lost_part(part))
+    monkeypatch.setattr(
+        samplewise, "run_part", lambda part: asked.append(part.place) or samplewise.lost_part(part)
+    )
     bound_samplewise(replace(problem, training=Training("squared", epochs=1)), LP)
     assert asked
     assert all(variant > 0 for variant, _ in asked)
@@ -93,7 +109,11 @@ def test_parameters_at_a_point_need_no_solver_for_samples_as_they_stand(problem,
 
 def test_one_layer_on_clean_data_needs_no_solver(flips):
     """Intervals of its gradients are exact: corners of the box attain them."""
-    for problem in (flips, replace(flips, perturbation=Removal(1)), random_problem(0, 1, "squared", "labels", n=2)):
+    for problem in (
+        flips,
+        replace(flips, perturbation=Removal(1)),
+        random_problem(0, 1, "squared", "labels", n=2),
+    ):
         reach = bound_samplewise(problem, MIQCP)
         assert {row.status for row in reach.rows} == {"attained"}
         assert sum(row.seconds for row in reach.rows) == 0
@@ -101,9 +121,16 @@ def test_one_layer_on_clean_data_needs_no_solver(flips):
 
 def test_a_larger_budget_than_vulnerable_samples_changes_nothing():
     """A sample that no one may touch gains nothing by its second interval."""
-    base = cell_problem(next(cell for cell in CHOSEN if cell.layers == "residual" and cell.adversary == "both"))
+    base = cell_problem(
+        next(cell for cell in CHOSEN if cell.layers == "residual" and cell.adversary == "both")
+    )
     boxes = [
-        bound_samplewise(replace(base, perturbation=Bounded(n, eps=0.5, vulnerable=base.schedule[0][:1].tolist())), LP).domain
+        bound_samplewise(
+            replace(
+                base, perturbation=Bounded(n, eps=0.5, vulnerable=base.schedule[0][:1].tolist())
+            ),
+            LP,
+        ).domain
         for n in (1, 2)
     ]
     np.testing.assert_allclose(boxes[0].lower, boxes[1].lower, rtol=0, atol=1e-9)
@@ -133,8 +160,16 @@ def test_a_row_for_every_parameter_step_and_sense(problem):
         for t, box in enumerate(reach.steps[1:]):
             rows = table[table["start"] == t].set_index(["objective", "sense"])
             for k, name in enumerate(names):
-                assert rows.loc[(name, "min"), "bound"] == box.lower[k] <= rows.loc[(name, "min"), "attained"]
-                assert rows.loc[(name, "max"), "bound"] == box.upper[k] >= rows.loc[(name, "max"), "attained"]
+                assert (
+                    rows.loc[(name, "min"), "bound"]
+                    == box.lower[k]
+                    <= rows.loc[(name, "min"), "attained"]
+                )
+                assert (
+                    rows.loc[(name, "max"), "bound"]
+                    == box.upper[k]
+                    >= rows.loc[(name, "max"), "attained"]
+                )
     # What rests on a bound of SCIP stays so.
     assert set(table[(table["start"] == 1) & (table["source"] == "MIQCP")]["rigour"]) == {TOLERANCE}
 
@@ -142,7 +177,10 @@ def test_a_row_for_every_parameter_step_and_sense(problem):
 def test_the_smallest_parameters_rest_on_the_largest_gradients(problem, monkeypatch):
     def said(part):
         # The names say what is bounded.
-        assert all(task.objective.name.startswith(task.objective.address[1].removeprefix("descent.")) for task in part.tasks)
+        assert all(
+            task.objective.name.startswith(task.objective.address[1].removeprefix("descent."))
+            for task in part.tasks
+        )
         return [
             replace(row, status=Status.FAILED if task.sense > 0 else Status.OPTIMAL)
             for task, row in zip(part.tasks, samplewise.lost_part(part), strict=True)

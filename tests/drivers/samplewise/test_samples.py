@@ -49,9 +49,15 @@ def test_a_sample_alone_takes_its_gradient_as_a_step_and_holds_whatever_it_may_b
             states = torch_states(case.problem)
             nominal = gradient_by_torch(case.problem)
             np.testing.assert_allclose(states[0] - states[1], nominal, rtol=0, atol=1e-12)
-            flat = problem.network.flatten({name: ends[1] for name, ends in attained.items()} | frozen(problem))
+            flat = problem.network.flatten(
+                {name: ends[1] for name, ends in attained.items()} | frozen(problem)
+            )
             trained = (
-                problem.network.flatten({name: np.ones(problem.network.initial[name].shape) for name in attained} | frozen(problem)) > 0
+                problem.network.flatten(
+                    {name: np.ones(problem.network.initial[name].shape) for name in attained}
+                    | frozen(problem)
+                )
+                > 0
             )
             if case.words != "a replaced sample":
                 assert np.all(flat[trained] >= nominal[trained] - 1e-12)
@@ -62,7 +68,11 @@ def test_a_sample_alone_takes_its_gradient_as_a_step_and_holds_whatever_it_may_b
 
 
 def frozen(problem):
-    return {name: np.zeros_like(value) for name, value in problem.network.initial.items() if name not in problem.trained}
+    return {
+        name: np.zeros_like(value)
+        for name, value in problem.network.initial.items()
+        if name not in problem.trained
+    }
 
 
 def gradient_by_torch(problem):
@@ -76,7 +86,10 @@ def gradient_by_torch(problem):
     found = torch.autograd.grad(loss.sum(), [tensors[name] for name in trained], allow_unused=True)
     return problem.network.flatten(
         frozen(problem)
-        | {name: np.zeros_like(problem.network.initial[name]) if g is None else g.numpy() for name, g in zip(trained, found, strict=True)}
+        | {
+            name: np.zeros_like(problem.network.initial[name]) if g is None else g.numpy()
+            for name, g in zip(trained, found, strict=True)
+        }
     )
 
 
@@ -95,7 +108,9 @@ def test_what_an_adversary_makes_of_a_sample_is_admitted_by_its_own_problem(cell
                     continue
                 ghost = isinstance(problem.perturbation, Substitution)
                 case = cases[(len(problem.schedule[t]),) if ghost else (len(samples.variants), row)]
-                alone = Dataset(dataset.features[sample : sample + 1], dataset.labels[sample : sample + 1])
+                alone = Dataset(
+                    dataset.features[sample : sample + 1], dataset.labels[sample : sample + 1]
+                )
                 assert case.problem.perturbation.admits(case.problem, alone)
                 seen += 1
     assert seen or cell.adversary == "removal"
@@ -103,7 +118,8 @@ def test_what_an_adversary_makes_of_a_sample_is_admitted_by_its_own_problem(cell
 
 @pytest.mark.parametrize("p", [1, 2, np.inf])
 def test_a_sample_alone_may_become_no_more_than_before(p):
-    """Balls stay balls, and flips the allowed ones; a corner of the box lies outside of the balls."""
+    """Balls stay balls, and flips the allowed ones; a corner of the box lies outside of the
+    balls."""
     data = Dataset(np.zeros((3, 2)), np.arange(3.0))
     model = Bounded(2, eps=0.5, p=p, nu=1, q=0, flips=[(0, 1), (1, 2)], vulnerable=[0, 1])
     problem = Problem(Network.dense([2, 2, 3]), data, model, Training("cross-entropy"))
@@ -115,7 +131,9 @@ def test_a_sample_alone_may_become_no_more_than_before(p):
             continue
         allowed = {own, own + 1.0} if case.place[0] else {own}
         for label in (0.0, 1.0, 2.0):
-            assert alone.perturbation.admits(alone, Dataset([[0.0, 0.0]], [label])) == (label in allowed), (case.words, label)
+            assert alone.perturbation.admits(alone, Dataset([[0.0, 0.0]], [label])) == (
+                label in allowed
+            ), (case.words, label)
         for corner, within in (([0.5, 0.0], True), ([0.3, 0.3], p != 1), ([0.5, 0.5], p == np.inf)):
             found = alone.perturbation.admits(alone, Dataset([corner], [own]))
             assert found == (within and case.place[0] == 1), (case.words, corner)
@@ -126,7 +144,12 @@ def test_samples_that_no_one_may_touch_stand_as_they_are():
     base = random_problem(1, 2, "hinge", "flips", samples=4, steps=2, n=2)
     labels = np.array([1.0, -1.0, 1.0, -1.0])
     model = Bounded(2, nu=1, q=0, flips=[(1, -1)], vulnerable=[0, 1])
-    problem = replace(base, dataset=Dataset(base.dataset.features, labels), perturbation=model, training=Training("hinge", epochs=2))
+    problem = replace(
+        base,
+        dataset=Dataset(base.dataset.features, labels),
+        perturbation=model,
+        training=Training("hinge", epochs=2),
+    )
     samples = Samples(problem, interval_adversary(model, problem), sampled_attack(problem, 5))
     touched = {case.place[1]: case.problem for case in samples.cases(0) if case.place[0] == 1}
     assert [touched[row] is None for row in range(4)] == [False, True, True, True]

@@ -1,4 +1,5 @@
-"""Batches in fragments: the domains of whole batches to rounding, all training runs inside, memory set by the budget."""
+"""Batches in fragments: the domains of whole batches to rounding, all training runs inside, memory
+set by the budget."""
 
 import subprocess
 import sys
@@ -9,7 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from agtopt import Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
+from agtopt import (
+    Bounded,
+    Conv2d,
+    Dataset,
+    Dense,
+    Flatten,
+    Network,
+    Problem,
+    ReLU,
+    Removal,
+    Substitution,
+    Training,
+)
 from agtopt.intervals.aggregation import TouchedMean
 from agtopt.intervals.arithmetic import Range, both
 from agtopt.intervals.propagation import BudgetedIntervals, CrownIntervals, interval_steps
@@ -31,7 +44,9 @@ def problem_of(model, seed=0, loss="squared", clip=None, momentum=0.0, samples=2
     network = Network.dense([3, 5, 4, 2 if loss == "cross-entropy" else 1], seed=seed)
     x = rng.normal(size=(samples, 3))
     y = rng.integers(0, 2, samples) if loss == "cross-entropy" else rng.normal(size=samples)
-    training = Training(loss, epochs=2, batch_size=19, learning_rate=0.1, clip=clip, momentum=momentum)
+    training = Training(
+        loss, epochs=2, batch_size=19, learning_rate=0.1, clip=clip, momentum=momentum
+    )
     return Problem(network, Dataset(x, y), model, training)
 
 
@@ -41,9 +56,13 @@ PROBLEMS = {
     "separate": problem_of(Bounded(eps=0.05, nu=0.2, n_features=2, n_labels=3)),
     "some": problem_of(Bounded(4, [1, 2, 5, 20, 22], eps=0.1), clip=0.3),
     "all": problem_of(Bounded(23, eps=0.05, nu=1, q=0), loss="cross-entropy"),
-    "all of some": problem_of(Bounded(eps=0.05, nu=0.2, n_features=3, n_labels=4, vulnerable=[1, 2, 20])),
+    "all of some": problem_of(
+        Bounded(eps=0.05, nu=0.2, n_features=3, n_labels=4, vulnerable=[1, 2, 20])
+    ),
     "removal": problem_of(Removal(3, list(range(12))), clip=0.5, momentum=0.5),
-    "substitution": problem_of(Substitution(2, features=([-2.0] * 3, [2.0] * 3), labels=(-1.0, 1.0)), clip=0.3),
+    "substitution": problem_of(
+        Substitution(2, features=([-2.0] * 3, [2.0] * 3), labels=(-1.0, 1.0)), clip=0.3
+    ),
 }
 
 
@@ -57,7 +76,9 @@ def loops(request, monkeypatch):
 def eager_steps(problem, linear):
     """Whole batches, with the gradient of every sample multiplied out."""
     ops = (CrownIntervals if linear else BudgetedIntervals)(problem)
-    for state in train(ops, problem, state_ranges(problem, initial_domain(problem)), 0, problem.steps):
+    for state in train(
+        ops, problem, state_ranges(problem, initial_domain(problem)), 0, problem.steps
+    ):
         yield flat_ranges(problem, state)
 
 
@@ -69,7 +90,9 @@ def test_fragments_of_any_size_give_the_same_domains(monkeypatch, name, size, li
     problem = PROBLEMS[name]
     monkeypatch.setattr(fragments, "fragment_size", lambda *_: size)
     monkeypatch.setattr(fragments, "BLOCK", 3 * size)
-    for box, (lower, upper) in zip(interval_steps(problem, linear=linear), eager_steps(problem, linear), strict=True):
+    for box, (lower, upper) in zip(
+        interval_steps(problem, linear=linear), eager_steps(problem, linear), strict=True
+    ):
         np.testing.assert_allclose(box.lower, lower, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(box.upper, upper, rtol=1e-12, atol=1e-12)
 
@@ -101,11 +124,20 @@ def test_training_runs_of_the_matrix_stay_inside(monkeypatch, cell):
 def test_convolutions_come_in_fragments_too(monkeypatch, size):
     rng = np.random.default_rng(1)
     layers = [Conv2d(1, 2, 2), ReLU(), Flatten(), Dense(18, 3), ReLU(), Dense(3, 1)]
-    weights = [rng.normal(size=shape) for layer in layers for shape in layer.parameter_shapes().values()]
+    weights = [
+        rng.normal(size=shape) for layer in layers for shape in layer.parameter_shapes().values()
+    ]
     data = Dataset(rng.normal(size=(9, 1, 4, 4)), rng.integers(0, 2, 9))
-    problem = Problem(Network.chain(layers, (1, 4, 4), weights), data, Bounded(2, eps=0.02), Training("binary-cross-entropy", epochs=2))
+    problem = Problem(
+        Network.chain(layers, (1, 4, 4), weights),
+        data,
+        Bounded(2, eps=0.02),
+        Training("binary-cross-entropy", epochs=2),
+    )
     monkeypatch.setattr(fragments, "fragment_size", lambda *_: size)
-    for box, (lower, upper) in zip(interval_steps(problem), eager_steps(problem, False), strict=True):
+    for box, (lower, upper) in zip(
+        interval_steps(problem), eager_steps(problem, False), strict=True
+    ):
         np.testing.assert_allclose(box.lower, lower, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(box.upper, upper, rtol=1e-12, atol=1e-12)
 
@@ -119,7 +151,10 @@ def test_products_of_blocks_are_exact_but_for_one_rounding(delta, inputs, bound,
     """S3: tallies have room for it."""
     rng = np.random.default_rng(spread)
     for _ in range(50):
-        factors = tensor_range(rng, (2, 3), delta, spread), tensor_range(rng, (2, 4), inputs, spread)
+        factors = (
+            tensor_range(rng, (2, 3), delta, spread),
+            tensor_range(rng, (2, 4), inputs, spread),
+        )
         ends = [np.empty((3, 4, 2)) for _ in range(2)]
         sizes = np.empty((3, 4))
         totals = [np.empty((3, 4)) for _ in range(2)]
@@ -129,29 +164,45 @@ def test_products_of_blocks_are_exact_but_for_one_rounding(delta, inputs, bound,
             totals[0][index], totals[1][index] = -total[1], total[0]
         exact_factors = [exact(value) for value in factors]
         for o, i, n in np.ndindex(3, 4, 2):
-            for value, clipped in zip((end[o, i, n] for end in ends), corners(*exact_factors, o, i, n, bound), strict=True):
-                assert abs(Fraction(float(value)) - clipped) <= abs(clipped) * Fraction(2.0**-53) + Fraction(5e-324)
+            for value, clipped in zip(
+                (end[o, i, n] for end in ends), corners(*exact_factors, o, i, n, bound), strict=True
+            ):
+                assert abs(Fraction(float(value)) - clipped) <= abs(clipped) * Fraction(
+                    2.0**-53
+                ) + Fraction(5e-324)
         largest = np.maximum(np.abs(ends[0]), np.abs(ends[1])).sum(-1)
         assert np.all(sizes * (1.0 + 1e-12) + 1e-300 >= largest)
         for end, total in zip(ends, totals, strict=True):
-            np.testing.assert_allclose(total, end.sum(-1), rtol=0.0, atol=1e-14 * sizes.max() + 1e-300)
+            np.testing.assert_allclose(
+                total, end.sum(-1), rtol=0.0, atol=1e-14 * sizes.max() + 1e-300
+            )
 
 
 def corners(first, second, o, i, n, bound):
     """The exact ends of one product, clipped."""
     (al, au), (bl, bu) = first, second
     found = [a[n, o] * b[n, i] for a in (al, au) for b in (bl, bu)]
-    return [extreme if bound == np.inf else min(max(extreme, -Fraction(bound)), Fraction(bound)) for extreme in (min(found), max(found))]
+    return [
+        extreme if bound == np.inf else min(max(extreme, -Fraction(bound)), Fraction(bound))
+        for extreme in (min(found), max(found))
+    ]
 
 
 @pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("spread", [3, 145])
 @pytest.mark.parametrize("bound", [np.inf, 0.5])
-@pytest.mark.parametrize("forms", [("any", "point"), ("any", "nonnegative"), ("narrow", "narrow"), ("any", "any")], ids="x".join)
+@pytest.mark.parametrize(
+    "forms",
+    [("any", "point"), ("any", "nonnegative"), ("narrow", "narrow"), ("any", "any")],
+    ids="x".join,
+)
 @pytest.mark.parametrize("shared", [False, True], ids=["both moved", "labels moved"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(dtype, shared, forms, bound, spread):
-    """S3, Theorem 9: products, selection and sums together; clean factors in one form, touched ones any that hold them."""
+def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(
+    dtype, shared, forms, bound, spread
+):
+    """S3, Theorem 9: products, selection and sums together; clean factors in one form, touched ones
+    any that hold them."""
     rng, batch, budget, shorten = (
         np.random.default_rng(spread),
         5,
@@ -160,23 +211,41 @@ def test_the_direction_of_a_batch_in_fragments_holds_the_exact_one(dtype, shared
     )
     for case in range(40):
         clean = [shorten(tensor_range(rng, (batch, 2), form, spread)) for form in forms]
-        touched = [shorten(wider(rng, clean[0], spread)), clean[1] if shared else shorten(wider(rng, clean[1], spread))]
-        stacked = [Range(*(torch.stack(ends) for ends in zip(*pair, strict=True))) for pair in zip(clean, touched, strict=True)]
+        touched = [
+            shorten(wider(rng, clean[0], spread)),
+            clean[1] if shared else shorten(wider(rng, clean[1], spread)),
+        ]
+        stacked = [
+            Range(*(torch.stack(ends) for ends in zip(*pair, strict=True)))
+            for pair in zip(clean, touched, strict=True)
+        ]
         if shared:
             stacked[1] = clean[1]
         tallies, found = {}, Range(torch.empty(2, 2, dtype=dtype), torch.empty(2, 2, dtype=dtype))
         cut = case % batch
         for rows in filter(len, (np.arange(cut), np.arange(cut, batch))):
-            part = Outer(*(both(value, lambda end, rows=rows: end[..., rows, :]) for value in stacked), bound)
+            part = Outer(
+                *(both(value, lambda end, rows=rows: end[..., rows, :]) for value in stacked), bound
+            )
             for index, block in blocks(part, -3, case % 4 + 1, Mirror()):
-                tallies.setdefault(str(index), (index, TouchedMean(batch, budget)))[1].add(block, rows)
+                tallies.setdefault(str(index), (index, TouchedMean(batch, budget)))[1].add(
+                    block, rows
+                )
         for index, tally in tallies.values():
             found.lower[index], found.upper[index] = tally.result()
-        exact_clean, exact_touched = ([exact(value) for value in factors] for factors in (clean, touched))
+        exact_clean, exact_touched = (
+            [exact(value) for value in factors] for factors in (clean, touched)
+        )
         low, high = {}, {}
         for o, i in np.ndindex(2, 2):
-            before, after = ([corners(*factors, o, i, n, bound) for n in range(batch)] for factors in (exact_clean, exact_touched))
-            falls, rises = zip(*((a[0] - b[0], b[1] - a[1]) for a, b in zip(before, after, strict=True)), strict=True)
+            before, after = (
+                [corners(*factors, o, i, n, bound) for n in range(batch)]
+                for factors in (exact_clean, exact_touched)
+            )
+            falls, rises = zip(
+                *((a[0] - b[0], b[1] - a[1]) for a, b in zip(before, after, strict=True)),
+                strict=True,
+            )
             low[o, i] = (sum(a[0] for a in before) - sum(sorted(falls)[-budget:])) / batch
             high[o, i] = (sum(a[1] for a in before) + sum(sorted(rises)[-budget:])) / batch
         assert_encloses(found, low, high, case)
@@ -200,7 +269,10 @@ def test_what_is_unknown_of_a_sample_as_it_stands_is_not_multiplied_by_loops(pla
 
 def test_a_diverged_factor_leaves_the_whole_line():
     """Trap 3."""
-    problem = replace(PROBLEMS["features"], training=Training("squared", epochs=6, batch_size=19, learning_rate=1e150))
+    problem = replace(
+        PROBLEMS["features"],
+        training=Training("squared", epochs=6, batch_size=19, learning_rate=1e150),
+    )
     *_, box = interval_steps(problem)
     assert np.all(box.lower == -np.inf)
     assert np.all(box.upper == np.inf)
@@ -225,7 +297,8 @@ def peak():
 
 rng = np.random.default_rng(0)
 data = Dataset(rng.normal(size=({samples}, 4)), rng.normal(size={samples}))
-problem = Problem(Network.dense([4, 100, 95, 1], seed=0), data, Bounded(100, eps=0.01), Training("squared", learning_rate=0.01))
+network, training = Network.dense([4, 100, 95, 1], seed=0), Training("squared", learning_rate=0.01)
+problem = Problem(network, data, Bounded(100, eps=0.01), training)
 before = peak()
 list(interval_steps(problem))
 print(peak() - before)
@@ -235,6 +308,12 @@ print(peak() - before)
 @pytest.mark.slow
 @pytest.mark.parametrize("samples", [10_000, 100_000])
 def test_memory_is_set_by_the_budget_and_not_by_the_batch(samples):
-    """10,191 parameters; the gradients of 100,000 samples would take 30 GiB. Kilobytes, beside what the problem itself takes."""
-    run = subprocess.run([sys.executable, "-c", PEAK.format(samples=samples)], capture_output=True, text=True, check=True)
+    """10,191 parameters; the gradients of 100,000 samples would take 30 GiB. Kilobytes, beside what
+    the problem itself takes."""
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK.format(samples=samples)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert int(run.stdout) < 2**19

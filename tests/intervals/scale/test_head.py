@@ -6,7 +6,20 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from agtopt import Add, Bounded, Conv2d, Dataset, Dense, Flatten, Network, Problem, ReLU, Removal, Substitution, Training
+from agtopt import (
+    Add,
+    Bounded,
+    Conv2d,
+    Dataset,
+    Dense,
+    Flatten,
+    Network,
+    Problem,
+    ReLU,
+    Removal,
+    Substitution,
+    Training,
+)
 from agtopt.intervals.interval import IntervalOperations
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.scale import fragments, head
@@ -26,10 +39,23 @@ MODELS = [
 
 def convolutional(model, epochs=3, frozen=("conv2d1", "conv2d2")):
     rng = np.random.default_rng(0)
-    layers = [Conv2d(1, 2, 2), ReLU(), Conv2d(2, 2, 2), ReLU(), Flatten(), Dense(8, 3), ReLU(), Dense(3, 1)]
-    weights = [rng.normal(size=shape) for layer in layers for shape in layer.parameter_shapes().values()]
+    layers = [
+        Conv2d(1, 2, 2),
+        ReLU(),
+        Conv2d(2, 2, 2),
+        ReLU(),
+        Flatten(),
+        Dense(8, 3),
+        ReLU(),
+        Dense(3, 1),
+    ]
+    weights = [
+        rng.normal(size=shape) for layer in layers for shape in layer.parameter_shapes().values()
+    ]
     data = Dataset(rng.uniform(size=(9, 1, 4, 4)), rng.integers(0, 2, 9))
-    training = Training("binary-cross-entropy", epochs=epochs, batch_size=3, learning_rate=0.2, frozen=frozen)
+    training = Training(
+        "binary-cross-entropy", epochs=epochs, batch_size=3, learning_rate=0.2, frozen=frozen
+    )
     return Problem(Network.chain(layers, (1, 4, 4), weights), data, model, training)
 
 
@@ -58,7 +84,9 @@ def test_training_runs_stay_inside(model):
 
 def test_convolutions_run_once_where_samples_come_again(monkeypatch):
     runs = []
-    monkeypatch.setattr(IntervalOperations, "unfold", lambda self, *args: runs.append(1) or unfold(self, *args))
+    monkeypatch.setattr(
+        IntervalOperations, "unfold", lambda self, *args: runs.append(1) or unfold(self, *args)
+    )
     for epochs in (1, 3):
         runs.clear()
         list(interval_steps(convolutional(MODELS[0], epochs)))
@@ -75,7 +103,13 @@ def test_what_does_not_fit_is_computed_again():
 
 
 @pytest.mark.parametrize(
-    ("frozen", "expected"), [((), INPUT), (("conv2d1",), "relu1"), (("conv2d1", "conv2d2", "dense1"), "relu3"), (("dense1",), INPUT)]
+    ("frozen", "expected"),
+    [
+        ((), INPUT),
+        (("conv2d1",), "relu1"),
+        (("conv2d1", "conv2d2", "dense1"), "relu3"),
+        (("dense1",), INPUT),
+    ],
 )
 def test_the_head_ends_before_what_is_trained(frozen, expected):
     assert convolutional(MODELS[0], frozen=frozen).head == expected
@@ -88,11 +122,28 @@ def test_a_way_around_what_is_trained_is_behind_the_head():
     graph.add_node(INPUT)
     for name, layer in layers.items():
         graph.add_node(name, layer=layer)
-    graph.add_edges_from([(INPUT, "first"), ("first", "second"), ("first", "sum"), ("second", "sum"), ("sum", "last")])
+    graph.add_edges_from(
+        [
+            (INPUT, "first"),
+            ("first", "second"),
+            ("first", "sum"),
+            ("second", "sum"),
+            ("sum", "last"),
+        ]
+    )
     rng = np.random.default_rng(0)
-    weights = {f"{node}_{role}": rng.normal(size=shape) for node in layers for role, shape in layers[node].parameter_shapes().items()}
+    weights = {
+        f"{node}_{role}": rng.normal(size=shape)
+        for node in layers
+        for role, shape in layers[node].parameter_shapes().items()
+    }
     data = Dataset(rng.normal(size=(6, 2)), rng.normal(size=6))
-    problem = Problem(Network(graph, (2,), weights), data, Bounded(2, eps=0.05), Training("squared", epochs=3, frozen=("first",)))
+    problem = Problem(
+        Network(graph, (2,), weights),
+        data,
+        Bounded(2, eps=0.05),
+        Training("squared", epochs=3, frozen=("first",)),
+    )
     assert problem.head == "first"
     assert replace(problem, training=replace(problem.training, frozen=("second",))).head == INPUT
     boxes = list(interval_steps(problem))

@@ -33,7 +33,11 @@ def interrupted(calls):
 
 
 def test_an_interrupt_waits_for_the_end_of_first_calls_only():
-    run, calls, handler = jit.first_calls_uninterrupted(interrupted), [], signal.getsignal(signal.SIGINT)
+    run, calls, handler = (
+        jit.first_calls_uninterrupted(interrupted),
+        [],
+        signal.getsignal(signal.SIGINT),
+    )
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             run(calls)
@@ -86,5 +90,11 @@ for dtype in (torch.float64, torch.float32):
 @pytest.mark.slow
 def test_loops_that_are_interrupted_while_they_are_compiled_run_again(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True, env=environment)
+    run = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
     assert run.stdout.split("\n")[:4] == ["interrupted", "[[[4.0]], [[-4.0]]]"] * 2

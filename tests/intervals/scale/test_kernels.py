@@ -1,4 +1,5 @@
-"""Compiled loops: the smallest ends and gains are those of all samples, sums are exact but for rounding."""
+"""Compiled loops: the smallest ends and gains are those of all samples, sums are exact but for
+rounding."""
 
 import numpy as np
 import pytest
@@ -12,7 +13,11 @@ DTYPES = [torch.float64, torch.float32]
 
 def factors_of(rng, samples, dtype, whole=False):
     """l ≤ u and p ≤ q; whole numbers tie, and are exact."""
-    draw = (lambda shape: rng.integers(-3, 4, shape)) if whole else (lambda shape: rng.normal(size=shape))
+    draw = (
+        (lambda shape: rng.integers(-3, 4, shape))
+        if whole
+        else (lambda shape: rng.normal(size=shape))
+    )
     ends = [np.sort(draw((2, many, samples)), axis=0) for many in (ROWS, COLUMNS)]
     return tuple(torch.tensor(end, dtype=dtype) for pair in ends for end in pair)
 
@@ -31,13 +36,26 @@ def ends_of(factors, bound):
 @pytest.mark.parametrize("samples", [1, LANES - 1, FEW * LANES, 5 * FEW * LANES + 3])
 def test_the_smallest_values_are_those_of_all_samples(samples, touched, bound, whole, dtype):
     rng = np.random.default_rng([samples, touched, whole])
-    for wanted, ceiling, some in ((0, 0.0, False), (1, np.inf, False), (3, 0.0, True), (LANES + 5, np.inf, True), (7, -0.5, False)):
-        stands, moved = factors_of(rng, samples, dtype, whole), factors_of(rng, samples, dtype, whole)
+    for wanted, ceiling, some in (
+        (0, 0.0, False),
+        (1, np.inf, False),
+        (3, 0.0, True),
+        (LANES + 5, np.inf, True),
+        (7, -0.5, False),
+    ):
+        stands, moved = (
+            factors_of(rng, samples, dtype, whole),
+            factors_of(rng, samples, dtype, whole),
+        )
         chosen = np.flatnonzero(rng.random(samples) < 0.7) if some else np.arange(samples)
         limit = torch.full((2, ROWS, COLUMNS), ceiling, dtype=dtype)
         named = torch.tensor(chosen) if some else None
-        found = values_below(limit, wanted, stands, moved if touched else None, bound, named).numpy()
-        values = (ends_of(stands, bound) - ends_of(moved, bound) if touched else ends_of(stands, bound))[..., chosen]
+        found = values_below(
+            limit, wanted, stands, moved if touched else None, bound, named
+        ).numpy()
+        values = (
+            ends_of(stands, bound) - ends_of(moved, bound) if touched else ends_of(stands, bound)
+        )[..., chosen]
         count = wanted or found.shape[-1]
         cut = [np.sort(np.minimum(part, ceiling), axis=-1)[..., :count] for part in (found, values)]
         short = cut[1].shape[-1] - cut[0].shape[-1]
@@ -82,7 +100,10 @@ def test_factors_may_be_views():
     """Columns of larger tensors, and tensors that derivatives are not kept for."""
     rng = np.random.default_rng(0)
     with torch.inference_mode():
-        wide = tuple(torch.tensor(np.repeat(factor.numpy(), 2, axis=-1)) for factor in factors_of(rng, 9, torch.float64))
+        wide = tuple(
+            torch.tensor(np.repeat(factor.numpy(), 2, axis=-1))
+            for factor in factors_of(rng, 9, torch.float64)
+        )
         narrow = tuple(factor[:, ::2] for factor in wide)
         limit = torch.zeros((2, 1, COLUMNS), dtype=torch.float64)
         low, high, least, most = narrow

@@ -28,7 +28,9 @@ def test_the_domains_are_those_of_data_in_memory(tmp_path, cell, linear):
     stored = mapped(problem, tmp_path)
     assert stored.dataset.mapped
     assert stored.fingerprint == problem.fingerprint
-    for found, expected in zip(interval_steps(stored, linear=linear), interval_steps(problem, linear=linear), strict=True):
+    for found, expected in zip(
+        interval_steps(stored, linear=linear), interval_steps(problem, linear=linear), strict=True
+    ):
         np.testing.assert_array_equal(found.lower, expected.lower)
         np.testing.assert_array_equal(found.upper, expected.upper)
     np.testing.assert_array_equal(trajectory(stored), trajectory(problem))
@@ -37,12 +39,16 @@ def test_the_domains_are_those_of_data_in_memory(tmp_path, cell, linear):
 def test_certificates_hold_as_in_memory(tmp_path, flips):
     stored = mapped(flips, tmp_path)
     X, y = flips.dataset.features, flips.dataset.labels
-    found, expected = (agtopt.certify(agtopt.bound(problem, "IBP"), X, y) for problem in (stored, flips))
+    found, expected = (
+        agtopt.certify(agtopt.bound(problem, "IBP"), X, y) for problem in (stored, flips)
+    )
     np.testing.assert_array_equal(found.stable, expected.stable)
     assert found.certified_accuracy == expected.certified_accuracy
 
 
-@pytest.mark.parametrize(("value", "kind", "match"), [(np.nan, np.float64, "finite"), (1.0, np.float32, "float64")])
+@pytest.mark.parametrize(
+    ("value", "kind", "match"), [(np.nan, np.float64, "finite"), (1.0, np.float32, "float64")]
+)
 def test_what_is_on_disk_is_checked(tmp_path, value, kind, match):
     features = np.ones((5, 2), kind)
     features[3, 1] = value
@@ -66,7 +72,8 @@ def held():
 def problem(samples):
     features = np.load(sys.argv[1], mmap_mode="r")[:samples]
     training = Training("squared", batch_size=2000, learning_rate=0.01)
-    return Problem(Network.dense([200, 4, 1], seed=0), Dataset(features, np.zeros(samples)), Bounded(10, eps=0.01), training)
+    data = Dataset(features, np.zeros(samples))
+    return Problem(Network.dense([200, 4, 1], seed=0), data, Bounded(10, eps=0.01), training)
 
 list(interval_steps(problem(2000), memory=2**24))
 before, whole = held(), problem(100_000)
@@ -80,5 +87,10 @@ def test_memory_does_not_grow_with_the_samples(tmp_path):
     data = np.lib.format.open_memmap(tmp_path / "features.npy", "w+", np.float64, (100_000, 200))
     data[:] = np.random.default_rng(0).normal(size=200)
     data.flush()
-    done = subprocess.run([sys.executable, "-c", PEAK, str(tmp_path / "features.npy")], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(tmp_path / "features.npy")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert float(done.stdout) < 60.0

@@ -1,4 +1,5 @@
-"""Formats and devices: S1 and S3 in float32, nothing that lands on a device by default, and what is refused."""
+"""Formats and devices: S1 and S3 in float32, nothing that lands on a device by default, and what is
+refused."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -56,33 +57,62 @@ def operations(numerics):
     return ops
 
 
-@pytest.mark.parametrize("forms", [("any", "any"), ("point", "point"), ("nonnegative", "any"), ("any", "point"), ("narrow", "narrow")])
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("any", "any"),
+        ("point", "point"),
+        ("nonnegative", "any"),
+        ("any", "point"),
+        ("narrow", "narrow"),
+    ],
+)
 @pytest.mark.parametrize("outputs", [2, 5], ids=["few", "many"])
 @pytest.mark.parametrize("windows", [1, 3], ids=["dense", "convolution"])
 @pytest.mark.parametrize("numerics", SHORTEN, ids=["float32", "float64"])
 def test_products_with_their_shift_hold_the_exact_ones(numerics, windows, outputs, forms):
-    """S3, in rational arithmetic: whether the shift is a column of the factors or added to the result."""
+    """S3, in rational arithmetic: whether the shift is a column of the factors or added to the
+    result."""
     ops, shorten, rng = operations(numerics), SHORTEN[numerics], np.random.default_rng(outputs)
     for case in range(40):
         spread = (2, 18)[case % 2]
         x, w, b = (
             shorten(tensor_range(rng, shape, form, spread))
-            for shape, form in (((3, 4, windows), forms[0]), ((outputs, 4), forms[1]), ((1, outputs, 1), "any"))
+            for shape, form in (
+                ((3, 4, windows), forms[0]),
+                ((outputs, 4), forms[1]),
+                ((1, outputs, 1), "any"),
+            )
         )
         if windows == 1:
-            found = ops.contract("ni,oi->no", both(x, lambda end: end[..., 0]), w, "", both(b, lambda end: end[..., 0]))
+            found = ops.contract(
+                "ni,oi->no",
+                both(x, lambda end: end[..., 0]),
+                w,
+                "",
+                both(b, lambda end: end[..., 0]),
+            )
             found = both(found, lambda end: end.unsqueeze(-1))
         else:
             found = ops.contract("nkl,ok->nol", x, w, "", b)
         (xl, xu), (wl, wu), (bl, bu) = exact(x), exact(w), exact(b)
         ends = {}
         for n, o, place in np.ndindex(3, outputs, windows):
-            corners = [[p[n, i, place] * q[o, i] for p in (xl, xu) for q in (wl, wu)] for i in range(4)]
-            ends[n, o, place] = sum(map(min, corners)) + bl[0, o, 0], sum(map(max, corners)) + bu[0, o, 0]
-        assert_encloses(found, {k: end[0] for k, end in ends.items()}, {k: end[1] for k, end in ends.items()})
+            corners = [
+                [p[n, i, place] * q[o, i] for p in (xl, xu) for q in (wl, wu)] for i in range(4)
+            ]
+            ends[n, o, place] = (
+                sum(map(min, corners)) + bl[0, o, 0],
+                sum(map(max, corners)) + bu[0, o, 0],
+            )
+        assert_encloses(
+            found, {k: end[0] for k, end in ends.items()}, {k: end[1] for k, end in ends.items()}
+        )
 
 
-@pytest.mark.parametrize(("numerics", "size"), [(FLOAT32, 1e30), (FLOAT64, 1e200)], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    ("numerics", "size"), [(FLOAT32, 1e30), (FLOAT64, 1e200)], ids=["float32", "float64"]
+)
 def test_products_are_finite_where_only_squares_overflow(numerics, size):
     ops = operations(numerics)
     x, w = ops.constant(np.array([[size, -size]])), ops.constant(np.array([[2.0, 0.5]]))
@@ -97,12 +127,19 @@ def test_sums_scales_and_updates_in_float32_hold_the_exact_ones():
     for _ in range(300):
         first, second = (in_float32(tensor_range(rng, (4,), "any", 18)) for _ in range(2))
         (a, b), (c, d) = exact(first), exact(second)
-        assert_encloses(single.add(first, second), {k: a[k] + c[k] for k in a}, {k: b[k] + d[k] for k in b})
+        assert_encloses(
+            single.add(first, second), {k: a[k] + c[k] for k in a}, {k: b[k] + d[k] for k in b}
+        )
         factor = float(rng.normal())
-        ends = [{k: Fraction(factor) * end[k] for k in end} for end in (a, b)][:: 1 if factor >= 0 else -1]
+        ends = [{k: Fraction(factor) * end[k] for k in end} for end in (a, b)][
+            :: 1 if factor >= 0 else -1
+        ]
         assert_encloses(single.scale(factor, first), *ends)
         rate = float(rng.uniform(0.001, 2))
-        moved = {k: a[k] - Fraction(rate) * d[k] for k in a}, {k: b[k] - Fraction(rate) * c[k] for k in b}
+        moved = (
+            {k: a[k] - Fraction(rate) * d[k] for k in a},
+            {k: b[k] - Fraction(rate) * c[k] for k in b},
+        )
         assert_encloses(single.update([(1.0, first), (-rate, second)]), *moved)
 
 
@@ -121,17 +158,29 @@ def test_float32_domains_hold_those_of_float64_and_training_in_both(cell, linear
                 assert box.contains(state)
 
 
-@pytest.mark.parametrize("name", ["moons-bce-feat20", "moons-ce-label5", "moons-bce-unlearn5", "moons-bce-privacy5", "reg-shallow"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "moons-bce-feat20",
+        "moons-ce-label5",
+        "moons-bce-unlearn5",
+        "moons-bce-privacy5",
+        "reg-shallow",
+    ],
+)
 def test_float32_widens_by_the_rounding_of_its_sums(name):
     """3,000 to 10,000 samples: their sum may be off by as many units in the last place."""
     problem = workloads()[name].problem
-    narrow, wide = ([*interval_steps(problem, numerics=numerics)][-1] for numerics in (FLOAT64, FLOAT32))
+    narrow, wide = (
+        [*interval_steps(problem, numerics=numerics)][-1] for numerics in (FLOAT64, FLOAT32)
+    )
     assert np.all((wide.lower <= narrow.lower) & (narrow.upper <= wide.upper))
     assert narrow.width() < wide.width() < 2.0 * narrow.width()
 
 
 def test_training_in_float32_leaves_the_point_of_float64():
-    """Why its rounding has to be covered: without an adversary the float64 domain is all but a point."""
+    """Why its rounding has to be covered: without an adversary the float64 domain is all but a
+    point."""
     problem = Problem(
         Network.dense([2, 4, 1], seed=0),
         Dataset(np.random.default_rng(0).normal(size=(50, 2)), np.arange(50) % 2.0),
@@ -146,12 +195,18 @@ def test_training_in_float32_leaves_the_point_of_float64():
 @pytest.mark.parametrize("linear", [False, True], ids=["IBP", "CROWN"])
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_no_tensor_is_made_on_the_default_device(cell, linear, monkeypatch):
-    """What would be left behind on the CPU of a machine with a GPU lands on the device without numbers here: nothing comes of it."""
+    """What would be left behind on the CPU of a machine with a GPU lands on the device without
+    numbers here: nothing comes of it."""
     problem = cell_problem(cell)
     expected = [box.lower for box in interval_steps(problem, linear=linear)]
     monkeypatch.setattr(torch, "from_numpy", torch.tensor)
     with torch.device("meta"):
-        found = [box.lower for box in interval_steps(problem, linear=linear, numerics=Numerics(device=torch.device("cpu")))]
+        found = [
+            box.lower
+            for box in interval_steps(
+                problem, linear=linear, numerics=Numerics(device=torch.device("cpu"))
+            )
+        ]
     np.testing.assert_array_equal(found, expected)
 
 
@@ -161,13 +216,24 @@ def test_no_tensor_is_made_on_the_default_device(cell, linear, monkeypatch):
 def test_devices_agree_to_rounding(device, dtype, kind):
     for name in ("moons-bce-feat20", "moons-ce-unlearn5", "moons-ce-privacy5"):
         load = workloads()[name].problem
-        problem = replace(load, dataset=Dataset(load.dataset.features[:200], load.dataset.labels[:200]))
-        here, there = (agtopt.bound(problem, kind, device=where, dtype=dtype).domain for where in ("cpu", device))
-        np.testing.assert_allclose(
-            there.lower, here.lower, rtol=1e-3 if dtype == "float32" else 1e-9, atol=1e-4 if dtype == "float32" else 1e-12
+        problem = replace(
+            load, dataset=Dataset(load.dataset.features[:200], load.dataset.labels[:200])
+        )
+        here, there = (
+            agtopt.bound(problem, kind, device=where, dtype=dtype).domain
+            for where in ("cpu", device)
         )
         np.testing.assert_allclose(
-            there.upper, here.upper, rtol=1e-3 if dtype == "float32" else 1e-9, atol=1e-4 if dtype == "float32" else 1e-12
+            there.lower,
+            here.lower,
+            rtol=1e-3 if dtype == "float32" else 1e-9,
+            atol=1e-4 if dtype == "float32" else 1e-12,
+        )
+        np.testing.assert_allclose(
+            there.upper,
+            here.upper,
+            rtol=1e-3 if dtype == "float32" else 1e-9,
+            atol=1e-4 if dtype == "float32" else 1e-12,
         )
 
 
@@ -185,7 +251,10 @@ def test_a_float32_run_goes_on_to_the_identical_domain(flips, tmp_path):
     steps = checkpointed_steps(flips, tmp_path, numerics=FLOAT32)
     next(steps)
     steps.close()
-    whole, resumed = list(interval_steps(flips, numerics=FLOAT32)), list(checkpointed_steps(flips, tmp_path, numerics=FLOAT32))
+    whole, resumed = (
+        list(interval_steps(flips, numerics=FLOAT32)),
+        list(checkpointed_steps(flips, tmp_path, numerics=FLOAT32)),
+    )
     for first, second in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(first.lower, second.lower)
         np.testing.assert_array_equal(first.upper, second.upper)
@@ -196,7 +265,9 @@ def test_a_float32_run_goes_on_to_the_identical_domain(flips, tmp_path):
 def test_products_that_round_their_factors_are_refused(flips, monkeypatch):
     """TensorFloat-32 and bfloat16 have errors that no margin here covers."""
     plain = torch.matmul
-    monkeypatch.setattr(torch, "matmul", lambda a, b: plain(a.bfloat16().to(a.dtype), b.bfloat16().to(b.dtype)))
+    monkeypatch.setattr(
+        torch, "matmul", lambda a, b: plain(a.bfloat16().to(a.dtype), b.bfloat16().to(b.dtype))
+    )
     with pytest.raises(UnsupportedError, match="set_float32_matmul_precision"):
         agtopt.bound(flips, "IBP", dtype="float32")
 
@@ -208,7 +279,10 @@ def test_products_that_round_their_factors_are_refused(flips, monkeypatch):
         ({"device": "gpu"}, "'cpu', 'cuda'"),
         ({"device": "mps"}, "'cpu', 'cuda'"),
         ({"device": 3.5}, "'cpu', 'cuda'"),
-        ({"device": f"cuda:{torch.cuda.device_count()}"}, f"finds {torch.cuda.device_count()} CUDA"),
+        (
+            {"device": f"cuda:{torch.cuda.device_count()}"},
+            f"finds {torch.cuda.device_count()} CUDA",
+        ),
     ],
 )
 def test_unknown_formats_and_devices_are_refused_at_once(flips, settings, message):

@@ -6,7 +6,10 @@ import pytest
 from agtopt import InvalidInputError, MissingFileError
 from agtopt.readers.datasets import read_household
 
-HEADER = "Date;Time;Global_active_power;Global_reactive_power;Voltage;Global_intensity;Sub_metering_1;Sub_metering_2;Sub_metering_3"
+HEADER = (
+    "Date;Time;Global_active_power;Global_reactive_power;Voltage;Global_intensity;"
+    "Sub_metering_1;Sub_metering_2;Sub_metering_3"
+)
 ROWS = [
     "16/12/2006;17:24:00;4.216;0.418;234.840;18.400;0.000;1.000;17.000",
     "16/12/2006;17:25:00;5.360;0.436;233.630;23.000;0.000;1.000;16.000",
@@ -25,7 +28,11 @@ def file(tmp_path):
 def test_rows_become_eleven_features_and_the_power(file):
     split = read_household(file, test=0.3)
     assert (len(split.train), len(split.test)) == (2, 1)
-    rows = {row[-1]: row[:-1] for part in (split.train, split.test) for row in np.c_[part.features, part.labels].tolist()}
+    rows = {
+        row[-1]: row[:-1]
+        for part in (split.train, split.test)
+        for row in np.c_[part.features, part.labels].tolist()
+    }
     assert rows == {
         4.216: [2006, 12, 16, 17, 24, 0.418, 234.84, 18.4, 0, 1, 17],
         5.36: [2006, 12, 16, 17, 25, 0.436, 233.63, 23.0, 0, 1, 16],
@@ -41,7 +48,9 @@ def test_the_folder_and_a_zip_file_do_as_well(file, tmp_path):
     with ZipFile(packed, "w") as archive:
         archive.write(file, file.name)
     for path in (file.parent, packed, packed.parent):
-        np.testing.assert_array_equal(read_household(path).train.features, read_household(file).train.features)
+        np.testing.assert_array_equal(
+            read_household(path).train.features, read_household(file).train.features
+        )
 
 
 def test_rows_are_drawn_with_a_seed(file):
@@ -53,7 +62,9 @@ def test_rows_are_drawn_with_a_seed(file):
 
 
 def test_what_is_wrong_is_said(file, tmp_path):
-    with pytest.raises(MissingFileError, match=r"household_power_consumption.txt.*archive.ics.uci.edu"):
+    with pytest.raises(
+        MissingFileError, match=r"household_power_consumption.txt.*archive.ics.uci.edu"
+    ):
         read_household(tmp_path / "nowhere")
     file.write_text(HEADER.replace("Voltage", "Volt") + "\n" + ROWS[0])
     with pytest.raises(InvalidInputError, match="no column 'Voltage'"):

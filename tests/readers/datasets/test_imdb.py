@@ -11,7 +11,9 @@ def folder(tmp_path):
         for name, word in (("neg", "bad"), ("pos", "good")):
             (tmp_path / part / name).mkdir(parents=True)
             for k in range(12):
-                (tmp_path / part / name / f"{k}_{k % 4 + 1}.txt").write_text(f"A {word} film, number {k}.", encoding="utf-8")
+                (tmp_path / part / name / f"{k}_{k % 4 + 1}.txt").write_text(
+                    f"A {word} film, number {k}.", encoding="utf-8"
+                )
     return tmp_path
 
 
@@ -55,7 +57,9 @@ def test_bad_reviews_are_named(folder):
 
 def test_embeddings_from_one_file_or_four(tmp_path):
     rng = np.random.default_rng(0)
-    arrays = {f"{part}_features": rng.normal(size=(6, 3)).astype(np.float32) for part in ("train", "test")}
+    arrays = {
+        f"{part}_features": rng.normal(size=(6, 3)).astype(np.float32) for part in ("train", "test")
+    }
     arrays |= {f"{part}_labels": np.arange(6) % 2 for part in ("train", "test")}
     np.savez(tmp_path / "all.npz", **arrays)
     for name, array in arrays.items():
@@ -75,9 +79,20 @@ def test_bad_embeddings_are_named(tmp_path):
     (tmp_path / "train_features.npy").write_bytes(b"nothing")
     with pytest.raises(InvalidInputError, match="without pickle"):
         read_embeddings(tmp_path)
-    np.savez(tmp_path / "some.npz", train_features=np.ones((2, 2)), train_labels=[0, 2], test_features=np.ones((2, 2)))
+    np.savez(
+        tmp_path / "some.npz",
+        train_features=np.ones((2, 2)),
+        train_labels=[0, 2],
+        test_features=np.ones((2, 2)),
+    )
     with pytest.raises(InvalidInputError, match="no array 'test_labels'"):
         read_embeddings(tmp_path / "some.npz")
-    np.savez(tmp_path / "some.npz", train_features=np.ones((2, 2)), train_labels=[0, 2], test_features=np.ones((2, 2)), test_labels=[0, 1])
+    np.savez(
+        tmp_path / "some.npz",
+        train_features=np.ones((2, 2)),
+        train_labels=[0, 2],
+        test_features=np.ones((2, 2)),
+        test_labels=[0, 1],
+    )
     with pytest.raises(InvalidInputError, match="other than 0 and 1"):
         read_embeddings(tmp_path / "some.npz")

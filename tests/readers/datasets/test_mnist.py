@@ -10,24 +10,37 @@ from agtopt.readers.datasets.mnist import FILES
 
 
 def idx(array, code=8, kind=">u1"):
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.astype(kind).tobytes()
+    return (
+        struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+        + array.astype(kind).tobytes()
+    )
 
 
 @pytest.fixture
 def digits():
     rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (30, 28, 28)), np.arange(30) % 10, rng.integers(0, 256, (20, 28, 28)), np.arange(20) % 10]
+    return [
+        rng.integers(0, 256, (30, 28, 28)),
+        np.arange(30) % 10,
+        rng.integers(0, 256, (20, 28, 28)),
+        np.arange(20) % 10,
+    ]
 
 
 @pytest.fixture
 def folder(tmp_path, digits):
     for k, (name, array) in enumerate(zip(FILES, digits, strict=True)):
         packed = k % 2 == 0
-        (tmp_path / (f"{name}.gz" if packed else name)).write_bytes(gzip.compress(idx(array)) if packed else idx(array))
+        (tmp_path / (f"{name}.gz" if packed else name)).write_bytes(
+            gzip.compress(idx(array)) if packed else idx(array)
+        )
     return tmp_path
 
 
-@pytest.mark.parametrize(("code", "kind"), [(8, ">u1"), (9, ">i1"), (0x0B, ">i2"), (0x0C, ">i4"), (0x0D, ">f4"), (0x0E, ">f8")])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(8, ">u1"), (9, ">i1"), (0x0B, ">i2"), (0x0C, ">i4"), (0x0D, ">f4"), (0x0E, ">f8")],
+)
 @pytest.mark.parametrize("shape", [(7,), (2, 3), (2, 3, 4)])
 def test_every_type_of_idx_files(tmp_path, code, kind, shape):
     array = np.arange(np.prod(shape)).reshape(shape)
@@ -56,7 +69,9 @@ def test_ones_against_sevens_are_ones_and_sevens(folder, digits):
 
 def test_checksums_are_those_of_the_published_files(folder):
     (folder / "train-labels-idx1-ubyte").unlink()
-    with pytest.raises(MissingFileError, match=r"train-labels-idx1-ubyte or train-labels-idx1-ubyte\.gz"):
+    with pytest.raises(
+        MissingFileError, match=r"train-labels-idx1-ubyte or train-labels-idx1-ubyte\.gz"
+    ):
         read_mnist(folder)
     for name in FILES:
         (folder / f"{name}.gz").write_bytes(gzip.compress(b"not MNIST"))
@@ -65,7 +80,14 @@ def test_checksums_are_those_of_the_published_files(folder):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda raw: b"PNG" + raw, lambda raw: b"", lambda raw: raw[:6]]
+    "spoil",
+    [
+        lambda raw: raw[:-1],
+        lambda raw: raw + b"\0",
+        lambda raw: b"PNG" + raw,
+        lambda raw: b"",
+        lambda raw: raw[:6],
+    ],
 )
 def test_broken_idx_files_are_named(tmp_path, spoil):
     path = tmp_path / "broken"
@@ -90,8 +112,14 @@ def test_wrong_files_are_refused(folder, digits):
 @pytest.fixture
 def octmnist(tmp_path):
     rng = np.random.default_rng(0)
-    arrays = {f"{part}_images": rng.integers(0, 256, (8, 28, 28), dtype=np.uint8) for part in ("train", "val", "test")}
-    arrays |= {f"{part}_labels": (np.arange(8) % 4).reshape(-1, 1).astype(np.uint8) for part in ("train", "val", "test")}
+    arrays = {
+        f"{part}_images": rng.integers(0, 256, (8, 28, 28), dtype=np.uint8)
+        for part in ("train", "val", "test")
+    }
+    arrays |= {
+        f"{part}_labels": (np.arange(8) % 4).reshape(-1, 1).astype(np.uint8)
+        for part in ("train", "val", "test")
+    }
     np.savez(tmp_path / "octmnist.npz", **arrays)
     return tmp_path, arrays
 
@@ -113,7 +141,10 @@ def test_broken_octmnist_is_named(octmnist, tmp_path):
         ({"train_labels": np.arange(7)}, "do not fit"),
         ({"train_labels": np.full(8, 4)}, "labels other than"),
     ):
-        np.savez(folder / "octmnist.npz", **{name: array for name, array in (arrays | change).items() if array is not None})
+        np.savez(
+            folder / "octmnist.npz",
+            **{name: array for name, array in (arrays | change).items() if array is not None},
+        )
         with pytest.raises(InvalidInputError, match=said):
             read_octmnist(folder)
     (folder / "octmnist.npz").write_bytes(b"nothing")
