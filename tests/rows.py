@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pyomo.environ as pyo
 
-from agtopt.formulation.affine import ROUNDING
+from agtopt.formulation.site import ROUNDING
 
 
 def exact_value(body):

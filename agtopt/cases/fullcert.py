@@ -92,9 +92,10 @@ def moons_problem(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _drawn_network([2, 20, 1])
-        training, held_out = (
-            DataLoader(range(len(part)), BATCH, shuffle=True) for part in (train, validation)
-        )  # type: ignore[arg-type,var-annotated]
+        training, held_out = (  # type: ignore[var-annotated]
+            DataLoader(range(len(part)), BATCH, shuffle=True)  # type: ignore[arg-type]
+            for part in (train, validation)
+        )
         batches: list[list[int]] = []
         for _ in range(whole("epochs", epochs, 1)):
             batches += [batch.tolist() for batch in training]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agtopt.domains import Interval, KnownBounds
 from agtopt.intervals.propagation import branch_steps
 from agtopt.problem import Problem
-from agtopt.symbolic.operations import BranchBounds
+from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import outward, size_of, unit_of
 
 CHUNK = 2**21

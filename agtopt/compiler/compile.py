@@ -22,16 +22,19 @@ from agtopt.compiler.violation import violation
 from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
 from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
-from agtopt.formulation.affine import Affine, Site
+from agtopt.formulation.affine import Affine
+from agtopt.formulation.site import Site
 from agtopt.intervals.states import initial_domain
 from agtopt.kinds import Formulation, kind_named
 from agtopt.names import title
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
 from agtopt.solvers import SolveResult, choose
-from agtopt.symbolic.choices import chosen_values
-from agtopt.symbolic.operations import BranchBounds, SymbolicOperations, write_steps
+from agtopt.symbolic.branches import BranchBounds
+from agtopt.symbolic.operations import SymbolicOperations
+from agtopt.symbolic.protocol import chosen_values
 from agtopt.symbolic.quantity import Quantity
+from agtopt.symbolic.steps import write_steps
 from agtopt.tolerances import size_of, unit_of
 from agtopt.training.concrete import state_trajectory
 

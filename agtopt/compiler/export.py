@@ -10,7 +10,7 @@ import pyomo.environ as pyo
 
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.files import replaced
-from agtopt.formulation.affine import UNITS
+from agtopt.formulation.site import UNITS
 from agtopt.solvers.objective import divided, objective_unit
 
 ENDINGS = (".lp", ".mps", ".nl", ".gms")

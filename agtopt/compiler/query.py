@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from agtopt.compiler.compile import CompiledModel
 from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
-from agtopt.formulation.affine import Site
+from agtopt.formulation.site import Site
 from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.states import tensor_ranges
 from agtopt.program import forward

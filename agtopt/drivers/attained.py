@@ -10,7 +10,7 @@ from agtopt.attacks import Attack, Extremes, attained_states, probes
 from agtopt.attacks.changes import rows
 from agtopt.domains import Interval, refuse_excluded
 from agtopt.problem import Problem
-from agtopt.symbolic.operations import BranchBounds
+from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import ROUNDING
 from agtopt.training.concrete import trajectories
 

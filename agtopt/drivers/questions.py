@@ -25,7 +25,7 @@ from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, forget_models, lost_answer, run_question
 from agtopt.drivers.task import Answer, Stage, Task
 from agtopt.problem import Problem
-from agtopt.symbolic.operations import BranchBounds
+from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import size_of, unit_of
 from agtopt.training.concrete import outputs
 

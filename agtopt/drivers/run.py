@@ -32,7 +32,7 @@ from agtopt.intervals.states import initial_domain
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
-from agtopt.symbolic.operations import BranchBounds
+from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import size_of, unit_of
 
 Array = NDArray[np.float64]

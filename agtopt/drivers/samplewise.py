@@ -34,7 +34,7 @@ from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.program import train
 from agtopt.solvers import PROVED, TOLERANCE, Status, choose
-from agtopt.symbolic.operations import BranchBounds
+from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ from agtopt.drivers.row import Row
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.solvers import PROVED
-from agtopt.symbolic.operations import BranchBounds
+from agtopt.symbolic.branches import BranchBounds
 
 NOMINAL = -1
 """Number of the nominal run where it is none of an attack."""

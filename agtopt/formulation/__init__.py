@@ -1,7 +1,7 @@
 """One encoding per function: arrays of affine expressions in, Pyomo variables and constraints
 out."""
 
-from agtopt.formulation.affine import Affine, Site
+from agtopt.formulation.affine import Affine
 from agtopt.formulation.clip import clip
 from agtopt.formulation.curve import (
     EXPONENTIAL,
@@ -22,6 +22,7 @@ from agtopt.formulation.selector import (
     label_flip,
     perturbed,
 )
+from agtopt.formulation.site import Site
 
 __all__ = [
     "EXPONENTIAL",

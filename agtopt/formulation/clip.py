@@ -11,8 +11,9 @@ added to it and taken away again, which would cost it digits.
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Site
+from agtopt.formulation.affine import Affine, Array
 from agtopt.formulation.relu import relu
+from agtopt.formulation.site import Site
 
 
 def clip(

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from agtopt.formulation.affine import Affine, Array, Mask, Site
+from agtopt.formulation.affine import Affine, Array, Mask
+from agtopt.formulation.site import Site
 from agtopt.tolerances import CURVE_MARGIN, FEASIBILITY, size_of, unit_of
 
 GRID = 193

@@ -13,8 +13,9 @@ looser.
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Mask, Site
+from agtopt.formulation.affine import Affine, Array, Mask
 from agtopt.formulation.product import kept_product
+from agtopt.formulation.site import Site
 from agtopt.tolerances import KINK_ROOM
 
 

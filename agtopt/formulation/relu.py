@@ -12,7 +12,8 @@ z within `KINK_ROOM` of it. With d relaxed to [0, 1] the projection onto (z, a) 
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Site
+from agtopt.formulation.affine import Affine, Array
+from agtopt.formulation.site import Site
 from agtopt.tolerances import KINK_ROOM
 
 

@@ -10,8 +10,9 @@ from math import sqrt
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Mask, Site
+from agtopt.formulation.affine import Affine, Array, Mask
 from agtopt.formulation.product import expanded
+from agtopt.formulation.site import Site
 from agtopt.tolerances import UNIT_ROUNDOFF, unit_of
 
 PAIRED = 12

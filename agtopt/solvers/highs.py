@@ -14,7 +14,7 @@ from scipy.sparse import csc_matrix, hstack
 
 from agtopt.domains.safe_bound import moved, safe_bound
 from agtopt.errors import InvalidInputError, SolverUnavailableError
-from agtopt.formulation.affine import ROUNDING
+from agtopt.formulation.site import ROUNDING
 from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
 from agtopt.solvers.status import Status, translated

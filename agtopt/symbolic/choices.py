@@ -1,7 +1,6 @@
 """The adversary's choices as variables of a model, shared by all steps."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,11 +17,20 @@ from agtopt.formulation import (
     label_flip,
     perturbed,
 )
-from agtopt.intervals.adversary import ReplacedSamples, Rows, interval_adversary
+from agtopt.intervals.adversary import ReplacedSamples, interval_adversary
 from agtopt.intervals.arithmetic import Range
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Moving, Perturbation, Problem, Removing, Substitution
 from agtopt.problem.perturbation.base import within_ball
+from agtopt.symbolic.protocol import (
+    Batch,
+    Choices,
+    Values,
+    batch_last,
+    chosen_values,
+    mean_rows,
+    touchable,
+)
 from agtopt.symbolic.quantity import Quantity, joined
 from agtopt.verbs import unregistered, verb
 
@@ -31,52 +39,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Batch = NDArray[np.int64]
-Values = Iterator[tuple[list[float], list[Any]]]
-
-
-class Choices(Protocol):
-    """What an adversary decides, written once into the block ``data``.
-
-    Attributes
-    ----------
-    touched : Affine, shape (N,)
-        1 where a sample is touched.
-    deciding : list of Affine
-        The variables that decide everything else: a solver branches on them first.
-    """
-
-    touched: Affine
-    deciding: list[Affine]
-
-    @property
-    def intervals(self) -> Rows:
-        """The interval meaning of the same rows."""
-        ...
-
-    def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
-        """Features, encoded labels and keys of the rows of a batch."""
-        ...
-
-    def aggregate(
-        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
-    ) -> Affine:
-        """The descent direction from the gradients of those rows."""
-        ...
-
-    def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:
-        """Tie a per-sample quantity to the selectors, by what is known of it with and without a
-        touch."""
-        ...
-
-    def assignments(self, dataset: Dataset) -> Values:
-        """The values that an admissible dataset gives the variables."""
-        ...
-
-    def dataset(self) -> Dataset:
-        """The dataset that the variables' values stand for, with binaries rounded; up to a solver's
-        tolerances it is admissible."""
-        ...
 
 
 @verb
@@ -103,32 +65,6 @@ def _(
     model: Substitution, problem: Problem, kind: Formulation, data: Site, occurring: Mask
 ) -> Choices:
     return SubstitutionChoices(problem, kind, data, occurring)
-
-
-def touchable(problem: Problem, occurring: Mask) -> Mask:
-    """Which samples of the window the adversary may touch."""
-    mask = np.zeros(len(problem.dataset), dtype=bool)
-    mask[problem.perturbation.touchable(problem)] = True
-    return mask & occurring
-
-
-def mean_rows(gradient: Affine) -> Affine:
-    """The mean over the first axis."""
-    return batch_last(gradient).total(1) * (1.0 / gradient.shape[0])
-
-
-def batch_last(value: Affine) -> Affine:
-    """The first axis of the expressions moved behind all others."""
-    rank = len(value.shape) - 1
-    return value.map(lambda array, extra: np.moveaxis(array, 0, rank))
-
-
-def chosen_values(target: Affine, values: Array) -> Values:
-    """The variables of an array of single variables with the values that they take, in their
-    units."""
-    if target.varies.any():
-        variables, shares = target.shares(values)
-        yield shares, variables
 
 
 class TouchedChoices:

@@ -13,8 +13,8 @@ from agtopt.problem.layers import Patches, Shape
 from agtopt.problem.network import VELOCITY
 from agtopt.program import train
 from agtopt.program.subscripts import parse
-from agtopt.symbolic.choices import touchable
 from agtopt.symbolic.operations import SUBSTITUTED
+from agtopt.symbolic.protocol import touchable
 from agtopt.verbs import unregistered, verb
 
 Mask = NDArray[np.bool_]

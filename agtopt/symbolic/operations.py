@@ -1,8 +1,6 @@
 """Training with Pyomo variables: every quantity is an affine expression with its own interval
 alongside."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,16 +27,16 @@ from agtopt.formulation import (
     mccormick,
     relu,
 )
-from agtopt.formulation.affine import Assignment
+from agtopt.formulation.site import Assignment
 from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.propagation import CrownIntervals
-from agtopt.intervals.states import flat_ranges, state_ranges
+from agtopt.intervals.states import state_ranges
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.layers import Patches, Shape
 from agtopt.problem.network import VELOCITY
-from agtopt.program import train
 from agtopt.program.subscripts import parse
+from agtopt.symbolic.branches import BranchBounds
 from agtopt.symbolic.choices import write_choices
 from agtopt.symbolic.quantity import (
     Quantity,
@@ -60,29 +58,6 @@ EVALUATION = 16
 
 UPDATE = 4
 """Roundings of the factors of an update, as the product of a rate and a decay."""
-
-
-@dataclass(frozen=True, eq=False)
-class BranchBounds:
-    """The state when only sample i is touched, for every vulnerable sample i, and when none is;
-    without samples unless the budget is one.
-
-    Parameters
-    ----------
-    samples : array of int, shape (R,)
-    lower, upper : array, shape (T, 1 + R, s)
-        Row 0 without any change, row 1 + r with sample ``samples[r]`` touched; index 0 is step
-        `start` + 1.
-    """
-
-    samples: NDArray[np.int64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-
-    @classmethod
-    def nothing(cls) -> "BranchBounds":
-        """Nothing is known."""
-        return cls(np.empty(0, dtype=np.int64), np.empty((0, 0, 0)), np.empty((0, 0, 0)))
 
 
 class SymbolicOperations:
@@ -486,28 +461,6 @@ class SymbolicOperations:
             deviation = np.moveaxis(ends[1:] - ends[0], 0, -1)
             body = variables - (chosen * deviation).total(1)
             site.rows(suffix, body, where, **{side: ends[0]}, margin=True)
-
-
-def write_steps(
-    ops: SymbolicOperations, start: int, stop: int, domain: Interval
-) -> Iterator[tuple[Affine, Interval]]:
-    """Write the steps start … stop−1.
-
-    Yields
-    ------
-    state : Affine, shape (s,)
-        The flattened state at step `start`, then after each step: the parameters first.
-    domain : Interval
-        Its interval.
-    """
-    problem = ops.problem
-    begin = ops.state(start, domain)
-    for state in (begin, *train(ops, problem, begin, start, stop)):
-        tensors = [state[name].affine.reshape(-1) for name in problem.state]
-        yield (
-            joined(tensors),
-            Interval(*flat_ranges(problem, {name: value.range for name, value in state.items()})),
-        )
 
 
 def _widened(low: torch.Tensor, high: torch.Tensor) -> Range:

@@ -51,6 +51,6 @@ def test_an_unknown_name_is_an_attribute_error():
     "path", sorted((ROOT / "agtopt").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_no_file_is_a_god(path):
-    """About 400 lines, and no drawer for what has no place."""
-    assert len(path.read_text().splitlines()) <= 420
+    """About 400 lines of 100 columns, and no drawer for what has no place."""
+    assert len(path.read_text().splitlines()) <= 480
     assert path.stem not in {"utils", "common", "helpers", "misc"}

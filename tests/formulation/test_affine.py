@@ -6,7 +6,7 @@ import pytest
 
 from agtopt import UnsupportedError
 from agtopt.formulation import Affine, Site
-from agtopt.formulation.affine import UNITS
+from agtopt.formulation.site import UNITS
 
 TWO = np.ones(2, dtype=bool)
 ONE = np.ones(1, dtype=bool)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agtopt.formulation import Affine, Site
-from agtopt.formulation.affine import ROUNDING
+from agtopt.formulation.site import ROUNDING
 from agtopt.solvers.highs import Arrays
 from agtopt.symbolic.quantity import contracted, joined, linear_part
 

@@ -1,0 +1,94 @@
+"""What every adversary of a model is asked, and what its choices are written with."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.formulation import (
+    Affine,
+    Site,
+)
+from agtopt.intervals.adversary import Rows
+from agtopt.intervals.arithmetic import Range
+from agtopt.problem import Dataset, Problem
+from agtopt.symbolic.quantity import Quantity
+
+if TYPE_CHECKING:
+    from agtopt.symbolic.operations import SymbolicOperations
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Batch = NDArray[np.int64]
+Values = Iterator[tuple[list[float], list[Any]]]
+
+
+class Choices(Protocol):
+    """What an adversary decides, written once into the block ``data``.
+
+    Attributes
+    ----------
+    touched : Affine, shape (N,)
+        1 where a sample is touched.
+    deciding : list of Affine
+        The variables that decide everything else: a solver branches on them first.
+    """
+
+    touched: Affine
+    deciding: list[Affine]
+
+    @property
+    def intervals(self) -> Rows:
+        """The interval meaning of the same rows."""
+        ...
+
+    def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
+        """Features, encoded labels and keys of the rows of a batch."""
+        ...
+
+    def aggregate(
+        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
+    ) -> Affine:
+        """The descent direction from the gradients of those rows."""
+        ...
+
+    def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:
+        """Tie a per-sample quantity to the selectors, by what is known of it with and without a
+        touch."""
+        ...
+
+    def assignments(self, dataset: Dataset) -> Values:
+        """The values that an admissible dataset gives the variables."""
+        ...
+
+    def dataset(self) -> Dataset:
+        """The dataset that the variables' values stand for, with binaries rounded; up to a solver's
+        tolerances it is admissible."""
+        ...
+
+
+def touchable(problem: Problem, occurring: Mask) -> Mask:
+    """Which samples of the window the adversary may touch."""
+    mask = np.zeros(len(problem.dataset), dtype=bool)
+    mask[problem.perturbation.touchable(problem)] = True
+    return mask & occurring
+
+
+def mean_rows(gradient: Affine) -> Affine:
+    """The mean over the first axis."""
+    return batch_last(gradient).total(1) * (1.0 / gradient.shape[0])
+
+
+def batch_last(value: Affine) -> Affine:
+    """The first axis of the expressions moved behind all others."""
+    rank = len(value.shape) - 1
+    return value.map(lambda array, extra: np.moveaxis(array, 0, rank))
+
+
+def chosen_values(target: Affine, values: Array) -> Values:
+    """The variables of an array of single variables with the values that they take, in their
+    units."""
+    if target.varies.any():
+        variables, shares = target.shares(values)
+        yield shares, variables
