@@ -7,7 +7,7 @@ from agtopt.attacks.enumerate import ENUMERATION_LIMIT, enumerate_hull
 from agtopt.attacks.gradient import gradient_attack
 from agtopt.attacks.greedy import greedy_attack
 from agtopt.attacks.heuristic import extended_attack, heuristic_attack, sampled_attack
-from agtopt.attacks.probes import attained_states, probes
+from agtopt.attacks.probes import attained_states, probes, states_at_kinks
 from agtopt.attacks.quantities import attained_quantities
 from agtopt.attacks.runs import Extremes
 from agtopt.attacks.targeted import Degradation, Refutations, loss_attack, prediction_attack
@@ -31,4 +31,5 @@ __all__ = [
     "prediction_attack",
     "probes",
     "sampled_attack",
+    "states_at_kinks",
 ]

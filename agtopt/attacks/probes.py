@@ -1,7 +1,7 @@
 """A few training runs, one step at a time: what every bound is compared with where no attack is at
 hand (S9)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agtopt.attacks.first_order import run_entries
 from agtopt.problem import Datasets, Problem
 from agtopt.program import train
-from agtopt.training.concrete import CHUNK, concrete_operations
+from agtopt.training.concrete import CHUNK, AtKinks, ConcreteOperations, concrete_operations
 
 MOST_RUNS = 8
 """The nominal run, and up to seven on random admissible data."""
@@ -34,7 +34,11 @@ def probes(problem: Problem, seed: int = 0) -> Datasets:
     return nominal.joined(model.sample(problem, many, np.random.default_rng(seed)))
 
 
-def attained_states(problem: Problem, datasets: Datasets) -> Iterator[NDArray[np.float64]]:
+def attained_states(
+    problem: Problem,
+    datasets: Datasets,
+    operations: Callable[..., ConcreteOperations] = ConcreteOperations,
+) -> Iterator[NDArray[np.float64]]:
     """The states (runs, s) of training on every dataset after each step; infinite or NaN where a
     run has overflowed."""
     many = len(datasets)
@@ -43,10 +47,16 @@ def attained_states(problem: Problem, datasets: Datasets) -> Iterator[NDArray[np
         for name, value in problem.state.items()
     }
     for following in train(
-        concrete_operations(problem, datasets), problem, state, 0, problem.steps
+        concrete_operations(problem, datasets, operations), problem, state, 0, problem.steps
     ):
         wide = {
             name: value.expand(many, *problem.state[name].shape).numpy()
             for name, value in following.items()
         }
         yield problem.flatten(wide)
+
+
+def states_at_kinks(problem: Problem) -> Iterator[NDArray[np.float64]]:
+    """The states (1, s) of the nominal run that takes the other derivative at every kink: S2 admits
+    it, and no other run stands at that side."""
+    return attained_states(problem, Datasets(problem.dataset, 1), AtKinks)

@@ -5,9 +5,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from math import inf
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from agtopt.attacks import Attack, probes
 from agtopt.compiler.violation import violation
@@ -17,6 +20,7 @@ from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
 from agtopt.solvers import PROVED, Solver, SolveResult, Status, open_session
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, ROUNDING
+from agtopt.training.concrete import trajectory
 
 if TYPE_CHECKING:
     from agtopt.compiler.compile import CompiledModel
@@ -54,11 +58,13 @@ def compared_bound(
     datasets: Iterable[Dataset],
     solver: Solver,
     unit: float,
+    direction: NDArray[np.float64] | None,
 ) -> SolveResult:
     """What was found of the model's objective, to minimise, once it excludes no run; the variables
     keep their values.
 
-    `unit` is that of the objective.
+    `unit` is that of the objective, `direction` that of the final parameters which it minimises, if
+    it is one.
 
     Raises
     ------
@@ -73,6 +79,7 @@ def compared_bound(
             value = _attained(model, dataset, solver)
             if value is None:
                 continue
+            value = min(value, _trained(model, dataset, direction))
             if result.status == Status.INFEASIBLE:
                 if result.rigour == PROVED:
                     raise InfeasibleError(
@@ -101,6 +108,17 @@ def _attained(model: "CompiledModel", dataset: Dataset, solver: Solver) -> float
     if len(own) < len(every):
         return _best_of_rest(model, own, solver)
     return float(pyo.value(model.pyomo.objective)) if model.violation() <= AGREEMENT else None
+
+
+def _trained(
+    model: "CompiledModel", dataset: Dataset, direction: NDArray[np.float64] | None
+) -> float:
+    """The objective at the parameters of plain training, which knows nothing of the model; infinite
+    where it is no direction of them, or rows of the user's may leave the run out."""
+    rows = sum(1 for _ in model.pyomo.component_data_objects(pyo.Constraint, active=True))
+    if direction is None or rows > sum(map(len, model.written)):
+        return inf
+    return float(direction @ trajectory(model.problem, dataset)[model.stop])
 
 
 def _best_of_rest(model: "CompiledModel", own: list[Any], solver: Solver) -> float | None:

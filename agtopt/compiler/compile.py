@@ -65,6 +65,7 @@ class CompiledModel:
     written: list[Any]
     _states: list[Affine] = field(repr=False)
     _operations: SymbolicOperations = field(repr=False)
+    _aim: tuple[Any, NDArray[np.float64]] | None = field(default=None, repr=False)
 
     @property
     def size(self) -> Size:
@@ -97,6 +98,13 @@ class CompiledModel:
         choices = self.pyomo.data.component_data_objects(pyo.Var)
         return next(start, None) is None and all(variable.is_binary() for variable in choices)
 
+    def direction(self, objective: Any) -> NDArray[np.float64] | None:
+        """The direction of θ_stop, shape (p,), that an objective minimises; None where it is
+        another quantity, or one of your own."""
+        if self._aim is None or objective.expr is not self._aim[0]:
+            return None
+        return self._aim[1]
+
     def minimise(self, direction: ArrayLike, address: Address | None = None) -> None:
         """Set the objective to min direction · θ_stop, or min direction · quantity.
 
@@ -127,6 +135,7 @@ class CompiledModel:
         # coefficients of a variable that occurs twice.
         sums = max(int(np.count_nonzero(value.coefficients)) - 1, 0)
         (expression,) = (value - value.loosened(0.0, sums).room).expressions()
+        self._aim = (expression, weights) if address is None else None
         if self.pyomo.component("objective") is None:
             self.pyomo.objective = pyo.Objective(expr=expression)
         else:

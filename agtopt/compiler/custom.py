@@ -38,6 +38,7 @@ def bound_objective(
     """
     model = compiled.pyomo
     objective = _the_objective(model)
+    direction = compiled.direction(objective)
     linear, sign = _linear(objective), -1.0 if objective.sense == pyo.maximize else 1.0
     with _minimising(model, objective, linear, sign) as own:
         session = open_session(solver, model)
@@ -47,7 +48,7 @@ def bound_objective(
         moved = replace(
             result, bound=None if result.bound is None else float(outward(result.bound, -1, unit))
         )
-        result = compared_bound(compiled, moved, datasets, solver, unit)
+        result = compared_bound(compiled, moved, datasets, solver, unit, direction)
     bound = None if result.bound is None else sign * result.bound
     return replace(
         result, bound=bound, incumbent=None if result.incumbent is None else sign * result.incumbent

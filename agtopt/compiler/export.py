@@ -13,6 +13,10 @@ from agtopt.files import replaced
 from agtopt.formulation.site import UNITS
 from agtopt.solvers.objective import divided, objective_unit
 
+CONSTANT = "ONE_VAR_CONSTANT"
+"""The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a
+constant."""
+
 ENDINGS = (".lp", ".mps", ".nl", ".gms")
 WITH_FUNCTIONS = (".nl", ".gms")
 """Formats that hold exponentials."""
@@ -68,9 +72,9 @@ def write_model(model: Any, path: Path) -> Written:
             _, token = model.write(str(part), io_options={"symbolic_solver_labels": True})
         symbols = model.solutions.symbol_map.pop(token)
         _mend(part)
-    return Written(
-        path, {symbol: component.name for symbol, component in symbols.bySymbol.items()}, unit
-    )
+    names = {symbol: component.name for symbol, component in symbols.bySymbol.items()}
+    names.pop(CONSTANT, None)
+    return Written(path, names, unit)
 
 
 def check_path(path: Path) -> None:

@@ -12,17 +12,13 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from agtopt.compiler.compile import CompiledModel
-from agtopt.compiler.export import holds_functions, write_model
+from agtopt.compiler.export import CONSTANT, holds_functions, write_model
 from agtopt.compiler.target import Target
 from agtopt.errors import InvalidInputError
 from agtopt.files import saving
 from agtopt.problem import Dataset
 from agtopt.solvers.objective import objective_unit
 from agtopt.training.concrete import trajectory
-
-CONSTANT = "ONE_VAR_CONSTANT"
-"""The variable that stands for 1 in LP and MPS files of Pyomo, where an objective has a
-constant."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,13 @@
 """Propagated domains beside training runs: none leaves one out (S9)."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.attacks import Attack, Extremes, attained_states, probes
+from agtopt.attacks import Attack, Extremes, attained_states, probes, states_at_kinks
 from agtopt.attacks.changes import rows
 from agtopt.domains import Interval, refuse_excluded
 from agtopt.problem import Problem
@@ -26,18 +27,18 @@ MOST_ENTRIES = 2**24
 def compared(
     problem: Problem, boxes: Iterable[Interval], room: float = ROUNDING
 ) -> Iterator[Interval]:
-    """The boxes of the state after each step, once each holds the nominal run and those on some
-    random admissible data.
+    """The boxes of the state after each step, once each holds the nominal run, at both sides of its
+    kinks, and those on some random admissible data.
 
     Raises
     ------
     SoundnessError
         If one does not.
     """
-    for t, (box, states) in enumerate(
-        zip(boxes, attained_states(problem, probes(problem)), strict=True), start=1
-    ):
-        refuse_excluded(f"the box after step {t}", box.lower, box.upper, states, room)
+    runs = attained_states(problem, probes(problem)), states_at_kinks(problem)
+    for t, (box, *every) in enumerate(zip(boxes, *runs, strict=True), start=1):
+        for states in every:
+            refuse_excluded(f"the box after step {t}", box.lower, box.upper, states, room)
         yield box
 
 
@@ -49,7 +50,7 @@ def check_steps(
     room: float = ROUNDING,
 ) -> None:
     """Compare the boxes at steps 0 … T, and the support values at some, with the extremes of
-    parameters and directions.
+    parameters and directions, and with the nominal run at the other side of its kinks.
 
     Raises
     ------
@@ -57,7 +58,11 @@ def check_steps(
         If one excludes what is attained.
     """
     size = problem.network.size
-    for t, box in enumerate(states):
+    begin = problem.flatten(problem.state)[np.newaxis]
+    for t, (box, other) in enumerate(
+        zip(states, chain([begin], states_at_kinks(problem)), strict=True)
+    ):
+        refuse_excluded(f"the box after step {t}", box.lower, box.upper, other, room)
         reached = np.stack([extremes.lower[t], extremes.upper[t]])
         refuse_excluded(
             f"the box after step {t}", box.lower[:size], box.upper[:size], reached[:, :size], room

@@ -74,8 +74,10 @@ def _bell(z: Array) -> Array:
 
 
 def _where_bell_is(slope: Array) -> list[Array]:
+    """±log((1 + r) / (1 − r)) with r = √(1 − 4 slope); 1 − r = 4 slope / (1 + r) does not
+    cancel."""
     root = np.sqrt(np.clip(1.0 - 4.0 * slope, 0.0, 1.0))
-    place = np.log1p(root) - np.log(np.maximum(1.0 - root, 1e-300))
+    place = 2.0 * np.log1p(root) - np.log(4.0 * np.maximum(slope, 1e-300))
     return [place, -place]
 
 

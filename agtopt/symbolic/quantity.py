@@ -47,8 +47,13 @@ def spread(value: Affine, axes: Subscripts, letters: str) -> Affine:
 
 
 def spread_ends(value: Quantity, axes: Subscripts, letters: str, shape: tuple[int, ...]) -> Ends:
-    """Its bounds likewise."""
-    low, high = (np.broadcast_to(axes.spread(end, letters), shape) for end in value.ends())
+    """Its bounds likewise, with the room of its expressions: a probability of 1e-30 that is written
+    1 − σ is known to 1e-15 only."""
+    room = value.affine.room
+    low, high = (
+        np.broadcast_to(axes.spread(end + sense * room, letters), shape)
+        for end, sense in zip(value.ends(), (-1.0, 1.0), strict=True)
+    )
     return low, high
 
 

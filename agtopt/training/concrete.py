@@ -112,6 +112,16 @@ class ConcreteOperations:
         return total
 
 
+class AtKinks(ConcreteOperations):
+    """Training that takes the other one-sided derivative at every kink (S2)."""
+
+    def rectify(self, value: Tensor, at: str) -> tuple[Tensor, Tensor]:
+        return value.clamp(min=0.0), (value >= 0).to(value.dtype)
+
+    def positive(self, value: Tensor, given: Tensor, at: str) -> Tensor:
+        return (value >= 0) * given
+
+
 @dataclass(frozen=True)
 class MappedRows:
     """Features on disk, of which only the rows of a batch are read.

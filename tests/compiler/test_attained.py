@@ -3,6 +3,7 @@ user's rows is excluded."""
 
 from dataclasses import replace
 
+import numpy as np
 import pyomo.environ as pyo
 import pytest
 
@@ -11,6 +12,7 @@ from agtopt import InfeasibleError, InvalidInputError, SoundnessError
 from agtopt.compiler import attained, custom
 from agtopt.solvers import PROVED, TOLERANCE, Status, open_session
 from agtopt.training.concrete import trajectory
+from tests.conftest import MODELS
 from tests.instances import random_problem
 
 
@@ -107,3 +109,17 @@ def test_a_model_that_does_not_hold_the_nominal_run(model):
     variable.setlb(variable.ub - 1e-4)
     with pytest.raises(InfeasibleError, match="does not hold"):
         model.bound("highs")
+
+
+def test_a_model_of_another_training_is_found_out(monkeypatch):
+    """It agrees with its own replay, which is no training: here removed samples stay."""
+    removal = agtopt.load(MODELS / "removal-hinge")
+    runs = agtopt.attack(removal)
+    flips = replace(removal, perturbation=agtopt.Bounded(0, eps=0.1))
+    wrong = agtopt.compile(flips, "MILP")
+    wrong.problem = removal
+    monkeypatch.setattr(type(wrong._operations.choices), "assignments", lambda self, data: iter(()))
+    k = int(np.argmin(runs.theta.min(axis=0) - trajectory(removal)[-1]))
+    wrong.minimise(np.eye(removal.network.size)[k])
+    with pytest.raises(SoundnessError, match="which a training run attains"):
+        wrong.bound("highs", attack=runs)

@@ -53,6 +53,22 @@ def ranges(curve, seed, count):
 
 
 @every_curve
+def test_lines_hold_a_function_relative_to_its_own_size(curve):
+    """A probability of 1e-17 has a unit of its own in a model, and its tangent must be found too: a
+    chord is above a convex curve."""
+    rng = np.random.default_rng(0)
+    low = rng.uniform(-700.0, 600.0, 400)
+    low = np.append(low, [-36.0, -40.0, -50.0, 34.0])
+    high = low + np.append(10.0 ** rng.uniform(-3, 2, 400), [2.0, 2.0, 10.0, 2.0])
+    slope, below, above = corridor(curve, low, high)
+    z = np.linspace(low, high, 101)
+    values = curve.values(z)
+    size = np.abs(values).max(axis=0)
+    assert np.all((slope * z + below - values) <= 1e-12 * size)
+    assert np.all((values - slope * z - above) <= 1e-12 * size)
+
+
+@every_curve
 @pytest.mark.parametrize("segments", SEGMENTS)
 def test_lines_hold_the_function_at_any_number_of_segments(curve, segments):
     rng = np.random.default_rng(segments)

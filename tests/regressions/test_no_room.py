@@ -71,3 +71,36 @@ def test_exponents_beyond_what_solvers_take_for_finite_are_refused(loss):
     reach = agtopt.bound(problem, "LP", tighten=False)
     for dataset in corrupted(problem, 20):
         assert reach.domain.contains(torch_sgd(problem, dataset)[-1], 1e-7)
+
+
+@pytest.mark.parametrize("kind", ["LP", "MILP", "MILP:8"])
+def test_probabilities_of_confident_models_have_corridors_of_their_own_size(kind):
+    """Logits of −40: the chord of a sigmoid there is above it by a fifth of its value."""
+    features = np.array([[-40.0], [-45.0], [-42.0], [1.0]])
+    network = agtopt.Network.chain([agtopt.Dense(1, 1, False)], (1,), [np.ones((1, 1))])
+    training = agtopt.Training("binary-cross-entropy", batch_size=2, learning_rate=1e-3)
+    data = agtopt.Dataset(features, [0.0, 1.0, 0.0, 1.0])
+    problem = agtopt.Problem(network, data, Bounded(1, nu=1, q=0), training)
+    reach = agtopt.bound(problem, kind, conditional=False)
+    assert reach.domain.contains(agtopt.attack(problem).theta, 1e-7)
+    assert agtopt.compile(problem, kind).replay_error() < 1e-12
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0])
+def test_two_classes_of_which_one_is_sure(scale):
+    """1 − σ is known to 1e-15 only; intervals know a probability of 1e-30 far better than that.
+    HiGHS calls some of these models infeasible, and 3.95 optimal where −46.05 is attained."""
+    features = scale * np.random.default_rng(0).normal(size=(4, 2))
+    training = agtopt.Training("cross-entropy", batch_size=2, learning_rate=100.0)
+    data = agtopt.Dataset(features, [1.0, 1.0, 1.0, 0.0])
+    problem = agtopt.Problem(agtopt.Network.dense([2, 2]), data, agtopt.Removal(1), training)
+    runs = agtopt.attack(problem)
+    model = agtopt.compile(problem, "MILP", conditional=False)
+    for k in range(problem.network.size):
+        model.minimise(np.eye(problem.network.size)[k])
+        for solver in ("highs", "scip"):
+            found = model.bound(solver, attack=runs)
+            assert found.status in {Status.OPTIMAL, Status.FAILED}
+            assert found.bound is None or found.bound <= runs.theta[:, k].min() + 1e-6
+    reach = agtopt.bound(problem, "MILP", conditional=False, solver="highs")
+    assert reach.domain.contains(runs.theta, 1e-6)
