@@ -23,7 +23,7 @@ FUNCTIONS = [
 CLASSES = [
     name
     for name in agtopt.__all__
-    if inspect.isclass(getattr(agtopt, name)) and not name.endswith("Error")
+    if inspect.isclass(getattr(agtopt, name)) and not name.endswith(("Error", "Warning"))
 ]
 MODULES = (
     "attacks",

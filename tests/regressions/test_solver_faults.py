@@ -8,6 +8,7 @@ import pytest
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 import agtopt
+from agtopt.attacks import states_at_kinks
 from agtopt.formulation import Site
 from agtopt.solvers import choose, open_session
 
@@ -70,3 +71,24 @@ def test_an_interval_too_wide_for_a_big_m_has_no_model(tiny_mlp):
     wide = agtopt.Interval(np.full(tiny_mlp.state_size, -1e8), np.full(tiny_mlp.state_size, 1e8))
     with pytest.raises(agtopt.UnsupportedError, match="too wide for a big-M"):
         agtopt.compile(tiny_mlp, "LP", 1, 2, wide)
+
+
+def test_highs_without_presolve_keeps_what_substitution_attains():
+    """With presolve HiGHS 1.15 called its start optimal: c1_bias[0] ≤ −0.0751, where −0.0702 is
+    attained."""
+    problem = agtopt.load(HERE / "highs-presolve-3157")
+    found = [
+        agtopt.bound(problem, "MILP", conditional=False, solver=solver).domain
+        for solver in ("highs", "scip")
+    ]
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(*(getattr(box, end) for box in found), rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_highs_without_presolve_keeps_both_sides_of_a_kink():
+    """A margin of exactly 0: with presolve out_weight[0,0] ≤ 0.933, where 1.063 is attained."""
+    problem = agtopt.load(HERE / "highs-presolve-32")
+    reach = agtopt.bound(problem, "MILP", conditional=False, solver="highs")
+    for box, states in zip(reach.steps[1:], states_at_kinks(problem), strict=True):
+        assert box.contains(states[:, : problem.network.size], 1e-6)
