@@ -5,7 +5,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from agtopt.problem import Problem
 from agtopt.problem.loss import (
@@ -114,12 +113,13 @@ def _(loss: Hinge, z: Tensor, y: Tensor) -> Tensor:
 
 @loss_values.register
 def _(loss: BinaryCrossEntropy, z: Tensor, y: Tensor) -> Tensor:
-    return functional.softplus(z[..., 0]) - y[:, 1] * z[..., 0]
+    # torch's softplus is cut off at 20, and softplus(z) − y z cancels.
+    return torch.logaddexp(z.new_zeros(()), (1.0 - 2.0 * y[:, 1]) * z[..., 0])
 
 
 @loss_values.register
 def _(loss: CrossEntropy, z: Tensor, y: Tensor) -> Tensor:
-    return z.logsumexp(dim=-1) - (z * y).sum(dim=-1)
+    return (z - (z * y).sum(dim=-1, keepdim=True)).logsumexp(dim=-1)
 
 
 @loss_values.register

@@ -101,8 +101,8 @@ class Operations(Arithmetic[V], Protocol[V]):
         ...
 
     def aggregate(self, gradient: V, tensor: str) -> V:
-        """The descent direction Δ of one parameter tensor from its per-sample gradients (n,
-        *shape)."""
+        """The descent direction Δ of one parameter tensor from its per-sample gradients, each of
+        shape (n, *shape)."""
         ...
 
 
