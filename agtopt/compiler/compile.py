@@ -187,7 +187,7 @@ class CompiledModel:
         """
         return bound_objective(
             self,
-            choose(solver, self.quadratic, self.decisive),
+            choose(solver, self.quadratic, self.kind.binaries),
             time_limit,
             leading_datasets(self.problem, attack),
         )

@@ -65,7 +65,7 @@ def _session(stage: Stage, kind: Formulation) -> Session:
     if name is None and kind.binaries and not model.quadratic:
         name = stage.linear_solver
     return open_session(
-        choose(name, model.quadratic, kind.binaries and model.decisive), model.pyomo
+        choose(name, model.quadratic, kind.binaries), model.pyomo
     )
 
 

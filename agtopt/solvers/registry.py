@@ -56,19 +56,19 @@ LOCAL = {"ipopt", "knitro_direct"}
 """Interfaces that find points but prove no bound."""
 
 
-def choose(name: str | None, quadratic: bool, decisive: bool = False) -> Solver:
+def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
     """The solver to take for a model.
 
     Parameters
     ----------
     name : str or None
-        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes SCIP where products
-        are kept or the selectors decide everything (branching on them first is then about ten times
-        faster), otherwise HiGHS (docs/decisions.md).
+        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes HiGHS for linear
+        programs, whose bounds are proved, and SCIP for all else: HiGHS was wrong too often on
+        mixed-integer models (docs/decisions.md).
     quadratic : bool
         Whether the model keeps products.
-    decisive : bool
-        Whether the model's binaries are decided by selectors with branching priorities.
+    binaries : bool
+        Whether it keeps binaries.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def choose(name: str | None, quadratic: bool, decisive: bool = False) -> Solver:
         If the name is unknown, the solver is not installed, or it cannot prove a bound of such a
         model.
     """
-    wanted = name if name is not None else ("scip" if quadratic or decisive else "highs")
+    wanted = name if name is not None else ("scip" if quadratic or binaries else "highs")
     solver = SOLVERS.get(wanted) or _by_interface(wanted)
     if not solver.installed:
         hint = f"pip install {solver.package}" if solver.package else "install its program"
