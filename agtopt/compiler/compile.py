@@ -159,8 +159,7 @@ class CompiledModel:
         ----------
         solver : str, optional
             ``highs``, ``scip``, ``gurobi``, ``proof`` or an interface of Pyomo's
-            ``contrib.solver``; by default SCIP where products are kept or the selectors decide
-            everything, otherwise HiGHS.
+            ``contrib.solver``; by default HiGHS for linear programs, otherwise SCIP.
         time_limit : float, optional
             Seconds; the bound that is reached by then is returned.
         attack : Attack, optional

@@ -66,8 +66,7 @@ def bound(
         Steps from one window to the next, at most `window`, which is the default.
     solver : str or None
         ``"highs"``, ``"scip"``, ``"gurobi"``, ``"proof"`` or an interface of Pyomo's
-        ``contrib.solver``; by default SCIP where products are kept or the adversary's selectors
-        decide the whole run, otherwise HiGHS.
+        ``contrib.solver``; by default HiGHS for linear programs, otherwise SCIP.
     time_limit : float or None
         Seconds per solve; the dual bound reached by then is used (S4). An LP that helps another
         kind gets at least half a minute.

@@ -295,7 +295,7 @@ def test_the_command_line_shows_names_as_they_are(tmp_path):
         [agtopt.direction_target(own, {own.network.parameter_names[0]: 2.0, last: 1.0})],
     )
     readme = (tmp_path / "models" / "README.md").read_text(encoding="utf-8")
-    line = next(line for line in readme.splitlines() if "import-solution" in line)
+    line = next(line for line in readme.splitlines() if line.startswith("agtopt import-solution"))
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.readModel(str(tmp_path / "models" / "LP.direction.min.mps"))
