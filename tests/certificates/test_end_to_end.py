@@ -50,7 +50,7 @@ def queried(problem, kind, x, eps=0.0, count=False):
 
 def least(model, direction, address):
     model.minimise(direction, address)
-    session = open_session(choose(None, model.quadratic), model.pyomo)
+    session = open_session(choose(None, model.quadratic, model.kind.binaries), model.pyomo)
     return session.solve(60.0), session
 
 
