@@ -64,9 +64,7 @@ def _session(stage: Stage, kind: Formulation) -> Session:
     name = stage.solver if kind == stage.kind else None
     if name is None and kind.binaries and not model.quadratic:
         name = stage.linear_solver
-    return open_session(
-        choose(name, model.quadratic, kind.binaries), model.pyomo
-    )
+    return open_session(choose(name, model.quadratic, kind.binaries), model.pyomo)
 
 
 def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:

@@ -370,5 +370,10 @@ def test_logits_of_a_thousand_are_trained_bounded_and_compiled(loss, outputs, la
         assert (states[-1].upper - states[-1].lower).max() < 10.0
     for kind in ALL_KINDS:
         for conditional in (True, False):
-            model = compile(problem, kind, conditional=conditional)
+            try:
+                model = compile(problem, kind, conditional=conditional)
+            except agtopt.UnsupportedError:
+                # e^1000 in an equation is infinite to a solver.
+                assert kind == agtopt.MINLP
+                continue
             assert max(model.replay_error(dataset) for dataset in datasets[:5]) <= 1e-9
