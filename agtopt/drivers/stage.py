@@ -84,9 +84,11 @@ def compiled(stage: Stage) -> CompiledModel:
 
 
 def forget_models() -> None:
-    """Let go of the compiled models and sessions of the last stages."""
-    for kept in (_session, _model, _held):
-        kept.cache_clear()
+    """Let go of the compiled models and sessions of the last stages, between two tasks: a session
+    that is opened anew in the middle of one would hold another objective."""
+    with _TURNS:
+        for kept in (_session, _model, _held):
+            kept.cache_clear()
 
 
 def run_task(task: Task) -> Row:
