@@ -32,10 +32,8 @@ class Verb(Generic[N, P, R]):
     """
 
     def __init__(self, refusal: Callable[Concatenate[N, P], R]) -> None:
-        self._meanings, self.path = (
-            singledispatch(refusal),
-            f"{refusal.__module__}.{refusal.__name__}",
-        )
+        self._meanings = singledispatch(refusal)
+        self.path = f"{refusal.__module__}.{refusal.__name__}"
         update_wrapper(self, refusal)
 
     def __call__(self, noun: N, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -111,18 +111,18 @@ class _Extremes:
     """The hull of branches that stream by, and which of them attains each end; shapes (T, s)."""
 
     def __init__(self, steps: int, size: int) -> None:
-        self.lower, self.upper = np.full((steps, size), np.inf), np.full((steps, size), -np.inf)
-        self.lowest, self.highest = (
-            np.zeros((steps, size), dtype=np.int64),
-            np.zeros((steps, size), dtype=np.int64),
-        )
+        self.lower = np.full((steps, size), np.inf)
+        self.upper = np.full((steps, size), -np.inf)
+        self.lowest = np.zeros((steps, size), dtype=np.int64)
+        self.highest = np.zeros((steps, size), dtype=np.int64)
 
     def include(self, lower: Array, upper: Array, first: int) -> None:
         """Branches first, first + 1, …: ends of shape (T, R, s)."""
         low, high = lower.min(axis=1), upper.max(axis=1)
         self.lowest = np.where(low < self.lower, lower.argmin(axis=1) + first, self.lowest)
         self.highest = np.where(high > self.upper, upper.argmax(axis=1) + first, self.highest)
-        self.lower, self.upper = np.minimum(self.lower, low), np.maximum(self.upper, high)
+        self.lower = np.minimum(self.lower, low)
+        self.upper = np.maximum(self.upper, high)
 
 
 def _sets(samples: NDArray[np.int64], budget: int) -> Iterator[tuple[int, ...]]:

@@ -206,7 +206,9 @@ class _Attempt(Generic[T, R]):
     """
 
     def __init__(self, run: Callable[[T], R], task: T) -> None:
-        self.run, self.task, self.name = run, task, uuid4().hex
+        self.run = run
+        self.task = task
+        self.name = uuid4().hex
 
     def __dask_tokenize__(self) -> str:
         return self.name

@@ -75,13 +75,11 @@ class _NotebookBar:
     nothing."""
 
     def __init__(self, total: int, title: str) -> None:
-        self._total, self._title, self._done, self._shown, self._began = (
-            total,
-            title,
-            0,
-            0.0,
-            monotonic(),
-        )
+        self._total = total
+        self._title = title
+        self._done = 0
+        self._shown = 0.0
+        self._began = monotonic()
         shown: Any = sys.modules["IPython"].display
         self._handle = shown.display({"text/html": "", "text/plain": ""}, raw=True, display_id=True)
 
@@ -90,7 +88,8 @@ class _NotebookBar:
         now = monotonic()
         if now - self._shown < PATIENCE:
             return
-        self._shown, spent = now, now - self._began
+        self._shown = now
+        spent = now - self._began
         left = spent * (self._total - self._done) / self._done if self._done else 0.0
         self.show(
             f"{self._title}: {self._done}/{self._total} bounds, {spent:.0f} s, about {left:.0f} s "

@@ -90,18 +90,20 @@ class Run:
             instance("executor", executor, Executor)
         if inner is not None and inner.problem.fingerprint != problem.fingerprint:
             raise InvalidInputError("run: the attack is one on another problem")
-        self.problem, self.settings, self.executor, self.replay = (
-            problem,
-            settings,
-            executor,
-            replay,
-        )
-        self.stages, self.done = list(settings.stages(problem)), 0
+        self.problem = problem
+        self.settings = settings
+        self.executor = executor
+        self.replay = replay
+        self.stages = list(settings.stages(problem))
+        self.done = 0
         self.objectives = list(objectives(problem.network, settings.domain))
-        self.known, self.rows, self.seconds = KnownBounds(), list[Row](), 0.0
+        self.known = KnownBounds()
+        self.rows = list[Row]()
+        self.seconds = 0.0
         self.supports: dict[int, tuple[Array, Array]] = {}
         self._attack(_attained(problem) if inner is None else inner)
-        self._opened, self._branches = -1, BranchBounds.nothing()
+        self._opened = -1
+        self._branches = BranchBounds.nothing()
         self._learn(0, initial_domain(problem))
         for t, box in enumerate(interval_steps(problem, linear=True), start=1):
             self._learn(t, box)
@@ -202,12 +204,10 @@ class Run:
         """
         found = load_found(path, problem)
         run = cls(problem, found.settings, executor, inner=inner)
-        run.done, run.seconds, run.rows, run.supports = (
-            found.done,
-            found.seconds,
-            found.rows,
-            found.supports,
-        )
+        run.done = found.done
+        run.seconds = found.seconds
+        run.rows = found.rows
+        run.supports = found.supports
         for address, (lower, upper) in found.known.items():
             run.known.shrink(address, lower, upper)
         run._compare()
@@ -285,7 +285,8 @@ class Run:
                 self._attack(extended_attack(self.attained, learned.extreme))
             self._compare()
         # Last, so that an interrupt here leaves it to be done again.
-        self._opened, self._sharpened = start, start
+        self._opened = start
+        self._sharpened = start
 
     def _kind(self, window: Window) -> Formulation:
         return self.settings.kind if window.result else self.settings.between

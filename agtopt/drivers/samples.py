@@ -157,7 +157,9 @@ class Samples:
                 f"perturbation: {type(adversary).__name__} has no sample-wise decomposition: its "
                 f"`variants` do not say what its rows are"
             )
-        self.problem, self.adversary, self.variants = problem, adversary, adversary.variants
+        self.problem = problem
+        self.adversary = adversary
+        self.variants = adversary.variants
         size = problem.network.size
         most = max(1, min(MOST_RUNS, MOST_ENTRIES // (size * (problem.steps + 1))))
         chosen = attack.leading(most)

@@ -147,13 +147,17 @@ class _Decomposition:
     """The steps of one call."""
 
     def __init__(self, problem: Problem, settings: Settings, executor: Executor | None) -> None:
-        self.problem, self.settings, self.executor = problem, settings, executor
+        self.problem = problem
+        self.settings = settings
+        self.executor = executor
         self.inner = attack(problem, min(ENUMERATION_LIMIT, MOST_TRAINING // run_entries(problem)))
         self.intervals = SampleIntervals(problem)
         self.samples = Samples(problem, self.intervals.adversary, self.inner)
         self.crown = [initial_domain(problem), *interval_steps(problem, linear=True)]
         check_steps(self.inner.extremes, self.crown, problem)
-        self.states, self.rows, self.rigour = self.crown[:1], list[Row](), PROVED
+        self.states = self.crown[:1]
+        self.rows = list[Row]()
+        self.rigour = PROVED
         self.ends: dict[str, tuple[Array, Array]] = {}
         self.count = sum(self.samples.count(t) for t in range(problem.steps))
 

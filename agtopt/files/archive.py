@@ -38,7 +38,8 @@ class Archive:
     """
 
     def __init__(self, file: ZipFile, size: int) -> None:
-        self._file, self._left = file, max(ROOM, RATIO * size)
+        self._file = file
+        self._left = max(ROOM, RATIO * size)
         members = [(unmember(info.filename.removesuffix(ENDING)), info) for info in file.infolist()]
         self._members = dict(members)
         if len(self._members) < len(members):

@@ -82,7 +82,9 @@ class Rows(ABC):
     apart = False
 
     def __init__(self, problem: Problem, numerics: Numerics = FLOAT64) -> None:
-        self.problem, self.numerics, self.vulnerable = problem, numerics, touchable_mask(problem)
+        self.problem = problem
+        self.numerics = numerics
+        self.vulnerable = touchable_mask(problem)
         self.axis = -1 - len(problem.network.input_shape)
 
     @cached_property
@@ -164,7 +166,8 @@ class TouchedSamples(Rows):
         model, touched = problem.perturbation, bool(self.vulnerable.any())
         # Whether features and labels have the leading axis.
         self.moves = touched and bool(model.moves_features), touched and bool(model.moves_labels)
-        self.variants, self.budgets = variants if any(self.moves) else [], budgets
+        self.variants = variants if any(self.moves) else []
+        self.budgets = budgets
 
     def rows(self, samples: Batch) -> tuple[Range, Range]:
         points, boxes = self._points(samples), self._touched(samples, self.vulnerable[samples])

@@ -41,9 +41,11 @@ class Total:
     def add(self, block: Block) -> None:
         """The samples of a block, as they stand."""
         if self.sums.numel():
-            self.sums, self.magnitude = self.sums + block.sums(), self.magnitude + block.magnitude
+            self.sums = self.sums + block.sums()
+            self.magnitude = self.magnitude + block.magnitude
         else:
-            self.sums, self.magnitude = block.sums(), block.magnitude
+            self.sums = block.sums()
+            self.magnitude = block.magnitude
 
     def mean(self, size: int, terms: int, extra: Tensor | None = None) -> Range:
         """(Σ gradient ± extra) / b for nonnegative extra sums (2, entries) of `terms` further
@@ -72,7 +74,9 @@ class Least:
     """
 
     def __init__(self, budget: int, ceiling: float = torch.inf) -> None:
-        self.budget, self.ceiling, self.kept = budget, ceiling, list[Tensor]()
+        self.budget = budget
+        self.ceiling = ceiling
+        self.kept = list[Tensor]()
 
     def add(self, values: Tensor, known: bool) -> None:
         """Values of more samples, (…, n), which are overwritten; unless all are `known`, NaN counts
@@ -113,7 +117,8 @@ class PlainMean:
     """The mean over all samples."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.total = size, Total()
+        self.size = size
+        self.total = Total()
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
@@ -127,12 +132,10 @@ class TouchedMean:
     for δ̃ ⊇ δ."""
 
     def __init__(self, size: int, budget: int) -> None:
-        self.size, self.budget, self.total, self.gains = (
-            size,
-            min(budget, size),
-            Total(),
-            Least(budget, 0.0),
-        )
+        self.size = size
+        self.budget = min(budget, size)
+        self.total = Total()
+        self.gains = Least(budget, 0.0)
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)
@@ -152,7 +155,9 @@ class SeparatelyTouchedMean:
     """
 
     def __init__(self, size: int, budgets: tuple[int, int]) -> None:
-        self.size, self.budgets, self.total = size, budgets, Total()
+        self.size = size
+        self.budgets = budgets
+        self.total = Total()
         both, (first, second) = sum(budgets), budgets
         self.gains = [Least(many) for many in (both, first, second, second, first)]
         # Three roundings more than in Theorem 9, each of terms that are part of the sums.
@@ -191,13 +196,12 @@ class ReplacedMean:
     """
 
     def __init__(self, size: int, budget: int, vulnerable: NDArray[np.bool_]) -> None:
-        self.size, self.budget, self.vulnerable, self.total = (
-            size,
-            min(budget, size),
-            vulnerable,
-            Total(),
-        )
-        self.lost, self.ghost = Least(budget), list[Tensor]()
+        self.size = size
+        self.budget = min(budget, size)
+        self.vulnerable = vulnerable
+        self.total = Total()
+        self.lost = Least(budget)
+        self.ghost = list[Tensor]()
 
     def add(self, block: Block, samples: Batch) -> None:
         if not len(samples):
@@ -230,13 +234,11 @@ class RemainingMean:
     """
 
     def __init__(self, size: int, most: int, vulnerable: NDArray[np.bool_]) -> None:
-        self.size, self.most, self.vulnerable, self.total, self.lost = (
-            size,
-            most,
-            vulnerable,
-            Total(),
-            Least(most),
-        )
+        self.size = size
+        self.most = most
+        self.vulnerable = vulnerable
+        self.total = Total()
+        self.lost = Least(most)
 
     def add(self, block: Block, samples: Batch) -> None:
         self.total.add(block)

@@ -141,7 +141,8 @@ class Traced(Range):
         sources, is."""
         made = cls(*value)
         made.fixed = fixed and all(source.fixed for source in origin.sources)
-        made.origin, made.rank = origin, rank
+        made.origin = origin
+        made.rank = rank
         made.order = 1 + max((source.order for source in origin.sources), default=0)
         made.curved = curved or any(source.curved for source in origin.sources)
         return made

@@ -25,10 +25,8 @@ class BudgetedIntervals(IntervalOperations):
     """The adversary spends its budget in every batch (section 6.4 of Sosnin et al. 2025)."""
 
     def __init__(self, problem: Problem, adversary: Rows | None = None) -> None:
-        self.problem, self.adversary = (
-            problem,
-            adversary or interval_adversary(problem.perturbation, problem),
-        )
+        self.problem = problem
+        self.adversary = adversary or interval_adversary(problem.perturbation, problem)
 
     def begin(self, t: int) -> tuple[Range, Range]:
         self.samples = self.problem.schedule[t]
@@ -60,7 +58,8 @@ class BranchIntervals(IntervalOperations):
     """
 
     def __init__(self, problem: Problem, touched: NDArray[np.bool_]) -> None:
-        self.problem, self.touched = problem, touched
+        self.problem = problem
+        self.touched = touched
         self.adversary = interval_adversary(problem.perturbation, problem)
 
     def begin(self, t: int) -> tuple[Range, Range]:

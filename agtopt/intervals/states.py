@@ -102,7 +102,8 @@ class StateVector:
     """
 
     def __init__(self, problem: Problem, domain: Interval, numerics: Numerics) -> None:
-        self.layout, state = Layout(problem), state_ranges(problem, domain, numerics)
+        self.layout = Layout(problem)
+        state = state_ranges(problem, domain, numerics)
         self.frozen = {
             name: state[name] for name in problem.network.initial if name not in problem.trained
         }
@@ -125,11 +126,9 @@ class StateVector:
 
     def move(self, theta: Range, velocity: Range | None) -> None:
         """Take the next state."""
-        self.theta, self.velocity, self.parameters = (
-            theta,
-            velocity,
-            self.frozen | self.layout.tensors(theta),
-        )
+        self.theta = theta
+        self.velocity = velocity
+        self.parameters = self.frozen | self.layout.tensors(theta)
 
     def domain(self) -> Interval:
         """Of the state."""

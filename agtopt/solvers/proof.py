@@ -168,15 +168,15 @@ class Search:
         deadline: float,
         witness: Array | None = None,
     ) -> None:
-        self.checker, self.adviser, self.priority, self.best, self.deadline = (
-            checker,
-            adviser,
-            priority,
-            best,
-            deadline,
-        )
+        self.checker = checker
+        self.adviser = adviser
+        self.priority = priority
+        self.best = best
+        self.deadline = deadline
         self.witness = witness
-        self.growth, self.proved, self.late = Growth(), inf, False
+        self.growth = Growth()
+        self.proved = inf
+        self.late = False
         self.unbounded = False
         self.point: Array | None = None
         self.heap = [Node(checker.bound(ALONE, checker.whole), 0, checker.whole, None, ALONE)]
@@ -271,7 +271,8 @@ class Search:
             if not np.any(away > INTEGRALITY):
                 found = float(self.checker.cost @ point)
                 if found < self.best:
-                    self.best, self.point = found, point
+                    self.best = found
+                    self.point = point
         return int(free[np.lexsort((-away, -self.priority[free]))[0]]) if len(free) else None
 
     def _close(self, node: Node, leaf: Leaf, bound: float) -> None:
@@ -301,7 +302,8 @@ class ProofSession:
     """
 
     def __init__(self, model: Any) -> None:
-        self.model, self.arrays = model, Arrays.of(model)
+        self.model = model
+        self.arrays = Arrays.of(model)
         self.adviser = Adviser(self.arrays)
         if np.any(self.arrays.integer & ~Checker(self.arrays, np.zeros(0), inf).binary):
             raise UnsupportedError(

@@ -40,7 +40,8 @@ class PyomoSession:
     """
 
     def __init__(self, solver: Solver, model: Any) -> None:
-        self.solver, self.model = solver, model
+        self.solver = solver
+        self.model = model
         self.interface: Any = SolverFactory(solver.interface)
         self.results: Any = None
 

@@ -88,7 +88,8 @@ class ScipSession:
     """A linear or quadratic model in the hands of SCIP; see `backend.Session`."""
 
     def __init__(self, model: Any) -> None:
-        self.model, self.scip = model, pyscipopt.Model()
+        self.model = model
+        self.scip = pyscipopt.Model()
         self.scip.hideOutput()
         suffix = model.component("priority")
         priorities = ComponentMap() if suffix is None else suffix

@@ -72,7 +72,8 @@ class TouchedChoices:
     each, or two (features and labels)."""
 
     def __init__(self, problem: Problem, kind: Formulation, site: Site, occurring: Mask) -> None:
-        self.problem, model = problem, problem.perturbation
+        self.problem = problem
+        model = problem.perturbation
         self.intervals = interval_adversary(model, problem)
         where = touchable(problem, occurring)
         self.deciding = []
@@ -90,7 +91,8 @@ class TouchedChoices:
         self.touched = self.deciding[0]
         data = problem.dataset
         labels = problem.encode(data.labels)
-        self.features, self.labels = Affine.known(data.features), Affine.known(labels)
+        self.features = Affine.known(data.features)
+        self.labels = Affine.known(labels)
         if model.moves_features and where.any():
             rows = _rows(where, data.features)
             moved = site.named("x")
@@ -209,7 +211,8 @@ class RemovalChoices:
     """
 
     def __init__(self, problem: Problem, kind: Formulation, site: Site, occurring: Mask) -> None:
-        self.problem, self.kind = problem, kind
+        self.problem = problem
+        self.kind = kind
         self.intervals = interval_adversary(problem.perturbation, problem)
         where = touchable(problem, occurring)
         self.touched = site.named("selector").variables("", 0.0, 1.0, where, kind.binaries)
@@ -299,7 +302,8 @@ class SubstitutionChoices:
         )
         if many:
             ghosts(site.named("assigned"), self.assigned, where)
-        self.touched, self.deciding = self.assigned.total(1), [self.assigned]
+        self.touched = self.assigned.total(1)
+        self.deciding = [self.assigned]
         lower, upper = (
             np.array(end)
             for end in model.feature_box(problem, np.repeat(data.features[:1], many, axis=0))
@@ -312,7 +316,9 @@ class SubstitutionChoices:
         self.ghost_features = site.named("ghost_x").variables(
             "", lower, upper, lower < upper, otherwise=lower
         )
-        self.lower, self.upper, self.middle = lower, upper, 0.5 * (lower + upper)
+        self.lower = lower
+        self.upper = upper
+        self.middle = 0.5 * (lower + upper)
         low, high = (
             np.array(end) for end in model.label_box(problem, np.repeat(labels[:1], many, axis=0))
         )

@@ -47,7 +47,8 @@ class CountingOperations:
     """
 
     def __init__(self, problem: Problem, kind: Formulation, start: int, stop: int) -> None:
-        self.problem, self.kind = problem, kind
+        self.problem = problem
+        self.kind = kind
         self.binaries = self.continuous = self.linear = self.quadratic = 0
         occurring = np.zeros(len(problem.dataset), dtype=bool)
         for batch in problem.schedule[start:stop]:
@@ -62,7 +63,8 @@ class CountingOperations:
             self.continuous += many
 
     def begin(self, t: int) -> tuple[Shadow, Shadow]:
-        self.t, self.samples = t, self.problem.schedule[t]
+        self.t = t
+        self.samples = self.problem.schedule[t]
         return self.adversary.batch(self.samples)
 
     def constant(self, value: NDArray[np.float64] | float) -> Shadow:
@@ -264,7 +266,9 @@ class CountedRemovals:
     """`choices.RemovalChoices`."""
 
     def __init__(self, ops: CountingOperations, touched: Mask) -> None:
-        self.ops, self.touched, self.counted = ops, touched, -1
+        self.ops = ops
+        self.touched = touched
+        self.counted = -1
         ops.add_binaries(int(touched.sum()))
         ops.linear += int(touched.any())
         self.labels = ops.problem.encode(ops.problem.dataset.labels)
@@ -303,7 +307,8 @@ class CountedSubstitutions:
     def __init__(self, ops: CountingOperations, touched: Mask) -> None:
         problem = ops.problem
         data, model = problem.dataset, problem.perturbation
-        self.ops, self.touched = ops, touched
+        self.ops = ops
+        self.touched = touched
         replaced = int(touched.sum())
         self.ghosts = many = min(model.budget, replaced)
         ops.add_binaries(many * replaced)

@@ -92,8 +92,12 @@ class SymbolicOperations:
         branches: BranchBounds,
         conditional: bool,
     ) -> None:
-        self.problem, self.kind, self.known, self.conditional = problem, kind, known, conditional
-        self.start, self.branches = start, branches
+        self.problem = problem
+        self.kind = kind
+        self.known = known
+        self.conditional = conditional
+        self.start = start
+        self.branches = branches
         self.replay: list[Assignment] = []
         self.model = model
         model.data = pyo.Block()
@@ -129,7 +133,9 @@ class SymbolicOperations:
 
     def enter(self, t: int, block: Any, rows: NDArray[np.int64]) -> None:
         """Write what follows into a block, for step t; `rows` are the keys of the batch."""
-        self.t, self.block, self.rows = t, block, rows
+        self.t = t
+        self.block = block
+        self.rows = rows
 
     def site(self, at: str, batch: bool = True) -> Site:
         """Where the quantity at an address is written; keyed by the rows of the batch or from 0."""

@@ -40,7 +40,10 @@ class ConcreteOperations:
         labels: Tensor,
         present: Tensor | None = None,
     ) -> None:
-        self.problem, self.features, self.labels, self.present = problem, features, labels, present
+        self.problem = problem
+        self.features = features
+        self.labels = labels
+        self.present = present
         self.sample_axis = -1 - len(problem.network.input_shape)
 
     def begin(self, t: int) -> tuple[Tensor, Tensor]:

@@ -75,7 +75,8 @@ class Entries:
     """
 
     def __init__(self, variants: list[Ends], rows: slice = ALL) -> None:
-        self.variants, self.rows = variants, rows
+        self.variants = variants
+        self.rows = rows
         self.magnitude = variants[0].size[rows].sum(-1)
 
     @property

@@ -65,7 +65,8 @@ class FragmentIntervals(IntervalOperations):
     """Whether layers in front of everything that is trained are run once for all steps."""
 
     def __init__(self, problem: Problem, memory: int, numerics: Numerics) -> None:
-        self.problem, self.numerics = problem, numerics
+        self.problem = problem
+        self.numerics = numerics
         adversary = interval_adversary(problem.perturbation, problem, numerics).propagating()
         self.apart = adversary.apart
         self.block = BLOCK if numerics.cached else memory // (8 * ALIVE)
@@ -82,7 +83,8 @@ class FragmentIntervals(IntervalOperations):
             part = fragment_size(problem, memory, variants, INPUT, numerics.cached)
             self.adversary = BehindHead(problem, adversary, part, numerics)
         self.most = fragment_size(problem, memory, variants, self.entry, numerics.cached)
-        self.mirror, self.layout = Mirror(), Layout(problem)
+        self.mirror = Mirror()
+        self.layout = Layout(problem)
 
     def enter(self, samples: Batch) -> tuple[Range, Range]:
         """Features and encoded labels of a fragment."""

@@ -45,7 +45,9 @@ class BehindHead:
     def __init__(
         self, problem: Problem, adversary: IntervalAdversary, part: int, numerics: Numerics
     ) -> None:
-        self.adversary, self.problem, self.ops = adversary, problem, IntervalOperations()
+        self.adversary = adversary
+        self.problem = problem
+        self.ops = IntervalOperations()
         self.ops.numerics = numerics
         self.axis = -1 - len(problem.network.shapes[problem.head])
         everyone = np.arange(len(problem.dataset))

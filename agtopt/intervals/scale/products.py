@@ -100,7 +100,8 @@ class Mirror:
     def of(self, value: Range) -> list[Ends]:
         """The ends under every variant."""
         if value is not self.value:
-            self.value, self.found = value, ends_of(value)
+            self.value = value
+            self.found = ends_of(value)
         return self.found
 
 
@@ -149,12 +150,11 @@ class Product:
     """
 
     def __init__(self, delta: list[Ends], inputs: list[Range], bound: float) -> None:
-        self.shape, self.bound = (delta[0].value.lower.shape[0], inputs[0].lower.shape[0]), bound
+        self.shape = (delta[0].value.lower.shape[0], inputs[0].lower.shape[0])
+        self.bound = bound
         self.variants = many = max(len(delta), len(inputs))
-        self.delta, self.inputs = (
-            delta * (many // len(delta)),
-            [Factor(a) for a in inputs] * (many // len(inputs)),
-        )
+        self.delta = delta * (many // len(delta))
+        self.inputs = [Factor(a) for a in inputs] * (many // len(inputs))
         self._forms = dict[int, list[Terms]]()
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
         self.unclipped = self.magnitude = self.delta[0].size @ self.inputs[0].size().mT
@@ -199,7 +199,9 @@ class Part:
     """A block of a `Product`."""
 
     def __init__(self, product: Product, rows: slice, columns: slice) -> None:
-        self.product, self.rows, self.columns = product, rows, columns
+        self.product = product
+        self.rows = rows
+        self.columns = columns
         self.magnitude = product.magnitude[rows, columns]
 
     @property
