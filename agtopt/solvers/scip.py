@@ -32,7 +32,7 @@ COMMON: dict[str, Any] = {
 """Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4
 too tight. Nothing is aggregated: bounds that leave no room then met only up to rounding, and a
 model whose data is fixed at a corner was infeasible. These switches cure what was seen and prove
-nothing (S9; docs/decisions.md)."""
+nothing (S9; docs/solver-faults.md)."""
 
 TREE: dict[str, Any] = {
     "numerics/boundstreps": 1e-4,
@@ -45,7 +45,8 @@ TREE: dict[str, Any] = {
     },
 }
 """For linear models with selectors: once those are fixed, propagation fixes the run, so a plain
-depth-first tree over them beats presolve, cuts and heuristics about tenfold (docs/decisions.md).
+depth-first tree over them beats presolve, cuts and heuristics about tenfold
+(docs/decisions/0050-selectors-first.md).
 Bounds that are passed on in small steps keep θ tight."""
 
 
@@ -118,11 +119,11 @@ class ScipSession:
 
     def _set_options(self, linear: bool, tree: bool) -> None:
         # Only the dual bound counts, starts come from attacks, and the NLP heuristics have
-        # corrupted memory (docs/decisions.md).
+        # corrupted memory (docs/solver-faults.md).
         self.scip.setHeuristics(SCIP_PARAMSETTING.OFF)
         if tree or not linear:
             # Presolve called bounds of small MIQCPs optimal that were up to 2.2 too tight (S9;
-            # docs/decisions.md).
+            # docs/solver-faults.md).
             self.scip.setPresolve(SCIP_PARAMSETTING.OFF)
         if tree:
             self.scip.setSeparating(SCIP_PARAMSETTING.OFF)

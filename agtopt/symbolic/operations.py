@@ -51,7 +51,7 @@ from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the
-solving time (docs/decisions.md)."""
+solving time (docs/decisions/0052-short-sums.md)."""
 
 EVALUATION = 16
 """Roundings of a probability that a framework evaluates (`Rounding.evaluation`)."""
