@@ -16,6 +16,7 @@ from agtopt.certificates.prediction import certificates_over, final_domain
 from agtopt.certificates.record import Record, SettingsRecord
 from agtopt.domains import contains
 from agtopt.drivers import Reach, Run, bound
+from agtopt.drivers.interrupt import uninterrupted
 from agtopt.errors import AgtoptError
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -192,13 +193,13 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
 def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach | None:
     if record.propagation is not None:
         kind, dtype = record.propagation
-        return bound(problem, kind, dtype=dtype)
+        return uninterrupted(bound(problem, kind, dtype=dtype))
     if record.settings is None or record.settings.rigour != PROVED or proofs is None:
         return None
     run = Run(problem, record.settings.settings(proofs), replay=True)
     while not run.finished:
         run.step()
-    return run.finish()
+    return uninterrupted(run.finish())
 
 
 def _stability(
@@ -245,4 +246,5 @@ def _end_to_end(
 ) -> PointCertificates:
     assert record.end_to_end is not None
     assert proofs is not None
-    return certify_again(reach, found, record.end_to_end.settings(proofs), attack(reach.problem))
+    settings = record.end_to_end.settings(proofs)
+    return uninterrupted(certify_again(reach, found, settings, attack(reach.problem)))
