@@ -1,6 +1,6 @@
 """Values that nobody can edit once they are part of a problem, whose fingerprint is found once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from copy import copy
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType
@@ -29,6 +29,16 @@ class ReadOnly(Mapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    # A dict's own views, which are faster than a `Mapping`'s and can be reversed.
+    def keys(self) -> KeysView[K]:
+        return self._entries.keys()
+
+    def values(self) -> ValuesView[V]:
+        return self._entries.values()
+
+    def items(self) -> ItemsView[K, V]:
+        return self._entries.items()
 
     def __repr__(self) -> str:
         return repr(dict(self._entries))

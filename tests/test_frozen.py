@@ -69,9 +69,7 @@ class Within(Moving):
 
 
 def problem(perturbation=None, training=None, layers=()):
-    network = Network.chain(
-        [agtopt.Dense(2, 1), *layers], (2,), [np.ones((1, 2)), np.zeros(1)]
-    )
+    network = Network.chain([agtopt.Dense(2, 1), *layers], (2,), [np.ones((1, 2)), np.zeros(1)])
     training = training or Training("hinge", epochs=2, batch_size=2, momentum=0.9, seed=1)
     return Problem(network, Dataset(X, Y), perturbation or Bounded(1, eps=0.1), training)
 
