@@ -10,12 +10,12 @@ from time import perf_counter
 from agtopt.domains import Interval, Polytope
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
+from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import FLOAT32, Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models
-from agtopt.drivers.tighten import OBBT
 from agtopt.errors import InvalidInputError
 from agtopt.files import attempt, saving
 from agtopt.intervals.checkpoint import checkpointed_steps

@@ -16,6 +16,7 @@ from agtopt.domains import Interval, KnownBounds, Polytope, minima
 from agtopt.drivers.attained import check_branches, check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
@@ -24,7 +25,7 @@ from agtopt.drivers.saved import Found, load_found, save_found
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, compiled, forget_models, limit_for, lost_row, run_task
 from agtopt.drivers.task import Stage, Task
-from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
+from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError
 from agtopt.intervals.propagation import interval_steps
