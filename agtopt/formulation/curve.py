@@ -221,7 +221,11 @@ def curve_corridor(
 
 
 def curve_itself(
-    site: Site, curve: Curve, value: Affine, bounds: tuple[Array, Array], results: tuple[Array, Array]
+    site: Site,
+    curve: Curve,
+    value: Affine,
+    bounds: tuple[Array, Array],
+    results: tuple[Array, Array],
 ) -> Affine:
     """p = f(value) as an equation of the function (MINLP); `bounds` enclose the value, `results`
     p."""
