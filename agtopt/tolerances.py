@@ -73,7 +73,7 @@ LOGARITHM_MARGIN = 1e-12
 """Margin, relative to ``1 + |value|``, of logarithms of sums that bound quantities of a model."""
 
 ADMITTED = 2.0 * UNIT_ROUNDOFF
-"""Relative to the ends of a box or to the size of what is moved: by how much the rounding of whoever
+"""Relative to the ends of a box or to the size of what is moved: by how much rounding
 made a dataset may take it beyond what is admissible. Boxes of intervals and models are moved outward
 by as much or more (S3), so that whatever is admitted is covered."""
 
