@@ -293,7 +293,7 @@ class SymbolicOperations:
         second = self.sigmoid(gap, at).affine
         first = (1.0 - second).loosened(0.0, EVALUATION)
         own = self.intervals.column(enclosure, 0)
-        small = own.upper.numpy() < ORDINARY[0]
+        small = Quantity(first, own).ends()[1] < ORDINARY[0]
         if not small.any():
             return joined([first, second], axis=1)
         opposite = self.scale(-1.0, gap)
