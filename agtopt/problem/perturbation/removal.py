@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import Removing, drawn, samples
+from agtopt.tolerances import ADMITTED
 
 if TYPE_CHECKING:
     from agtopt.problem.problem import Problem
@@ -31,7 +32,7 @@ class Removal(Removing):
         Indices of the samples that may be left out; None for all.
     """
 
-    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: "Problem", other: Dataset, tolerance: float = ADMITTED) -> bool:
         if not self.same_places(problem, other):
             return False
         nominal = problem.dataset
