@@ -10,11 +10,11 @@ from agtopt.domains import Polytope
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
 from agtopt.drivers.interrupt import reached, until_interrupted
+from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import FLOAT32, Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.tighten import OBBT
 from agtopt.errors import InvalidInputError
 from agtopt.files import attempt, saving
 from agtopt.intervals.checkpoint import checkpointed_steps

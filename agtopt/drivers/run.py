@@ -18,6 +18,7 @@ from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.interrupt import until_interrupted
 from agtopt.drivers.models import Models
+from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
@@ -26,7 +27,7 @@ from agtopt.drivers.saved import Found, load_found, save_found
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import RELAXATION, compiled, limit_for, lost_row, run_task
 from agtopt.drivers.task import Stage, Task
-from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
+from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError
 from agtopt.intervals.propagation import interval_steps
