@@ -4,8 +4,6 @@ mixed-integer domain."""
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +20,8 @@ from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import COMPILING
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, forget_models, lost_answer, run_question
-from agtopt.drivers.task import Answer, Stage, Task
+from agtopt.drivers.stage import forget_models, lost_answer, run_question
+from agtopt.drivers.task import RELAXATION, Answer, Stage, Task
 from agtopt.problem import Problem
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import size_of, unit_of
@@ -192,20 +190,15 @@ def _stage(
         else BranchBounds.nothing()
     )
     check_branches(problem, branches, attack, first, room_of(reach.rigour))
-    proofs = None if settings.proofs is None else Path(settings.proofs)
     return lambda query: Stage(
-        token=uuid4().hex,
-        problem=problem,
-        kind=settings.kind,
-        start=first,
-        stop=steps,
-        domain=box if polytope is None or len(polytope) != len(box) else polytope,
-        known=known,
-        conditional=settings.conditional,
-        branches=branches,
-        solver=settings.chosen,
-        time_limit=settings.time_limit,
-        proofs=proofs,
+        problem,
+        settings,
+        settings.kind,
+        first,
+        steps,
+        box if polytope is None or len(polytope) != len(box) else polytope,
+        known,
+        branches,
         query=query,
         replay=replay,
     )

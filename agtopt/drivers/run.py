@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from time import perf_counter
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,8 @@ from agtopt.drivers.reach import Reach
 from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.saved import Found, load_found, save_found
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, compiled, forget_models, limit_for, lost_row, run_task
-from agtopt.drivers.task import Stage, Task
+from agtopt.drivers.stage import compiled, forget_models, lost_row, run_task
+from agtopt.drivers.task import RELAXATION, Stage, Task
 from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError
@@ -293,20 +292,16 @@ class Run:
         return self.settings.kind if window.result else self.settings.between
 
     def _stage(self, window: Window, kind: Formulation) -> Stage:
-        settings, start = self.settings, window.start
+        start = window.start
         return Stage(
-            token=uuid4().hex,
-            problem=self.problem,
-            kind=kind,
-            start=start,
-            stop=window.stop,
-            domain=self._polytope(start, self.problem.state_size) or self.domain(start),
-            known=self.known,
-            conditional=settings.conditional,
-            branches=self._branches,
-            solver=settings.chosen,
-            time_limit=limit_for(kind, settings.kind, settings.time_limit),
-            proofs=None if settings.proofs is None else Path(settings.proofs),
+            self.problem,
+            self.settings,
+            kind,
+            start,
+            window.stop,
+            self._polytope(start, self.problem.state_size) or self.domain(start),
+            self.known,
+            self._branches,
             replay=self.replay,
         )
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.program import train
-from agtopt.solvers import PROVED, TOLERANCE, Status, choose
+from agtopt.solvers import PROVED, PROVER, TOLERANCE, Status, choose
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 
@@ -83,10 +82,8 @@ def bound_samplewise(
         If bounds contradict each other or what training attains (S4, S6, S9).
     """
     instance("problem", problem, Problem)
-    settings, began = (
-        Settings(method, window=1, solver=solver, time_limit=time_limit),
-        perf_counter(),
-    )
+    began = perf_counter()
+    settings = Settings(method, window=1, solver=solver, time_limit=time_limit, conditional=False)
     choose(solver, False, settings.kind.binaries)
     run = _Decomposition(problem, settings, executor)
     with Progress(progress, run.count, f"{settings.kind} {problem.name}") as bar:
@@ -229,18 +226,15 @@ class _Decomposition:
         size = self.problem.network.size
         theta = Interval(self.states[t].lower[:size], self.states[t].upper[:size])
         stage = Stage(
-            token=uuid4().hex,
-            problem=case.problem,
-            kind=self.settings.kind,
-            start=0,
-            stop=1,
-            domain=theta,
-            known=KnownBounds(),
-            conditional=False,
-            branches=BranchBounds.nothing(),
-            solver=self.settings.solver,
-            time_limit=self.settings.time_limit,
-            linear_solver="proof",
+            case.problem,
+            self.settings,
+            self.settings.kind,
+            0,
+            1,
+            theta,
+            KnownBounds(),
+            BranchBounds.nothing(),
+            linear_solver=PROVER,
         )
         tasks: list[Task] = []
         attained = self.samples.attained(t, case, theta)

@@ -16,7 +16,7 @@ from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import finite_array, instance, number, whole
-from agtopt.solvers import PROVED, TOLERANCE, choose
+from agtopt.solvers import PROVED, PROVER, TOLERANCE, choose, proves
 
 
 class _Strict(BaseModel):
@@ -116,9 +116,10 @@ class Settings:
             raise UnsupportedError(
                 f"rigour: bounds of {self.kind} cannot be proved; MILP and LP can"
             )
-        if self.solver not in (None, "proof"):
+        if self.solver is not None and not proves(self.solver):
             raise InvalidInputError(
-                f"solver: {self.solver!r} proves nothing by itself; leave it out, or take 'proof'"
+                f"solver: {self.solver!r} proves nothing by itself; leave it out, or take "
+                f"{PROVER!r}"
             )
         if self.proofs is not None and self.obbt is not None and self.obbt.rounds > 1:
             raise InvalidInputError(
@@ -194,7 +195,9 @@ class Settings:
     @property
     def chosen(self) -> str | None:
         """The solver by name; None leaves the choice to the model."""
-        return "proof" if self.rigour == PROVED and self.kind.binaries else self.solver
+        if self.solver is None and self.rigour == PROVED and self.kind.binaries:
+            return PROVER
+        return self.solver
 
     def stages(self, problem: Problem) -> Iterator[Window]:
         """Every model that is solved, in order.

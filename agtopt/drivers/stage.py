@@ -13,7 +13,7 @@ from agtopt.compiler import CompiledModel, append_query, compile, inputs_of
 from agtopt.domains import attains
 from agtopt.drivers.contradiction import check_found, check_known, check_run, saved_instance
 from agtopt.drivers.row import Row
-from agtopt.drivers.task import NOMINAL, Answer, Stage, Task
+from agtopt.drivers.task import NOMINAL, Answer, Stage, Task, limit_for
 from agtopt.errors import InfeasibleError, InvalidInputError
 from agtopt.files import attempt, saving
 from agtopt.kinds import LP, Formulation
@@ -23,10 +23,6 @@ from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.proof import proof_of
 from agtopt.solvers.tree import Tree
 from agtopt.tolerances import outward
-
-RELAXATION = 30.0
-"""Seconds that an LP which helps another kind may take at least."""
-
 
 _TURNS = Lock()
 """Threads of one process take turns: a session holds one objective at a time, and Pyomo is not made
@@ -42,7 +38,7 @@ def _model(stage: Stage, kind: Formulation) -> CompiledModel:
         stage.stop,
         stage.domain,
         stage.known.copy(),
-        stage.conditional,
+        stage.settings.conditional,
         stage.branches,
     )
     if stage.query is not None:
@@ -65,16 +61,6 @@ def _session(stage: Stage, kind: Formulation) -> Session:
     if name is None and kind.binaries and not model.quadratic:
         name = stage.linear_solver
     return open_session(choose(name, model.quadratic, kind.binaries), model.pyomo)
-
-
-def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
-    """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`,
-    so that no kind is wider than that."""
-    return (
-        limit
-        if limit is None or kind == asked or kind.binaries or kind.bilinear
-        else max(limit, RELAXATION)
-    )
 
 
 def compiled(stage: Stage) -> CompiledModel:

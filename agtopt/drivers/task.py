@@ -1,7 +1,8 @@
 """What is asked of a model: a window with all that is needed to compile it, and one bound of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from agtopt.compiler import Query
 from agtopt.domains import Interval, KnownBounds, Polytope
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
+from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.solvers import PROVED
@@ -18,6 +20,19 @@ from agtopt.symbolic.branches import BranchBounds
 NOMINAL = -1
 """Number of the nominal run where it is none of an attack."""
 
+RELAXATION = 30.0
+"""Seconds that an LP which helps another kind may take at least."""
+
+
+def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
+    """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`,
+    so that no kind is wider than that."""
+    return (
+        limit
+        if limit is None or kind == asked or kind.binaries or kind.bilinear
+        else max(limit, RELAXATION)
+    )
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -25,36 +40,52 @@ class Stage:
 
     Attributes
     ----------
-    token : str
-        Equal for equal stages: workers keep the compiled models of the stage at hand.
+    problem : Problem
+    settings : Settings
+    kind : Formulation
+        That of the settings, or one that only tightens.
+    start, stop : int
     domain : Interval or Polytope
         Of the state at `start`.
-    proofs : Path or None
-        Folder that takes the proof of every bound.
+    known : KnownBounds
+    branches : BranchBounds
     linear_solver : str or None
-        For models with binaries and without products, where `solver` names none.
+        For models with binaries and without products, where the settings name no solver.
     query : Query or None
         Inputs whose outputs are objectives.
     replay : bool
-        Whether bounds are taken from the proofs in that folder, which are checked, instead of a
-        solver.
+        Whether bounds are taken from the kept proofs, which are checked, instead of a solver.
+    token : str
+        Equal for equal stages: workers keep the compiled models of the stage at hand.
     """
 
-    token: str
     problem: Problem
+    settings: Settings
     kind: Formulation
     start: int
     stop: int
     domain: Interval | Polytope
     known: KnownBounds
-    conditional: bool
     branches: BranchBounds
-    solver: str | None
-    time_limit: float | None
-    proofs: Path | None = None
     linear_solver: str | None = None
     query: Query | None = None
     replay: bool = False
+    token: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def solver(self) -> str | None:
+        """The solver by name; None leaves the choice to the model."""
+        return self.settings.chosen
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds for one solve."""
+        return limit_for(self.kind, self.settings.kind, self.settings.time_limit)
+
+    @property
+    def proofs(self) -> Path | None:
+        """Folder that takes the proof of every bound."""
+        return None if self.settings.proofs is None else Path(self.settings.proofs)
 
     def __hash__(self) -> int:
         return hash(self.token)
