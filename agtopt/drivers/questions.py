@@ -18,10 +18,9 @@ from agtopt.drivers.execute import completed
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
-from agtopt.drivers.run import COMPILING
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models, lost_answer, run_question
-from agtopt.drivers.task import RELAXATION, Answer, Stage, Task
+from agtopt.drivers.task import Answer, Stage, Task, patience
 from agtopt.problem import Problem
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import size_of, unit_of
@@ -207,15 +206,4 @@ def _stage(
 def _answered(
     tasks: list[Task], settings: Settings, executor: Executor | None
 ) -> Iterator[tuple[Task, Answer]]:
-    if executor is None:
-        for task in tasks:
-            yield task, run_question(task)
-        return
-    limit = settings.time_limit
-    yield from completed(
-        executor,
-        run_question,
-        tasks,
-        lost_answer,
-        None if limit is None else 2.0 * limit + RELAXATION + COMPILING,
-    )
+    yield from completed(executor, run_question, tasks, lost_answer, patience(settings))

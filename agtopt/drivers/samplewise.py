@@ -10,24 +10,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agtopt.attacks import ENUMERATION_LIMIT, attack
-from agtopt.attacks.first_order import run_entries
 from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
-from agtopt.drivers.attained import check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.knowledge import Knowledge
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import SAMPLES, Reach
 from agtopt.drivers.row import Row, rigour_of
-from agtopt.drivers.run import COMPILING, MOST_TRAINING
 from agtopt.drivers.samples import Case, Samples
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import forget_models, lost_row, run_tasks
-from agtopt.drivers.task import Stage, Task
+from agtopt.drivers.task import Stage, Task, patience
 from agtopt.intervals.arithmetic import Range
-from agtopt.intervals.propagation import CrownIntervals, interval_steps
-from agtopt.intervals.states import flat_ranges, initial_domain, state_ranges
+from agtopt.intervals.propagation import CrownIntervals
+from agtopt.intervals.states import flat_ranges, state_ranges
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -147,12 +144,12 @@ class _Decomposition:
         self.problem = problem
         self.settings = settings
         self.executor = executor
-        self.inner = attack(problem, min(ENUMERATION_LIMIT, MOST_TRAINING // run_entries(problem)))
+        knowledge = Knowledge.of(problem)
+        self.inner = knowledge.attained
+        self.crown = knowledge.boxes
         self.intervals = SampleIntervals(problem)
         self.samples = Samples(problem, self.intervals.adversary, self.inner)
-        self.crown = [initial_domain(problem), *interval_steps(problem, linear=True)]
-        check_steps(self.inner.extremes, self.crown, problem)
-        self.states = self.crown[:1]
+        self.states = [knowledge.boxes[0]]
         self.rows = list[Row]()
         self.rigour = PROVED
         self.ends: dict[str, tuple[Array, Array]] = {}
@@ -290,18 +287,9 @@ class _Decomposition:
         return gradients if clip is None else gradients.clip(-clip, clip)
 
     def _solved(self, parts: list[Part]) -> Iterator[tuple[Part, list[Row]]]:
-        if self.executor is None:
-            for part in parts:
-                yield part, run_part(part)
-            return
-        limit, most = self.settings.time_limit, max((len(part.tasks) for part in parts), default=0)
-        yield from completed(
-            self.executor,
-            run_part,
-            parts,
-            lost_part,
-            None if limit is None else 2.0 * limit * most + COMPILING,
-        )
+        most = max((len(part.tasks) for part in parts), default=0)
+        limit = patience(self.settings, most)
+        yield from completed(self.executor, run_part, parts, lost_part, limit)
 
     def _learn(self, place: tuple[int, ...], task: Task, row: Row) -> None:
         address = task.objective.address

@@ -199,33 +199,40 @@ class Settings:
             return PROVER
         return self.solver
 
+    def check(self, problem: Problem) -> None:
+        """Refuse settings that do not fit a problem, before anything is done.
+
+        Raises
+        ------
+        InvalidInputError
+            If the stride is longer than the window, or the template does not fit.
+        SolverUnavailableError
+            If the solver is not installed or cannot prove bounds of the kind.
+        """
+        self.stages(problem)
+        if self.domain is not None:
+            _check_template(self.domain, problem.network.size)
+        choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
+
     def stages(self, problem: Problem) -> Iterator[Window]:
         """Every model that is solved, in order.
 
         Raises
         ------
         InvalidInputError
-            If the stride is longer than the window, or the template does not fit the problem.
-        SolverUnavailableError
-            If the solver is not installed or cannot prove bounds of the kind.
+            If no step is left to them, or the stride is longer than the window.
         """
         if self.first >= problem.steps:
             raise InvalidInputError(
                 f"first: {self.first} is not allowed; the run has {problem.steps} steps"
             )
-        length = (
-            problem.steps - self.first
-            if self.window is None
-            else min(self.window, problem.steps - self.first)
-        )
+        left = problem.steps - self.first
+        length = left if self.window is None else min(self.window, left)
         step = length if self.stride is None else self.stride
         if step > length:
             raise InvalidInputError(
                 f"stride: {step} is not allowed; it must be at most the window, {length}"
             )
-        if self.domain is not None:
-            _check_template(self.domain, problem.network.size)
-        choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
         return windows(problem.steps, length, step, self.tighten is not False, self.first)
 
 

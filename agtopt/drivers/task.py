@@ -23,6 +23,9 @@ NOMINAL = -1
 RELAXATION = 30.0
 """Seconds that an LP which helps another kind may take at least."""
 
+COMPILING = 120.0
+"""Seconds that building the models of one task may take."""
+
 
 def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
     """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`,
@@ -32,6 +35,13 @@ def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> flo
         if limit is None or kind == asked or kind.binaries or kind.bilinear
         else max(limit, RELAXATION)
     )
+
+
+def patience(settings: Settings, solves: int = 1) -> float | None:
+    """Seconds without a sign of life after which a task of so many solves counts as lost: those of
+    the kind and its relaxation, and of building both. None waits for ever."""
+    limit = settings.time_limit
+    return None if limit is None else 2.0 * limit * solves + RELAXATION + COMPILING
 
 
 @dataclass(frozen=True, eq=False)
