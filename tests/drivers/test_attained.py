@@ -11,7 +11,7 @@ import agtopt
 from agtopt import InfeasibleError, Interval, SoundnessError
 from agtopt.attacks import attained_quantities
 from agtopt.compiler.branches import Branches
-from agtopt.drivers import found, horizon, knowledge, parts, run, stage
+from agtopt.drivers import found, horizon, knowledge, parts, run, samplewise, stage
 from agtopt.drivers.tighten import candidates
 from agtopt.formulation import selector
 from agtopt.intervals.adversary import interval_adversary
