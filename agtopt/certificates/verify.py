@@ -15,6 +15,7 @@ from agtopt.certificates.prediction import certificates_over, final_domain
 from agtopt.certificates.record import Record
 from agtopt.domains import contains
 from agtopt.drivers import Reach, Run, Settings, bound
+from agtopt.drivers.interrupt import uninterrupted
 from agtopt.errors import AgtoptError
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -191,14 +192,14 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
 def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach | None:
     if record.propagation is not None:
         kind, dtype = record.propagation
-        return bound(problem, kind, dtype=dtype)
+        return uninterrupted(bound(problem, kind, dtype=dtype))
     settings = record.of_domain
     if settings is None or not _provable(settings, proofs):
         return None
     run = Run.begin(problem, replace(settings, proofs=proofs), replay=True)
     while not run.finished:
         run.step()
-    return run.finish()
+    return uninterrupted(run.finish())
 
 
 def _stability(
@@ -211,8 +212,8 @@ def _stability(
     shown = margins is None or _provable(margins, proofs)
     if margins is not None and shown:
         try:
-            found = certify_again(
-                reach, found, replace(margins, proofs=proofs), attack(reach.problem)
+            found = uninterrupted(
+                certify_again(reach, found, replace(margins, proofs=proofs), attack(reach.problem))
             )
         except AgtoptError as error:
             yield Check("stability", FAILS, str(error))

@@ -79,14 +79,12 @@ class Found:
         )
         return Interval(self.problem.flatten(lower), self.problem.flatten(upper))
 
-    def domains(self) -> Iterator[Interval]:
-        """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by
-        intervals is used too."""
-        yield self.domain(0)
-        for t in range(self.problem.steps):
+    def propagated(self, first: int) -> Iterator[Interval]:
+        """Learn what tighter early steps, from `first` on, imply for later ones by intervals."""
+        for t in range(first, self.problem.steps):
             (following,) = interval_steps(self.problem, t, self.domain(t), t + 1, linear=True)
             self.learn(t + 1, following)
-            yield self.domain(t + 1)
+            yield following
 
     def polytope(self, t: int, entries: int) -> Polytope | None:
         """The template at step t, over the first `entries` of the state: the parameters, or all."""

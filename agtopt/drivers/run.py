@@ -14,7 +14,9 @@ from agtopt.drivers.attained import check_branches, check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.found import Found
+from agtopt.drivers.interrupt import until_interrupted
 from agtopt.drivers.knowledge import Attained, Knowledge
+from agtopt.drivers.models import Models
 from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
@@ -22,7 +24,7 @@ from agtopt.drivers.reach import Reach
 from agtopt.drivers.row import Row
 from agtopt.drivers.saved import load_found, save_found
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import compiled, forget_models, lost_row, run_task
+from agtopt.drivers.stage import compiled, lost_row, run_task
 from agtopt.drivers.task import Stage, Task, patience
 from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
@@ -74,6 +76,7 @@ class Run:
         self.replay = replay
         self.stages = list(settings.stages(problem))
         self.objectives = list(objectives(problem.network, settings.domain))
+        self.models = Models()
         self.attained = Attained(knowledge.attained, settings.domain)
         self.found = Found(problem, settings.domain)
         for t, box in enumerate(knowledge.boxes):
@@ -163,18 +166,21 @@ class Run:
 
     def finish(self) -> Reach:
         """The result so far; `interrupted` if models are left, whose steps then have the domains
-        that follow by propagation."""
-        forget_models()
-        boxes, size = tuple(self.found.domains()), self.problem.network.size
+        that follow by propagation, or if Ctrl-C ends that."""
+        self.models.clear()
+        found, size = self.found, self.problem.network.size
+        bounded = max((row.stop for row in self.rows), default=self.problem.steps)
+        _, stopped = until_interrupted(found.propagated(0 if self.finished else bounded))
+        boxes = tuple(map(found.domain, range(self.problem.steps + 1)))
         self._compare()
         return Reach(
             self.problem,
             self.settings.kind,
             boxes,
             tuple(self.rows),
-            self.found.seconds,
-            not self.finished,
-            tuple(self.found.polytope(t, size) for t in range(len(boxes))),
+            found.seconds,
+            stopped or not self.finished,
+            tuple(found.polytope(t, size) for t in range(len(boxes))),
             self.settings,
         )
 
@@ -259,6 +265,7 @@ class Run:
             self.found.start(window.start),
             self.found.known,
             self._branches,
+            self.models,
             replay=self.replay,
         )
 

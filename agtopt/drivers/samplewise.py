@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.interrupt import reached
 from agtopt.drivers.knowledge import Knowledge
+from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import SAMPLES, Reach
 from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.samples import Case, Samples
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import forget_models, lost_row, run_tasks
+from agtopt.drivers.stage import lost_row, run_tasks
 from agtopt.drivers.task import Stage, Task, patience
 from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.propagation import CrownIntervals
@@ -82,15 +84,16 @@ def bound_samplewise(
     began = perf_counter()
     settings = Settings(method, window=1, solver=solver, time_limit=time_limit, conditional=False)
     choose(solver, False, settings.kind.binaries)
-    run = _Decomposition(problem, settings, executor)
-    with Progress(progress, run.count, f"{settings.kind} {problem.name}") as bar:
+    try:
+        run = _Decomposition(problem, settings, executor)
+    except KeyboardInterrupt:
+        return reached(problem, settings.kind, (), True, perf_counter() - began, SAMPLES)
+    with run.models, Progress(progress, run.count, f"{settings.kind} {problem.name}") as bar:
         try:
             for t in range(problem.steps):
                 run.step(t, bar)
         except KeyboardInterrupt:
             pass
-        finally:
-            forget_models()
     return run.finish(perf_counter() - began)
 
 
@@ -148,6 +151,7 @@ class _Decomposition:
         self.inner = knowledge.attained
         self.crown = knowledge.boxes
         self.intervals = SampleIntervals(problem)
+        self.models = Models()
         self.samples = Samples(problem, self.intervals.adversary, self.inner)
         self.states = [knowledge.boxes[0]]
         self.rows = list[Row]()
@@ -180,10 +184,14 @@ class _Decomposition:
         self._report(t, plain, found)
 
     def finish(self, seconds: float) -> Reach:
-        """The result; steps that were not solved have the domains that follow by propagation."""
+        """The result; steps that were not solved have the domains that follow by propagation, or,
+        where Ctrl-C ends that too, those of CROWN."""
         solved = len(self.states)
-        for t in range(solved - 1, self.problem.steps):
-            self._advance(t, self._following(t), TOLERANCE)
+        try:
+            for t in range(solved - 1, self.problem.steps):
+                self._advance(t, self._following(t), TOLERANCE)
+        except KeyboardInterrupt:
+            self.states += self.crown[len(self.states) :]
         interrupted = solved <= self.problem.steps
         return Reach(
             self.problem,
@@ -231,6 +239,7 @@ class _Decomposition:
             theta,
             KnownBounds(),
             BranchBounds.nothing(),
+            self.models,
             linear_solver=PROVER,
         )
         tasks: list[Task] = []

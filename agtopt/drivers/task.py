@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agtopt.compiler import Query
 from agtopt.domains import Interval, KnownBounds, Polytope
+from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
 from agtopt.drivers.settings import Settings
@@ -59,6 +60,8 @@ class Stage:
         Of the state at `start`.
     known : KnownBounds
     branches : BranchBounds
+    models : Models
+        Who keeps the compiled models.
     linear_solver : str or None
         For models with binaries and without products, where the settings name no solver.
     query : Query or None
@@ -66,7 +69,7 @@ class Stage:
     replay : bool
         Whether bounds are taken from the kept proofs, which are checked, instead of a solver.
     token : str
-        Equal for equal stages: workers keep the compiled models of the stage at hand.
+        Equal for equal stages, also in a worker: what compiled models are kept by.
     """
 
     problem: Problem
@@ -77,6 +80,7 @@ class Stage:
     domain: Interval | Polytope
     known: KnownBounds
     branches: BranchBounds
+    models: Models
     linear_solver: str | None = None
     query: Query | None = None
     replay: bool = False

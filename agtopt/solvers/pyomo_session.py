@@ -35,7 +35,7 @@ class PyomoSession:
     """A model in the hands of a ``contrib.solver`` interface; see `session.Session`.
 
     Starts are not passed on: interfaces differ in what they take, and one was wrong with them (S9,
-    docs/decisions.md).
+    docs/solver-faults.md).
 
     Parameters
     ----------

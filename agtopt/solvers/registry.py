@@ -75,7 +75,7 @@ SOLVERS: dict[str, Solver] = {
 
 LINEAR, OTHERS = "highs", "scip"
 """What is taken by default: HiGHS for linear programs, whose bounds are proved, and SCIP for all
-else, since HiGHS was wrong too often on mixed-integer models (docs/decisions.md)."""
+else, since HiGHS was wrong too often on mixed-integer models (docs/solver-faults.md)."""
 
 PROVER = next(solver.name for solver in SOLVERS.values() if solver.proves)
 """What is taken where every bound is to be proved."""
