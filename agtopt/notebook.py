@@ -20,7 +20,7 @@ SHOWN = {
     "agtopt.certificates.verify": ("Checks",),
     "agtopt.certificates.witness": ("Witness",),
     "agtopt.compiler.compile": ("CompiledModel",),
-    "agtopt.compiler.export_set": ("Exported", "ExportedSet"),
+    "agtopt.compiler.exported": ("Exported", "ExportedSet"),
     "agtopt.domains.interval": ("Interval",),
     "agtopt.domains.polytope": ("Polytope",),
     "agtopt.drivers.reach": ("Reach",),

@@ -4,14 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING
 
+from agtopt.compiler.exported import Exported
 from agtopt.compiler.target import Target
 from agtopt.names import markdown
 from agtopt.problem import Problem
-
-if TYPE_CHECKING:
-    from agtopt.compiler.export_set import Exported
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ PROGRAMS = {
 _PLAIN = re.compile(r"[\w.+,:~\[\]-]+")
 
 
-def commands(exported: "Exported") -> dict[str, str]:
+def commands(exported: Exported) -> dict[str, str]:
     """By program the shell command that solves a file; only programs that read its format and
     kind."""
     path = exported.path
@@ -67,7 +64,7 @@ def commands(exported: "Exported") -> dict[str, str]:
     }
 
 
-def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) -> str:
+def readme(problem: Problem, exported: Sequence[Exported], conditional: bool) -> str:
     """The README of some files of one problem."""
     first = exported[0]
     tried = (
@@ -149,7 +146,7 @@ def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) 
     return "\n".join(lines)
 
 
-def _units(exported: "Sequence[Exported]") -> list[str]:
+def _units(exported: Sequence[Exported]) -> list[str]:
     """What the units of the files are."""
     lines = [
         "The last column of `<file>.names.csv` is the unit of a variable: a power of two, 1 for "

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,9 +11,7 @@ from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import unmasked
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import Array, Box, Perturbation, directions, drawn, samples
-
-if TYPE_CHECKING:
-    from agtopt.problem.problem import Problem
+from agtopt.problem.perturbation.perturbed import Perturbed
 
 UNBOUNDED_SPREAD = 10.0
 """Standard deviations of the data within which features are drawn where the box is unbounded."""
@@ -79,7 +76,7 @@ class Substitution(Perturbation):
     def moves_labels(self) -> bool:
         return self.n > 0
 
-    def check(self, problem: "Problem") -> None:
+    def check(self, problem: Perturbed) -> None:
         super().check(problem)
         shape = problem.network.input_shape
         for end in self.features or ():
@@ -108,14 +105,14 @@ class Substitution(Perturbation):
                 f"{', '.join(map(str, problem.classes))}"
             )
 
-    def feature_box(self, problem: "Problem", features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Box:
         ends = (-inf, inf) if self.features is None else self.features
         lower, upper = (
             np.broadcast_to(np.asarray(end, dtype=np.float64), features.shape) for end in ends
         )
         return lower, upper
 
-    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
         if problem.classes is None:
             lower, upper = (np.full(labels.shape, end) for end in self.labels or (-inf, inf))
             return lower, upper
@@ -125,7 +122,7 @@ class Substitution(Perturbation):
         possible = np.broadcast_to(allowed, labels.shape)
         return np.where(allowed.sum() == 1.0, possible, 0.0), possible
 
-    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = 1e-9) -> bool:
         if not self.same_places(problem, other) or other.present is not None:
             return False
         changed = other.changed(problem.dataset)
@@ -149,7 +146,7 @@ class Substitution(Perturbation):
             ).all()
         )
 
-    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+    def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         nominal, touchable = problem.dataset, self.touchable(problem)
         features, labels = (
             np.repeat(values[np.newaxis], size, axis=0)
