@@ -19,7 +19,7 @@ SHOWN = {
     "agtopt.certificates.unlearning": ("Server",),
     "agtopt.certificates.verify": ("Checks",),
     "agtopt.certificates.witness": ("Witness",),
-    "agtopt.compiler.compile": ("CompiledModel",),
+    "agtopt.compiler.model": ("CompiledModel",),
     "agtopt.compiler.exported": ("Exported", "ExportedSet"),
     "agtopt.domains.interval": ("Interval",),
     "agtopt.domains.polytope": ("Polytope",),

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agtopt.attacks import Attack, attack
-from agtopt.compiler.compile import CompiledModel, compile
+from agtopt.compiler.compile import compile
 from agtopt.compiler.export import ENDINGS, WITH_FUNCTIONS, check_path, write_model
 from agtopt.compiler.exported import Exported, ExportedSet
+from agtopt.compiler.model import CompiledModel
 from agtopt.compiler.readme import readme
 from agtopt.compiler.target import Target, all_targets
 from agtopt.errors import InvalidInputError, UnsupportedError
