@@ -1,21 +1,19 @@
 """A solver whose word counts as far as another one's goes."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from warnings import warn
 
 from agtopt.domains import excluded
 from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.result import SolveResult
+from agtopt.solvers.session import Session
 from agtopt.solvers.status import Status
 from agtopt.tolerances import AGREEMENT
 
-if TYPE_CHECKING:
-    from agtopt.solvers.backend import Session
-
 
 class CheckedSession:
-    """Two solvers on one model, of whose bounds the weaker holds; see `backend.Session`.
+    """Two solvers on one model, of whose bounds the weaker holds; see `session.Session`.
 
     A wrong bound of one of them costs time, not soundness. Each has the whole time limit.
 
@@ -26,7 +24,7 @@ class CheckedSession:
         Two, by the names of their solvers.
     """
 
-    def __init__(self, model: Any, sessions: "dict[str, Session]") -> None:
+    def __init__(self, model: Any, sessions: dict[str, Session]) -> None:
         self.model = model
         self.sessions = sessions
         (self.best, _) = sessions.values()

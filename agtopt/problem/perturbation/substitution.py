@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,10 +19,8 @@ from agtopt.problem.perturbation.base import (
     in_box,
     samples,
 )
+from agtopt.problem.perturbation.perturbed import Perturbed
 from agtopt.tolerances import ADMITTED
-
-if TYPE_CHECKING:
-    from agtopt.problem.problem import Problem
 
 UNBOUNDED_SPREAD = 10.0
 """Standard deviations of the data within which features are drawn where the box is unbounded."""
@@ -88,7 +85,7 @@ class Substitution(Perturbation):
     def moves_labels(self) -> bool:
         return self.n > 0
 
-    def check(self, problem: "Problem") -> None:
+    def check(self, problem: Perturbed) -> None:
         super().check(problem)
         shape = problem.network.input_shape
         for end in self.features or ():
@@ -117,14 +114,14 @@ class Substitution(Perturbation):
                 f"{', '.join(map(str, problem.classes))}"
             )
 
-    def feature_box(self, problem: "Problem", features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Box:
         ends = (-inf, inf) if self.features is None else self.features
         lower, upper = (
             np.broadcast_to(np.asarray(end, dtype=np.float64), features.shape) for end in ends
         )
         return lower, upper
 
-    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
         if problem.classes is None:
             lower, upper = (np.full(labels.shape, end) for end in self.labels or (-inf, inf))
             return lower, upper
@@ -134,7 +131,7 @@ class Substitution(Perturbation):
         possible = np.broadcast_to(allowed, labels.shape)
         return np.where(allowed.sum() == 1.0, possible, 0.0), possible
 
-    def admits(self, problem: "Problem", other: Dataset, tolerance: float = ADMITTED) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
         if not self.same_places(problem, other) or other.present is not None:
             return False
         changed = other.changed(problem.dataset)
@@ -145,7 +142,7 @@ class Substitution(Perturbation):
             return in_box(labels, *self.label_box(problem, labels), tolerance)
         return bool(np.isin(labels, problem.classes if self.labels is None else self.labels).all())
 
-    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+    def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         nominal, touchable = problem.dataset, self.touchable(problem)
         features, labels = (
             np.repeat(values[np.newaxis], size, axis=0)
