@@ -44,7 +44,13 @@ from agtopt.symbolic.quantity import (
     spread,
     spread_ends,
 )
-from agtopt.tolerances import LARGEST_EXPONENT, LOGARITHM_MARGIN
+from agtopt.tolerances import (
+    LARGEST_EXPONENT,
+    LOGARITHM_MARGIN,
+    ORDINARY,
+    size_of,
+    unit_of,
+)
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the
@@ -190,18 +196,15 @@ class SymbolicOperations(LinearOperations):
         )
 
     def softmax(self, value: Quantity, at: str) -> Quantity:
-        """Two classes: σ of the difference of the logits. More: p_c = exp(z_c − A) with A =
-        logsumexp(z) and Σ p_c = 1.
+        """Two classes: σ of the difference of the logits (`_two_shares`). More: p_c = exp(z_c − A)
+        with A = logsumexp(z) and Σ p_c = 1.
 
         Where functions are relaxed A is a chain of softplus, logsumexp(a, b) = a + softplus(b − a).
         """
         enclosure = self.intervals.softmax(value.range)
         logits = [self.column(value, c) for c in range(value.affine.shape[-1])]
         if len(logits) == 2:
-            second = self.sigmoid(self.add(logits[1], self.scale(-1.0, logits[0])), at).affine
-            return Quantity(
-                joined([(1.0 - second).loosened(0.0, EVALUATION), second], axis=1), enclosure
-            )
+            return Quantity(self._two_shares(logits[0], logits[1], enclosure, at), enclosure)
         normaliser, parts = self._normaliser(logits, at), []
         for c, logit in enumerate(logits):
             own = self.intervals.column(enclosure, c)
@@ -218,6 +221,31 @@ class SymbolicOperations(LinearOperations):
             "_one", shares_of_all.total(1).loosened(0.0, EVALUATION), varies, lower=1.0, upper=1.0
         )
         return Quantity(shares_of_all, enclosure)
+
+    def _two_shares(self, zero: Quantity, one: Quantity, enclosure: Range, at: str) -> Affine:
+        """σ(z_1 − z_0) and 1 − σ(z_1 − z_0).
+
+        The difference has lost the digits of a probability that is small, which intervals still
+        have: that is σ(z_0 − z_1), in a unit of its own.
+        """
+        gap = self.add(one, self.scale(-1.0, zero))
+        second = self.sigmoid(gap, at).affine
+        first = (1.0 - second).loosened(0.0, EVALUATION)
+        own = self.intervals.column(enclosure, 0)
+        small = Quantity(first, own).ends()[1] < ORDINARY[0]
+        if not small.any():
+            return joined([first, second], axis=1)
+        opposite = self.scale(-1.0, gap)
+        share = self._curve(
+            SIGMOID,
+            Quantity(opposite.affine * small.astype(np.float64), opposite.range),
+            own,
+            f"{at}_0",
+        )
+        total = (share + second).loosened(0.0, EVALUATION)
+        self.site(f"{at}_0").rows("_one", total, small & second.varies, lower=1.0, upper=1.0)
+        first = share * small.astype(np.float64) + first * (~small).astype(np.float64)
+        return joined([first, second], axis=1)
 
     def _normaliser(self, logits: list[Quantity], at: str) -> Quantity:
         """log Σ_c exp z_c."""
@@ -259,9 +287,8 @@ class SymbolicOperations(LinearOperations):
         bounds = self._checked(value, at).ends()
         results = Quantity(value.affine, enclosure).ends()
         if self.kind.functions:
-            largest = float(
-                np.where(value.affine.varies, curve.largest_exponent(*bounds), 0.0).max(initial=0.0)
-            )
+            exponents = curve.largest_exponent(*bounds, unit_of(size_of(*results)))
+            largest = float(np.where(value.affine.varies, exponents, 0.0).max(initial=0.0))
             if largest > LARGEST_EXPONENT:
                 raise UnsupportedError(
                     f"the exponent of {at} at step {self.t} reaches {largest:.3g}, and solvers "

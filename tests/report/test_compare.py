@@ -261,6 +261,21 @@ def test_ctrl_c_shows_what_is_there_and_the_rest_follows(other, tmp_path, monkey
     assert not list(tmp_path.glob("*.run.npz"))
 
 
+def test_ctrl_c_before_the_first_cell_begins_none(flips, other, monkeypatch):
+    """It came while intervals were bounded, whose driver gives what it has by then."""
+    honest, asked = compare.bound, []
+
+    def stopped(problem, kind):
+        asked.append(problem)
+        return replace(honest(problem, kind), interrupted=len(asked) == 2)
+
+    monkeypatch.setattr(compare, "bound", stopped)
+    monkeypatch.setattr(compare, "run_work", lambda *_: pytest.fail("a cell begins"))
+    found = agtopt.compare([flips, other, replace(other, name="third")], ["IBP", "LP"])
+    assert (found.interrupted, found.cells, len(asked)) == (True, (), 2)
+    assert found.table.empty
+
+
 def test_ctrl_c_while_workers_solve_keeps_what_they_gave(flips, tmp_path, monkeypatch):
     class Slow(ThreadPoolExecutor):
         """Gives the first result, and never the others."""

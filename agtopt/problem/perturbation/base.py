@@ -14,6 +14,7 @@ from agtopt.frozen import Unchanging
 from agtopt.problem.checks import chunks, indices, number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.perturbed import Perturbed
+from agtopt.tolerances import ADMITTED
 
 Array = NDArray[np.float64]
 Box = tuple[Array, Array]
@@ -155,8 +156,11 @@ class Perturbation(Unchanging, ABC):
         return labels, labels
 
     @abstractmethod
-    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = 1e-9) -> bool:
-        """Whether `other` is one of the datasets that the problem's may be turned into."""
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
+        """Whether `other` is one of the datasets that the problem's may be turned into.
+
+        `tolerance` is for the rounding of whoever made it, relative to the sizes at hand.
+        """
 
     @abstractmethod
     def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
@@ -260,6 +264,27 @@ def drawn(
         generator.choice(touchable, size=min(budget, len(touchable)), replace=False)
         for _ in range(size)
     ]
+
+
+def in_box(values: Array, low: Array, high: Array, tolerance: float = ADMITTED) -> bool:
+    """Whether all values lie between two ends, which may be infinite, but for a tolerance relative
+    to each end."""
+    least, most = (
+        end + sense * tolerance * np.where(np.isfinite(end), np.abs(end), 0.0)
+        for end, sense in ((low, -1.0), (high, 1.0))
+    )
+    return bool(np.all((least <= values) & (values <= most)))
+
+
+def in_ball(values: Array, centres: Array, ball: tuple[float, float], tolerance: float) -> bool:
+    """Whether samples (first axis) lie in a ball around others, but for a tolerance relative to
+    these and to the radius, once for each entry that a norm sums."""
+    radius, p = ball
+    moved = np.maximum(np.abs(values - centres) - tolerance * np.abs(centres), 0.0)
+    # In radii, whose squares do not underflow.
+    shares = moved.reshape(len(moved), -1) / radius
+    sizes = np.linalg.norm(shares, ord=p, axis=1)
+    return bool(np.all(sizes <= 1.0 + tolerance * shares.shape[1]))
 
 
 def within_ball(shifts: Array, ball: tuple[float, float]) -> Array:

@@ -13,8 +13,18 @@ from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.loss import Classes
-from agtopt.problem.perturbation.base import Array, Box, Moving, directions, drawn, samples
+from agtopt.problem.perturbation.base import (
+    Array,
+    Box,
+    Moving,
+    directions,
+    drawn,
+    in_ball,
+    in_box,
+    samples,
+)
 from agtopt.problem.perturbation.perturbed import Perturbed
+from agtopt.tolerances import ADMITTED
 
 
 @dataclass(frozen=True)
@@ -204,26 +214,38 @@ class Bounded(Moving):
     def _flip_budget(self) -> int:
         return self.n if self.n is not None else (self.n_labels or 0)
 
-    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
         if not self.same_places(problem, other) or other.present is not None:
             return False
         nominal, many = problem.dataset, len(problem.dataset)
-        moved = np.linalg.norm(
-            (other.features - nominal.features).reshape(many, -1), ord=self.p, axis=1
-        )
-        label = np.abs(other.labels - nominal.labels).reshape(many, -1).max(axis=1)
-        if self.q == inf:
-            within = bool(np.all(label <= (self.nu + tolerance) * self.moves_labels))
-        else:
-            within = all(
-                self.flipping and other.labels[i] in self._others(problem, i)
-                for i in np.flatnonzero(label).tolist()
+        moved, relabelled = (
+            (mine != theirs).reshape(many, -1).any(axis=1)
+            for mine, theirs in (
+                (other.features, nominal.features),
+                (other.labels, nominal.labels),
             )
-        if self.n is None and (
-            (moved > 0).sum() > (self.n_features or 0) or (label > 0).sum() > (self.n_labels or 0)
+        )
+        if (moved.any() and not self.moves_features) or (
+            relabelled.any() and not self.moves_labels
         ):
             return False
-        return within and bool(np.all(moved <= (self.eps + tolerance) * self.moves_features))
+        if self.n is None and (
+            moved.sum() > (self.n_features or 0) or relabelled.sum() > (self.n_labels or 0)
+        ):
+            return False
+        boxes = [(other.features[moved], self.feature_box(problem, nominal.features[moved]))]
+        if self.flipping:
+            flipped = np.flatnonzero(relabelled).tolist()
+            if not all(other.labels[i] in self._others(problem, i) for i in flipped):
+                return False
+        else:
+            labels = nominal.labels[relabelled]
+            boxes.append((other.labels[relabelled], self.label_box(problem, labels)))
+        return all(in_box(values, *box, tolerance) for values, box in boxes) and (
+            self.ball is None
+            or not moved.any()
+            or in_ball(other.features[moved], nominal.features[moved], self.ball, tolerance)
+        )
 
     def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         nominal, touchable = problem.dataset, self.touchable(problem)

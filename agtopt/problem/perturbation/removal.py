@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import Removing, drawn, samples
 from agtopt.problem.perturbation.perturbed import Perturbed
+from agtopt.tolerances import ADMITTED
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Removal(Removing):
         Indices of the samples that may be left out; None for all.
     """
 
-    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
         if not self.same_places(problem, other):
             return False
         nominal = problem.dataset
