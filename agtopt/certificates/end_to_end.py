@@ -93,11 +93,9 @@ def certify_end_to_end(
     """
     settings = Settings(
         method,
-        None,
-        None,
-        solver,
-        time_limit,
-        conditional,
+        solver=solver,
+        time_limit=time_limit,
+        conditional=conditional,
         rigour=rigour,
         proofs=proofs,
         first=first,

@@ -162,6 +162,18 @@ def bound(
     )
     if isinstance(plan, Settings):
         settings = replace(settings, first=plan.first)
+    return _by_models(problem, settings, executor, progress, memory, checkpoint, began)
+
+
+def _by_models(
+    problem: Problem,
+    settings: Settings,
+    executor: Executor | None,
+    progress: bool,
+    memory: float | None,
+    checkpoint: str | Path | None,
+    began: float,
+) -> Reach:
     check_fit(problem, settings, memory)
     saved = None if checkpoint is None else Path(checkpoint) / "run.npz"
     try:
@@ -171,8 +183,8 @@ def bound(
             else _begun(problem, settings, executor, saved)
         )
     except KeyboardInterrupt:
-        return reached(problem, kind, (), True, perf_counter() - began, settings=settings)
-    with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
+        return reached(problem, settings.kind, (), True, perf_counter() - began, settings=settings)
+    with Progress(progress, run.solves, f"{settings.kind} {problem.name}") as bar:
         try:
             while not run.finished:
                 run.step(bar)

@@ -256,7 +256,13 @@ def compare(
 
     def settings(kind: Formulation, solver: str | None, window: int | None) -> Settings:
         return Settings(
-            kind, window, None, solver, by_kind.get(kind), conditional, tighten, None, obbt
+            kind,
+            window=window,
+            solver=solver,
+            time_limit=by_kind.get(kind),
+            conditional=conditional,
+            tighten=tighten,
+            obbt=obbt,
         )
 
     cells = [
