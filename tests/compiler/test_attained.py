@@ -85,6 +85,8 @@ def test_a_bound_that_excludes_an_attack_only(monkeypatch, problem, model):
     model.bound("highs")
     with pytest.raises(SoundnessError, match="S9: the bound"):
         model.bound("highs", attack=runs)
+    with pytest.raises(InvalidInputError, match="attack"):
+        model.bound("highs", attack=runs.theta)
     with pytest.raises(InvalidInputError, match="another problem"):
         model.bound("highs", attack=agtopt.attack(random_problem(5, 1, "hinge", "flips")))
 
