@@ -7,7 +7,7 @@ import pytest
 
 import agtopt
 from agtopt import CROWN, IBP
-from agtopt.drivers import horizon, parts, samplewise, stage
+from agtopt.drivers import horizon, knowledge, parts, samplewise, stage
 from agtopt.drivers import run as module
 from agtopt.drivers.samplewise import bound_samplewise
 from agtopt.intervals import checkpoint
@@ -69,7 +69,7 @@ def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
     settings = agtopt.Settings("MILP", window=1, conditional=False, domain=template)
     whole = agtopt.bound(problem, "MILP", window=1, conditional=False, domain=template)
     stop_after(many)
-    run = agtopt.Run(problem, settings)
+    run = agtopt.Run.begin(problem, settings)
     with pytest.raises(KeyboardInterrupt):
         solve_all(run)
     assert len(run.rows) == many
@@ -132,7 +132,7 @@ def test_what_is_frozen_is_known_after_an_interrupt(monkeypatch):
 
 
 def test_models_that_are_interrupted_before_the_first(problem, monkeypatch):
-    monkeypatch.setattr(module, "interval_steps", lambda *_, **__: stop())
+    monkeypatch.setattr(knowledge, "interval_steps", lambda *_, **__: stop())
     reach = agtopt.bound(problem, "LP")
     assert (reach.interrupted, reach.rows, len(reach.states)) == (True, (), problem.steps + 1)
     assert reach.domain.contains(agtopt.attack(problem).theta)

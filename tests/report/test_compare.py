@@ -145,14 +145,14 @@ def test_problems_are_attacked_once(flips, monkeypatch):
     monkeypatch.setattr(
         compare, "attack", lambda problem: attacks.append(problem) or agtopt.attack(problem)
     )
-    monkeypatch.setattr("agtopt.drivers.run.attack", lambda *_: pytest.fail("attacked again"))
+    monkeypatch.setattr("agtopt.drivers.knowledge.attack", lambda *_: pytest.fail("attacked again"))
     agtopt.compare(flips, ["LP", "MILP"], windows=[1, None])
     assert attacks == [flips]
 
 
 def test_a_run_refuses_an_attack_on_another_problem(flips, other):
     with pytest.raises(InvalidInputError, match="another problem"):
-        Run(flips, agtopt.Settings("LP"), inner=agtopt.attack(other))
+        Run.begin(flips, agtopt.Settings("LP"), inner=agtopt.attack(other))
 
 
 def test_finished_cells_are_not_solved_again(flips, other, tmp_path, monkeypatch):
