@@ -7,7 +7,7 @@ import pytest
 import agtopt
 from agtopt import SoundnessError
 from agtopt.domains import KnownBounds
-from agtopt.drivers import stage
+from agtopt.drivers import Settings, stage
 from agtopt.drivers.contradiction import check_found, check_known
 from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
@@ -24,18 +24,15 @@ PROBLEM = random_problem(4, 1, "hinge", "flips", samples=5, steps=2, n=1, vulner
 
 def task(known, attained, sense, rigour=PROVED, unit=1.0, address=None):
     asked = Stage(
-        token="asked",
-        problem=PROBLEM,
-        kind=LP,
-        start=0,
-        stop=PROBLEM.steps,
-        domain=initial_domain(PROBLEM),
-        known=KnownBounds(),
-        conditional=False,
-        branches=BranchBounds.nothing(),
-        solver=None,
-        time_limit=None,
-        models=Models(),
+        PROBLEM,
+        Settings(LP, conditional=False),
+        LP,
+        0,
+        PROBLEM.steps,
+        initial_domain(PROBLEM),
+        KnownBounds(),
+        BranchBounds.nothing(),
+        Models(),
     )
     objective = Objective("θ", np.array([0]), np.ones(1), address)
     return Task(asked, 0, objective, sense, known, attained, PROBLEM.dataset, unit, rigour=rigour)
