@@ -14,7 +14,7 @@ from agtopt.drivers.objectives import Objective
 from agtopt.drivers.task import Stage, Task
 from agtopt.intervals.states import initial_domain
 from agtopt.kinds import LP
-from agtopt.solvers import PROVED, TOLERANCE
+from agtopt.solvers import PROVED, TOLERANCE, Status
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import AGREEMENT, RELATIVE_GAP, ROUNDING
 from tests.instances import random_problem
@@ -82,3 +82,27 @@ def test_a_bound_is_closed_where_a_run_attains_it_and_only_there(sense):
         for side in (-1.0, 1.0):
             assert stage.closed(asked, side * 0.5 * RELATIVE_GAP * unit)
             assert not stage.closed(asked, side * 2.0 * RELATIVE_GAP * unit)
+
+
+@pytest.mark.parametrize("sense", [-1, 1])
+def test_a_solver_is_asked_once_and_only_where_it_may_gain_something(monkeypatch, sense):
+    """A row says where its bound is from, and what it is worth."""
+    solves, honest = [], stage.open_session
+
+    def noted(*arguments):
+        solves.append(arguments)
+        return honest(*arguments)
+
+    monkeypatch.setattr(stage, "open_session", noted)
+    attained = float(
+        (agtopt.attack(PROBLEM).domain.lower, agtopt.attack(PROBLEM).domain.upper)[sense > 0][0]
+    )
+    still = stage.run_task(task(attained, attained, sense, TOLERANCE))
+    assert solves == []
+    assert (still.status, still.bound, still.source) == (Status.ATTAINED, attained, "interval")
+    asked = task(sense * 100.0, attained, sense)
+    row = stage.run_task(asked)
+    assert len(solves) == 1
+    assert (row.status, row.source, row.rigour) == (Status.OPTIMAL, "LP", PROVED)
+    assert sense * (row.bound - attained) >= 0.0
+    assert sense * row.bound < 100.0
