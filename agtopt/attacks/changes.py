@@ -47,7 +47,7 @@ class Changes:
         return len(self.row)
 
     def at(self, places: Indices) -> "Changes":
-        """The changes at these places."""
+        """The changes whose indices are `places`, in that order."""
         columns = [
             None if values is None else values[places] for values in (self.features, self.labels)
         ]
@@ -76,7 +76,7 @@ class Changes:
         return self.at(np.sort(np.unique(keys, axis=0, return_index=True)[1]))
 
     def applied(self, datasets: Datasets) -> Datasets:
-        """The changed datasets, c of them."""
+        """One dataset for each of the c changes: its row of `datasets`, changed in one sample."""
         changed, every = rows(datasets, self.row), np.arange(len(self))
         if changed.features is not None:
             changed.features[every, self.sample] = self.features
@@ -101,7 +101,7 @@ def untouched(problem: Problem, many: int) -> Datasets:
 
 
 def rows(datasets: Datasets, chosen: Indices) -> Datasets:
-    """A copy of the chosen datasets."""
+    """The datasets at the indices `chosen`, as a copy that may be overwritten."""
     columns = [
         None if values is None else values[chosen]
         for values in (datasets.features, datasets.labels, datasets.present)

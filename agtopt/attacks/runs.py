@@ -32,7 +32,7 @@ class Extremes:
 
     @classmethod
     def nothing(cls, steps: int, directions: int) -> "Extremes":
-        """Of no run yet."""
+        """Lowest and highest values before any run: +∞ and −∞ at every step and direction."""
         shape = (steps + 1, directions)
         counters = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         return cls(np.full(shape, np.inf), np.full(shape, -np.inf), *counters)

@@ -124,7 +124,7 @@ def smoothed_least_squares(
 def _certified(
     prediction: NDArray[np.int64], log_other: Array, classes: int, q: float, samples: int
 ) -> Smoothed:
-    """From upper bounds of log(1 − p)."""
+    """Predictions and flips that leave them, from upper bounds `log_other` of log(1 − p)."""
     sure = log_other < np.log(0.5) - 4 * EPSILON
     other = np.where(sure, log_other, np.log(0.5))
     slack = 8 * EPSILON * (2.0 + np.abs(other))

@@ -148,7 +148,7 @@ class LinearProgram:
         return Ball(found.point[:-1], radius, most if np.isfinite(most) else radius)
 
     def within(self, lower: Array, upper: Array) -> "LinearProgram":
-        """The same rows over another box."""
+        """A program with the same rows, whose columns lie within [lower, upper]."""
         return LinearProgram(self.matrix, self.row_lower, self.row_upper, lower, upper)
 
     def bounded(self) -> "LinearProgram":

@@ -12,7 +12,7 @@ from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
 
 FLOAT32, PARTS, SAMPLES = "in float32", "in parts", "by samples"
-"""The variants."""
+"""How a domain was found, where `Reach.route` names more than the kind."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,7 +144,7 @@ def lost_part(part: Part) -> list[Row]:
 
 
 class _Decomposition:
-    """The steps of one call."""
+    """The steps of one call of `bound_samplewise`."""
 
     def __init__(self, problem: Problem, settings: Settings, executor: Executor | None) -> None:
         self.problem = problem

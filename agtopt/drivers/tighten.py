@@ -56,7 +56,7 @@ class OBBT:
 
     @property
     def formulation(self) -> Formulation:
-        """The kind."""
+        """The linear kind of the models that OBBT solves."""
         return linear_kind("obbt.kind", self.kind)
 
 

@@ -72,5 +72,5 @@ class BehindHead:
         return both(self.features, lambda end: end.index_select(self.axis, where)), labels
 
     def tally(self, samples: Batch) -> Tally:
-        """Of the adversary itself."""
+        """How the adversary aggregates the gradients of a batch; the head changes nothing of it."""
         return self.adversary.tally(samples)

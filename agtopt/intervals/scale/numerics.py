@@ -105,15 +105,15 @@ class Numerics:
         return outward(ends.lower.clone(), ends.upper.clone())
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:
-        """Room for numbers."""
+        """A tensor of this shape whose entries are still to be written."""
         return torch.empty(shape, dtype=self.dtype, device=self.device)
 
     def indices(self, values: NDArray[np.int64]) -> Tensor:
-        """Whole numbers, to select by."""
+        """Whole numbers as a tensor of this device, which selects entries."""
         return torch.tensor(values, dtype=torch.int64, device=self.device)
 
     def mask(self, values: NDArray[np.bool_]) -> Tensor:
-        """Truth values."""
+        """A mask as a tensor of this device, of the same shape."""
         return torch.tensor(values, dtype=torch.bool, device=self.device)
 
     def _nearest(self, values: Array | float) -> Tensor:

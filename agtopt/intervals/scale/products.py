@@ -48,11 +48,12 @@ class Factor:
     """One factor of many products, (i, n)."""
 
     def __init__(self, value: Range) -> None:
-        self.lower, self.upper, self.is_point = *value, value.is_point
+        self.lower, self.upper = value
+        self.is_point = value.is_point
         self.nonnegative = nonnegative(value)
 
     def size(self) -> Tensor:
-        """The largest magnitudes."""
+        """The largest magnitude of each entry, (i, n)."""
         return self.upper if self.nonnegative else largest(Range(self.lower, self.upper))
 
 
@@ -76,7 +77,7 @@ class Ends:
 
     @cached_property
     def size(self) -> Tensor:
-        """The largest magnitudes."""
+        """The largest magnitude of each entry, (…, n)."""
         return self.far.amax(dim=0)
 
     @cached_property
@@ -98,7 +99,7 @@ class Mirror:
         self.found: list[Ends] = []
 
     def of(self, value: Range) -> list[Ends]:
-        """The ends under every variant."""
+        """The ends of `value` under every variant; those found last, if it is the same object."""
         if value is not self.value:
             self.value = value
             self.found = ends_of(value)
@@ -157,7 +158,8 @@ class Product:
         self.inputs = [Factor(a) for a in inputs] * (many // len(inputs))
         self._forms = dict[int, list[Terms]]()
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
-        self.unclipped = self.magnitude = self.delta[0].size @ self.inputs[0].size().mT
+        self.unclipped = self.delta[0].size @ self.inputs[0].size().mT
+        self.magnitude = self.unclipped
         if bound < inf:
             self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(
                 max=bound * inputs[0].lower.shape[1]
@@ -190,13 +192,14 @@ class Product:
         return _matrices(self.forms(0)[0])
 
     def factors(self, variant: int, rows: slice, columns: slice) -> Factors:
-        """For the compiled loops."""
+        """Ends of δ and of the inputs in a block of rows and columns, as the compiled loops take
+        them."""
         (low, high), inputs = self.delta[variant].value, self.inputs[variant]
         return low[rows], high[rows], inputs.lower[columns], inputs.upper[columns]
 
 
 class Part:
-    """A block of a `Product`."""
+    """The rows and columns of a `Product` that are summed and searched at once."""
 
     def __init__(self, product: Product, rows: slice, columns: slice) -> None:
         self.product = product
