@@ -3,6 +3,7 @@
 from math import isfinite
 from time import perf_counter
 from typing import Any
+from warnings import warn
 
 import pyomo.environ as pyo
 import pyscipopt
@@ -90,6 +91,10 @@ class ScipSession:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        model = self.model
         self.scip = pyscipopt.Model()
         self.scip.hideOutput()
         suffix = model.component("priority")
@@ -157,6 +162,8 @@ class ScipSession:
         began = perf_counter()
         status = self._optimised()
         seconds = perf_counter() - began
+        if status == Status.LOST:
+            return SolveResult(status, None, None, TOLERANCE, seconds)
         if status == Status.INFEASIBLE_OR_UNBOUNDED:
             # Without an objective nothing is unbounded.
             self._prepare(pyscipopt.quicksum([]), time_limit)
@@ -183,7 +190,14 @@ class ScipSession:
         self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
 
     def _optimised(self) -> Status:
-        self.scip.optimizeNogil()
+        try:
+            self.scip.optimizeNogil()
+        # Its errors have no class of their own ("error in LP solver!"), and what it held is of no
+        # use after one.
+        except Exception as error:
+            warn(f"solver: 'scip' broke off: {error}", stacklevel=2)
+            self._hand_over()
+            return Status.LOST
         status = translated(STATUS, self.scip.getStatus(), "scip")
         if status == Status.INTERRUPTED:
             raise KeyboardInterrupt

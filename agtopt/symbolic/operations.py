@@ -329,7 +329,7 @@ class SymbolicOperations:
                     "infinite; take MIQCP or MILP, whose corridors have no exponentials, shorten "
                     "the window, or scale the features down"
                 )
-            return curve_itself(self.site(at), curve, value.affine, results)
+            return curve_itself(self.site(at), curve, value.affine, bounds, results)
         return curve_corridor(
             self.site(at),
             curve,
