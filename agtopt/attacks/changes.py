@@ -155,12 +155,12 @@ def single_changes(
         The largest number of changes of each dataset: those that gain most to first order.
     """
     step = unrolled_at_once(problem)
-    found = _part(problem, datasets, directions, chosen[:step], most)
+    changes = _part(problem, datasets, directions, chosen[:step], most)
     for first in range(step, len(chosen), step):
-        found = found.joined(
+        changes = changes.joined(
             _part(problem, datasets, directions, chosen[first : first + step], most)
         )
-    return found
+    return changes
 
 
 def _part(

@@ -113,11 +113,11 @@ def smoothed_least_squares(
     moments = x.T @ x + number("ridge", ridge, least=0.0) * np.eye(x.shape[1])
     factors = np.linalg.pinv(moments, hermitian=True) @ x.T
     size, known = max(1, CHUNK // len(x)), labels.astype(np.int64)
-    found = [
+    voted = [
         _best(points[first : first + size] @ factors, known, many, q)
         for first in range(0, len(points), size)
     ]
-    prediction, log_other = (np.concatenate(column) for column in zip(*found, strict=True))
+    prediction, log_other = (np.concatenate(column) for column in zip(*voted, strict=True))
     return _certified(prediction, log_other, many, q, len(x))
 
 

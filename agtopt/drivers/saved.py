@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from agtopt.domains.interval import Ends
 from agtopt.domains.known import Address
 from agtopt.drivers.row import Row
 from agtopt.drivers.settings import Settings
@@ -16,8 +17,6 @@ from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.files import opened, write_arrays
 from agtopt.problem import Problem
 from agtopt.problem.fingerprint import mismatch
-
-Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 FORMAT = 3
 """Of the file."""

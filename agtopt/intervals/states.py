@@ -139,7 +139,7 @@ class StateVector:
         )
         if self.frozen:
             ends = tuple(end.copy() for end in self.ends)
-            for end, found in zip(ends, (lower, upper), strict=True):
-                end[self.moves] = found
+            for end, inner in zip(ends, (lower, upper), strict=True):
+                end[self.moves] = inner
             lower, upper = ends
         return Interval(lower, upper)

@@ -59,10 +59,10 @@ class BehindHead:
     def _behind(self, samples: Batch) -> Range:
         network = self.problem.network
         weights = {name: self.ops.constant(value) for name, value in network.initial.items()}
-        found: Range = forward(
+        features: Range = forward(
             self.ops, network, weights, self.adversary.batch(samples)[0], goal=self.problem.head
         )[0]
-        return found
+        return features
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         """Features behind the head, and encoded labels."""

@@ -37,11 +37,13 @@ def by_variant(value: Range, axis: int) -> list[Range]:
     )
     if last.lower.dim() == -axis:
         return [kind(*last)]
-    found = []
+    variants = []
     for low, high in zip(*last, strict=True):
         # A sample as it stands has the features that it has.
-        found.append(kind(low, low) if last.is_point or torch.equal(low, high) else kind(low, high))
-    return found
+        variants.append(
+            kind(low, low) if last.is_point or torch.equal(low, high) else kind(low, high)
+        )
+    return variants
 
 
 class Factor:
@@ -57,7 +59,7 @@ class Factor:
         return self.upper if self.nonnegative else largest(Range(self.lower, self.upper))
 
 
-class Ends:
+class VariantEnds:
     """The other factor, or gradients that are there as numbers: the ends [l, u] under one variant,
     (…, n)."""
 
@@ -86,9 +88,9 @@ class Ends:
         return abs(self.value.upper.max().item()) + abs(self.value.lower.min().item())
 
 
-def ends_of(value: Range, axis: int = -2) -> list[Ends]:
+def ends_of(value: Range, axis: int = -2) -> list[VariantEnds]:
     """Those under every variant; the sample axis is named."""
-    return [Ends(variant) for variant in by_variant(value, axis)]
+    return [VariantEnds(variant) for variant in by_variant(value, axis)]
 
 
 class Mirror:
@@ -96,9 +98,9 @@ class Mirror:
 
     def __init__(self) -> None:
         self.value: Range | None = None
-        self.found: list[Ends] = []
+        self.found: list[VariantEnds] = []
 
-    def of(self, value: Range) -> list[Ends]:
+    def of(self, value: Range) -> list[VariantEnds]:
         """The ends of `value` under every variant; those found last, if it is the same object."""
         if value is not self.value:
             self.value = value
@@ -106,7 +108,7 @@ class Mirror:
         return self.found
 
 
-def _forms(delta: Ends, inputs: Factor) -> list[Terms]:
+def _forms(delta: VariantEnds, inputs: Factor) -> list[Terms]:
     """Sums of products of δ and inputs, of which one is not zero, so that each is rounded once: the
     ends are the largest of them."""
     far, ends = delta.far, [inputs.upper] if inputs.is_point else [inputs.upper, inputs.lower]
@@ -143,14 +145,14 @@ class Product:
 
     Parameters
     ----------
-    delta : list of Ends, shape (o, n)
+    delta : list of VariantEnds, shape (o, n)
     inputs : list of Range, shape (i, n)
         One of each, or one for every variant.
     bound : float
         Every entry is clipped to ± this.
     """
 
-    def __init__(self, delta: list[Ends], inputs: list[Range], bound: float) -> None:
+    def __init__(self, delta: list[VariantEnds], inputs: list[Range], bound: float) -> None:
         self.shape = (delta[0].value.lower.shape[0], inputs[0].lower.shape[0])
         self.bound = bound
         self.variants = many = max(len(delta), len(inputs))
@@ -198,7 +200,7 @@ class Product:
         return low[rows], high[rows], inputs.lower[columns], inputs.upper[columns]
 
 
-class Part:
+class ProductBlock:
     """The rows and columns of a `Product` that are summed and searched at once."""
 
     def __init__(self, product: Product, rows: slice, columns: slice) -> None:

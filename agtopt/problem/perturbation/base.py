@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.frozen import Unchanging
 from agtopt.problem.checks import chunks, indices, number, whole, whole_numbers
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from agtopt.problem.problem import Problem
 
 Array = NDArray[np.float64]
-Box = tuple[Array, Array]
 
 NAMED = 8
 """Most vulnerable samples that a description names."""
@@ -143,12 +143,12 @@ class Perturbation(Unchanging, ABC):
         """The same model with only these samples vulnerable."""
         return replace(self, n=min(self.n, len(samples)), vulnerable=samples)
 
-    def feature_box(self, problem: "Problem", features: Array) -> Box:
+    def feature_box(self, problem: "Problem", features: Array) -> Ends:
         """Lowest and highest features of samples (…, *shape) once they are touched, before
         rounding."""
         return features, features
 
-    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Ends:
         """Lowest and highest encoded labels (…, outputs or classes) of samples once they are
         touched.
 
