@@ -7,7 +7,7 @@ import pytest
 
 import agtopt
 from agtopt import CROWN, IBP
-from agtopt.drivers import horizon, knowledge, parts, samplewise, stage
+from agtopt.drivers import found, horizon, knowledge, parts, samplewise, stage
 from agtopt.drivers import run as module
 from agtopt.drivers.samplewise import bound_samplewise
 from agtopt.intervals import checkpoint
@@ -179,7 +179,7 @@ def long_calls(monkeypatch):
 
         monkeypatch.setattr(module, name, call)
 
-    for place in (horizon, module, parts):
+    for place in (found, horizon, knowledge, parts):
         counted(place, "interval_steps")
     for place in (module, parts):
         counted(place, "learn_branches")
@@ -229,17 +229,17 @@ def test_models_that_are_interrupted_leave_the_steps_after_them_to_intervals(
     problem, monkeypatch, long_calls, stop_after, many
 ):
     """A window of one step has six bounds; where none was found there is nothing to propagate."""
-    honest, steps = module.interval_steps, []
+    honest, steps = found.interval_steps, []
 
     def noted(problem, start, *rest, **options):
         steps.append(start)
         return honest(problem, start, *rest, **options)
 
-    run = agtopt.Run(problem, agtopt.Settings("LP", window=1, conditional=False))
+    run = agtopt.Run.begin(problem, agtopt.Settings("LP", window=1, conditional=False))
     stop_after(many)
     with pytest.raises(KeyboardInterrupt):
         solve_all(run)
-    monkeypatch.setattr(module, "interval_steps", noted)
+    monkeypatch.setattr(found, "interval_steps", noted)
     long_calls.clear()
     reach = run.finish()
     assert steps == ([] if many == 0 else list(range(1 + (many > 6), problem.steps)))
@@ -250,7 +250,7 @@ def test_models_that_are_interrupted_leave_the_steps_after_them_to_intervals(
 
 @pytest.mark.parametrize(
     ("verb", "place", "name"),
-    [(agtopt.bound, module, "interval_steps"), (bound_samplewise, samplewise, "train")],
+    [(agtopt.bound, found, "interval_steps"), (bound_samplewise, samplewise, "train")],
     ids=["models", "samples"],
 )
 def test_a_second_interrupt_loses_nothing(monkeypatch, verb, place, name):
@@ -284,7 +284,7 @@ def test_a_second_interrupt_loses_nothing(monkeypatch, verb, place, name):
 
 
 def test_samples_that_are_interrupted_before_the_first(problem, monkeypatch):
-    monkeypatch.setattr(samplewise, "interval_steps", lambda *_, **__: stop())
+    monkeypatch.setattr(knowledge, "interval_steps", lambda *_, **__: stop())
     reach = bound_samplewise(problem, "LP")
     assert (reach.interrupted, reach.rows, len(reach.states)) == (True, (), problem.steps + 1)
     assert reach.domain.width() == np.inf
