@@ -46,22 +46,22 @@ class Account:
 
     @property
     def total(self) -> float:
-        """The budget."""
+        """The ε that may be spent in all."""
         return float(self._total)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """What was released so far."""
+        """The releases so far, each with its price, in their order."""
         return tuple(self._entries)
 
     @property
     def spent(self) -> float:
-        """What all releases have cost."""
+        """The ε that all releases so far have cost."""
         return float(self._spent())
 
     @property
     def remaining(self) -> float:
-        """What is left."""
+        """The ε that may still be spent."""
         return float(self._total - self._spent())
 
     def spend(self, epsilon: float, queries: int = 1) -> None:

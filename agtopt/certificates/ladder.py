@@ -22,7 +22,7 @@ Stable = Callable[[Reach, Array], NDArray[np.bool_]]
 
 
 def by_intervals(problem: Problem) -> Reach:
-    """The domain by IBP."""
+    """Bound a rung by IBP: what a ladder does where no other way is given."""
     return bound(problem, IBP)
 
 

@@ -67,10 +67,10 @@ def certify(
     if attack is not None:
         instance("attack", attack, Attack)
     problem = reach.problem
-    found = certificates_over(
+    certified = certificates_over(
         reach, final_domain(reach), trajectory(problem)[-1], Queries.of(problem, X, y, eps)
     )
-    return found if attack is None else refuted_by(attack, found)
+    return certified if attack is None else refuted_by(attack, certified)
 
 
 def certificates_over(
@@ -90,7 +90,7 @@ def certificates_over(
         nominal = predicted(problem, theta, queries.points)
         reachable = _by_margins(network, domain, queries, _reachable(lower, upper))
     unseen = (None,) * len(queries)
-    found = PointCertificates(
+    certificates = PointCertificates(
         problem,
         str(reach.method),
         queries,
@@ -102,8 +102,8 @@ def certificates_over(
         reach.rigour,
         interrupted=reach.interrupted,
     )
-    check_outputs(found, theta[np.newaxis])
-    return found
+    check_outputs(certificates, theta[np.newaxis])
+    return certificates
 
 
 def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:

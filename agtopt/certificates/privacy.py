@@ -369,8 +369,8 @@ def _stable_by_intervals(reach: Reach, points: Array) -> NDArray[np.bool_]:
     parameters = tensor_ranges(
         problem.network.unflatten(box.lower), problem.network.unflatten(box.upper)
     )
-    found, _ = forward(ops, problem.network, parameters, ops.constant(np.array(points)))
-    low, high = found.lower.numpy(), found.upper.numpy()
+    outputs, _ = forward(ops, problem.network, parameters, ops.constant(np.array(points)))
+    low, high = outputs.lower.numpy(), outputs.upper.numpy()
     if problem.network.outputs == 2:
         low, high = low[:, 1:] - high[:, :1], high[:, 1:] - low[:, :1]
     wins = predicted(problem, trajectory(problem)[-1], points) == (problem.classes or (0, 1))[1]

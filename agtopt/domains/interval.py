@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
 
+Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Lower and upper ends of the entries of one array, two arrays of its shape."""
+
 
 @dataclass(frozen=True, eq=False)
 class Interval:

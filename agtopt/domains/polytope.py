@@ -192,13 +192,13 @@ def interval_hull(polytope: Polytope) -> Interval:
     program, p = polytope.program().bounded(), len(polytope)
     _refuse_empty(program)
     costs = np.concatenate([np.eye(p), -np.eye(p)])
-    found, own = [program.minimise(cost) for cost in costs], own_sides(polytope, costs)
+    solved, own = [program.minimise(cost) for cost in costs], own_sides(polytope, costs)
     # The second time the same dual values are read over the box that they proved, where their
     # rounding weighs less.
     for _ in range(2):
         ends = [
             -np.inf if best is None else program.proved(cost, best.duals)
-            for cost, best in zip(costs, found, strict=True)
+            for cost, best in zip(costs, solved, strict=True)
         ]
         least = np.maximum(ends, own)
         lower, upper = np.maximum(program.lower, least[:p]), np.minimum(program.upper, -least[p:])

@@ -40,7 +40,7 @@ class OBBT:
 
     @property
     def formulation(self) -> Formulation:
-        """The kind."""
+        """The linear kind of the models that OBBT solves."""
         return linear_kind("obbt.kind", self.kind)
 
     def to_dict(self) -> dict[str, Any]:

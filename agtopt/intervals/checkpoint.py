@@ -77,9 +77,9 @@ def _path(place: Path, step: int) -> Path:
 def _read(path: Path, run: str, problem: Problem) -> Interval:
     with opened(path, f"checkpoint: {path} is broken; remove it") as archive:
         archive.only(("run", "lower", "upper"))
-        if (found := archive.text("run")) != run:
+        if (written := archive.text("run")) != run:
             reason = (
-                mismatch(found.partition(" ")[0], problem.fingerprint)
+                mismatch(written.partition(" ")[0], problem.fingerprint)
                 or "it is of a run with other settings"
             )
             raise InvalidInputError(

@@ -125,20 +125,21 @@ class StateVector:
         }
 
     def move(self, theta: Range, velocity: Range | None) -> None:
-        """Take the next state."""
+        """Go on to the state after a step: ranges of what is trained, and with momentum of its
+        velocities."""
         self.theta = theta
         self.velocity = velocity
         self.parameters = self.frozen | self.layout.tensors(theta)
 
     def domain(self) -> Interval:
-        """Of the state."""
+        """The state as a box of all its entries (`Problem.flatten`), what is frozen included."""
         moving = (self.theta,) if self.velocity is None else (self.theta, self.velocity)
         lower, upper = (
             np.concatenate([array_of(value) for value in end]) for end in zip(*moving, strict=True)
         )
         if self.frozen:
             ends = tuple(end.copy() for end in self.ends)
-            for end, found in zip(ends, (lower, upper), strict=True):
-                end[self.moves] = found
+            for end, inner in zip(ends, (lower, upper), strict=True):
+                end[self.moves] = inner
             lower, upper = ends
         return Interval(lower, upper)

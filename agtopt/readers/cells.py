@@ -106,15 +106,15 @@ def exact(word: str) -> Decimal | None:
 def missing(series: Any) -> NDArray[np.bool_]:
     """Which cells of a column are missing: those that pandas calls so, masked ones and empty texts,
     but no words such as ``NA``."""
-    found: NDArray[np.bool_] = series.isna().to_numpy(dtype=bool, copy=True)
+    blank: NDArray[np.bool_] = series.isna().to_numpy(dtype=bool, copy=True)
     if series.dtype.kind in _NUMBERS + _DATES:
-        return found
+        return blank
     cells = series.to_numpy(dtype=object)
-    found |= np.array(
+    blank |= np.array(
         [cell is np.ma.masked or (isinstance(cell, str) and not cell.strip()) for cell in cells],
         dtype=bool,
     )
-    return found
+    return blank
 
 
 def kind(series: Any) -> str:
@@ -143,9 +143,11 @@ def _numbers(frame: Any, name: str) -> Array:
     else:
         cells = series.to_numpy(dtype=object)
         read = _truth if all(_truth(cell) is not None for cell in cells) else _number
-        found = [read(cell) for cell in cells]
-        _refuse(frame, name, [value is None for value in found], "holds {cell}, which is no number")
-        values = np.array(found, dtype=np.float64)
+        numbers = [read(cell) for cell in cells]
+        _refuse(
+            frame, name, [value is None for value in numbers], "holds {cell}, which is no number"
+        )
+        values = np.array(numbers, dtype=np.float64)
     _refuse(
         frame,
         name,

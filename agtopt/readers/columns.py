@@ -104,13 +104,13 @@ class Columns:
             raise InvalidInputError("table: it has no rows; at least one sample is needed")
         _check_features(label, chosen)
         shift, factor = _scaling(chosen, numbers(frame, chosen), scale)
-        found = words(frame, label)
-        name = _loss_for(label, found) if loss is None else loss
+        labels = words(frame, label)
+        name = _loss_for(label, labels) if loss is None else loss
         return cls(
             tuple(chosen),
             label,
             name,
-            _classes(name, label, found),
+            _classes(name, label, labels),
             tuple(shift.tolist()),
             tuple(factor.tolist()),
         )

@@ -106,12 +106,12 @@ class OnnxFile:
     def nodes(self) -> Iterator["NodeProto"]:
         """The nodes that lead to the output, in order."""
         needed = {self.output}
-        found: list[NodeProto] = []
+        leading: list[NodeProto] = []
         for node in reversed(self.model.graph.node):
             if needed & set(node.output):
                 needed |= set(filter(None, node.input))
-                found.append(node)
-        return reversed(found)
+                leading.append(node)
+        return reversed(leading)
 
     def evaluate(self, node: "NodeProto", inputs: Sequence[NDArray[Any] | None]) -> NDArray[Any]:
         """First output of a node by onnx's reference evaluator, in float64.

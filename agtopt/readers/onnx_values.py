@@ -59,7 +59,7 @@ class Value:
         return self.trained(role)
 
     def trained(self, role: str) -> Array:
-        """The same for any number of axes."""
+        """The constant that plays this role, with any number of axes; refused where it is none."""
         require(self.layer is None, f"its {role} must be a constant")
         require(
             self.array.dtype == np.float64,

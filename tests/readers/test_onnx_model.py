@@ -294,7 +294,7 @@ def misread_gemm(a, b, c, *, transB=0):
 
 
 def misread_pool(x, *, kernel_shape, strides):
-    return onnx_operations.Part(
+    return onnx_operations.LayerPart(
         onnx_operations.AvgPool2d(tuple(kernel_shape), tuple(kernel_shape)), (x,)
     )
 
@@ -306,7 +306,7 @@ def misread_pool(x, *, kernel_shape, strides):
         ("Gemm", misread_gemm, "has other outputs than the file"),
         (
             "LeakyRelu",
-            lambda x, *, alpha: onnx_operations.Part(onnx_operations.ReLU(), (x,)),
+            lambda x, *, alpha: onnx_operations.LayerPart(onnx_operations.ReLU(), (x,)),
             "has other outputs than the file",
         ),
         (

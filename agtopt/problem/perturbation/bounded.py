@@ -9,13 +9,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.loss import Classes
 from agtopt.problem.perturbation.base import (
     Array,
-    Box,
     Moving,
     directions,
     drawn,
@@ -181,11 +181,11 @@ class Bounded(Moving):
         }
         return replace(self, vulnerable=samples, **budgets)
 
-    def feature_box(self, problem: Perturbed, features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Ends:
         reach = self.eps if self.moves_features else 0.0
         return features - reach, features + reach
 
-    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Ends:
         if not self.flipping:
             reach = self.nu if self.moves_labels else 0.0
             return labels - reach, labels + reach

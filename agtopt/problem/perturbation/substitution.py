@@ -7,12 +7,12 @@ from math import inf
 import numpy as np
 from numpy.typing import ArrayLike
 
+from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import unmasked
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import (
     Array,
-    Box,
     Perturbation,
     directions,
     drawn,
@@ -114,14 +114,14 @@ class Substitution(Perturbation):
                 f"{', '.join(map(str, problem.classes))}"
             )
 
-    def feature_box(self, problem: Perturbed, features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Ends:
         ends = (-inf, inf) if self.features is None else self.features
         lower, upper = (
             np.broadcast_to(np.asarray(end, dtype=np.float64), features.shape) for end in ends
         )
         return lower, upper
 
-    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Ends:
         if problem.classes is None:
             lower, upper = (np.full(labels.shape, end) for end in self.labels or (-inf, inf))
             return lower, upper
