@@ -152,6 +152,7 @@ def bound(
             interrupted,
             perf_counter() - began,
             FLOAT32 if dtype == "float32" else "",
+            numerics=numerics,
         )
     if numerics != FLOAT64:
         raise InvalidInputError(
@@ -204,13 +205,14 @@ def _reached(
     seconds: float,
     variant: str = "",
     settings: Settings | None = None,
+    numerics: Numerics = FLOAT64,
 ) -> Reach:
     """A result whose first states are known; what training moves is anything after the others."""
-    left = [unknown_domain(problem)] * (problem.steps - len(states))
+    left = [unknown_domain(problem, numerics)] * (problem.steps - len(states))
     return Reach(
         problem,
         kind,
-        (initial_domain(problem), *states, *left),
+        (initial_domain(problem, numerics), *states, *left),
         (),
         seconds,
         interrupted,
