@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
 from agtopt.attacks.predictions import predicted, predictions
@@ -33,6 +34,7 @@ from agtopt.training.concrete import trajectory
 Array = NDArray[np.float64]
 
 
+@typed()
 def certify_end_to_end(
     reach: Reach,
     X: ArrayLike,
@@ -153,6 +155,7 @@ class CollectiveCertificate:
     rigour: str
 
 
+@typed()
 def certify_together(
     reach: Reach,
     X: ArrayLike,

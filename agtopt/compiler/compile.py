@@ -12,6 +12,7 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.compiler.attained import leading_datasets
 from agtopt.compiler.branches import learn_branches
@@ -142,6 +143,7 @@ class CompiledModel:
             self.pyomo.objective.set_value(expression)
             self.pyomo.objective.activate()
 
+    @typed()
     def bound(
         self,
         solver: str | None = None,
@@ -215,6 +217,7 @@ class CompiledModel:
             float(expression.constant),
         )
 
+    @typed()
     def fix(self, dataset: Dataset) -> None:
         """Fix every choice of the adversary to one admissible dataset.
 
@@ -245,6 +248,7 @@ class CompiledModel:
         session has loaded its incumbent."""
         return self._operations.choices.dataset()
 
+    @typed()
     def assign(self, dataset: Dataset) -> None:
         """Give every variable the value that training on `dataset` gives it: a feasible point of
         every kind, and a start for a solver."""
@@ -257,6 +261,7 @@ class CompiledModel:
         for assignment in self._operations.replay:
             assignment.run()
 
+    @typed()
     def replay_error(self, dataset: Dataset | None = None) -> float:
         """The fixed-input oracle: how far the model is from plain SGD on one admissible dataset.
 
@@ -284,6 +289,7 @@ class CompiledModel:
             )
         return max(worst, self.violation())
 
+    @typed()
     def violation(self) -> float:
         """The largest violation of a bound or constraint at the current values, in its unit,
         relative to (1 + the bound)."""
@@ -293,6 +299,7 @@ class CompiledModel:
             model.component_data_objects(pyo.Constraint, active=True),
         )
 
+    @typed()
     def write(self, path: str | Path, direction: ArrayLike | None = None) -> Path:
         """Write the model as LP, MPS, NL or GAMS, by the ending of `path`; see
         `agtopt.compiler.export.write_model`.
@@ -311,6 +318,7 @@ class CompiledModel:
         return write_model(self.pyomo, Path(path)).path
 
 
+@typed()
 def compile(
     problem: Problem,
     kind: str | Formulation,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack, attack
 from agtopt.compiler.compile import CompiledModel, compile
 from agtopt.compiler.export import ENDINGS, WITH_FUNCTIONS, check_path, write_model
@@ -92,6 +93,7 @@ class ExportedSet(tuple[Exported, ...]):
         )
 
 
+@typed()
 def export(
     problem: Problem,
     folder: str | Path,

@@ -31,6 +31,7 @@ from uuid import uuid4
 from warnings import warn
 from weakref import WeakKeyDictionary
 
+from agtopt.arguments import typed
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.files import noted, report
 from agtopt.problem.checks import whole
@@ -169,6 +170,7 @@ def _check_importing() -> None:
     )
 
 
+@typed()
 def processes(workers: int) -> Workers:
     """Worker processes on this machine, one thread each; a context manager.
 

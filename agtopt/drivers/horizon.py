@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+from agtopt.arguments import typed
 from agtopt.domains import Interval, Polytope
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
@@ -31,6 +32,7 @@ from agtopt.solvers import TOLERANCE
 AUTO = "auto"
 
 
+@typed()
 def bound(
     problem: Problem,
     method: str | Formulation | Propagation,

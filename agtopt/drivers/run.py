@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantities, extended_attack
 from agtopt.compiler import CompiledModel
 from agtopt.compiler.branches import learn_branches
@@ -45,6 +46,7 @@ MOST_TRAINING = 2**30
 some seconds."""
 
 
+@typed()
 class Run:
     """A formulation solved window by window.
 
@@ -167,6 +169,7 @@ class Run:
             self.settings,
         )
 
+    @typed()
     def save(self, path: str | Path) -> Path:
         """Write everything that was found, as an .npz file without pickle.
 
@@ -186,6 +189,7 @@ class Run:
         return save_found(path, self.problem, found)
 
     @classmethod
+    @typed()
     def resume(
         cls,
         problem: Problem,
@@ -213,6 +217,7 @@ class Run:
         run._compare()
         return run
 
+    @typed()
     def domain(self, t: int) -> Interval:
         """The tightest box of the state at step t that is known."""
         ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.state}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import ENUMERATION_LIMIT, attack
 from agtopt.attacks.first_order import run_entries
 from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
@@ -40,6 +41,7 @@ from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 Array = NDArray[np.float64]
 
 
+@typed()
 def bound_samplewise(
     problem: Problem,
     method: str | Formulation,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agtopt.arguments import typed
 from agtopt.compiler import predicted_size
 from agtopt.domains import Polytope
 from agtopt.drivers.tighten import OBBT, linear_kind
@@ -18,6 +19,7 @@ from agtopt.problem.encoding import digest
 from agtopt.solvers import PROVED, TOLERANCE, choose
 
 
+@typed()
 @dataclass(frozen=True, eq=False)
 class Settings:
     """How a formulation is solved over a horizon.
@@ -94,6 +96,7 @@ class Settings:
                 "obbt: a folder of proofs holds those of one round; take rounds=1"
             )
 
+    @typed()
     def agrees(self, other: "Settings") -> bool:
         """Whether both lead to the same run."""
         return digest(self._spelt_out()) == digest(other._spelt_out())
@@ -125,6 +128,7 @@ class Settings:
         """The solver by name; None leaves the choice to the model."""
         return "proof" if self.rigour == PROVED and self.kind.binaries else self.solver
 
+    @typed()
     def stages(self, problem: Problem) -> Iterator[Window]:
         """Every model that is solved, in order.
 

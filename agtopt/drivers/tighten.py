@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.arguments import typed
 from agtopt.compiler import CompiledModel
 from agtopt.domains import attains, refuse_excluded
 from agtopt.domains.known import Address
@@ -25,6 +26,7 @@ GAIN = 0.01
 """Part of its width that some quantity has to lose before a further round is worth its solves."""
 
 
+@typed()
 @dataclass(frozen=True)
 class OBBT:
     """Bound the pre-activations that decide nothing yet, by solving for their minimum and maximum.
