@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from agtopt.certificates.end_to_end import over_the_run
-from agtopt.certificates.record import Record, SettingsRecord
+from agtopt.certificates.record import Record
 from agtopt.drivers import Settings
 from agtopt.drivers.reach import PARTS, SAMPLES
 from agtopt.errors import AgtoptError, InvalidInputError
@@ -146,10 +146,7 @@ def _witnesses(record: Record, problem: Problem) -> Iterator[str]:
 def _method(record: Record, problem: Problem) -> Iterator[str]:
     route, _, margins = record.method.partition(", ")
     kind, _, variant = route.partition(" ")
-    settings, end_to_end = (
-        None if each is None else each.settings(None)
-        for each in (record.settings, record.end_to_end)
-    )
+    settings, end_to_end = record.of_domain, record.of_margins
     if settings is not None:
         if route != str(settings.kind):
             yield f"method: {route!r} is said, and the settings are those of {settings.kind}"
@@ -158,9 +155,9 @@ def _method(record: Record, problem: Problem) -> Iterator[str]:
     elif isinstance(kind_named(kind), Propagation) and variant == SAMPLES:
         yield f"method: {route!r} is no way to find a domain; samples are bounded by models"
     if record.end_to_end is not None and end_to_end is not None:
-        plain = SettingsRecord.of(Settings(end_to_end.kind))
+        plain = Settings(end_to_end.kind).to_dict()
         for name in NO_MEANING:
-            if (found := getattr(record.end_to_end, name)) != getattr(plain, name):
+            if (found := record.end_to_end[name]) != plain[name]:
                 yield f"end_to_end.{name}: {found!r} has no meaning for margins"
     words = "" if end_to_end is None else over_the_run(end_to_end)
     if margins != words:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from agtopt.arguments import typed
 from agtopt.certificates.prediction import certify
 from agtopt.drivers import Reach, bound
+from agtopt.drivers.interrupt import uninterrupted
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import IBP
 from agtopt.problem import Problem
@@ -81,6 +82,9 @@ class Ladder:
 
         Raises
         ------
+        KeyboardInterrupt
+            If Ctrl-C came while it was bounded: a rung that was cut short is not kept, and would
+            say of the data how fast somebody was. The rungs before it are.
         InvalidInputError
             If n is not one of the budgets, or `bounder` answers for another problem (S8).
         """
@@ -90,7 +94,7 @@ class Ladder:
             )
         if n not in self._known:
             problem = self.at(n)
-            reach = self.bounder(problem)
+            reach = uninterrupted(self.bounder(problem))
             if reach.problem is not problem:
                 raise InvalidInputError(
                     "bounder: it must return the Reach of the very problem that it is given"

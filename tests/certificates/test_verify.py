@@ -14,6 +14,7 @@ from agtopt import InvalidInputError, MissingFileError, UnsupportedError
 from agtopt.certificates import Record, certify_end_to_end, verify
 from agtopt.certificates.claims import NOT_CHECKED
 from agtopt.certificates.verify import UNCHECKED
+from agtopt.drivers import Settings
 from tests.conftest import MODELS
 
 
@@ -293,6 +294,8 @@ def leaves(model, above=""):
     """Every field of a model, and of the models in it, by its path."""
     for name, field in model.model_fields.items():
         yield above + name
+        if name in {"settings", "end_to_end"}:
+            yield from (f"{name}.{entry}" for entry in Settings("LP").to_dict())
         for kind in (field.annotation, *get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield from leaves(kind, f"{above}{name}.")
