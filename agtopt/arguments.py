@@ -101,7 +101,7 @@ def _is_class(kind: Any) -> bool:
     """Whether only instances of it are taken: for arrays much else is, and protocols cannot be
     asked."""
     plain = not isinstance(kind, type) or getattr(kind, "_is_protocol", False)
-    return not plain and kind is not object and not issubclass(kind, np.ndarray)
+    return not plain and kind not in (Any, object) and not issubclass(kind, np.ndarray)
 
 
 def _is_list(value: Any, kind: Any, parts: tuple[Any, ...]) -> bool:
@@ -110,10 +110,19 @@ def _is_list(value: Any, kind: Any, parts: tuple[Any, ...]) -> bool:
     try:
         count = len(cast(Collection[Any], value))
     except TypeError:
-        return kind is Iterable and not isinstance(value, np.ndarray)
+        return kind is Iterable and _iterates(value)
     if kind is tuple and Ellipsis not in parts:
         return count == len(parts) and all(map(fits, value, parts))
     return all(fits(entry, parts[0]) for entry in value) if parts else True
+
+
+def _iterates(value: Any) -> bool:
+    """An array without axes has the method, and does not."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _refusal(field: str, value: Any, hint: Any) -> InvalidInputError:

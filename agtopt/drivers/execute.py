@@ -41,6 +41,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORKER = "agtopt worker"
+MOST_WORKERS = 1024
+"""Each is a process that starts at once."""
 GUARD = (
     "every worker imports the script that starts it, so put what the script does under `if "
     '__name__ == "__main__":`'
@@ -106,6 +108,10 @@ class Workers(ThreadPoolExecutor):
     def __init__(self, workers: int) -> None:
         _check_importing()
         self.workers = whole("workers", workers, 1)
+        if self.workers > MOST_WORKERS:
+            raise InvalidInputError(
+                f"workers: {workers} are not allowed; on one machine {MOST_WORKERS} are at most"
+            )
         super().__init__(self.workers)
         self._turn = Lock()
         self._places: WeakKeyDictionary[Future[Any], list[_Worker]] = WeakKeyDictionary()
@@ -194,7 +200,7 @@ def processes(workers: int) -> Workers:
     Raises
     ------
     InvalidInputError
-        If `workers` is no whole number of at least 1. A call to a worker raises it where the script
+        If `workers` is no whole number from 1 to 1024. A call to a worker raises it where the script
         has no guard.
     """
     return Workers(workers)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import fits
 from agtopt.errors import InvalidInputError
 from agtopt.frozen import read_only
 
@@ -202,7 +203,7 @@ def instance(field: str, value: Any, *kinds: type) -> None:
 
 def listed(field: str, values: Any, example: str) -> None:
     """Refuse one value, or one word, where a list is needed."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if not fits(values, Iterable):
         raise InvalidInputError(
             f"{field}: {values!r} is not allowed; it must be a list, as {example}"
         )
