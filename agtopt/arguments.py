@@ -10,6 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from agtopt.errors import InvalidInputError
 
@@ -20,6 +21,7 @@ SHOWN = 60
 
 LISTS = (list, tuple, set, frozenset, Sequence, Collection, Iterable)
 MAPPINGS = (dict, Mapping)
+ARRAYS = get_args(ArrayLike)
 UNIONS = (Union, UnionType)
 PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
     NoneType: ((NoneType,), "None"),
@@ -36,8 +38,8 @@ PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
 def typed(place: str = "") -> Callable[[F], F]:
     """Check the arguments of a function, or of a class's constructor, against its annotations.
 
-    Whole numbers, numbers, texts, paths, lists and mappings of such, literals, callables and
-    classes are understood. Of anything else, arrays among them, nothing is said here.
+    Whole numbers, numbers, texts, paths, arrays of numbers, lists, mappings, literals, callables
+    and classes are understood. Of anything else nothing is said here.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ def fits(value: Any, hint: Any) -> bool:
     """Whether a value is what an annotation says, as far as this module understands it."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind in UNIONS:
-        return any(fits(value, part) for part in parts)
+        return any(fits(value, part) for part in _parts(hint))
     if kind is Literal:
         return any(type(value) is type(part) and value == part for part in parts)
     if kind in PLAIN:
@@ -94,7 +96,20 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, Mapping)
     if kind in LISTS:
         return _is_list(value, kind, parts)
+    if isinstance(kind, type) and issubclass(kind, np.ndarray):
+        return _is_array(value)
     return not _is_class(kind) or isinstance(value, kind)
+
+
+def _is_array(value: Any) -> bool:
+    """Whether NumPy makes an array of numbers of it; the entries are looked at elsewhere."""
+    try:
+        found = np.asarray(value)
+        return found.dtype.kind in "biuf" or (
+            found.dtype == object and found.astype(np.float64).shape == found.shape
+        )
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return False
 
 
 def _is_class(kind: Any) -> bool:
@@ -126,7 +141,7 @@ def _iterates(value: Any) -> bool:
 
 
 def _refusal(field: str, value: Any, hint: Any) -> InvalidInputError:
-    parts = get_args(hint) if get_origin(hint) in UNIONS else (hint,)
+    parts = tuple(_parts(hint))
     by_type = any(part is Path or (part not in PLAIN and _is_class(part)) for part in parts)
     shown = " ".join((type(value).__name__ if by_type else repr(value)).split())
     if len(shown) > SHOWN:
@@ -134,11 +149,20 @@ def _refusal(field: str, value: Any, hint: Any) -> InvalidInputError:
     return InvalidInputError(f"{field}: {shown} is not allowed; it must be {_words(hint)}")
 
 
+def _parts(hint: Any) -> list[Any]:
+    """What an annotation joins; what may be an array counts as one."""
+    if get_origin(hint) not in UNIONS:
+        return [hint]
+    parts = get_args(hint)
+    rest = [part for part in parts if part not in ARRAYS]
+    return [np.ndarray, *rest] if len(rest) + len(ARRAYS) == len(parts) else list(parts)
+
+
 def _words(hint: Any) -> str:
     """What an annotation allows."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind in UNIONS:
-        return " or ".join(dict.fromkeys(map(_words, parts)))
+        return " or ".join(dict.fromkeys(map(_words, _parts(hint))))
     if kind is Literal:
         return " or ".join(map(repr, parts))
     if kind in PLAIN:
@@ -151,5 +175,7 @@ def _words(hint: Any) -> str:
         return f"a list of {len(parts)}: {', '.join(map(_words, parts))}"
     if kind in LISTS:
         return f"a list, each entry {_words(parts[0])}" if parts else "a list"
+    if isinstance(kind, type) and issubclass(kind, np.ndarray):
+        return "an array of numbers"
     name = getattr(kind, "__name__", str(kind))
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.errors import InvalidInputError
 
 
+@typed("interval")
 @dataclass(frozen=True, eq=False)
 class Interval:
     """A box over the flattened parameters.
@@ -46,6 +48,7 @@ class Interval:
             )
 
     @classmethod
+    @typed()
     def point(cls, theta: ArrayLike) -> "Interval":
         """The box that holds only `theta`, shape (p,)."""
         values = np.asarray(theta, dtype=np.float64)

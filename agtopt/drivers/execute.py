@@ -200,8 +200,8 @@ def processes(workers: int) -> Workers:
     Raises
     ------
     InvalidInputError
-        If `workers` is no whole number from 1 to 1024. A call to a worker raises it where the script
-        has no guard.
+        If `workers` is no whole number from 1 to 1024. A call to a worker raises it where the
+        script has no guard.
     """
     return Workers(workers)
 

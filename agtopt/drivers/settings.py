@@ -154,6 +154,7 @@ class Settings:
         } | ({} if proofs is None else {"proofs": str(proofs)})
 
     @classmethod
+    @typed()
     def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
         """Read what `to_dict` wrote.
 

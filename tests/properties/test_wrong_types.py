@@ -70,7 +70,13 @@ def made():
             "training": problem.training,
             "other": reach.domain,
         },
-        **{"values": agtopt.Settings("LP").to_dict(), "samples": [0], "c": np.ones(2), "t": 0},
+        **{
+            "values": agtopt.Settings("LP").to_dict(),
+            "samples": [0],
+            "distances": [1],
+            "c": np.ones(2),
+            "t": 0,
+        },
         **{"address": (0, "dense1_bias"), "node": "dense1", "tensors": problem.network.initial},
         **{"other": reach.domain, "sense": "min", "solution": "none", "queries": 1},
     }
@@ -122,7 +128,8 @@ def folder_for(name, folder):
 def called(function, arguments):
     """Call, and say what else than an error of agtopt's came out."""
     try:
-        function(**arguments)
+        first, *rest = arguments
+        function(arguments[first], **{name: arguments[name] for name in rest})
     except AgtoptError as error:
         assert "\n" not in str(error)  # noqa: PT017  (of each of many calls)
     except Exception as error:
@@ -140,7 +147,7 @@ def faults(function, folder, limit=None):
     fitting = {
         each.name: folder_for(each.name, folder) or made()[each.name]
         for each in parameters
-        if each.default is each.empty
+        if each.default is each.empty or each.name == "methods"
     }
     for each in parameters:
         for what, value in WRONG.items():
