@@ -75,6 +75,7 @@ def made():
             "samples": [0],
             "distances": [1],
             "c": np.ones(2),
+            "beta": 0.1,
             "t": 0,
         },
         **{"address": (0, "dense1_bias"), "node": "dense1", "tensors": problem.network.initial},
