@@ -88,6 +88,7 @@ class Run:
         self._branches = BranchBounds.nothing()
 
     @classmethod
+    @typed()
     def begin(
         cls,
         problem: Problem,

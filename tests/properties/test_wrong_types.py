@@ -86,7 +86,7 @@ def made():
 RESULTS = {
     *("Attack", "CollectiveCertificate", "Comparison", "CompiledModel", "DatasetCertificate"),
     *("Degradation", "Exported", "Ladder", "PointCertificates", "PrivatePredictions", "Reach"),
-    *("Record", "Refutations", "Release", "Server", "Target", "Witness", "Columns"),
+    *("Record", "Refutations", "Release", "Run", "Server", "Target", "Witness", "Columns"),
 }
 """Agtopt makes them, and nobody else."""
 ELSEWHERE = {"load_ipython_extension", "unload_ipython_extension", "processes"}
