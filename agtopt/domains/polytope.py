@@ -16,7 +16,7 @@ from agtopt.tolerances import AGREEMENT, SMALLEST, UNIT_ROUNDOFF, crossed, unit_
 Array = NDArray[np.float64]
 
 
-@typed()
+@typed("polytope")
 @dataclass(frozen=True, eq=False)
 class Polytope:
     """The set {θ in box : lower ≤ directions · θ ≤ upper} over the flattened parameters.
