@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+from agtopt.arguments import typed
 from agtopt.domains import Polytope
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
@@ -29,6 +30,7 @@ from agtopt.solvers import TOLERANCE
 AUTO = "auto"
 
 
+@typed()
 def bound(
     problem: Problem,
     method: str | Formulation | Propagation,
@@ -151,6 +153,7 @@ def bound(
             interrupted,
             perf_counter() - began,
             FLOAT32 if dtype == "float32" else "",
+            numerics=numerics,
         )
     if numerics != FLOAT64:
         raise InvalidInputError(
