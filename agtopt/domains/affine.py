@@ -115,36 +115,65 @@ class Affine:
         """
         rows = np.atleast_2d(self._directions(directions))
         with np.errstate(over="ignore", invalid="ignore"):
-            known = (self._box_support(rows), self._form_support(rows), self._ball_support(rows))
-            found = np.minimum.reduce([np.where(np.isnan(part), np.inf, part) for part in known])
+            shift = rows @ self.nominal
+            error = DOUBLE.accumulated(self._terms) * (
+                np.abs(rows) @ np.abs(self.nominal) + np.abs(shift)
+            )
+            apart = shift + self.deviation(rows)[1] + error
+            found = np.fmin(self._box_support(rows), apart)
         return found if np.ndim(directions) == 2 else found[0]
 
-    def _form_support(self, rows: Array) -> Array:
-        length = np.linalg.norm(rows, axis=1)
-        total = rows @ self.nominal + rows @ self.offset + np.abs(rows @ self.errors.T).sum(axis=1)
-        size = (
-            np.linalg.norm(self.nominal)
-            + np.linalg.norm(self.offset)
-            + np.linalg.norm(self.errors, axis=1).sum()
-        )
+    def deviation(self, directions: ArrayLike) -> tuple[Array, Array]:
+        """Bounds of direction · (θ − nominal), rounded outward.
+
+        Parameters
+        ----------
+        directions : array_like, shape (m, p)
+
+        Returns
+        -------
+        lower, upper : array, shape (m,)
+        """
+        rows = np.atleast_2d(self._directions(directions))
+        with np.errstate(over="ignore", invalid="ignore"):
+            ball = self._ball_support(rows)
+            box = (self._box_deviation(-rows), self._box_deviation(rows))
+            ends = [
+                np.fmin.reduce([form, ball, side])
+                for form, side in zip(self._form(rows), box, strict=True)
+            ]
+        low, high = (np.where(np.isnan(end), np.inf, end) for end in ends)
+        return -low, high
+
+    def _form(self, rows: Array) -> tuple[Array, Array]:
+        """At least the largest value of −rows and of rows times what the form allows."""
+        centre, size = rows @ self.offset, float(np.linalg.norm(self.offset))
+        reach = _products(np.abs(rows), self.radius).sum(axis=1)
+        box = reach
+        if len(self.errors):
+            reach = reach + np.abs(rows @ self.errors.T).sum(axis=1)
+            size += float(np.linalg.norm(self.errors, axis=1).sum())
+        along = against = np.zeros(len(rows))
         for part in self.touched:
-            total, size = total + part.support(rows), size + part.length()
-        box = np.where(rows == 0.0, 0.0, np.abs(rows) * np.where(rows == 0.0, 0.0, self.radius))
-        total = total + box.sum(axis=1)
-        error = DOUBLE.accumulated(self._terms) * (length * size + box.sum(axis=1))
-        return np.asarray(total + error + self._terms * SMALLEST)
+            up, down = part.spread(rows)
+            along, against, size = along + up, against + down, size + part.length()
+        error = self._share * (np.linalg.norm(rows, axis=1) * size + box)
+        error = error + self._terms * SMALLEST
+        return against - centre + reach + error, along + centre + reach + error
 
     def _ball_support(self, rows: Array) -> Array:
-        if not np.isfinite(self.ball):
-            return np.full(len(rows), np.inf)
         length = np.linalg.norm(rows, axis=1)
-        total, size = rows @ self.nominal + self.ball * length, np.linalg.norm(self.nominal)
-        error = DOUBLE.accumulated(self._terms) * length * (size + self.ball)
-        return np.asarray(total + error + self._terms * SMALLEST)
+        total = _products(length, np.array(self.ball))
+        return np.asarray(total * (1.0 + self._share) + SMALLEST)
+
+    def _box_deviation(self, rows: Array) -> Array:
+        low, high = deviations(self.box, self.nominal)
+        terms = _products(rows, np.where(rows > 0, high, low))
+        error = DOUBLE.accumulated(self._terms) * np.abs(terms).sum(axis=1)
+        return np.asarray(terms.sum(axis=1) + error + self._terms * SMALLEST)
 
     def _box_support(self, rows: Array) -> Array:
-        ends = np.where(rows > 0, self.box.upper, self.box.lower)
-        terms = np.where(rows == 0.0, 0.0, rows * np.where(rows == 0.0, 0.0, ends))
+        terms = _products(rows, np.where(rows > 0, self.box.upper, self.box.lower))
         error = DOUBLE.accumulated(self._terms) * np.abs(terms).sum(axis=1)
         return np.asarray(terms.sum(axis=1) + error + self._terms * SMALLEST)
 
@@ -154,10 +183,39 @@ class Affine:
 
     def to_box(self) -> Interval:
         """The smallest box that the form, the ball and the box allow."""
-        units = np.eye(len(self))
-        lower = np.maximum(-self.support(-units), self.box.lower)
-        upper = np.minimum(self.support(units), self.box.upper)
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = np.abs(self.nominal) + np.abs(self.offset) + np.abs(self.errors).sum(axis=0)
+            reach = np.abs(self.errors).sum(axis=0) + self.radius
+            ends = []
+            for sense in (-1.0, 1.0):
+                form = sense * self.offset + reach
+                for part in self.touched:
+                    form = form + part.extent(sense)
+                form = form + np.where(np.isfinite(form), np.abs(form), 0.0) * self._share
+                ends.append(np.fmin(form + size * self._share, self.ball))
+            error = DOUBLE.unit * (np.abs(self.nominal) + np.abs(ends[0]) + np.abs(ends[1]))
+            lower = np.fmax(self.nominal - ends[0] - error, self.box.lower)
+            upper = np.fmin(self.nominal + ends[1] + error, self.box.upper)
         return Interval(np.minimum(lower, upper), np.maximum(lower, upper))
+
+    def mass(self) -> Array:
+        """At least the largest |θ − nominal| of the form alone in every entry, with opposite
+        choices together."""
+        total = np.abs(self.offset) + np.abs(self.errors).sum(axis=0) + self.radius
+        for part in self.touched:
+            total = total + part.extent(1.0) + part.extent(-1.0)
+        return np.asarray(total * (1.0 + self._share))
+
+    def length(self) -> float:
+        """At least the sum of the Euclidean norms of all parts of the form."""
+        parts = [np.linalg.norm(self.offset), np.linalg.norm(self.radius)]
+        total = float(sum(parts)) + float(np.linalg.norm(self.errors, axis=1).sum())
+        total += sum(part.length() for part in self.touched)
+        return total * (1.0 + self._share)
+
+    @property
+    def _share(self) -> float:
+        return DOUBLE.accumulated(self._terms)
 
     def width(self) -> float:
         """Total width of its box."""
@@ -214,7 +272,8 @@ class Affine:
             miss, direction = self._nearest(point, generated)
             if miss <= tolerance:
                 return True
-            beyond = direction @ point - float(self._form_support(direction[np.newaxis])[0])
+            form = float(self._form(direction[np.newaxis])[1][0])
+            beyond = direction @ (point - self.nominal) - form
             if beyond > 0:
                 return False
             best = [part.best(direction) for part in self.touched]
@@ -329,6 +388,18 @@ class Affine:
                 Interval(*ends),
                 float(archive.array("ball", (), kinds="f")),
             )
+
+
+def deviations(box: Interval, nominal: Array) -> tuple[Array, Array]:
+    """Bounds of θ − nominal over a box, rounded outward, each (p,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        low, high = box.lower - nominal, box.upper - nominal
+    return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+
+
+def _products(factor: Array, end: Array) -> Array:
+    # 0 · inf counts as 0: a direction without an entry asks nothing of it.
+    return np.where(factor == 0.0, 0.0, factor * np.where(factor == 0.0, 0.0, end))
 
 
 def _moves(archive: Archive, kind: str, rows: Array, place: str) -> Moves:

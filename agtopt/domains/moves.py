@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 DUALS = {1.0: np.inf, 2.0: 2.0, np.inf: 1.0}
 """The norm by which a linear function over a unit ball is bounded."""
 
+BLOCK = 2**22
+"""Gains that are held at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Moves(ABC):
@@ -217,18 +220,35 @@ class Touched:
         """Number p of parameters that are moved."""
         return self.moves[0].directions.shape[-1]
 
-    def gains(self, rows: Array) -> Array:
-        """What touching each sample gains along rows (r, p), shape (r, m); not rounded."""
-        total = np.zeros((len(rows), len(self.samples)))
+    def gains(self, rows: Array) -> tuple[Array, Array]:
+        """What touching each sample gains along rows (r, p) and against them, each (r, m); not
+        rounded."""
+        total = np.zeros((2, len(rows), len(self.samples)))
         for each in self.moves:
             many, columns, size = each.directions.shape
             flat = rows @ each.directions.reshape(many * columns, size).T
-            total += each.reach(flat.reshape(len(rows), many, columns))
-        return total
+            values = flat.reshape(len(rows), many, columns)
+            total[0] += each.reach(values)
+            total[1] += each.reach(-values)
+        return total[0], total[1]
 
-    def support(self, rows: Array) -> Array:
-        """The largest sum of `budget` gains along each row, shape (r,); not rounded."""
-        return largest_sum(self.gains(rows), self.budget)
+    def spread(self, rows: Array) -> tuple[Array, Array]:
+        """The largest sum of `budget` gains along each row and against it, each (r,); not
+        rounded."""
+        block = max(1, BLOCK // max(1, len(self.samples)))
+        parts = [
+            [largest_sum(gain, self.budget) for gain in self.gains(rows[first : first + block])]
+            for first in range(0, len(rows), block)
+        ]
+        along, against = (np.concatenate(side) for side in zip(*parts, strict=True))
+        return along, against
+
+    def extent(self, sense: float) -> Array:
+        """`support` along every parameter, or for a `sense` of −1 against it, shape (p,)."""
+        total = np.zeros((self.size, len(self.samples)))
+        for each in self.moves:
+            total += each.reach(sense * each.directions.transpose(2, 0, 1))
+        return largest_sum(total, self.budget)
 
     def length(self) -> float:
         """A bound on the Euclidean norm of what they move the parameters by, up to rounding."""
@@ -237,7 +257,7 @@ class Touched:
 
     def best(self, direction: Array) -> Array:
         """The farthest point of the sum along a direction (p,)."""
-        chosen = np.argsort(-self.gains(direction[np.newaxis])[0])[: self.budget]
+        chosen = np.argsort(-self.gains(direction[np.newaxis])[0][0])[: self.budget]
         return self._moved([each.best(each.directions @ direction) for each in self.moves], chosen)
 
     def draw(self, generator: np.random.Generator) -> Array:
