@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agtopt.intervals.affine.curvature import chain_curvature, chain_of
 from agtopt.problem import Problem
 from agtopt.problem.layers import (
     Add,
@@ -249,6 +250,10 @@ class Linearised:
         if single(self.problem):
             return found
         delta = self.delta()
+        links = chain_of(self.problem, self.saved)
+        if links is not None:
+            curved = chain_curvature(self.problem, links, self.parameters, delta)
+            return found + (curved if columns is None else columns @ curved)
         return found + self._pushed(
             lambda moved: self.backwards(moved, self.x, delta).sum(0), columns
         )
