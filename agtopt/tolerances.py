@@ -74,14 +74,14 @@ LOGARITHM_MARGIN = 1e-12
 
 FEASIBILITY = 1e-7
 """Primal and dual feasibility tolerance that is asked of every solver; tighter is not safer
-(docs/decisions.md)."""
+(docs/solver-faults.md)."""
 
 INTEGRALITY = 1e-7
 """How far a binary may be from 0 or 1 in a solver."""
 
 MIXED_FEASIBILITY = 1e-6
 """HiGHS's own default for mixed-integer models: with a tighter one it cuts off points that training
-attains (docs/decisions.md), with a looser one bounds are only wider."""
+attains (docs/solver-faults.md), with a looser one bounds are only wider."""
 
 RELATIVE_GAP = 1e-5
 """Relative gap at which a mixed-integer solve stops: it costs width, never soundness, as the dual

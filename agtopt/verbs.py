@@ -50,9 +50,11 @@ class Verb(Generic[N, P, R]):
         return self._meanings.registry
 
     def meaning(self, kind: type) -> Callable[..., R]:
-        """What is called for instances of a type."""
+        """What is called for instances of a type: all that it derives from must be abstract, up to
+        the type that hands the meaning on."""
         owner = next(each for each in kind.__mro__ if each in self.registry)
-        return self.registry[owner if owner is kind or isabstract(owner) else object]
+        lineage = [each for each in kind.__mro__[1:] if issubclass(each, owner)]
+        return self.registry[owner if all(map(isabstract, lineage)) else object]
 
 
 def verb(refusal: Callable[Concatenate[N, P], R]) -> Verb[N, P, R]:

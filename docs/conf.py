@@ -46,7 +46,7 @@ def _home(app, docname, content):
         readme = re.sub(
             r"\[([^\]]+)\]\(notebooks/(\w+)\.ipynb\)", r"{doc}`\1 <notebooks/\2>`", readme
         )
-        content[0] = re.sub(r"\((docs/)([\w./]+)\)", r"(\2)", readme) + "\n" + content[0]
+        content[0] = re.sub(r"\((docs/)([\w./-]+)\)", r"(\2)", readme) + "\n" + content[0]
 
 
 def _stars(app, what, name, obj, options, lines):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from agtopt.certificates import certified_history, certify_dataset
 from agtopt.certificates.queries import Eps
 from agtopt.drivers import Reach, bound
+from agtopt.drivers.interrupt import uninterrupted
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import IBP, Propagation
 from agtopt.problem import Perturbation, Problem
@@ -105,4 +106,4 @@ def sweep(
 
 
 def _bounded(problem: Problem, adversary: Perturbation, kind: Propagation) -> Reach:
-    return bound(replace(problem, perturbation=adversary), kind)
+    return uninterrupted(bound(replace(problem, perturbation=adversary), kind))

@@ -127,10 +127,7 @@ def _witnesses(record: Record, problem: Problem) -> Iterator[str]:
 def _method(record: Record, problem: Problem) -> Iterator[str]:
     route, _, margins = record.method.partition(", ")
     kind, _, variant = route.partition(" ")
-    settings, end_to_end = (
-        None if each is None else each.settings(None)
-        for each in (record.settings, record.end_to_end)
-    )
+    settings, end_to_end = record.of_domain, record.of_margins
     if settings is not None:
         if route != str(settings.kind):
             yield f"method: {route!r} is said, and the settings are those of {settings.kind}"

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from math import floor
 from pathlib import Path
@@ -21,8 +22,8 @@ from agtopt.certificates.scores import score_bounds
 from agtopt.certificates.witness import Witness
 from agtopt.compiler import Query, predicted_size
 from agtopt.drivers import Reach, Settings
-from agtopt.drivers.questions import Question, ask, count_flips
-from agtopt.drivers.task import Answer
+from agtopt.drivers.interrupt import until_interrupted
+from agtopt.drivers.questions import Answers, Question, ask, count_flips
 from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
@@ -77,7 +78,8 @@ def certify_end_to_end(
     Returns
     -------
     PointCertificates
-        Also after Ctrl-C, with what was certified by then; its ``rows`` tell of every solve.
+        Also after Ctrl-C, once the domain's own certificates are there, with what was certified by
+        then; its ``rows`` tell of every solve.
 
     Raises
     ------
@@ -102,7 +104,9 @@ def certify_end_to_end(
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
     found = certify(reach, X, y, eps, runs)
-    questions = list(_questions(reach, found))
+    questions, stopped = until_interrupted(_questions(reach, found))
+    if stopped:
+        return replace(found, interrupted=True)
     answers = ask(reach, settings, *_boxes(found), questions, runs, executor, progress)
     return _with_answers(found, settings, answers, len(questions), runs)
 
@@ -284,7 +288,7 @@ def _rivals(outputs: int, winner: int) -> Iterator[tuple[int, Array]]:
 def _with_answers(
     found: PointCertificates,
     settings: Settings,
-    answers: Iterator[tuple[Question, int, Answer]],
+    answers: Answers,
     asked: int,
     attack: Attack,
 ) -> PointCertificates:
@@ -298,24 +302,36 @@ def _with_answers(
         list(found.witnesses),
     )
     rows, words = [], {found.rigour}
-    for question, place, answer in answers:
-        k, bound = question.point, answer.row.bound
-        rows.append(answer.row)
-        words.add(answer.row.rigour)
-        if len(question.weights) == 1:
-            lower[k], upper[k] = (
-                (max(lower[k, 0], bound), upper[k])
-                if question.weights[0] > 0
-                else (lower[k], min(upper[k, 0], -bound))
-            )
-        if bound > 0.0:
-            reachable[k, question.rival] = False
-        elif answer.dataset is not None and answer.inputs is not None and witnesses[k] is None:
-            x = answer.inputs[place]
-            seen = int(
-                predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[0]
-            )
-            witnesses[k] = Witness(answer.dataset, x, seen) if seen != nominal[k] else None
+    stopped = False
+    try:
+        with closing(answers):
+            for question, place, answer in answers:
+                k, bound = question.point, answer.row.bound
+                rows.append(answer.row)
+                words.add(answer.row.rigour)
+                if len(question.weights) == 1:
+                    lower[k], upper[k] = (
+                        (max(lower[k, 0], bound), upper[k])
+                        if question.weights[0] > 0
+                        else (lower[k], min(upper[k, 0], -bound))
+                    )
+                if bound > 0.0:
+                    reachable[k, question.rival] = False
+                elif (
+                    answer.dataset is not None
+                    and answer.inputs is not None
+                    and witnesses[k] is None
+                ):
+                    x = answer.inputs[place]
+                    seen = int(
+                        predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[
+                            0
+                        ]
+                    )
+                    witnesses[k] = Witness(answer.dataset, x, seen) if seen != nominal[k] else None
+    except KeyboardInterrupt:
+        # A row and its rigour are known before what they say is used.
+        stopped = True
     for point, witness in enumerate(witnesses):
         if (
             witness is not None
@@ -336,7 +352,7 @@ def _with_answers(
         witnesses=tuple(witnesses),
         rows=tuple(rows),
         rigour=rigour,
-        interrupted=found.interrupted or len(rows) < asked,
+        interrupted=found.interrupted or stopped or len(rows) < asked,
     )
     check_outputs(told, attack.theta)
     return told

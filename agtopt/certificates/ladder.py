@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agtopt.certificates.prediction import certify
 from agtopt.drivers import Reach, bound
+from agtopt.drivers.interrupt import uninterrupted
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import IBP
 from agtopt.problem import Problem
@@ -78,6 +79,9 @@ class Ladder:
 
         Raises
         ------
+        KeyboardInterrupt
+            If Ctrl-C came while it was bounded: a rung that was cut short is not kept, and would
+            say of the data how fast somebody was. The rungs before it are.
         InvalidInputError
             If n is not one of the budgets, or `bounder` answers for another problem (S8).
         """
@@ -87,7 +91,7 @@ class Ladder:
             )
         if n not in self._known:
             problem = self.at(n)
-            reach = self.bounder(problem)
+            reach = uninterrupted(self.bounder(problem))
             if reach.problem is not problem:
                 raise InvalidInputError(
                     "bounder: it must return the Reach of the very problem that it is given"

@@ -1,10 +1,11 @@
 """A certificate as a small JSON file: what is claimed, of which problem, how it was found, and what
 shows it."""
 
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.witness import Witness
-from agtopt.domains import Interval, Polytope
-from agtopt.drivers import OBBT, Reach, Settings
+from agtopt.domains import Interval
+from agtopt.drivers import Reach, Settings
 from agtopt.drivers.reach import FLOAT32
 from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
 from agtopt.files import read_text, write_text
@@ -29,51 +30,6 @@ PACKAGES = ("agtopt", "numpy", "torch", "pyomo", "highspy", "pyscipopt")
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
-
-
-class SettingsRecord(_Strict):
-    """`Settings`, but for the folder of proofs."""
-
-    method: str
-    window: int | None
-    stride: int | None
-    solver: str | None
-    time_limit: float | None
-    conditional: bool
-    tighten: bool | str
-    directions: list[list[float]] | None
-    obbt: dict[str, int | str] | None
-    rigour: str
-    first: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "SettingsRecord":
-        """Of settings."""
-        obbt = settings.obbt
-        return cls(
-            method=str(settings.kind),
-            window=settings.window,
-            stride=settings.stride,
-            solver=settings.solver,
-            time_limit=None if settings.time_limit is None else float(settings.time_limit),
-            conditional=settings.conditional,
-            tighten=settings.tighten
-            if isinstance(settings.tighten, bool)
-            else str(settings.tighten),
-            directions=None if settings.domain is None else settings.domain.directions.tolist(),
-            obbt=None
-            if obbt is None
-            else {"solves": obbt.solves, "rounds": obbt.rounds, "kind": str(obbt.kind)},
-            rigour=settings.rigour,
-            first=settings.first,
-        )
-
-    def settings(self, proofs: Path | None) -> Settings:
-        """The settings, with their proofs in a folder if there is one."""
-        values = self.model_dump(exclude={"directions", "obbt"})
-        template = None if self.directions is None else Polytope(np.array(self.directions))
-        obbt = None if self.obbt is None else OBBT(**self.obbt)  # type: ignore[arg-type]
-        return Settings(**values, domain=template, obbt=obbt, proofs=proofs)
 
 
 class ChangeRecord(_Strict):
@@ -149,10 +105,10 @@ class Record(_Strict):
         Of the packages that found it.
     seconds : float
         Of the bounds.
-    settings : SettingsRecord or None
-        How the domain was found by models; None for IBP, CROWN and domains that cannot be found
-        again step by step.
-    end_to_end : SettingsRecord or None
+    settings : dict or None
+        How the domain was found by models (`Settings.to_dict`, without the folder of proofs); None
+        for IBP, CROWN and domains that cannot be found again step by step.
+    end_to_end : dict or None
         How margins were bounded over the compiled run.
     lower, upper : list of float
         The box of the final parameters.
@@ -177,8 +133,8 @@ class Record(_Strict):
     rigour: Annotated[str, Field(pattern=f"^({PROVED}|{TOLERANCE})$")]
     versions: dict[str, str]
     seconds: float
-    settings: SettingsRecord | None
-    end_to_end: SettingsRecord | None
+    settings: dict[str, Any] | None
+    end_to_end: dict[str, Any] | None
     lower: list[float]
     upper: list[float]
     points: list[list[float]]
@@ -217,8 +173,8 @@ class Record(_Strict):
             rigour=found.rigour,
             versions={name: version(name) for name in PACKAGES},
             seconds=reach.seconds + sum(row.seconds for row in found.rows),
-            settings=None if reach.settings is None else SettingsRecord.of(reach.settings),
-            end_to_end=None if found.settings is None else SettingsRecord.of(found.settings),
+            settings=_told(reach.settings),
+            end_to_end=_told(found.settings),
             lower=box.lower.tolist(),
             upper=box.upper.tolist(),
             points=_flat(queries.points),
@@ -285,6 +241,28 @@ class Record(_Strict):
             ) from None
 
     @property
+    def of_domain(self) -> Settings | None:
+        """How the domain was found by models.
+
+        Raises
+        ------
+        InvalidInputError, UnsupportedError
+            If these are no settings.
+        """
+        return None if self.settings is None else Settings.from_dict(self.settings)
+
+    @property
+    def of_margins(self) -> Settings | None:
+        """How margins were bounded over the compiled run.
+
+        Raises
+        ------
+        InvalidInputError, UnsupportedError
+            If these are no settings.
+        """
+        return None if self.end_to_end is None else Settings.from_dict(self.end_to_end)
+
+    @property
     def route(self) -> str:
         """How the domain was found (`Reach.route`)."""
         return self.method.split(",")[0]
@@ -312,6 +290,10 @@ class Record(_Strict):
         return Queries(
             arrays[0], arrays[1], arrays[2], None if self.labels is None else np.array(self.labels)
         )
+
+
+def _told(settings: Settings | None) -> dict[str, Any] | None:
+    return None if settings is None else replace(settings, proofs=None).to_dict()
 
 
 def _flat(values: NDArray[np.float64]) -> list[list[float]]:

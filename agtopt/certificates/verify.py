@@ -1,7 +1,7 @@
 """Check a recorded certificate from the problem alone: nothing in the record is believed (S9)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,11 @@ from agtopt.attacks import attack
 from agtopt.attacks.predictions import predicted
 from agtopt.certificates.claims import NOT_CHECKED, faults
 from agtopt.certificates.end_to_end import certify_again
-from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.prediction import certificates_over, final_domain
-from agtopt.certificates.record import Record, SettingsRecord
+from agtopt.certificates.record import Record
 from agtopt.domains import contains
-from agtopt.drivers import Reach, Run, bound
+from agtopt.drivers import Reach, Run, Settings, bound
+from agtopt.drivers.interrupt import uninterrupted
 from agtopt.errors import AgtoptError
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -192,13 +192,14 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
 def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach | None:
     if record.propagation is not None:
         kind, dtype = record.propagation
-        return bound(problem, kind, dtype=dtype)
-    if record.settings is None or record.settings.rigour != PROVED or proofs is None:
+        return uninterrupted(bound(problem, kind, dtype=dtype))
+    settings = record.of_domain
+    if settings is None or not _provable(settings, proofs):
         return None
-    run = Run(problem, record.settings.settings(proofs), replay=True)
+    run = Run(problem, replace(settings, proofs=proofs), replay=True)
     while not run.finished:
         run.step()
-    return run.finish()
+    return uninterrupted(run.finish())
 
 
 def _stability(
@@ -207,19 +208,20 @@ def _stability(
     found = certificates_over(
         reach, final_domain(reach), trajectory(problem)[-1], record.queries(problem)
     )
-    if record.end_to_end is not None and _provable(record.end_to_end, proofs):
+    margins = record.of_margins
+    shown = margins is None or _provable(margins, proofs)
+    if margins is not None and shown:
         try:
-            found = _end_to_end(record, reach, found, proofs)
+            found = uninterrupted(
+                certify_again(reach, found, replace(margins, proofs=proofs), attack(reach.problem))
+            )
         except AgtoptError as error:
             yield Check("stability", FAILS, str(error))
             return
     classes = np.array(problem.classes)
     claimed = np.array([np.isin(classes, row) for row in record.reachable])
     assert found.reachable is not None
-    stable, shown = (
-        np.array(record.stable),
-        record.end_to_end is None or _provable(record.end_to_end, proofs),
-    )
+    stable = np.array(record.stable)
     if record.rigour == PROVED:
         yield Check(
             "rigour", HOLDS if shown and found.rigour == PROVED else UNPROVED, "it says proved"
@@ -236,13 +238,5 @@ def _stability(
     )
 
 
-def _provable(settings: SettingsRecord, proofs: Path | None) -> bool:
+def _provable(settings: Settings, proofs: Path | None) -> bool:
     return settings.rigour == PROVED and proofs is not None
-
-
-def _end_to_end(
-    record: Record, reach: Reach, found: PointCertificates, proofs: Path | None
-) -> PointCertificates:
-    assert record.end_to_end is not None
-    assert proofs is not None
-    return certify_again(reach, found, record.end_to_end.settings(proofs), attack(reach.problem))

@@ -94,7 +94,7 @@ def certify(
             executor=pool,
             progress=True,
         )
-        if end_to_end is None:
+        if end_to_end is None or reach.interrupted:
             certificates = certify_points(reach, X, y, eps, runs)
         else:
             certificates = certify_end_to_end(

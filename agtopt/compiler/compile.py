@@ -338,7 +338,8 @@ def compile(
     known : KnownBounds, optional
         Bounds that are known to hold; those found on the way are added to it.
     conditional : bool
-        Whether cuts tie θ_t and the gradient entries to the selectors (docs/decisions.md).
+        Whether cuts tie θ_t and the gradient entries to the selectors
+        (docs/decisions/0048-conditional-bounds.md).
     branches : BranchBounds, optional
         Found here, and their hull added to `known`, when they are not given.
 

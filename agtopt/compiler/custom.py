@@ -85,7 +85,7 @@ def _linear(objective: Any) -> LinearExpression:
 @contextmanager
 def _minimising(model: Any, objective: Any, linear: LinearExpression, sign: float) -> Iterator[Any]:
     # To minimise always: dual bounds of maximisations were wrong in past solvers
-    # (docs/decisions.md).
+    # (docs/solver-faults.md).
     own = model.component(OWN)
     if own is not None and own.ctype is not pyo.Objective:
         raise InvalidInputError(

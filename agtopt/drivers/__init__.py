@@ -3,12 +3,12 @@ order."""
 
 from agtopt.drivers.execute import processes
 from agtopt.drivers.horizon import bound
+from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.parts import bound_parts
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.samplewise import bound_samplewise
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.tighten import OBBT
 
 __all__ = [
     "OBBT",

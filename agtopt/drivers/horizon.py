@@ -1,28 +1,26 @@
 """Full and rolling horizons to an interval or polytope domain."""
 
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from agtopt.domains import Interval, Polytope
+from agtopt.domains import Polytope
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
+from agtopt.drivers.interrupt import reached, until_interrupted
+from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import FLOAT32, Reach
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import forget_models
-from agtopt.drivers.tighten import OBBT
 from agtopt.errors import InvalidInputError
 from agtopt.files import attempt, saving
 from agtopt.intervals.checkpoint import checkpointed_steps
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.scale.fragments import MEMORY
 from agtopt.intervals.scale.numerics import FLOAT64, Numerics
-from agtopt.intervals.states import initial_domain, unknown_domain
 from agtopt.kinds import Formulation, Propagation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
@@ -113,7 +111,8 @@ def bound(
     -------
     Reach
         A valid domain, also after Ctrl-C: of IBP and CROWN the steps that are done, and the whole
-        line for what training moves after them.
+        line for what training moves after them; of models what is bounded, and what follows from it
+        by propagation, which a second Ctrl-C ends.
 
     Raises
     ------
@@ -144,8 +143,8 @@ def bound(
             steps = interval_steps(problem, linear=kind.linear, memory=budget, numerics=numerics)
         else:
             steps = checkpointed_steps(problem, checkpoint, kind.linear, budget, numerics)
-        states, interrupted = _until_interrupted(compared(problem, steps))
-        return _reached(
+        states, interrupted = until_interrupted(compared(problem, steps))
+        return reached(
             problem,
             kind,
             states,
@@ -172,7 +171,7 @@ def bound(
             else _begun(problem, settings, executor, saved)
         )
     except KeyboardInterrupt:
-        return _reached(problem, kind, (), True, perf_counter() - began, settings=settings)
+        return reached(problem, kind, (), True, perf_counter() - began, settings=settings)
     with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
         try:
             while not run.finished:
@@ -181,42 +180,9 @@ def bound(
         except KeyboardInterrupt:
             _save(run, saved)
         finally:
-            forget_models()
+            run.models.close()
     run.seconds = perf_counter() - began
     return run.finish()
-
-
-def _until_interrupted(boxes: Iterator[Interval]) -> tuple[list[Interval], bool]:
-    """What there is before Ctrl-C, and whether it came."""
-    found: list[Interval] = []
-    try:
-        found.extend(boxes)
-    except KeyboardInterrupt:
-        return found, True
-    return found, False
-
-
-def _reached(
-    problem: Problem,
-    kind: Formulation | Propagation,
-    states: Sequence[Interval],
-    interrupted: bool,
-    seconds: float,
-    variant: str = "",
-    settings: Settings | None = None,
-) -> Reach:
-    """A result whose first states are known; what training moves is anything after the others."""
-    left = [unknown_domain(problem)] * (problem.steps - len(states))
-    return Reach(
-        problem,
-        kind,
-        (initial_domain(problem), *states, *left),
-        (),
-        seconds,
-        interrupted,
-        settings=settings,
-        variant=variant,
-    )
 
 
 def _check_propagation(kind: Propagation, settings: dict[str, object]) -> None:

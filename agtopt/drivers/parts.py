@@ -15,12 +15,12 @@ from agtopt.domains import Interval, KnownBounds, Polytope, hull, intersect
 from agtopt.drivers.attained import compared
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.interrupt import reached, until_interrupted
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import PARTS, Reach
 from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import forget_models
 from agtopt.errors import InvalidInputError
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.states import initial_domain
@@ -72,7 +72,8 @@ def bound_parts(
     Returns
     -------
     Reach
-        For every bound the row of the part that decides it.
+        For every bound the row of the part that decides it. After Ctrl-C the intervals of the whole
+        problem, without rows: parts that are missing may go as far.
 
     Raises
     ------
@@ -86,29 +87,28 @@ def bound_parts(
         for chosen in _parts(problem, groups)
     ]
     began, found = perf_counter(), dict[int, Reach]()
+    kind = how if isinstance(how, Propagation) else how.kind
+    # Before the parts: they hold what an interrupted part would have been bounded by.
+    whole_boxes, interrupted = until_interrupted(
+        compared(problem, interval_steps(problem, linear=kind != IBP))
+    )
+    if interrupted:
+        return reached(problem, kind, whole_boxes, True, perf_counter() - began, PARTS)
     with Progress(progress, len(parts), f"{method} {problem.name}") as bar:
         try:
             for part, reach in _solved(parts, executor):
                 found[parts.index(part)] = reach
                 bar.advance(hull(*(each.steps[-1] for each in found.values())).width())
         except KeyboardInterrupt:
-            pass
-        finally:
-            forget_models()
-    kind = how if isinstance(how, Propagation) else how.kind
-    interrupted = len(found) < len(parts) or any(reach.interrupted for reach in found.values())
-    reaches = [found.get(k) or _propagated(part) for k, part in enumerate(parts)]
-    whole_boxes = (initial_domain(problem), *interval_steps(problem, linear=kind != IBP))
+            return reached(problem, kind, whole_boxes, True, perf_counter() - began, PARTS)
+    reaches = [found[k] for k in range(len(parts))]
     boxes = [
         intersect(hull(*column), box)
-        for *column, box in zip(*(reach.states for reach in reaches), whole_boxes, strict=True)
+        for *column, box in zip(*(reach.states[1:] for reach in reaches), whole_boxes, strict=True)
     ]
-    states = (
-        boxes[0],
-        *compared(
-            problem, boxes[1:], room_of(rigour_of(chain(*(reach.rows for reach in reaches))))
-        ),
-    )
+    room = room_of(rigour_of(chain(*(reach.rows for reach in reaches))))
+    states = (initial_domain(problem), *compared(problem, boxes, room))
+    interrupted = any(reach.interrupted for reach in reaches)
     rows, polytopes = tuple(_deciding(reaches)), tuple(_polytopes(reaches))
     return Reach(
         problem, kind, states, rows, perf_counter() - began, interrupted, polytopes, variant=PARTS
@@ -190,12 +190,14 @@ def _propagated(part: Part) -> Reach:
 
 
 def _deciding(reaches: list[Reach]) -> Iterator[Row]:
-    """For every bound the row of the part that allows most, with what is attained in any part and
-    the seconds of all."""
+    """For every bound that all parts have, the row of the one that allows most, with what is
+    attained in any part and the seconds of all."""
     grouped: dict[tuple[int, int, str, str], list[Row]] = {}
     for row in chain(*(reach.rows for reach in reaches)):
         grouped.setdefault((row.start, row.stop, row.objective, row.sense), []).append(row)
     for rows in grouped.values():
+        if len(rows) < len(reaches):
+            continue
         extreme = min if rows[0].sense == "min" else max
         deciding = extreme(rows, key=lambda row: row.bound)
         yield replace(

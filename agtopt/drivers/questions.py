@@ -1,7 +1,7 @@
 """Bounds of what trained networks say of inputs, over all admissible runs at once: the
 mixed-integer domain."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,13 @@ from agtopt.domains.known import Address
 from agtopt.drivers.attained import check_branches
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.run import COMPILING
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, forget_models, lost_answer, run_question
+from agtopt.drivers.stage import RELAXATION, lost_answer, run_question
 from agtopt.drivers.task import Answer, Stage, Task
 from agtopt.problem import Problem
 from agtopt.symbolic.branches import BranchBounds
@@ -53,6 +54,9 @@ class Question:
     rival: int
 
 
+Answers = Generator[tuple[Question, int, Answer], None, None]
+
+
 def ask(
     reach: Reach,
     settings: Settings,
@@ -63,7 +67,7 @@ def ask(
     executor: Executor | None = None,
     progress: bool = False,
     replay: bool = False,
-) -> Iterator[tuple[Question, int, Answer]]:
+) -> Answers:
     """Bound every question, in any order; interrupted, what was bounded is known.
 
     Yields each with the position of its input among those of the answer.
@@ -84,7 +88,8 @@ def ask(
     replay : bool
         Whether bounds come from kept proofs, see `Run`.
     """
-    base, problem = _stage(reach, settings, attack, replay), reach.problem
+    models, problem = Models(), reach.problem
+    base = _stage(reach, settings, attack, models, replay)
     shared = (
         np.array_equal(lowest, highest) and not problem.network.kinked and settings.proofs is None
     )
@@ -122,15 +127,13 @@ def ask(
                 reach.rigour,
             )
             tasks.append((question, place, task))
-    with Progress(progress, len(tasks), f"{settings.kind} {problem.name}") as bar:
+    with models, Progress(progress, len(tasks), f"{settings.kind} {problem.name}") as bar:
         try:
             for task, answer in _answered([task for _, _, task in tasks], settings, executor):
                 bar.advance()
                 yield *tasks[task.number][:2], answer
         except KeyboardInterrupt:
             return
-        finally:
-            forget_models()
 
 
 def count_flips(
@@ -155,8 +158,9 @@ def count_flips(
     objective = Objective(
         "flipped", np.arange(many), np.ones(many), _at(reach.problem, "query.flipped")
     )
+    models = Models()
     task = Task(
-        _stage(reach, settings, attack)(query),
+        _stage(reach, settings, attack, models)(query),
         0,
         objective,
         1,
@@ -167,10 +171,8 @@ def count_flips(
         run,
         reach.rigour,
     )
-    try:
+    with models:
         ((_, answer),) = _answered([task], settings, executor)
-    finally:
-        forget_models()
     return answer
 
 
@@ -179,7 +181,7 @@ def _at(problem: Problem, name: str) -> Address:
 
 
 def _stage(
-    reach: Reach, settings: Settings, attack: Attack, replay: bool = False
+    reach: Reach, settings: Settings, attack: Attack, models: Models, replay: bool = False
 ) -> Callable[[Query], Stage]:
     """The run from its first step that is optimised, in the domain of that step, with a query
     behind it."""
@@ -205,6 +207,7 @@ def _stage(
         branches=branches,
         solver=settings.chosen,
         time_limit=settings.time_limit,
+        models=models,
         proofs=proofs,
         query=query,
         replay=replay,

@@ -16,15 +16,18 @@ from agtopt.domains import Interval, KnownBounds, Polytope, minima
 from agtopt.drivers.attained import check_branches, check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.interrupt import until_interrupted
+from agtopt.drivers.models import Models
+from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.saved import Found, load_found, save_found
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, compiled, forget_models, limit_for, lost_row, run_task
+from agtopt.drivers.stage import RELAXATION, compiled, limit_for, lost_row, run_task
 from agtopt.drivers.task import Stage, Task
-from agtopt.drivers.tighten import GAIN, OBBT, Candidate, candidates, merged_ends
+from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError
 from agtopt.intervals.propagation import interval_steps
@@ -97,6 +100,7 @@ class Run:
         self.stages = list(settings.stages(problem))
         self.done = 0
         self.objectives = list(objectives(problem.network, settings.domain))
+        self.models = Models()
         self.known = KnownBounds()
         self.rows = list[Row]()
         self.seconds = 0.0
@@ -151,9 +155,10 @@ class Run:
 
     def finish(self) -> Reach:
         """The result so far; `interrupted` if models are left, whose steps then have the domains
-        that follow by propagation."""
-        forget_models()
-        boxes = tuple(self._domains())
+        that follow by propagation, or if Ctrl-C ends that."""
+        self.models.clear()
+        _, stopped = until_interrupted(self._propagated())
+        boxes = tuple(map(self.domain, range(self.problem.steps + 1)))
         self._compare()
         polytopes = tuple(self._polytope(t, self.problem.network.size) for t in range(len(boxes)))
         return Reach(
@@ -162,7 +167,7 @@ class Run:
             boxes,
             tuple(self.rows),
             self.seconds,
-            not self.finished,
+            stopped or not self.finished,
             polytopes,
             self.settings,
         )
@@ -242,14 +247,14 @@ class Run:
             room_of(self.rigour),
         )
 
-    def _domains(self) -> Iterator[Interval]:
-        """Boxes of the states at steps 0 … T; what tighter early steps imply for later ones by
-        intervals is used too."""
-        yield self.domain(0)
-        for t in range(self.problem.steps):
+    def _propagated(self) -> Iterator[Interval]:
+        """Learn what tighter early steps imply for later ones by intervals; where models are left,
+        of the steps after the last that was bounded."""
+        bounded = max((row.stop for row in self.rows), default=self.problem.steps)
+        for t in range(0 if self.finished else bounded, self.problem.steps):
             (following,) = interval_steps(self.problem, t, self.domain(t), t + 1, linear=True)
             self._learn(t + 1, following)
-            yield self.domain(t + 1)
+            yield following
 
     def _polytope(self, t: int, entries: int) -> Polytope | None:
         """The template at step t, over the first `entries` of the state: the parameters, or all."""
@@ -305,6 +310,7 @@ class Run:
             branches=self._branches,
             solver=settings.chosen,
             time_limit=limit_for(kind, settings.kind, settings.time_limit),
+            models=self.models,
             proofs=None if settings.proofs is None else Path(settings.proofs),
             replay=self.replay,
         )

@@ -17,6 +17,8 @@ from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_exc
 from agtopt.drivers.attained import check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.interrupt import reached
+from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import SAMPLES, Reach
@@ -24,7 +26,7 @@ from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.run import COMPILING, MOST_TRAINING
 from agtopt.drivers.samples import Case, Samples
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import forget_models, lost_row, run_tasks
+from agtopt.drivers.stage import lost_row, run_tasks
 from agtopt.drivers.task import Stage, Task
 from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.propagation import CrownIntervals, interval_steps
@@ -88,15 +90,16 @@ def bound_samplewise(
         perf_counter(),
     )
     choose(solver, False, settings.kind.binaries)
-    run = _Decomposition(problem, settings, executor)
-    with Progress(progress, run.count, f"{settings.kind} {problem.name}") as bar:
+    try:
+        run = _Decomposition(problem, settings, executor)
+    except KeyboardInterrupt:
+        return reached(problem, settings.kind, (), True, perf_counter() - began, SAMPLES)
+    with run.models, Progress(progress, run.count, f"{settings.kind} {problem.name}") as bar:
         try:
             for t in range(problem.steps):
                 run.step(t, bar)
         except KeyboardInterrupt:
             pass
-        finally:
-            forget_models()
     return run.finish(perf_counter() - began)
 
 
@@ -152,6 +155,7 @@ class _Decomposition:
         self.executor = executor
         self.inner = attack(problem, min(ENUMERATION_LIMIT, MOST_TRAINING // run_entries(problem)))
         self.intervals = SampleIntervals(problem)
+        self.models = Models()
         self.samples = Samples(problem, self.intervals.adversary, self.inner)
         self.crown = [initial_domain(problem), *interval_steps(problem, linear=True)]
         check_steps(self.inner.extremes, self.crown, problem)
@@ -186,10 +190,14 @@ class _Decomposition:
         self._report(t, plain, found)
 
     def finish(self, seconds: float) -> Reach:
-        """The result; steps that were not solved have the domains that follow by propagation."""
+        """The result; steps that were not solved have the domains that follow by propagation, or,
+        where Ctrl-C ends that too, those of CROWN."""
         solved = len(self.states)
-        for t in range(solved - 1, self.problem.steps):
-            self._advance(t, self._following(t), TOLERANCE)
+        try:
+            for t in range(solved - 1, self.problem.steps):
+                self._advance(t, self._following(t), TOLERANCE)
+        except KeyboardInterrupt:
+            self.states += self.crown[len(self.states) :]
         interrupted = solved <= self.problem.steps
         return Reach(
             self.problem,
@@ -240,6 +248,7 @@ class _Decomposition:
             branches=BranchBounds.nothing(),
             solver=self.settings.solver,
             time_limit=self.settings.time_limit,
+            models=self.models,
             linear_solver="proof",
         )
         tasks: list[Task] = []

@@ -1,7 +1,7 @@
 """A run on disk: what it has found, beside the problem's fingerprint and its settings."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from agtopt.domains import Polytope
 from agtopt.domains.known import Address
 from agtopt.drivers.row import Row
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.tighten import OBBT
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.files import opened, write_arrays
 from agtopt.problem import Problem
@@ -21,7 +19,7 @@ from agtopt.problem.fingerprint import mismatch
 
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-FORMAT = 2
+FORMAT = 3
 """Of the file."""
 
 
@@ -57,7 +55,6 @@ class _About(BaseModel):
     format: int = 1
     problem: str
     settings: dict[str, Any]
-    obbt: dict[str, Any] | None
     done: Annotated[int, Field(ge=0)]
     seconds: float
     rows: list[Row]
@@ -73,22 +70,12 @@ def save_found(path: str | Path, problem: Problem, found: Found) -> Path:
     SaveError
         If it cannot be written; a file that was there before still is.
     """
-    template, obbt = found.settings.domain, found.settings.obbt
-    settings = {
-        field.name: getattr(found.settings, field.name)
-        for field in fields(Settings)
-        if field.name not in ("domain", "obbt")
-    }
-    tighten = settings["tighten"]
+    settings = found.settings.to_dict()
+    directions = settings.pop("directions")
     about = {
         "format": FORMAT,
         "problem": problem.fingerprint,
-        "settings": {
-            **settings,
-            "method": str(found.settings.kind),
-            "tighten": tighten if isinstance(tighten, bool) else str(tighten),
-        },
-        "obbt": None if obbt is None else {**asdict(obbt), "kind": str(obbt.formulation)},
+        "settings": settings,
         "done": found.done,
         "known": list(found.known),
         "supports": list(found.supports),
@@ -97,9 +84,9 @@ def save_found(path: str | Path, problem: Problem, found: Found) -> Path:
     }
     arrays = {f"known_{k}": np.stack(ends) for k, ends in enumerate(found.known.values())}
     arrays |= {f"support_{t}": np.stack(ends) for t, ends in found.supports.items()}
-    if template is not None:
-        arrays["directions"] = template.directions
-    write_arrays(path, {"about": np.array(json.dumps(about, default=str)), **arrays})
+    if directions is not None:
+        arrays["directions"] = np.array(directions)
+    write_arrays(path, {"about": np.array(json.dumps(about)), **arrays})
     return Path(path)
 
 
@@ -124,20 +111,19 @@ def load_found(path: str | Path, problem: Problem) -> Found:
                 f"run: {path} cannot be continued: it has format {about.format}, not {FORMAT}; "
                 f"start it again"
             )
-        template = (
-            Polytope(archive.array("directions", (None, problem.network.size)))
+        directions = (
+            archive.array("directions", (None, problem.network.size)).tolist()
             if "directions" in archive.names
             else None
         )
-        obbt = None if about.obbt is None else OBBT(**about.obbt)
-        settings = Settings(**about.settings, domain=template, obbt=obbt)
+        settings = Settings.from_dict({**about.settings, "directions": directions})
         if about.done > len(list(settings.stages(problem))):
             raise ValueError(f"{about.done} of its models are not to be solved")
         parts = [f"known_{k}" for k in range(len(about.known))] + [
             f"support_{t}" for t in about.supports
         ]
         archive.only(("about", *parts), ("directions",))
-        rows = 0 if template is None else len(template.directions)
+        rows = 0 if directions is None else len(directions)
         supports = {t: _ends(archive.array(f"support_{t}", (2, rows))) for t in about.supports}
         # Of other quantities only the models know the shape.
         shapes = {name: ((2, *value.shape),) for name, value in problem.state.items()}

@@ -1,21 +1,49 @@
-"""How a run of a driver goes."""
+"""How a run of a driver goes: what is given, saved, compared and recorded of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agtopt.compiler import predicted_size
 from agtopt.domains import Polytope
-from agtopt.drivers.tighten import OBBT, linear_kind
+from agtopt.drivers.obbt import OBBT, linear_kind
 from agtopt.drivers.windows import Window, windows
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
-from agtopt.problem.checks import number, whole
-from agtopt.problem.encoding import digest
+from agtopt.problem.checks import finite_array, instance, number, whole
 from agtopt.solvers import PROVED, TOLERANCE, choose
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _PlainOBBT(_Strict):
+    solves: int
+    rounds: int
+    kind: str
+
+
+class _Plain(_Strict):
+    """Settings as JSON has them."""
+
+    method: str
+    window: int | None
+    stride: int | None
+    solver: str | None
+    time_limit: float | None
+    conditional: bool
+    tighten: bool | str
+    directions: list[list[float]] | None
+    obbt: _PlainOBBT | None
+    rigour: str
+    first: int
+    proofs: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +94,9 @@ class Settings:
         whole("first", self.first, 0)
         if self.time_limit is not None:
             number("time_limit", self.time_limit, above=0.0)
+        instance("conditional", self.conditional, bool)
+        if self.solver is not None:
+            instance("solver", self.solver, str)
         for name, value, kind in (("domain", self.domain, Polytope), ("obbt", self.obbt, OBBT)):
             if value is not None and not isinstance(value, kind):
                 raise InvalidInputError(
@@ -96,13 +127,53 @@ class Settings:
 
     def agrees(self, other: "Settings") -> bool:
         """Whether both lead to the same run."""
-        return digest(self._spelt_out()) == digest(other._spelt_out())
+        return self.to_dict() == other.to_dict()
 
-    def _spelt_out(self) -> "Settings":
-        """The same settings with kinds for their names."""
-        tighten = self.tighten if isinstance(self.tighten, bool) else self.between
-        obbt = None if self.obbt is None else replace(self.obbt, kind=self.obbt.formulation)
-        return replace(self, method=self.kind, tighten=tighten, obbt=obbt)
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, which JSON takes: equal for settings that agree.
+
+        Kinds are named, a template is a list of its directions, and the folder of proofs is left
+        out where there is none.
+        """
+        obbt, proofs = self.obbt, self.proofs
+        return {
+            "method": str(self.kind),
+            "window": None if self.window is None else int(self.window),
+            "stride": None if self.stride is None else int(self.stride),
+            "solver": self.solver,
+            "time_limit": None if self.time_limit is None else float(self.time_limit),
+            "conditional": self.conditional,
+            "tighten": self.tighten if isinstance(self.tighten, bool) else str(self.between),
+            "directions": None if self.domain is None else self.domain.directions.tolist(),
+            "obbt": None if obbt is None else obbt.to_dict(),
+            "rigour": self.rigour,
+            "first": int(self.first),
+        } | ({} if proofs is None else {"proofs": str(proofs)})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        InvalidInputError, UnsupportedError
+            If a value is missing, has no meaning here, or is not allowed.
+        """
+        try:
+            plain = _Plain.model_validate(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, ("settings", *first["loc"])))
+            raise InvalidInputError(f"{where}: {first['msg']}") from None
+        others = plain.model_dump(exclude={"directions", "obbt"})
+        directions, obbt = plain.directions, plain.obbt
+        return cls(
+            **others,
+            domain=None
+            if directions is None
+            else Polytope(finite_array("settings.directions", directions)),
+            obbt=None if obbt is None else OBBT(**obbt.model_dump()),
+        )
 
     @property
     def kind(self) -> Formulation:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
 from time import perf_counter
 
 import numpy as np
@@ -28,43 +27,54 @@ RELAXATION = 30.0
 """Seconds that an LP which helps another kind may take at least."""
 
 
-_TURNS = Lock()
-"""Threads of one process take turns: a session holds one objective at a time, and Pyomo is not made
-for threads."""
+class Built:
+    """A stage by one kind: its model, its session and the runs that the model is known to hold.
+
+    Model and session are made when they are first asked for: proofs are replayed without a session.
+    """
+
+    def __init__(self, stage: Stage, kind: Formulation) -> None:
+        self.stage = stage
+        self.kind = kind
+        self.holds = set[int]()
+
+    @cached_property
+    def model(self) -> CompiledModel:
+        """With no objective yet."""
+        stage = self.stage
+        model = compile(
+            stage.problem,
+            self.kind,
+            stage.start,
+            stage.stop,
+            stage.domain,
+            stage.known.copy(),
+            stage.conditional,
+            stage.branches,
+        )
+        if stage.query is not None:
+            append_query(model, stage.query)
+        model.minimise(np.zeros(stage.problem.network.size))
+        return model
+
+    @cached_property
+    def session(self) -> Session:
+        """Of the solver that the stage names, or the default one."""
+        # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for
+        # solver.
+        stage, quadratic, binaries = self.stage, self.model.quadratic, self.kind.binaries
+        name = stage.solver if self.kind == stage.kind else None
+        if name is None and binaries and not quadratic:
+            name = stage.linear_solver
+        return open_session(choose(name, quadratic, binaries), self.model.pyomo)
+
+    def prepare(self) -> None:
+        """Compile the model, and give it to its solver if one is asked."""
+        _ = self.model if self.stage.replay else self.session
 
 
-@lru_cache(maxsize=4)
-def _model(stage: Stage, kind: Formulation) -> CompiledModel:
-    model = compile(
-        stage.problem,
-        kind,
-        stage.start,
-        stage.stop,
-        stage.domain,
-        stage.known.copy(),
-        stage.conditional,
-        stage.branches,
-    )
-    if stage.query is not None:
-        append_query(model, stage.query)
-    model.minimise(np.zeros(stage.problem.network.size))
-    return model
-
-
-@lru_cache(maxsize=4)
-def _held(stage: Stage, kind: Formulation) -> set[int]:
-    """The runs that the model is known to hold."""
-    return set()
-
-
-@lru_cache(maxsize=4)
-def _session(stage: Stage, kind: Formulation) -> Session:
-    model = _model(stage, kind)
-    # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for solver.
-    name = stage.solver if kind == stage.kind else None
-    if name is None and kind.binaries and not model.quadratic:
-        name = stage.linear_solver
-    return open_session(choose(name, model.quadratic, kind.binaries), model.pyomo)
+def _built(stage: Stage, kind: Formulation) -> Built:
+    return stage.models.kept((stage, kind), lambda: Built(stage, kind))
 
 
 def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
@@ -79,16 +89,8 @@ def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> flo
 
 def compiled(stage: Stage) -> CompiledModel:
     """The model of a stage, compiled once."""
-    with _TURNS:
-        return _model(stage, stage.kind)
-
-
-def forget_models() -> None:
-    """Let go of the compiled models and sessions of the last stages, between two tasks: a session
-    that is opened anew in the middle of one would hold another objective."""
-    with _TURNS:
-        for kept in (_session, _model, _held):
-            kept.cache_clear()
+    with stage.models.turn():
+        return _built(stage, stage.kind).model
 
 
 def run_task(task: Task) -> Row:
@@ -110,19 +112,17 @@ def run_task(task: Task) -> Row:
 
 def run_tasks(tasks: Sequence[Task]) -> list[Row]:
     """Bound objectives of one stage, one after the other; see `run_task`."""
-    with _TURNS:
+    with tasks[0].stage.models.turn():
         return [_run(task) for task in tasks]
 
 
 def run_question(task: Task) -> Answer:
     """Bound one objective of a query, and read the incumbent; see `run_task`."""
-    with _TURNS:
-        row = _run(task)
-        if row.incumbent is None:
+    with task.stage.models.turn():
+        row, built = _run(task), _built(task.stage, task.stage.kind)
+        if row.incumbent is None or not built.session.load():
             return Answer(row)
-        model = _model(task.stage, task.stage.kind)
-        if not _session(task.stage, task.stage.kind).load():
-            return Answer(row)
+        model = built.model
         query, dataset = task.stage.query, model.dataset
         if query is None or not model.problem.perturbation.admits(model.problem, dataset):
             return Answer(row)
@@ -151,10 +151,10 @@ def _run(task: Task) -> Row:
     for kind in dict.fromkeys((stage.kind, LP.with_segments(stage.kind.segments))):
         if status == Status.OPTIMAL or closed(task, best):
             break
-        began = perf_counter()
-        _prepare(stage, kind)
+        began, built = perf_counter(), _built(stage, kind)
+        built.prepare()
         building += perf_counter() - began
-        result = _minimised(task, kind)
+        result = _minimised(task, built)
         seconds += result.seconds
         if kind == stage.kind:
             status, incumbent = (
@@ -163,9 +163,9 @@ def _run(task: Task) -> Row:
             )
         if result.bound is None or np.isnan(result.bound):
             continue
-        unit = objective_unit(_model(stage, kind).pyomo.objective.expr)
+        unit = objective_unit(built.model.pyomo.objective.expr)
         found = float(outward(-task.sense * result.bound, task.sense, unit))
-        check_found(task, found, result.rigour, _model(stage, kind))
+        check_found(task, found, result.rigour, built.model)
         if task.sense * (best - found) > 0:
             best, source, rigour = (
                 found,
@@ -213,27 +213,18 @@ def closed(task: Task, bound: float) -> bool:
     return bool(attains(bound, task.attained, unit=task.unit))
 
 
-def _prepare(stage: Stage, kind: Formulation) -> None:
-    """Have the model compiled and in its solver."""
-    if stage.replay:
-        _model(stage, kind)
-    else:
-        _session(stage, kind)
-
-
-def _minimised(task: Task, kind: Formulation) -> SolveResult:
-    model = _model(task.stage, kind)
+def _minimised(task: Task, built: Built) -> SolveResult:
+    kind, model = built.kind, built.model
     task.objective.minimise(model, -task.sense)
     for run, dataset in {NOMINAL: model.problem.dataset, task.run: task.dataset}.items():
-        if run not in _held(task.stage, kind):
+        if run not in built.holds:
             check_run(task, dataset, model)
-            _held(task.stage, kind).add(run)
+            built.holds.add(run)
     if task.stage.replay:
         return _replayed(task, kind, model)
-    session = _session(task.stage, kind)
     if kind.binaries:
         model.assign(task.dataset)
-    result = session.solve(
+    result = built.session.solve(
         limit_for(kind, task.stage.kind, task.stage.time_limit), start=kind.binaries
     )
     if result.status == Status.INFEASIBLE:
@@ -245,7 +236,9 @@ def _minimised(task: Task, kind: Formulation) -> SolveResult:
                 f"the instance {saved_instance(task, model)}"
             )
         return replace(result, status=Status.CALLED_INFEASIBLE, bound=None)
-    return result if task.stage.proofs is None else _kept(task, kind, result, proof_of(session))
+    if task.stage.proofs is None:
+        return result
+    return _kept(task, kind, result, proof_of(built.session))
 
 
 def _kept(task: Task, kind: Formulation, result: SolveResult, tree: Tree | None) -> SolveResult:

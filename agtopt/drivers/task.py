@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from agtopt.compiler import Query
 from agtopt.domains import Interval, KnownBounds, Polytope
+from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
 from agtopt.kinds import Formulation
@@ -26,11 +27,13 @@ class Stage:
     Attributes
     ----------
     token : str
-        Equal for equal stages: workers keep the compiled models of the stage at hand.
+        Equal for equal stages, also in a worker: what compiled models are kept by.
     domain : Interval or Polytope
         Of the state at `start`.
     proofs : Path or None
         Folder that takes the proof of every bound.
+    models : Models
+        Who keeps the compiled models.
     linear_solver : str or None
         For models with binaries and without products, where `solver` names none.
     query : Query or None
@@ -51,6 +54,7 @@ class Stage:
     branches: BranchBounds
     solver: str | None
     time_limit: float | None
+    models: Models
     proofs: Path | None = None
     linear_solver: str | None = None
     query: Query | None = None

@@ -222,29 +222,57 @@ class Affine:
             self.roundings + max(entries - 1, 0),
         )
 
+    def merged(self) -> "Affine":
+        """The same expressions with each variable once, where it first occurs, its coefficients
+        added up: what a solver sees and judges."""
+        terms = self.coefficients.shape[-1]
+        coefficients = self.coefficients.reshape(-1, terms)
+        present = coefficients != 0.0
+        names = np.zeros(coefficients.shape, dtype=np.int64)
+        variables = self.variables.reshape(coefficients.shape)[present].tolist()
+        names[present] = np.fromiter(map(id, variables), np.int64, len(variables))
+        order = np.argsort(names, axis=1, kind="stable")
+        names = np.take_along_axis(names, order, axis=1)
+        again = np.zeros(names.shape, dtype=bool)
+        again[:, 1:] = (names[:, 1:] == names[:, :-1]) & (names[:, 1:] != 0)
+        if not again.any():
+            return self
+        first = np.maximum.accumulate(np.where(again, 0, np.arange(terms)), axis=1)
+        places = np.take_along_axis(order, first, axis=1)
+        totals = np.zeros(coefficients.shape)
+        rows = np.broadcast_to(np.arange(len(order))[:, np.newaxis], order.shape)
+        np.add.at(totals, (rows, places), np.take_along_axis(coefficients, order, axis=1))
+        most = int((np.arange(terms) - first).max())
+        return replace(
+            self,
+            coefficients=totals.reshape(self.coefficients.shape),
+            roundings=self.roundings + most,
+        )
+
     def without_dust(self) -> "tuple[Affine, Array]":
         """The expressions without the coefficients that solvers ignore, and by how much each may
-        change for it (S9); shape S.
+        change for it (S9); shape S. Each variable occurs once in what is returned.
 
         Raises
         ------
         UnsupportedError
             If a variable with such a coefficient is unbounded.
         """
-        dust = (self.coefficients != 0.0) & (
-            (np.abs(self.coefficients) <= SMALLEST_COEFFICIENT) | (self.sizes == 0.0)
+        once = self.merged()
+        dust = (once.coefficients != 0.0) & (
+            (np.abs(once.coefficients) <= SMALLEST_COEFFICIENT) | (once.sizes == 0.0)
         )
         if not dust.any():
-            return self, np.zeros(self.shape)
-        change = (np.abs(self.coefficients) * np.where(dust, self.sizes, 0.0)).sum(axis=-1)
+            return once, np.zeros(self.shape)
+        change = (np.abs(once.coefficients) * np.where(dust, once.sizes, 0.0)).sum(axis=-1)
         if not np.isfinite(change).all():
             raise UnsupportedError(
                 "a variable without bounds has a coefficient so small that solvers leave it out; "
                 "give it bounds"
             )
         # Rounded up, whatever the order of the sum.
-        change *= 1.0 + (self.coefficients.shape[-1] + 4) * UNIT_ROUNDOFF
-        return replace(self, coefficients=np.where(dust, 0.0, self.coefficients)), change
+        change *= 1.0 + (once.coefficients.shape[-1] + 4) * UNIT_ROUNDOFF
+        return replace(once, coefficients=np.where(dust, 0.0, once.coefficients)), change
 
     def shares(self, values: Array) -> "tuple[list[Any], list[float]]":
         """The variables of an array of single ones, and what each is, in its unit, where the array

@@ -17,6 +17,7 @@ them (density :math:`\sqrt{|f''|}`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Curve:
     critical : callable
         For slopes, the points where f' takes them (any number where there is none).
     equation : callable
-        p = f(z) as a Pyomo relation, for solvers that take it.
+        p · unit = f(z) as a Pyomo relation, for solvers that take it.
     sign : float
         The exponential in that relation is of sign · z.
     """
@@ -55,7 +56,7 @@ class Curve:
     values: Callable[[Array], Array]
     curvature: Callable[[Array], Array]
     critical: Callable[[Array], list[Array]]
-    equation: Callable[[Any, Any], Any]
+    equation: Callable[[Any, float, Any], Any]
     sign: float = 1.0
 
     def largest_exponent(self, low: Array, high: Array) -> Array:
@@ -86,7 +87,8 @@ SIGMOID = Curve(
     _logistic,
     lambda z: _bell(z) * (1.0 - 2.0 * _logistic(z)),
     _where_bell_is,
-    lambda p, z: p * (1.0 + pyo.exp(-z)) == 1.0,
+    # In a unit of its own p and the exponential are of size one, however small the probability.
+    lambda p, unit, z: p * (unit + pyo.exp(log(unit) - z)) == 1.0,
     -1.0,
 )
 
@@ -97,7 +99,7 @@ SOFTPLUS = Curve(
     lambda slope: [
         np.log(np.clip(slope, 1e-300, None)) - np.log(np.clip(1.0 - slope, 1e-300, None))
     ],
-    lambda p, z: p == pyo.log(1.0 + pyo.exp(z)),
+    lambda p, unit, z: p * unit == pyo.log(1.0 + pyo.exp(z)),
 )
 
 EXPONENTIAL = Curve(
@@ -105,7 +107,7 @@ EXPONENTIAL = Curve(
     np.exp,
     np.exp,
     lambda slope: [np.log(np.clip(slope, 1e-300, None))],
-    lambda p, z: p == pyo.exp(z),
+    lambda p, unit, z: p == pyo.exp(z - log(unit)),
 )
 
 
@@ -157,19 +159,13 @@ def _at_numbers(curve: Curve, value: Affine) -> Affine:
     )
 
 
-def curve_corridor(
-    site: Site,
-    curve: Curve,
-    value: Affine,
-    bounds: tuple[Array, Array],
-    results: tuple[Array, Array],
-    segments: int,
-    binaries: bool,
-) -> Affine:
-    """p = f(value) by its corridor; `bounds` enclose the value, `results` p.
+def _result(
+    site: Site, curve: Curve, value: Affine, results: tuple[Array, Array]
+) -> tuple[Affine, Mask]:
+    """p in its box, and where that holds less than the curve does.
 
     A box that is narrower than a solver's tolerance is all that it can hold of a curve: it gets
-    that tolerance as room, and no corridor.
+    that tolerance as room, and no rows.
     """
     varies = value.varies
     tolerance = FEASIBILITY * unit_of(size_of(*results))
@@ -179,6 +175,20 @@ def curve_corridor(
         "", results[0] - room, results[1] + room, varies, otherwise=_at_numbers(curve, value)
     )
     site.assign(result, varies, lambda: curve.values(value.values()))
+    return result, where
+
+
+def curve_corridor(
+    site: Site,
+    curve: Curve,
+    value: Affine,
+    bounds: tuple[Array, Array],
+    results: tuple[Array, Array],
+    segments: int,
+    binaries: bool,
+) -> Affine:
+    """p = f(value) by its corridor; `bounds` enclose the value, `results` p."""
+    result, where = _result(site, curve, value, results)
     if segments == 1:
         slope, below, above = corridor(curve, *bounds)
         line = value * slope
@@ -210,12 +220,35 @@ def curve_corridor(
     return result
 
 
-def curve_itself(site: Site, curve: Curve, value: Affine, results: tuple[Array, Array]) -> Affine:
-    """p = f(value) as an equation of the function (MINLP)."""
-    where = value.varies
-    result = site.variables("", *results, where, otherwise=_at_numbers(curve, value), natural=True)
-    site.assign(result, where, lambda: curve.values(value.values()))
+def curve_itself(
+    site: Site,
+    curve: Curve,
+    value: Affine,
+    bounds: tuple[Array, Array],
+    results: tuple[Array, Array],
+) -> Affine:
+    """p = f(value) as an equation of the function (MINLP); `bounds` enclose the value, `results`
+    p."""
+    result, where = _result(site, curve, value, results)
     if where.any():
-        pairs = zip(result[where].expressions(), value[where].expressions(), strict=True)
-        site.constrain(f"_{curve.name}", site.keys(where), [curve.equation(p, z) for p, z in pairs])
+        argument = _argument(site, value, bounds)[where].expressions()
+        columns = (result.variables[..., 0][where], result.coefficients[..., 0][where])
+        relations = [
+            curve.equation(p, unit, z)
+            for p, unit, z in zip(*(column.tolist() for column in columns), argument, strict=True)
+        ]
+        site.constrain(f"_{curve.name}", site.keys(where), relations)
     return result
+
+
+def _argument(site: Site, value: Affine, bounds: tuple[Array, Array]) -> Affine:
+    """The argument of a function: a variable of its own where solvers would leave out some of its
+    coefficients, since only a row can pay for them (S9)."""
+    kept, change = value.without_dust()
+    dusty = change > 0.0
+    if not dusty.any():
+        return kept
+    argument = site.variables("_argument", *bounds, dusty)
+    site.assign(argument, dusty, value.values)
+    site.rows("_argument_is", argument - value, dusty, lower=0.0, upper=0.0)
+    return argument + kept * (~dusty).astype(np.float64)

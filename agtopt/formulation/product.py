@@ -13,14 +13,12 @@ McCormick envelope of :math:`w = u v` with :math:`u \in [u_L, u_U], v \in [v_L, 
     w \le u_U v + u v_L - u_U v_L, \quad w \le u_L v + u v_U - u_L v_U.
 """
 
-from typing import Any
-
 import numpy as np
-import pyomo.environ as pyo
 
 from agtopt.formulation.affine import Affine, Array, Mask
+from agtopt.formulation.polynomial import Polynomial
 from agtopt.formulation.site import Site
-from agtopt.tolerances import SMALLEST_COEFFICIENT, unit_of
+from agtopt.tolerances import unit_of
 
 Bounds = tuple[Array, Array]
 
@@ -99,58 +97,18 @@ def kept_product(
     unit = unit_of(
         np.maximum(np.maximum(result.largest, rest.largest), terms.max(axis=-1, initial=0.0))
     )
-    linear, left = ((result - rest) * (1.0 / unit))[where].without_dust()
-    scaled = first * (1.0 / unit)[..., np.newaxis]
-    left = left + _ignored(scaled, second, both)[where]
-    relations = []
-    for entry, body, slack in zip(
-        np.argwhere(where), linear.expressions(), left.tolist(), strict=True
-    ):
-        used = tuple(entry)
-        products = zip(
-            scaled[used][both[used]].expressions(),
-            second[used][both[used]].expressions(),
-            strict=True,
-        )
-        difference = body - sum(expanded(u, v) for u, v in products)
-        relations.append(pyo.inequality(-slack, difference, slack) if slack else difference == 0.0)
+    linear, relations = result - rest, []
+    for entry in zip(*np.nonzero(where), strict=True):
+        row, share = Polynomial(), 1.0 / float(unit[entry])
+        row.add(share, linear[entry])
+        for k in np.flatnonzero(both[entry]):
+            row.add(-share, first[entry][k], second[entry][k])
+        relations.append(row.vanishing())
     site.constrain(f"{suffix}_product" if suffix else "_product", site.keys(where), relations)
     return result
-
-
-def _ignored(first: Affine, second: Affine, both: Mask) -> Array:
-    """By how much the sum of products may change where solvers ignore its smallest coefficients
-    (S9), shape S."""
-    (a, x), (b, y) = (
-        (
-            np.concatenate(
-                [np.abs(factor.coefficients), np.abs(factor.constant)[..., np.newaxis]], axis=-1
-            ),
-            np.concatenate([factor.sizes, np.ones((*factor.shape, 1))], axis=-1),
-        )
-        for factor in (first, second)
-    )
-    least = [np.min(factor, where=factor != 0.0, initial=np.inf) for factor in (a, b)]
-    if least[0] * least[1] > SMALLEST_COEFFICIENT:
-        return np.zeros(both.shape[:-1])
-    coefficients = a[..., :, np.newaxis] * b[..., np.newaxis, :]
-    sizes = np.where(coefficients != 0.0, x[..., :, np.newaxis] * y[..., np.newaxis, :], 0.0)
-    small = both[..., np.newaxis, np.newaxis] & (coefficients <= SMALLEST_COEFFICIENT)
-    lost: Array = np.where(small, coefficients * sizes, 0.0).sum(axis=(-3, -2, -1))
-    return lost
 
 
 def _sum_of_products(first: Affine, second: Affine) -> Array:
     both = first.varies & second.varies
     total: Array = np.where(both, first.values() * second.values(), 0.0).sum(axis=-1)
     return total
-
-
-def expanded(first: Any, second: Any) -> Any:
-    """The product of two affine expressions as a sum of monomials, so that every writer sees plain
-    quadratic terms."""
-    (a, u, x), (b, v, y) = ((e.constant, e.linear_coefs, e.linear_vars) for e in (first, second))
-    quadratic = sum(
-        p * q * s * t for p, s in zip(u, x, strict=True) for q, t in zip(v, y, strict=True)
-    )
-    return a * second + b * first - a * b + quadratic

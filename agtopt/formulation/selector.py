@@ -11,7 +11,7 @@ from math import sqrt
 import numpy as np
 
 from agtopt.formulation.affine import Affine, Array, Mask
-from agtopt.formulation.product import expanded
+from agtopt.formulation.polynomial import Polynomial
 from agtopt.formulation.site import Site
 from agtopt.tolerances import UNIT_ROUNDOFF, unit_of
 
@@ -97,9 +97,11 @@ def ball(
     if kept:
         relations, unit = [], unit_of(wide)
         for sample in np.flatnonzero(where).tolist():
-            (reach,) = (selectors * (wide / unit))[sample][np.newaxis].expressions()
-            parts = (size[sample] * (1.0 / unit[sample])).expressions()
-            relations.append(sum(expanded(r, r) for r in parts) - expanded(reach, reach) <= 0.0)
+            row, reach = Polynomial(), selectors[sample] * float(wide[sample] / unit[sample])
+            for part in size[sample] * (1.0 / unit[sample]):
+                row.add(1.0, part, part)
+            row.add(-1.0, reach, reach)
+            relations.append(row.at_most_zero())
         site.constrain("_ball", site.keys(where), relations)
 
 

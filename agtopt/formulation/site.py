@@ -98,14 +98,12 @@ class Site:
         where: Mask,
         binary: bool = False,
         otherwise: Affine | ArrayLike = 0.0,
-        natural: bool = False,
     ) -> Affine:
         """A new indexed Var over the entries in the mask `where`; the other entries are the numbers
         `otherwise`.
 
         Where its size asks for a unit (`unit_of`), the variable is in that, and an Expression has
-        its name and its natural scale; `natural` ones, which stand in functions that are not
-        linear, have none.
+        its name and its natural scale.
         """
         objects, sizes = np.empty(where.shape, dtype=object), np.zeros(where.shape)
         units = np.ones(where.shape)
@@ -114,7 +112,7 @@ class Site:
                 np.broadcast_to(np.asarray(end, dtype=np.float64), where.shape)[where]
                 for end in (lower, upper)
             )
-            units[where] = unit = np.ones(len(low)) if natural else unit_of(size_of(low, high))
+            units[where] = unit = unit_of(size_of(low, high))
             low, high = low / unit, high / unit
             sizes[where] = size_of(low, high)
             component = pyo.Var(self.keys(where), domain=pyo.Binary if binary else pyo.Reals)
@@ -164,7 +162,8 @@ class Site:
         """
         if not where.any():
             return
-        wide = body.broadcast(where.shape)[where]
+        # A unit is that of what is left once terms have cancelled.
+        wide = body.broadcast(where.shape)[where].merged()
         unit = unit_of(wide.largest)
         chosen, slack = (replace(wide, constant=np.zeros(len(unit))) * (1.0 / unit)).without_dust()
         equation = lower is not None and upper is not None
@@ -176,10 +175,7 @@ class Site:
             moved = outward(given, sense, unit) if margin else given
             # The constant goes to the right-hand side: writers and readers agree on it there.
             side = (moved - wide.constant) / unit
-            # Pyomo adds up the coefficients of a variable that occurs more than once.
-            rounding = chosen.loosened(
-                np.abs(moved) / unit, WRITING + chosen.coefficients.shape[-1]
-            ).room
+            rounding = chosen.loosened(np.abs(moved) / unit, WRITING).room
             room = np.where(slack > 0.0, slack + rounding, 0.0) if equation else slack + rounding
             sides.append((side + sense * room).tolist())
         bodies = chosen.expressions()

@@ -99,6 +99,11 @@ def finite_map(field: str, values: NDArray[Any]) -> None:
             f"{field}: a mapped array of {values.dtype} is not allowed; store it as float64, or "
             f"load it into memory"
         )
+    if getattr(values, "mode", "r") != "r" or values.flags.writeable:
+        raise InvalidInputError(
+            f"{field}: a mapped array that can be written is not allowed; open it with "
+            f'mmap_mode="r"'
+        )
     if not all(np.isfinite(part).all() for part in chunks(values)):
         raise InvalidInputError(f"{field}: every entry must be finite")
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.frozen import Unchanging, frozen
 from agtopt.problem.checks import finite_array, finite_map, unmasked, whole
 
 Array = NDArray[np.float64]
@@ -14,14 +15,15 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Unchanging):
     """Features and labels.
 
     Parameters
     ----------
     features : array_like, shape (N, …)
         An array that is mapped from disk (`numpy.load` with ``mmap_mode="r"``) stays there: IBP,
-        CROWN and plain training read its rows batch by batch.
+        CROWN and plain training read its rows batch by batch. Leave the file as it is: what a
+        problem is called (`Problem.fingerprint`) is found once.
     labels : array_like, shape (N,) or (N, outputs)
         Class labels as whole numbers, targets as floats for regression; the loss decides which.
     present : array_like of bool, shape (N,), or None
@@ -32,7 +34,7 @@ class Dataset:
     ------
     InvalidInputError
         If an entry is NaN or infinite, the data is empty, the lengths differ, or a mapped array is
-        not of float64.
+        not of float64 or can be written.
     """
 
     features: Array
@@ -57,7 +59,7 @@ class Dataset:
             )
         if self.present is not None:
             unmasked("dataset.present", self.present)
-            present = np.array(self.present)
+            present = frozen(np.array(self.present))
             if present.shape != (len(self.features),) or present.dtype != bool:
                 raise InvalidInputError(
                     f"dataset.present: {self.present!r} is not allowed; it must be one bool per "
@@ -71,7 +73,7 @@ class Dataset:
     @property
     def mapped(self) -> bool:
         """Whether the features are on disk."""
-        return isinstance(self.features, np.memmap)
+        return isinstance(self.features, np.memmap) and self.features.mode is not None
 
     def changed(self, nominal: "Dataset") -> Mask:
         """Which samples differ from those of another dataset of the same shape; shape (N,)."""

@@ -1,7 +1,8 @@
 """A canonical encoding of values as bytes, so that a digest tells apart whatever differs
 anywhere."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cached_property
@@ -14,12 +15,18 @@ import numpy as np
 from agtopt.errors import UnsupportedError
 from agtopt.problem.checks import chunks
 
+PACKAGE = __name__.partition(".")[0]
+_DUNDER = re.compile("__.*__")
+_MACHINERY = frozenset({"_abc_impl", "_is_protocol"})
+"""What Python itself keeps in a class."""
+
 
 def digest(value: Any) -> str:
     """SHA-256 of a value, as 64 hexadecimal digits.
 
     Equal for equal values only: every part goes in with its type and its length. Numbers are told
-    apart by value, whatever their type; a list counts as a tuple.
+    apart by value, whatever their type; a list counts as a tuple. Of a dataclass from outside the
+    package go in its fields and what its classes hold for all instances, but no methods.
 
     Parameters
     ----------
@@ -67,6 +74,8 @@ def _encoded(value: Any, place: str) -> Iterator[bytes]:
     elif is_dataclass(value) and not isinstance(value, type):
         yield _piece("object", _name(value).encode())
         yield from _encoded({name: getattr(value, name) for name in _fields(value, place)}, place)
+        if constants := _constants(type(value), _fields(value, place)):
+            yield from _encoded(constants, f"{_name(value)} in {place}")
     else:
         raise UnsupportedError(
             f"fingerprint: {place} is of {_name(value)}, which has no canonical encoding; "
@@ -95,6 +104,24 @@ def _fields(value: Any, place: str) -> list[str]:
             f"declare a field for each"
         )
     return names
+
+
+def _constants(kind: type, fields: Collection[str]) -> dict[str, Any]:
+    """What classes from outside the package say for all their instances (``ClassVar``), by name;
+    those of the package itself follow from their names."""
+    found = {
+        name: entry
+        for each in reversed(kind.__mro__)
+        if each is not object and each.__module__.partition(".")[0] != PACKAGE
+        for name, entry in vars(each).items()
+        if not (_DUNDER.fullmatch(name) or name in _MACHINERY or _behaves(entry))
+    }
+    return {name: found[name] for name in sorted(set(found) - set(fields))}
+
+
+def _behaves(entry: Any) -> bool:
+    """Methods, properties and everything else that a class does, not what it says."""
+    return isinstance(entry, type) or hasattr(type(entry), "__get__")
 
 
 def _piece(tag: str, content: bytes) -> bytes:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.frozen import Unchanging
 from agtopt.problem.checks import number, whole
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(Unchanging):
     """Base of all layers; a layer maps arrays of given shapes to one array (without the sample
     axis).
 

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.frozen import Unchanging, frozen
 
 Classes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(Unchanging):
     """Base of all losses.
 
     Attributes
@@ -143,9 +144,10 @@ LOSSES: dict[str, Loss] = {
 
 
 def loss_named(name: "str | Loss") -> Loss:
-    """Return the loss with this name; a `Loss` is returned as it is."""
+    """Return the loss with this name; a `Loss` is returned as it is, but read-only."""
     if isinstance(name, Loss):
-        return name
+        found: Loss = frozen(name)
+        return found
     if not isinstance(name, str) or name not in LOSSES:
         raise InvalidInputError(
             f"training.loss: {name!r} is unknown; allowed are {', '.join(LOSSES)}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.frozen import ReadOnly, Unchanging, frozen
 from agtopt.names import checked
 from agtopt.problem.checks import finite_array, listed, whole
 from agtopt.problem.layers import Dense, Layer, ReLU, Shape
@@ -26,7 +27,7 @@ VELOCITY = "velocity_"
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Unchanging):
     """A DAG of layers from one input to one output, and θ₀.
 
     Parameters
@@ -59,14 +60,7 @@ class Network:
             )
         for node in self.graph:
             _check_node(node)
-        graph = nx.DiGraph()
-        graph.add_nodes_from(self.graph.nodes(data=True))
-        # Edge by edge, since nx.DiGraph(graph) would sort the inputs of a layer by their place
-        # among the nodes.
-        graph.add_edges_from(
-            (source, node) for node in self.graph for source in self.graph.predecessors(node)
-        )
-        object.__setattr__(self, "graph", nx.freeze(graph))
+        object.__setattr__(self, "graph", _read_only_copy(self.graph))
         object.__setattr__(
             self, "input_shape", tuple(whole("network.input_shape", d, 1) for d in self.input_shape)
         )
@@ -100,7 +94,7 @@ class Network:
                     f"network.initial[{name!r}]: shape {tensors[name].shape} does not fit; it must "
                     f"be {shape}"
                 )
-        object.__setattr__(self, "initial", tensors)
+        object.__setattr__(self, "initial", ReadOnly(tensors))
         if not tensors:
             raise InvalidInputError("network: no layer has parameters; nothing would be trained")
         if len(self.shapes[self.output]) != 1:
@@ -237,11 +231,11 @@ class Network:
         return self._sources[node]
 
     @cached_property
-    def _sources(self) -> dict[str, tuple[str, ...]]:
-        return {node: tuple(self.graph.predecessors(node)) for node in self.graph}
+    def _sources(self) -> Mapping[str, tuple[str, ...]]:
+        return ReadOnly({node: tuple(self.graph.predecessors(node)) for node in self.graph})
 
     @cached_property
-    def shapes(self) -> dict[str, Shape]:
+    def shapes(self) -> Mapping[str, Shape]:
         """Shape of every node's output for one sample."""
         shapes: dict[str, Shape] = {INPUT: self.input_shape}
         for node in self.nodes:
@@ -257,7 +251,7 @@ class Network:
                     f"network: layer {node!r} has {prod(shapes[node])} entries for one sample; at "
                     f"most {MOST_ENTRIES} are"
                 )
-        return shapes
+        return ReadOnly(shapes)
 
     @property
     def unbiased(self) -> tuple[str, ...]:
@@ -332,6 +326,20 @@ class Network:
                 self.initial.items(), np.split(array, ends, axis=-1), strict=True
             )
         }
+
+
+def _read_only_copy(graph: nx.DiGraph) -> nx.DiGraph:
+    """A graph of the same layers; networkx' own `freeze` leaves attributes open."""
+    made = nx.DiGraph()
+    made.add_nodes_from(graph)
+    # Edge by edge, since nx.DiGraph(graph) would sort the inputs of a layer by their place among
+    # the nodes.
+    made.add_edges_from((source, node) for node in graph for source in graph.predecessors(node))
+    for source, node in made.edges:
+        made._succ[source][node] = made._pred[node][source] = ReadOnly()
+    made._node = ReadOnly({node: frozen(dict(graph.nodes[node])) for node in graph})
+    made.graph = ReadOnly()
+    return nx.freeze(made)
 
 
 def _check_node(node: Any) -> None:

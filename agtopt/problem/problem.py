@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.frozen import ReadOnly, Unchanging, frozen, read_only
 from agtopt.names import checked, visible
 from agtopt.problem.checks import instance
 from agtopt.problem.dataset import Dataset
@@ -22,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Unchanging):
     """A network, a dataset, a perturbation model and a training run, validated together once.
 
     Parameters
@@ -56,6 +57,7 @@ class Problem:
         ):
             instance(f"problem.{field}", getattr(self, field), kind)
         checked("problem.name", self.name)
+        object.__setattr__(self, "perturbation", frozen(self.perturbation))
         sample_shape = self.dataset.features.shape[1:]
         if sample_shape != self.network.input_shape:
             raise InvalidInputError(
@@ -140,17 +142,18 @@ class Problem:
     @cached_property
     def initial(self) -> Array:
         """θ₀, flattened, shape (p,)."""
-        return self.network.flatten(self.network.initial)
+        theta: Array = self.network.flatten(self.network.initial)
+        return read_only(theta)
 
     @cached_property
-    def state(self) -> dict[str, Array]:
+    def state(self) -> Mapping[str, Array]:
         """What a step hands to the next, by name, before the first: θ₀ and, with momentum, the
         velocities v₀ = 0 of the trained tensors."""
         moving = self.trained if self.training.momentum > 0 else ()
-        return {
-            **self.network.initial,
-            **{VELOCITY + name: np.zeros_like(self.network.initial[name]) for name in moving},
+        still = {
+            VELOCITY + name: read_only(np.zeros_like(self.network.initial[name])) for name in moving
         }
+        return ReadOnly({**self.network.initial, **still})
 
     @cached_property
     def state_size(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.frozen import Unchanging, read_only
 from agtopt.problem.checks import indices, number, whole, whole_numbers
 from agtopt.problem.loss import Loss, loss_named
 
@@ -16,7 +17,7 @@ bytes for each step."""
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Unchanging):
     """SGD: v_{t+1} = μ v_t + Δ_t + λ θ_t and θ_{t+1} = θ_t − α_t v_{t+1}, with v_0 = 0 and Δ_t the
     mean of the clipped gradients.
 
@@ -140,7 +141,9 @@ class Training:
                 f"visited, are"
             )
         if self.batches is not None:
-            fixed = tuple(indices("training.batches", batch, samples) for batch in self.batches)
+            fixed = tuple(
+                read_only(indices("training.batches", batch, samples)) for batch in self.batches
+            )
             return fixed * self.epochs
         size = samples if self.batch_size is None else self.batch_size
         if size > samples:
@@ -150,7 +153,9 @@ class Training:
         generator = np.random.default_rng(self.seed)
         steps: list[NDArray[np.int64]] = []
         for _ in range(self.epochs):
-            order = np.arange(samples) if self.seed is None else generator.permutation(samples)
+            order = read_only(
+                np.arange(samples) if self.seed is None else generator.permutation(samples)
+            )
             epoch = [order[first : first + size] for first in range(0, samples, size)]
             steps += epoch[:-1] if self.drop_last and len(epoch[-1]) < size else epoch
         return tuple(steps)
@@ -158,10 +163,10 @@ class Training:
     def learning_rates(self, steps: int) -> NDArray[np.float64]:
         """α_t for each of this many steps, shape (steps,)."""
         epoch = np.arange(steps) // (steps // self.epochs)
-        return np.asarray(
-            np.maximum(self.learning_rate / (1.0 + self.decay * epoch), self.floor),
-            dtype=np.float64,
+        rates: NDArray[np.float64] = np.maximum(
+            self.learning_rate / (1.0 + self.decay * epoch), self.floor
         )
+        return read_only(rates)
 
 
 def _listed(batches: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:

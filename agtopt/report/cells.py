@@ -63,7 +63,8 @@ class Cell:
     def key(self) -> str:
         """Equal for cells that give the same result: from the problem's fingerprint, all settings
         and the version of agtopt."""
-        whole = digest((self.problem.fingerprint, self.method, self.settings, version("agtopt")))
+        settings = None if self.settings is None else self.settings.to_dict()
+        whole = digest((self.problem.fingerprint, self.method, settings, version("agtopt")))
         name = f"{self.method}-{self.window or 'full'}-{self.solver or 'default'}".replace(":", "_")
         return f"{self.problem.fingerprint[:12]}-{name}-{whole[:24]}"
 

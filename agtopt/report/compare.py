@@ -13,6 +13,7 @@ from agtopt.attacks import Attack, attack
 from agtopt.compiler import predicted_size
 from agtopt.drivers import OBBT, Reach, Settings, bound
 from agtopt.drivers.execute import completed
+from agtopt.drivers.interrupt import uninterrupted, until_interrupted
 from agtopt.drivers.progress import Progress
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import CROWN, IBP, KINDS, MINLP, MIQCP, Formulation, Propagation, kind_named
@@ -273,13 +274,18 @@ def compare(
             "compare: no method, window, solver or problem is left; name at least one of each"
         )
     store = None if resume is None else Store.at(resume)
-    instances = tuple(
-        Instance(problem, attack(problem), bound(problem, IBP).domain.width()) for problem in chosen
+    instances, stopped = until_interrupted(
+        Instance(problem, attack(problem), uninterrupted(bound(problem, IBP)).domain.width())
+        for problem in chosen
     )
+    if stopped:
+        return Comparison(tuple(instances), (), True)
     found, interrupted = _outcomes(cells, instances, store, executor, progress)
     reached = [(cell, found[cell.twin.key]) for cell in cells if cell.twin.key in found]
     return Comparison(
-        instances, tuple((cell, _named(cell, outcome)) for cell, outcome in reached), interrupted
+        tuple(instances),
+        tuple((cell, _named(cell, outcome)) for cell, outcome in reached),
+        interrupted,
     )
 
 

@@ -194,7 +194,7 @@ class HighsSession:
         for name, value in OPTIONS.items():
             self.highs.setOptionValue(name, value)
         # Presolve of mixed-integer models called bounds optimal that exclude admissible runs by up
-        # to 0.13 (docs/decisions.md); linear programs are proved by their duals.
+        # to 0.13 (docs/solver-faults.md); linear programs are proved by their duals.
         self.presolve = "off" if self.arrays.integer.any() else "choose"
         self.highs.setOptionValue("presolve", self.presolve)
         self.highs.HandleKeyboardInterrupt = True
@@ -315,7 +315,7 @@ class HighsSession:
         status = self._ended()
         if status in (Status.INFEASIBLE, Status.FAILED) and self.presolve != "off":
             # Presolve called models infeasible that a training run satisfies to the last bit
-            # (docs/decisions.md).
+            # (docs/solver-faults.md).
             self.highs.setOptionValue("presolve", "off")
             self.highs.clearSolver()
             status = self._ended()

@@ -36,7 +36,7 @@ class PyomoSession:
     """A model in the hands of a ``contrib.solver`` interface; see `backend.Session`.
 
     Starts are not passed on: interfaces differ in what they take, and one was wrong with them (S9,
-    docs/decisions.md).
+    docs/solver-faults.md).
     """
 
     def __init__(self, solver: Solver, model: Any) -> None:

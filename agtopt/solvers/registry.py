@@ -64,7 +64,7 @@ def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
     name : str or None
         A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes HiGHS for linear
         programs, whose bounds are proved, and SCIP for all else: HiGHS was wrong too often on
-        mixed-integer models (docs/decisions.md).
+        mixed-integer models (docs/solver-faults.md).
     quadratic : bool
         Whether the model keeps products.
     binaries : bool

@@ -3,6 +3,7 @@
 from math import isfinite
 from time import perf_counter
 from typing import Any
+from warnings import warn
 
 import pyomo.environ as pyo
 import pyscipopt
@@ -32,7 +33,7 @@ COMMON: dict[str, Any] = {
 """Dual reductions are off: with them and a start, SCIP 10 called a bound optimal that was 2.4e-4
 too tight. Nothing is aggregated: bounds that leave no room then met only up to rounding, and a
 model whose data is fixed at a corner was infeasible. These switches cure what was seen and prove
-nothing (S9; docs/decisions.md)."""
+nothing (S9; docs/solver-faults.md)."""
 
 TREE: dict[str, Any] = {
     "numerics/boundstreps": 1e-4,
@@ -45,7 +46,8 @@ TREE: dict[str, Any] = {
     },
 }
 """For linear models with selectors: once those are fixed, propagation fixes the run, so a plain
-depth-first tree over them beats presolve, cuts and heuristics about tenfold (docs/decisions.md).
+depth-first tree over them beats presolve, cuts and heuristics about tenfold
+(docs/decisions/0050-selectors-first.md).
 Bounds that are passed on in small steps keep θ tight."""
 
 
@@ -89,6 +91,10 @@ class ScipSession:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        model = self.model
         self.scip = pyscipopt.Model()
         self.scip.hideOutput()
         suffix = model.component("priority")
@@ -118,11 +124,11 @@ class ScipSession:
 
     def _set_options(self, linear: bool, tree: bool) -> None:
         # Only the dual bound counts, starts come from attacks, and the NLP heuristics have
-        # corrupted memory (docs/decisions.md).
+        # corrupted memory (docs/solver-faults.md).
         self.scip.setHeuristics(SCIP_PARAMSETTING.OFF)
         if tree or not linear:
             # Presolve called bounds of small MIQCPs optimal that were up to 2.2 too tight (S9;
-            # docs/decisions.md).
+            # docs/solver-faults.md).
             self.scip.setPresolve(SCIP_PARAMSETTING.OFF)
         if tree:
             self.scip.setSeparating(SCIP_PARAMSETTING.OFF)
@@ -156,6 +162,8 @@ class ScipSession:
         began = perf_counter()
         status = self._optimised()
         seconds = perf_counter() - began
+        if status == Status.LOST:
+            return SolveResult(status, None, None, TOLERANCE, seconds)
         if status == Status.INFEASIBLE_OR_UNBOUNDED:
             # Without an objective nothing is unbounded.
             self._prepare(pyscipopt.quicksum([]), time_limit)
@@ -182,7 +190,14 @@ class ScipSession:
         self.scip.setParam("limits/time", 1e20 if time_limit is None else time_limit)
 
     def _optimised(self) -> Status:
-        self.scip.optimizeNogil()
+        try:
+            self.scip.optimizeNogil()
+        # Its errors have no class of their own ("error in LP solver!"), and what it held is of no
+        # use after one.
+        except Exception as error:
+            warn(f"solver: 'scip' broke off: {error}", stacklevel=2)
+            self._hand_over()
+            return Status.LOST
         status = translated(STATUS, self.scip.getStatus(), "scip")
         if status == Status.INTERRUPTED:
             raise KeyboardInterrupt

@@ -35,7 +35,7 @@ class Status(StrEnum):
     ATTAINED = "attained"
     """A training run attains what was known before: nothing was solved."""
     LOST = "lost"
-    """No worker gave an answer, twice."""
+    """No answer came: twice a worker died, or the solver broke off with an error."""
     REPLAYED = "replayed"
     """The bound of a kept proof."""
     NO_PROOF = "no proof"

@@ -51,7 +51,7 @@ from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the
-solving time (docs/decisions.md)."""
+solving time (docs/decisions/0052-short-sums.md)."""
 
 EVALUATION = 16
 """Roundings of a probability that a framework evaluates (`Rounding.evaluation`)."""
@@ -329,7 +329,7 @@ class SymbolicOperations:
                     "infinite; take MIQCP or MILP, whose corridors have no exponentials, shorten "
                     "the window, or scale the features down"
                 )
-            return curve_itself(self.site(at), curve, value.affine, results)
+            return curve_itself(self.site(at), curve, value.affine, bounds, results)
         return curve_corridor(
             self.site(at),
             curve,

@@ -47,7 +47,7 @@ class ConcreteOperations:
         self.sample_axis = -1 - len(problem.network.input_shape)
 
     def begin(self, t: int) -> tuple[Tensor, Tensor]:
-        self.batch = torch.from_numpy(self.problem.schedule[t])
+        self.batch = torch.tensor(self.problem.schedule[t])
         return self.features.index_select(self.sample_axis, self.batch), self.labels.index_select(
             -2, self.batch
         )

@@ -19,7 +19,7 @@ from agtopt import AgtoptError, UnsupportedError
 from agtopt.certificates import certify_dataset
 from agtopt.compiler import predicted_size
 from agtopt.domains import Interval, Polytope
-from agtopt.problem import Layer, Loss, Perturbation
+from agtopt.problem import Layer, Loss, Moving, Perturbation, Removing
 from agtopt.problem.loss import CrossEntropy, SquaredError
 from agtopt.program import loss_gradient
 from agtopt.verbs import Verb
@@ -76,12 +76,6 @@ def _pairs():
                 yield pytest.param(verb, kind, id=f"{path.rpartition('.')[2]}-{kind.__name__}")
 
 
-def of_abstract(verb, kind):
-    """Whether an abstract type hands its meaning on: what `Moving` means is said by the boxes of
-    whatever derives from it."""
-    return any(isabstract(each) and each in verb.registry for each in kind.__mro__)
-
-
 def instance(name, base):
     """An object of a new type that says nothing of itself."""
     kind = type(name, (base,), {})
@@ -120,12 +114,24 @@ def test_every_type_of_the_package_has_every_meaning(verb, kind):
     assert verb.meaning(kind) is not verb.registry[object]
 
 
-@pytest.mark.parametrize(
-    ("verb", "kind"), [pair for pair in pairs() if not of_abstract(*pair.values)]
-)
+@pytest.mark.parametrize(("verb", "kind"), pairs())
 def test_what_derives_from_a_finished_type_inherits_no_meaning(verb, kind):
+    """Also where the finished type has its own from an abstract one, as `Removal` from
+    `Removing`."""
     with pytest.raises(AgtoptError, match=r"\bDerived\b"):
         call(verb, instance("Derived", kind))
+
+
+@pytest.mark.parametrize("base", [Moving, Removing])
+def test_abstract_types_hand_their_meanings_on(base):
+    """Through other abstract types and past what is no perturbation model."""
+    between = type("Between", (base,), {})
+    kind = type("Derived", (type("Aside", (), {}), between), {})
+    kind.__abstractmethods__ = frozenset()
+    for verb in MEANINGS.values():
+        if family(verb) is Perturbation:
+            assert verb.meaning(kind) is verb.registry[base]
+            assert verb.meaning(type("Again", (kind,), {})) is verb.registry[object]
 
 
 @pytest.mark.parametrize("path", VERBS)

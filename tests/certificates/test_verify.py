@@ -169,14 +169,14 @@ CLAIMS = {
     ],
     "settings": [
         (lambda r: None, "record"),
-        (lambda r: {**r.settings.model_dump(), "method": "MILP"}, "record"),
-        (lambda r: {**r.settings.model_dump(), "window": 0}, "record"),
-        (lambda r: {**r.settings.model_dump(), "window": 1}, "domain"),
+        (lambda r: {**r.settings, "method": "MILP"}, "record"),
+        (lambda r: {**r.settings, "window": 0}, "record"),
+        (lambda r: {**r.settings, "window": 1}, "domain"),
     ],
     "end_to_end": [
         (lambda r: None, "record"),
-        (lambda r: {**r.end_to_end.model_dump(), "first": 1}, "record"),
-        (lambda r: {**r.end_to_end.model_dump(), "conditional": True}, "stability"),
+        (lambda r: {**r.end_to_end, "first": 1}, "record"),
+        (lambda r: {**r.end_to_end, "conditional": True}, "stability"),
     ],
     "lower": [
         (lambda r: r.upper, "nominal run"),

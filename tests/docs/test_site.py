@@ -133,7 +133,9 @@ def test_the_site_builds_without_a_warning(tmp_path):
         "soundness",
         "extending",
         "comparison",
-        "decisions",
+        "decisions/index",
+        "benchmarks",
+        "solver-faults",
         "api/bounding",
         "notebooks/01_half_moons",
     ):

@@ -24,8 +24,6 @@ from tests.conftest import MODELS
 from tests.drivers.test_lying_solvers import lie
 from tests.instances import random_problem
 
-pytestmark = pytest.mark.usefixtures("closed_sessions")
-
 DRIVERS = {
     "IBP": lambda problem: agtopt.bound(problem, "IBP"),
     "CROWN": lambda problem: agtopt.bound(problem, "CROWN"),

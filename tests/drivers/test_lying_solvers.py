@@ -29,15 +29,11 @@ def lie(monkeypatch, answer):
             return answer(self.honest.solve(*args, **kwargs), len(solves))
 
     monkeypatch.setattr(stage, "open_session", Liar)
-    stage.forget_models()
     return solves
 
 
 def result(bound, status=Status.OPTIMAL, incumbent=None):
     return SolveResult(Status(status), bound, incumbent, TOLERANCE, 0.0)
-
-
-pytestmark = pytest.mark.usefixtures("closed_sessions")
 
 
 @pytest.fixture
@@ -137,7 +133,6 @@ def test_a_model_without_the_nominal_run_raises(monkeypatch, problem, kind):
         return model
 
     monkeypatch.setattr(stage, "compile", wrong)
-    stage.forget_models()
     with pytest.raises(InfeasibleError, match="does not hold an admissible training run") as caught:
         agtopt.bound(problem, kind, conditional=False)
     assert isinstance(caught.value, ArithmeticError)

@@ -6,7 +6,6 @@ import pytest
 import agtopt
 from agtopt import OBBT, InvalidInputError, Run, Settings, SoundnessError
 from agtopt.attacks import attained_quantities
-from agtopt.drivers import stage
 from agtopt.drivers.tighten import candidates
 from tests.drivers.test_lying_solvers import lie, result
 from tests.instances import corrupted, random_problem, torch_sgd
@@ -129,7 +128,6 @@ def test_a_lie_about_a_pre_activation_is_caught(monkeypatch):
     lie(monkeypatch, lambda r, k: result(10.0))
     with pytest.raises(SoundnessError, match=r"S9.*forward.dense1"):
         agtopt.bound(problem, "LP", conditional=False, obbt=OBBT(100))
-    stage.forget_models()
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,85 @@ def test_of_several_files_all_are_replaced_or_none(tmp_path, monkeypatch, at, li
     )
 
 
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A link in `here` to a file in another folder."""
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "there" / "real").write_text("old")
+    (tmp_path / "here" / "a").symlink_to("../there/real")
+    return tmp_path
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(elsewhere):
+    link = elsewhere / "here" / "a"
+    write_text(link, "new")
+    assert os.readlink(link) == "../there/real"
+    assert (elsewhere / "there" / "real").read_text() == "new"
+    link.unlink()
+    link.symlink_to(elsewhere / "there" / "not yet")
+    write_text(link, "first")
+    assert (elsewhere / "there" / "not yet").read_text() == "first"
+    assert sorted(path.name for path in elsewhere.rglob("*")) == [
+        "a", "here", "not yet", "real", "there"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [1, 2, None])
+def test_links_among_several_files_are_followed_or_all_is_as_it_was(elsewhere, monkeypatch, at):
+    here, real, calls = elsewhere / "here", os.replace, []
+
+    def failing(*paths):
+        calls.append(paths)
+        if len(calls) == at:
+            full()
+        # As between two disks: only what lies beside its target can take its place.
+        assert all(Path(paths[0]).parent.parent == Path(paths[1]).parent for _ in paths)
+        real(*paths)
+
+    monkeypatch.setattr(os, "replace", failing)
+
+    def write():
+        with staged(here) as stage:
+            for name in "ab":
+                (stage / name).write_text("new")
+
+    if at is None:
+        write()
+    else:
+        with pytest.raises(SaveError):
+            write()
+    assert (here / "a").is_symlink()
+    assert (elsewhere / "there" / "real").read_text() == ("new" if at is None else "old")
+    assert sorted(path.name for path in elsewhere.rglob("*")) == [
+        "a", *["b"] * (at is None), "here", "real", "there"
+    ]  # fmt: skip
+
+
+def test_what_is_no_file_is_refused_and_stays(elsewhere):
+    here = elsewhere / "here"
+    os.mkfifo(here / "pipe")
+    (here / "to the pipe").symlink_to("pipe")
+    (here / "loop").symlink_to("loop")
+    (here / "folder").mkdir()
+    before = {path: path.lstat() for path in here.iterdir()}
+    for name in ("pipe", "to the pipe", "loop", "folder"):
+        with pytest.raises(SaveError, match=f"{name}: what stands there is no file.*give the name"):
+            write_text(here / name, "new")
+        with pytest.raises(SaveError, match="what stands there is no file"), staged(here) as stage:
+            (stage / name).write_text("new")
+    after = {path: path.lstat() for path in here.iterdir()}
+    assert {path: (found.st_ino, found.st_mode) for path, found in after.items()} == {
+        path: (found.st_ino, found.st_mode) for path, found in before.items()
+    }
+
+
+def test_nothing_is_computed_for_a_file_that_cannot_be_written(elsewhere):
+    os.mkfifo(elsewhere / "pipe")
+    with pytest.raises(SaveError), replaced(elsewhere / "pipe"):
+        pytest.fail("it is refused at the start")
+
+
 def test_errors_of_our_own_pass(tmp_path):
     with pytest.raises(InvalidInputError), replaced(tmp_path / "a"):
         raise InvalidInputError("no")

@@ -52,7 +52,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert len(folders) == 2  # the package, and its metadata
     inside = {name for name in names if name.startswith("agtopt/")}
     assert inside == {str(path.relative_to(ROOT)) for path in (ROOT / "agtopt").rglob("*.py")} | {
-        "agtopt/py.typed"
+        "agtopt/py.typed",
+        "agtopt/__init__.pyi",
     }
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

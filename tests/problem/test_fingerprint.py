@@ -6,6 +6,7 @@ from enum import Enum
 from functools import cached_property
 from math import inf
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hypothesis.extra import numpy as npst
 import agtopt
 from agtopt import Bounded, Removal, Substitution, Training, UnsupportedError
 from agtopt.drivers import OBBT, Settings
+from agtopt.problem import Datasets, Layer, Loss, Moving
 from agtopt.problem.encoding import digest
 from agtopt.problem.fingerprint import mismatch
 from agtopt.report.cells import Cell
@@ -136,6 +138,60 @@ def test_dataclasses_and_members_go_in_with_their_type():
     assert named.length == 3
     assert digest(named) == digest(Named([1, 2])) != digest(Renamed((1, 2)))
     assert digest(Colour.RED) != digest(Colour.BLUE)
+
+
+def adversary(**constants):
+    """One class for each call, all of one name, as a notebook cell that is edited makes them."""
+
+    def feature_box(self, problem, features):
+        return features - self.reach, features + self.reach
+
+    made = {
+        "__annotations__": dict.fromkeys(constants, ClassVar[object]),
+        "__module__": __name__,
+        "moves_features": property(lambda self: True),
+        "feature_box": feature_box,
+        "admits": lambda self, problem, other, tolerance=1e-9: True,
+        "sample": lambda self, problem, size, generator: Datasets(problem.dataset, size),
+        "describe": lambda self: "mine",
+    }
+    return dataclass(frozen=True)(type("Mine", (Moving,), {**made, **constants}))(1)
+
+
+def test_what_a_class_says_for_all_its_instances_goes_in():
+    """Two adversaries of one name, whose reach is a constant of the class."""
+    near, far = problem(adversary(reach=0.1)), problem(adversary(reach=3.0))
+    assert near.fingerprint != far.fingerprint
+    assert near.fingerprint == problem(adversary(reach=0.1)).fingerprint
+    assert len({digest(adversary(**each)) for each in CONSTANTS}) == len(CONSTANTS)
+    with pytest.raises(UnsupportedError, match=r"Mine in value\.reach is of builtins\.object"):
+        digest(adversary(reach=object()))
+
+
+CONSTANTS = [
+    {"reach": 0.1},
+    {"reach": np.full(2, 0.1)},
+    {"reach": [0.1, 0.2]},
+    {"reach": {"a": 0.1}},
+    {"reach": 0.1, "kinks": ()},
+    {"span": 0.1},
+    {},
+]
+
+
+def test_a_layer_and_a_loss_with_other_constants_are_others():
+    for base in (Layer, Loss):
+        first, second = (
+            dataclass(frozen=True)(type("Own", (base,), {"kinks": kinks, "__module__": "mine"}))()
+            for kinks in ((), (1.0,))
+        )
+        assert digest(first) != digest(second)
+
+
+def test_another_adversarys_checkpoint_is_refused_where_only_a_constant_differs(tmp_path):
+    agtopt.bound(problem(adversary(reach=0.1)), "IBP", checkpoint=tmp_path)
+    with pytest.raises(agtopt.InvalidInputError, match="another problem"):
+        agtopt.bound(problem(adversary(reach=3.0)), "IBP", checkpoint=tmp_path)
 
 
 def test_what_has_no_encoding_is_refused_by_its_place():

@@ -234,7 +234,7 @@ def test_an_older_run_is_refused_with_the_reason(own, files):
     path, read = files["run"]
     data = path.read_bytes()
     with np.load(path) as archive:
-        about = str(archive["about"]).replace('"format": 2', '"format": 1')
+        about = str(archive["about"]).replace('"format": 3', '"format": 2')
     write(path, about=np.array(about))
     with pytest.raises(InvalidInputError, match="format"):
         read()

@@ -15,14 +15,6 @@ from agtopt.solvers import TOLERANCE, SolveResult, open_session
 from agtopt.tolerances import BOUND_MARGIN
 from tests.instances import corrupted
 
-pytestmark = pytest.mark.usefixtures("closed_sessions")
-
-
-@pytest.fixture
-def closed_sessions():
-    yield
-    stage.forget_models()
-
 
 def measured(k, loss="hinge", hidden=False, perturbation=None, seed=5):
     """One problem with its features times 2^k, its first layer and learning rate to match; other
@@ -163,7 +155,6 @@ def test_a_lie_is_seen_in_any_unit(monkeypatch, kind, shift):
             return SolveResult(found.status, best + shift * 2.0**-20, best, TOLERANCE, 0.0)
 
     monkeypatch.setattr(stage, "open_session", Liar)
-    stage.forget_models()
     with pytest.raises(agtopt.SoundnessError, match="S9"):
         bounded(problem, kind)
 
@@ -173,5 +164,4 @@ def test_a_lie_is_seen_in_any_unit(monkeypatch, kind, shift):
 def test_no_run_lies_outside_in_any_unit(k, kind, seed, removal):
     problem = measured(k, "hinge", perturbation=Removal(1) if removal else None, seed=seed)
     reach = agtopt.bound(problem, kind, conditional=False, window=1)
-    stage.forget_models()
     assert reach.domain.contains(agtopt.attack(problem).theta)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError, UnsupportedError
+from agtopt.frozen import Unchanging
 from agtopt.problem.checks import chunks, indices, number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 
@@ -24,7 +25,7 @@ NAMED = 8
 
 
 @dataclass(frozen=True)
-class Perturbation(ABC):
+class Perturbation(Unchanging, ABC):
     """At most `budget` samples are touched, none but the vulnerable ones.
 
     What becomes of a touched sample is said by deriving from `Moving` or `Removing`, whose meanings

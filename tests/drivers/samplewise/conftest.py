@@ -5,11 +5,6 @@ import pytest
 from tests.instances import random_problem
 
 
-@pytest.fixture(autouse=True)
-def forgotten(closed_sessions):
-    """Sessions are closed after every test."""
-
-
 @pytest.fixture
 def problem():
     """Intervals are loose here, and every kind is tighter than the next."""
