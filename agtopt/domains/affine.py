@@ -1,7 +1,8 @@
 """The affine domain: the deviation from the nominal run, affine in what the adversary does to each
 sample."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,12 @@ class Affine:
 
     def __len__(self) -> int:
         return len(self.box)
+
+    @property
+    def bytes(self) -> int:
+        """What its arrays take."""
+        moved = sum(each.directions.nbytes for part in self.touched for each in part.moves)
+        return moved + self.errors.nbytes + 6 * self.nominal.nbytes
 
     @property
     def columns(self) -> int:
@@ -216,6 +223,29 @@ class Affine:
     @property
     def _share(self) -> float:
         return DOUBLE.accumulated(self._terms)
+
+    def first(self, size: int) -> "Affine":
+        """The domain of the first `size` entries: of the parameters of a state."""
+        if size == len(self):
+            return self
+        touched = tuple(
+            replace(
+                part,
+                moves=tuple(
+                    replace(each, directions=each.directions[..., :size]) for each in part.moves
+                ),
+            )
+            for part in self.touched
+        )
+        return Affine(
+            self.nominal[:size],
+            self.offset[:size],
+            touched,
+            self.errors[:, :size],
+            self.radius[:size],
+            Interval(self.box.lower[:size], self.box.upper[:size]),
+            self.ball,
+        )
 
     def width(self) -> float:
         """Total width of its box."""
@@ -366,28 +396,41 @@ class Affine:
             If the file is none of these, or broken.
         """
         with opened(path, f"affine: {path} is no affine domain") as archive:
-            nominal = archive.array("nominal", (None,), kinds="f")
-            p = len(nominal)
-            ends = (archive.array(end, (p,), kinds="f") for end in ("lower", "upper"))
-            parts = []
-            for g, budget in enumerate(archive.array("budgets", (None,), kinds="iu").tolist()):
-                samples = archive.array(f"samples_{g}", (None,), kinds="iu")
-                moves = []
-                for m, kind in enumerate(archive.text(f"kinds_{g}").split()):
-                    if kind not in KINDS:
-                        raise ValueError(f"it has moves of the unknown kind {kind!r}")
-                    rows = archive.array(f"directions_{g}_{m}", (len(samples), None, p), kinds="f")
-                    moves.append(_moves(archive, kind, rows, f"{g}_{m}"))
-                parts.append(Touched(budget, samples, tuple(moves)))
-            return cls(
-                nominal,
-                archive.array("offset", (p,), kinds="f"),
-                tuple(parts),
-                archive.array("errors", (None, p), kinds="f"),
-                archive.array("radius", (p,), kinds="f"),
-                Interval(*ends),
-                float(archive.array("ball", (), kinds="f")),
-            )
+            return cls.of(archive)
+
+    @classmethod
+    def of(cls, archive: Archive, others: Collection[str] = ()) -> "Affine":
+        """Read the arrays of an open archive, which has `others` besides.
+
+        Raises
+        ------
+        ValueError
+            If one is missing, or is not as it must be.
+        """
+        nominal = archive.array("nominal", (None,), kinds="f")
+        p = len(nominal)
+        ends = [archive.array(end, (p,), kinds="f") for end in ("lower", "upper")]
+        parts = []
+        for g, budget in enumerate(archive.array("budgets", (None,), kinds="iu").tolist()):
+            samples = archive.array(f"samples_{g}", (None,), kinds="iu")
+            moves = []
+            for m, kind in enumerate(archive.text(f"kinds_{g}").split()):
+                if kind not in KINDS:
+                    raise ValueError(f"it has moves of the unknown kind {kind!r}")
+                rows = archive.array(f"directions_{g}_{m}", (len(samples), None, p), kinds="f")
+                moves.append(_moves(archive, kind, rows, f"{g}_{m}"))
+            parts.append(Touched(budget, samples, tuple(moves)))
+        found = cls(
+            nominal,
+            archive.array("offset", (p,), kinds="f"),
+            tuple(parts),
+            archive.array("errors", (None, p), kinds="f"),
+            archive.array("radius", (p,), kinds="f"),
+            Interval(*ends),
+            float(archive.array("ball", (), kinds="f")),
+        )
+        archive.only(found.arrays(), others)
+        return found
 
 
 def deviations(box: Interval, nominal: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from agtopt.domains import Interval
+from agtopt.domains import Affine, Interval
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.settings import Settings
 from agtopt.intervals.states import initial_domain, unknown_domain
@@ -41,6 +41,7 @@ def reached(
     seconds: float,
     variant: str = "",
     settings: Settings | None = None,
+    affines: Sequence[Affine | None] = (),
 ) -> Reach:
     """A result whose first states are known; what training moves is anything after the others."""
     left = [unknown_domain(problem)] * (problem.steps - len(states))
@@ -53,6 +54,7 @@ def reached(
         interrupted,
         settings=settings,
         variant=variant,
+        affines=(*affines, *[None] * len(left)) if affines else (),
     )
 
 
