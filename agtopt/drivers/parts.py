@@ -90,9 +90,7 @@ def bound_parts(
     began, found = perf_counter(), dict[int, Reach]()
     kind = how if isinstance(how, Propagation) else how.kind
     # Before the parts: they hold what an interrupted part would have been bounded by.
-    whole_boxes, interrupted = until_interrupted(
-        compared(problem, _boxes(problem, kind))
-    )
+    whole_boxes, interrupted = until_interrupted(compared(problem, _boxes(problem, kind)))
     if interrupted:
         return reached(problem, kind, whole_boxes, True, perf_counter() - began, PARTS)
     with Progress(progress, len(parts), f"{method} {problem.name}") as bar:

@@ -183,18 +183,14 @@ class MovingAffine(AffineAdversary):
         if not self.variants:
             return x, y
         found = []
-        for k, (value, (low, high)) in enumerate(
-            zip((x, y), self._boxes(samples), strict=True)
-        ):
+        for k, (value, (low, high)) in enumerate(zip((x, y), self._boxes(samples), strict=True)):
             if not self.moves[k]:
                 found.append(value)
                 continue
             ends = torch.tensor(low), torch.tensor(high)
             zero = torch.zeros_like(ends[0])
             moved = [(ends[0], ends[1]) if each[k] else (zero, zero) for each in self.variants]
-            low_, high_ = (
-                torch.stack([zero, *(pair[side] for pair in moved)]) for side in (0, 1)
-            )
+            low_, high_ = (torch.stack([zero, *(pair[side] for pair in moved)]) for side in (0, 1))
             reach = torch.maximum(-low_, high_)
             middle, radius = 0.5 * (low_ + high_), 0.5 * (high_ - low_)
             rest = torch.zeros_like(reach)

@@ -29,9 +29,7 @@ def checkpointed_affine(
     """
     place = Path(folder)
     attempt(partial(make_folder, place))
-    run = f"{problem.fingerprint} AFFINE {memory}" + " float32" * (
-        numerics.dtype != FLOAT64.dtype
-    )
+    run = f"{problem.fingerprint} AFFINE {memory}" + " float32" * (numerics.dtype != FLOAT64.dtype)
     done, domain = 0, None
     while done < problem.steps and (path := step_path(place, done + 1)).exists():
         domain = _read(path, run, problem)

@@ -87,10 +87,7 @@ class BatchGradient:
         widths = sum(prod(shape) for shape in problem.network.shapes.values()) + self.q
         self.most = max(1, memory // (8 * ALIVE * 4 * widths))
         self.trained = np.concatenate(
-            [
-                np.full(value.size, name in problem.trained)
-                for name, value in problem.state.items()
-            ]
+            [np.full(value.size, name in problem.trained) for name, value in problem.state.items()]
         )
 
     def total(self, t: int, parameters: dict[str, Deviation], domain: Affine) -> Total:
@@ -204,9 +201,7 @@ class BatchGradient:
         if radius.shape[1] == 2 and type(self.problem.training.loss) is CrossEntropy:
             # Each is within the larger radius times one symbol, up to what differs.
             shared = radius.amin(1)
-            total.symbols.append(
-                (sensitivity[:, 0] - sensitivity[:, 1]) * shared.unsqueeze(-1)
-            )
+            total.symbols.append((sensitivity[:, 0] - sensitivity[:, 1]) * shared.unsqueeze(-1))
             rest = radius - shared.unsqueeze(-1)
             total.radius = total.radius + torch.einsum("nc,ncq->q", rest, sensitivity.abs())
         else:
@@ -249,10 +244,7 @@ def touched(value: Deviation, part: Tensor) -> Tensor:
 def flattened(parts: list[Deviation], many: int) -> Deviation:
     """Per-sample tensors behind each other, (…, n, q)."""
     lead = max(
-        (
-            part.low.shape[: part.low.dim() - part.nominal.dim()]
-            for part in parts
-        ),
+        (part.low.shape[: part.low.dim() - part.nominal.dim()] for part in parts),
         key=len,
     )
 

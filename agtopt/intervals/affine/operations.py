@@ -197,8 +197,7 @@ class DeviationOperations:
             side * given.low + (sense * jump).clamp(max=0.0),
             side * given.high + (sense * jump).clamp(min=0.0),
             side * given.middle + 0.5 * sense * jump,
-            (side * given.radius + 0.5 * jump) * GROWN
-            + DOUBLE.unit * side * given.middle.abs(),
+            (side * given.radius + 0.5 * jump) * GROWN + DOUBLE.unit * side * given.middle.abs(),
             side * given.size,
         )
 
@@ -243,9 +242,13 @@ class DeviationOperations:
         reach = value.reach
         curve = (off * reach.unsqueeze(-2)).sum(-1) * GROWN
         rounding = share * self.rounding.evaluation * 8 + 8 * self.rounding.underflow
-        rounding = rounding + share * self.rounding.unit * (
-            z.abs().amax(-1, keepdim=True) + reach.amax(-1, keepdim=True) + z.shape[-1]
-        ) * 16
+        rounding = (
+            rounding
+            + share
+            * self.rounding.unit
+            * (z.abs().amax(-1, keepdim=True) + reach.amax(-1, keepdim=True) + z.shape[-1])
+            * 16
+        )
         steep = jacobian.abs()
         return Deviation(
             share,
@@ -354,7 +357,9 @@ def jacobian_range(low: Tensor, high: Tensor, chosen: Tensor) -> Tensor:
     ends = torch.stack([low * (1.0 - low), high * (1.0 - high)])
     top = torch.where((low <= far) & (high >= far), 0.25, ends.amax(0))
     diagonal = torch.stack([ends.amin(0), top])
-    pairs = torch.stack([-high.unsqueeze(-1) * high.unsqueeze(-2), -low.unsqueeze(-1) * low.unsqueeze(-2)])
+    pairs = torch.stack(
+        [-high.unsqueeze(-1) * high.unsqueeze(-2), -low.unsqueeze(-1) * low.unsqueeze(-2)]
+    )
     eye = torch.eye(low.shape[-1], dtype=torch.bool)
     bounds = torch.where(eye, diagonal.unsqueeze(-1), pairs)
     return (bounds - chosen).abs().amax(0) * GROWN + 16 * DOUBLE.unit

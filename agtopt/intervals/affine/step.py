@@ -170,7 +170,9 @@ class AffineStep:
         found = Affine(nominal, offset, touched, errors, radius, whole)
         # Coefficients were rounded: as much as all of them together are large.
         spare = DOUBLE.accumulated(24) * (found.mass() + mass) * (1.0 + decay) * (1.0 + rate)
-        return reduced(replace(found, radius=found.radius + spare), max(ERRORS * len(nominal), 1500))
+        return reduced(
+            replace(found, radius=found.radius + spare), max(ERRORS * len(nominal), 1500)
+        )
 
     def _touched(self, g, part, total, linear, only, share):  # type: ignore[no-untyped-def]
         moves: list[Moves] = []

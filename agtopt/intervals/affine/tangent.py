@@ -304,6 +304,4 @@ def _columns(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     entries of a sample)."""
     shape = at.shape[1:]
     units = torch.eye(shape.numel(), dtype=at.dtype).reshape(-1, *shape)
-    return torch.stack(
-        [pushed(function, (at,), (unit.expand_as(at),)) for unit in units], dim=-1
-    )
+    return torch.stack([pushed(function, (at,), (unit.expand_as(at),)) for unit in units], dim=-1)
