@@ -72,6 +72,11 @@ operations that it takes."""
 LOGARITHM_MARGIN = 1e-12
 """Margin, relative to ``1 + |value|``, of logarithms of sums that bound quantities of a model."""
 
+ADMITTED = 2.0 * UNIT_ROUNDOFF
+"""Relative to the ends of a box or to what is moved: how far rounding may take a dataset beyond
+what is admissible. Boxes of intervals and models are moved outward by no less (S3), so that what is
+admitted is covered."""
+
 FEASIBILITY = 1e-7
 """Primal and dual feasibility tolerance that is asked of every solver; tighter is not safer
 (docs/solver-faults.md)."""

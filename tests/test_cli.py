@@ -12,7 +12,7 @@ import pytest
 
 from agtopt import cli
 from agtopt.cli import screen, telling
-from agtopt.drivers import horizon
+from agtopt.drivers import horizon, stage
 from agtopt.solvers import SOLVERS
 from tests.conftest import MODELS
 
@@ -401,4 +401,17 @@ def test_certify_says_that_it_was_interrupted(agtopt, monkeypatch):
     _, out, _ = agtopt("certify", TINY, "--kind", "IBP")
     assert "(interrupted)" in out
     _, out, _ = agtopt("bound", TINY, "--kind", "IBP")
+    assert "(interrupted)" in out
+
+
+def test_certify_asks_no_solver_after_an_interrupt(agtopt, monkeypatch):
+    """Where the bounds were cut short, what they certify is shown."""
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(horizon, "interval_steps", stopped)
+    monkeypatch.setattr(stage, "open_session", lambda *_: pytest.fail("a solver is asked"))
+    _, out, _ = agtopt("certify", TINY, "--kind", "IBP", "--end-to-end", "LP")
     assert "(interrupted)" in out

@@ -20,11 +20,6 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 
-ADMITTED = 1e-9
-"""By how much, in parts of the largest feature, rounding may take a dataset beyond what is
-admissible."""
-
-
 @dataclass(frozen=True, eq=False)
 class Changes:
     """Changes of datasets in one sample each.
@@ -128,8 +123,7 @@ def kept(problem: Problem) -> tuple[Mask, Mask]:
 def admitted(problem: Problem, datasets: Datasets) -> Datasets:
     """Those of the datasets that the perturbation model admits: boxes and budgets need not be all
     that it asks for."""
-    tolerance = ADMITTED * (1.0 + float(np.abs(problem.dataset.features).max()))
-    admissible = [problem.perturbation.admits(problem, dataset, tolerance) for dataset in datasets]
+    admissible = [problem.perturbation.admits(problem, dataset) for dataset in datasets]
     return datasets if all(admissible) else rows(datasets, np.flatnonzero(admissible))
 
 

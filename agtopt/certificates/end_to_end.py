@@ -24,6 +24,7 @@ from agtopt.compiler import Query, predicted_size
 from agtopt.drivers import Reach, Settings
 from agtopt.drivers.interrupt import until_interrupted
 from agtopt.drivers.questions import Answers, Question, ask, count_flips
+from agtopt.drivers.task import Answer
 from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
@@ -317,18 +318,8 @@ def _with_answers(
                     )
                 if bound > 0.0:
                     reachable[k, question.rival] = False
-                elif (
-                    answer.dataset is not None
-                    and answer.inputs is not None
-                    and witnesses[k] is None
-                ):
-                    x = answer.inputs[place]
-                    seen = int(
-                        predicted(problem, trajectory(problem, answer.dataset)[-1], x[np.newaxis])[
-                            0
-                        ]
-                    )
-                    witnesses[k] = Witness(answer.dataset, x, seen) if seen != nominal[k] else None
+                elif witnesses[k] is None:
+                    witnesses[k] = _witness(problem, answer, place, nominal[k])
     except KeyboardInterrupt:
         # A row and its rigour are known before what they say is used.
         stopped = True
@@ -356,3 +347,13 @@ def _with_answers(
     )
     check_outputs(told, attack.theta)
     return told
+
+
+def _witness(problem: Problem, answer: Answer, place: int, nominal: int) -> Witness | None:
+    """What refutes a point at the incumbent, once training confirms it."""
+    if answer.dataset is None or answer.inputs is None:
+        return None
+    x = answer.inputs[place]
+    theta = trajectory(problem, answer.dataset)[-1]
+    seen = int(predicted(problem, theta, x[np.newaxis])[0])
+    return Witness(answer.dataset, x, seen) if seen != nominal else None

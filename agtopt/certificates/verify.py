@@ -196,7 +196,7 @@ def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach
     settings = record.of_domain
     if settings is None or not _provable(settings, proofs):
         return None
-    run = Run(problem, replace(settings, proofs=proofs), replay=True)
+    run = Run.begin(problem, replace(settings, proofs=proofs), replay=True)
     while not run.finished:
         run.step()
     return uninterrupted(run.finish())

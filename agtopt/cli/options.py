@@ -14,6 +14,7 @@ from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.kinds import KINDS
 from agtopt.readers import read_arrays
 from agtopt.report.tables import table_path
+from agtopt.solvers import SOLVERS
 
 Folder = Annotated[Path, typer.Argument(help="Folder with problem.toml and arrays.npz.")]
 Kind = Annotated[
@@ -24,7 +25,8 @@ Kind = Annotated[
 ]
 Window = Annotated[int | None, typer.Option(help="Steps per model; the full horizon by default.")]
 SolverName = Annotated[
-    str | None, typer.Option(help="highs, scip, gurobi or an interface of Pyomo's contrib.solver.")
+    str | None,
+    typer.Option(help=f"{', '.join(SOLVERS)} or an interface of Pyomo's contrib.solver."),
 ]
 TimeLimit = Annotated[
     float | None, typer.Option(help="Seconds per solve; the dual bound reached by then is used.")

@@ -1,7 +1,9 @@
 """From a problem, a kind and a window to an optimisation model."""
 
-from agtopt.compiler.compile import CompiledModel, compile
-from agtopt.compiler.export_set import Exported, ExportedSet, export, export_file
+from agtopt.compiler.compile import compile
+from agtopt.compiler.export_set import export, export_file
+from agtopt.compiler.exported import Exported, ExportedSet
+from agtopt.compiler.model import CompiledModel
 from agtopt.compiler.query import Query, append_query, flips_of, inputs_of, outputs_of
 from agtopt.compiler.replay import Replay, replay
 from agtopt.compiler.size import Size, predicted_memory, predicted_size

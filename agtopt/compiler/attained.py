@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyomo.environ as pyo
@@ -22,12 +22,29 @@ from agtopt.solvers import PROVED, Solver, SolveResult, Status, open_session
 from agtopt.tolerances import AGREEMENT, FEASIBILITY, ROUNDING
 from agtopt.training.concrete import trajectory
 
-if TYPE_CHECKING:
-    from agtopt.compiler.compile import CompiledModel
-
-
 MOST_RUNS = 16
 """Runs of an attack that a bound is compared with: each is a pass through all rows."""
+
+
+class Written(Protocol):
+    """A compiled model, as far as its bound is compared with runs; see `CompiledModel`."""
+
+    problem: Problem
+    stop: int
+    pyomo: Any
+    written: list[Any]
+
+    def assign(self, dataset: Dataset) -> None:
+        """Give every variable the value that training on a dataset gives it."""
+        ...
+
+    def violation(self) -> float:
+        """The largest violation of a bound or constraint at the current values."""
+        ...
+
+    def direction(self, objective: Any) -> NDArray[np.float64] | None:
+        """The direction of the final parameters that an objective minimises, if it is one."""
+        ...
 
 
 def leading_datasets(problem: Problem, attack: Attack | None) -> Iterator[Dataset]:
@@ -53,7 +70,7 @@ def leading_datasets(problem: Problem, attack: Attack | None) -> Iterator[Datase
 
 
 def compared_bound(
-    model: "CompiledModel",
+    model: Written,
     result: SolveResult,
     datasets: Iterable[Dataset],
     solver: Solver,
@@ -96,7 +113,7 @@ def compared_bound(
     return result
 
 
-def _attained(model: "CompiledModel", dataset: Dataset, solver: Solver) -> float | None:
+def _attained(model: Written, dataset: Dataset, solver: Solver) -> float | None:
     """The objective at a run; None where a row of the user's leaves the run out."""
     every = list(model.pyomo.component_data_objects(pyo.Var))
     for variable in every:
@@ -110,9 +127,7 @@ def _attained(model: "CompiledModel", dataset: Dataset, solver: Solver) -> float
     return float(pyo.value(model.pyomo.objective)) if model.violation() <= AGREEMENT else None
 
 
-def _trained(
-    model: "CompiledModel", dataset: Dataset, direction: NDArray[np.float64] | None
-) -> float:
+def _trained(model: Written, dataset: Dataset, direction: NDArray[np.float64] | None) -> float:
     """The objective at the parameters of plain training, which knows nothing of the model; infinite
     where it is no direction of them, or rows of the user's may leave the run out."""
     rows = sum(1 for _ in model.pyomo.component_data_objects(pyo.Constraint, active=True))
@@ -121,7 +136,7 @@ def _trained(
     return float(direction @ trajectory(model.problem, dataset)[model.stop])
 
 
-def _best_of_rest(model: "CompiledModel", own: list[Any], solver: Solver) -> float | None:
+def _best_of_rest(model: Written, own: list[Any], solver: Solver) -> float | None:
     """The best value of the objective over the user's variables, while those of the run stand still
     up to a solver's tolerance."""
     ends = [(variable, variable.lb, variable.ub) for variable in own]

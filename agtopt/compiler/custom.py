@@ -3,28 +3,25 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 from pyomo.repn import generate_standard_repn
 
-from agtopt.compiler.attained import compared_bound
+from agtopt.compiler.attained import Written, compared_bound
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset
 from agtopt.solvers import Solver, SolveResult, open_session
 from agtopt.solvers.objective import objective_unit
 from agtopt.tolerances import outward
 
-if TYPE_CHECKING:
-    from agtopt.compiler.compile import CompiledModel
-
 OWN = "objective"
 """Where sessions look for what they minimise."""
 
 
 def bound_objective(
-    compiled: "CompiledModel", solver: Solver, time_limit: float | None, datasets: Iterable[Dataset]
+    compiled: Written, solver: Solver, time_limit: float | None, datasets: Iterable[Dataset]
 ) -> SolveResult:
     """Bound the one active objective of a model, and load the best point that was found; the model
     is left as it was.

@@ -19,7 +19,7 @@ import pyomo.environ as pyo
 import torch
 from numpy.typing import NDArray
 
-from agtopt.compiler.compile import CompiledModel
+from agtopt.compiler.model import CompiledModel
 from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
 from agtopt.formulation.site import Site

@@ -2,30 +2,50 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING
 
+from agtopt.compiler.exported import Exported
 from agtopt.compiler.target import Target
 from agtopt.names import markdown
 from agtopt.problem import Problem
 
-if TYPE_CHECKING:
-    from agtopt.compiler.export_set import Exported
+
+@dataclass(frozen=True)
+class Program:
+    """A program that solves a file.
+
+    Parameters
+    ----------
+    words : tuple of str
+        Of its command.
+    quadratic : bool
+        Whether its optima of files with nonconvex products are global.
+    functions : bool
+        Whether it reads ``.nl`` files, in which exponentials and logarithms stay.
+    """
+
+    words: tuple[str, ...]
+    quadratic: bool = False
+    functions: bool = False
+
 
 PROGRAMS = {
-    "highs": ("highs", "--solution_file", "{stem}.sol", "{file}"),
-    "cbc": ("cbc", "{file}", "solve", "solution", "{stem}.sol"),
-    "glpk": ("glpsol", "--{format}", "{file}", "-o", "{stem}.txt"),
-    "scip": ("scip", "-c", "read {file} optimize write solution {stem}.sol quit"),
-    "gurobi": ("gurobi_cl", "ResultFile={stem}.sol", "{file}"),
+    "highs": Program(("highs", "--solution_file", "{stem}.sol", "{file}")),
+    "cbc": Program(("cbc", "{file}", "solve", "solution", "{stem}.sol")),
+    "glpk": Program(("glpsol", "--{format}", "{file}", "-o", "{stem}.txt")),
+    "scip": Program(
+        ("scip", "-c", "read {file} optimize write solution {stem}.sol quit"),
+        quadratic=True,
+        functions=True,
+    ),
+    "gurobi": Program(("gurobi_cl", "ResultFile={stem}.sol", "{file}"), quadratic=True),
 }
-"""The words of the command that solves a file."""
 
 _PLAIN = re.compile(r"[\w.+,:~\[\]-]+")
-QUADRATIC = ("scip", "gurobi")
 
 
-def commands(exported: "Exported") -> dict[str, str]:
+def commands(exported: Exported) -> dict[str, str]:
     """By program the shell command that solves a file; only programs that read its format and
     kind."""
     path = exported.path
@@ -36,19 +56,15 @@ def commands(exported: "Exported") -> dict[str, str]:
     }
     if path.suffix == ".gms":
         return {"gams": f"gams {quote(path.name)}"}
-    names = (
-        ("scip",)
-        if path.suffix == ".nl"
-        else QUADRATIC
-        if exported.size.quadratic
-        else tuple(PROGRAMS)
-    )
     return {
-        name: " ".join(quote(word.format(**words)) for word in PROGRAMS[name]) for name in names
+        name: " ".join(quote(word.format(**words)) for word in program.words)
+        for name, program in PROGRAMS.items()
+        if (program.functions or path.suffix != ".nl")
+        and (program.quadratic or not exported.size.quadratic)
     }
 
 
-def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) -> str:
+def readme(problem: Problem, exported: Sequence[Exported], conditional: bool) -> str:
     """The README of some files of one problem."""
     first = exported[0]
     tried = (
@@ -130,7 +146,7 @@ def readme(problem: Problem, exported: "Sequence[Exported]", conditional: bool) 
     return "\n".join(lines)
 
 
-def _units(exported: "Sequence[Exported]") -> list[str]:
+def _units(exported: Sequence[Exported]) -> list[str]:
     """What the units of the files are."""
     lines = [
         "The last column of `<file>.names.csv` is the unit of a variable: a power of two, 1 for "

@@ -11,8 +11,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from agtopt.compiler.compile import CompiledModel
 from agtopt.compiler.export import CONSTANT, holds_functions, write_model
+from agtopt.compiler.model import CompiledModel
 from agtopt.compiler.target import Target
 from agtopt.errors import InvalidInputError
 from agtopt.files import saving

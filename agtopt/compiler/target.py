@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agtopt.compiler.compile import CompiledModel
+from agtopt.compiler.model import CompiledModel
 from agtopt.compiler.query import Query, append_query, outputs_of
 from agtopt.errors import InvalidInputError
 from agtopt.names import checked, file_name

@@ -228,13 +228,13 @@ class _Failure:
 
 
 def completed(
-    executor: Executor,
+    executor: Executor | None,
     run: Callable[[T], R],
     tasks: Sequence[T],
     lost: Callable[[T], R],
     patience: float | None,
 ) -> Iterator[tuple[T, R]]:
-    """Run tasks side by side and hand them over as they end.
+    """Run tasks side by side and hand them over as they end; without an executor here, in order.
 
     A task that fails is tried once more, alone, so that it takes no others with it; one that fails
     again is lost, with a warning. When no task ended for `patience` seconds, those that run are
@@ -242,7 +242,7 @@ def completed(
 
     Parameters
     ----------
-    executor : concurrent.futures.Executor
+    executor : concurrent.futures.Executor or None
     run : callable
         From a task to its result, in a worker.
     tasks : sequence
@@ -259,6 +259,10 @@ def completed(
     AgtoptError
         What a task raised itself.
     """
+    if executor is None:
+        for task in tasks:
+            yield task, run(task)
+        return
     if isinstance(executor, Workers) and tasks:
         _check_importable(tasks[0])
     failed: list[T] = []

@@ -49,6 +49,7 @@ def check_fit(problem: Problem, settings: Settings, memory: float | None) -> Non
     UnsupportedError
         It says what the model would take, and which window fits.
     """
+    settings.check(problem)
     most, kind = allowed(memory), settings.kind
     longest = max(settings.stages(problem), key=lambda window: window.stop - window.start)
     needed = predicted_memory(problem, kind, longest.start, longest.stop, most)

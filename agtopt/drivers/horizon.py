@@ -170,7 +170,7 @@ def bound(
     saved = None if checkpoint is None else Path(checkpoint) / "run.npz"
     try:
         run = (
-            Run(problem, settings, executor)
+            Run.begin(problem, settings, executor)
             if saved is None or not saved.exists()
             else _begun(problem, settings, executor, saved)
         )
@@ -185,7 +185,7 @@ def bound(
             _save(run, saved)
         finally:
             run.models.close()
-    run.seconds = perf_counter() - began
+    run.found.seconds = perf_counter() - began
     return run.finish()
 
 

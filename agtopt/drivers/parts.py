@@ -144,18 +144,14 @@ def _parts(problem: Problem, groups: int | Sequence[Sequence[int]] | None) -> li
 
 
 def _solved(parts: list[Part], executor: Executor | None) -> Iterator[tuple[Part, Reach]]:
-    if executor is None:
-        for part in parts:
-            yield part, _bounded(part)
-    else:
-        # A part takes as long as its models do: the solves inside have their own limits.
-        yield from completed(executor, _bounded, parts, _propagated, None)
+    # A part takes as long as its models do: the solves inside have their own limits.
+    yield from completed(executor, _bounded, parts, _propagated, None)
 
 
 def _bounded(part: Part) -> Reach:
     if isinstance(part.method, Propagation):
         return _propagated(part)
-    run = Run(part.problem, part.method)
+    run = Run.begin(part.problem, part.method)
     while not run.finished:
         run.step()
     return run.finish()

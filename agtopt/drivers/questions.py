@@ -4,8 +4,6 @@ mixed-integer domain."""
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +19,9 @@ from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
-from agtopt.drivers.run import COMPILING
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, lost_answer, run_question
-from agtopt.drivers.task import Answer, Stage, Task
+from agtopt.drivers.stage import lost_answer, run_question
+from agtopt.drivers.task import Answer, Stage, Task, patience
 from agtopt.problem import Problem
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import size_of, unit_of
@@ -194,21 +191,16 @@ def _stage(
         else BranchBounds.nothing()
     )
     check_branches(problem, branches, attack, first, room_of(reach.rigour))
-    proofs = None if settings.proofs is None else Path(settings.proofs)
     return lambda query: Stage(
-        token=uuid4().hex,
-        problem=problem,
-        kind=settings.kind,
-        start=first,
-        stop=steps,
-        domain=box if polytope is None or len(polytope) != len(box) else polytope,
-        known=known,
-        conditional=settings.conditional,
-        branches=branches,
-        solver=settings.chosen,
-        time_limit=settings.time_limit,
-        models=models,
-        proofs=proofs,
+        problem,
+        settings,
+        settings.kind,
+        first,
+        steps,
+        box if polytope is None or len(polytope) != len(box) else polytope,
+        known,
+        branches,
+        models,
         query=query,
         replay=replay,
     )
@@ -217,15 +209,4 @@ def _stage(
 def _answered(
     tasks: list[Task], settings: Settings, executor: Executor | None
 ) -> Iterator[tuple[Task, Answer]]:
-    if executor is None:
-        for task in tasks:
-            yield task, run_question(task)
-        return
-    limit = settings.time_limit
-    yield from completed(
-        executor,
-        run_question,
-        tasks,
-        lost_answer,
-        None if limit is None else 2.0 * limit + RELAXATION + COMPILING,
-    )
+    yield from completed(executor, run_question, tasks, lost_answer, patience(settings))

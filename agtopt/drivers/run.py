@@ -4,114 +4,130 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from time import perf_counter
-from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agtopt.attacks import ENUMERATION_LIMIT, Attack, attack, attained_quantities, extended_attack
+from agtopt.attacks import Attack, extended_attack
 from agtopt.compiler import CompiledModel
 from agtopt.compiler.branches import learn_branches
-from agtopt.domains import Interval, KnownBounds, Polytope, minima
 from agtopt.drivers.attained import check_branches, check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
+from agtopt.drivers.found import Found
 from agtopt.drivers.interrupt import until_interrupted
+from agtopt.drivers.knowledge import Attained, Knowledge
 from agtopt.drivers.models import Models
 from agtopt.drivers.obbt import OBBT
 from agtopt.drivers.objectives import objectives
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import Reach
-from agtopt.drivers.row import Row, rigour_of
-from agtopt.drivers.saved import Found, load_found, save_found
+from agtopt.drivers.row import Row
+from agtopt.drivers.saved import load_found, save_found
 from agtopt.drivers.settings import Settings
-from agtopt.drivers.stage import RELAXATION, compiled, limit_for, lost_row, run_task
-from agtopt.drivers.task import Stage, Task
+from agtopt.drivers.stage import compiled, lost_row, run_task
+from agtopt.drivers.task import Stage, Task, patience
 from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError
-from agtopt.intervals.propagation import interval_steps
-from agtopt.intervals.states import initial_domain
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import size_of, unit_of
 
-Array = NDArray[np.float64]
-
-COMPILING = 120.0
-"""Seconds beyond its time limits after which a task without a sign of life counts as lost."""
-
-MOST_TRAINING = 2**30
-"""Per-sample gradient entries that enumeration may cost before a run samples its attacks instead:
-some seconds."""
-
 
 class Run:
     """A formulation solved window by window.
 
-    ``bound`` does all steps at once; by hand ``while not run.finished: run.step();
-    run.save(path)``, then ``run.finish()``.
+    ``bound`` does all steps at once; by hand ``run = Run.begin(problem, settings)``, then ``while
+    not run.finished: run.step(); run.save(path)``, then ``run.finish()``.
 
     Parameters
     ----------
     problem : Problem
     settings : Settings
+    knowledge : Knowledge
+        Of the problem, before any model is solved.
     executor : concurrent.futures.Executor or None
         As in `agtopt.bound`.
     replay : bool
         Whether bounds come from the proofs of an earlier run (`Settings.proofs`), each checked, and
         from no solver.
-    inner : Attack or None
-        Attained runs of the problem, where they are known already; found here by default.
-
-    Raises
-    ------
-    InvalidInputError
-        If the attack is one on another problem.
 
     Attributes
     ----------
-    rows : list of Row
-        One per bound found so far.
-    done, stages : int, list of Window
-        How many of the models are solved.
+    found : Found
+        All that is known so far.
+    stages : list of Window
+        The models, in the order in which they are solved.
     """
 
     def __init__(
         self,
         problem: Problem,
         settings: Settings,
+        knowledge: Knowledge,
         executor: Executor | None = None,
         replay: bool = False,
-        inner: Attack | None = None,
     ) -> None:
-        instance("problem", problem, Problem)
-        instance("settings", settings, Settings)
-        if executor is not None:
-            instance("executor", executor, Executor)
-        if inner is not None and inner.problem.fingerprint != problem.fingerprint:
-            raise InvalidInputError("run: the attack is one on another problem")
         self.problem = problem
         self.settings = settings
         self.executor = executor
         self.replay = replay
         self.stages = list(settings.stages(problem))
-        self.done = 0
         self.objectives = list(objectives(problem.network, settings.domain))
         self.models = Models()
-        self.known = KnownBounds()
-        self.rows = list[Row]()
-        self.seconds = 0.0
-        self.supports: dict[int, tuple[Array, Array]] = {}
-        self._attack(_attained(problem) if inner is None else inner)
+        self.attained = Attained(knowledge.attained, settings.domain)
+        self.found = Found(problem, settings.domain)
+        for t, box in enumerate(knowledge.boxes):
+            self.found.learn(t, box)
         self._opened = -1
+        self._sharpened = 0
         self._branches = BranchBounds.nothing()
-        self._learn(0, initial_domain(problem))
-        for t, box in enumerate(interval_steps(problem, linear=True), start=1):
-            self._learn(t, box)
-        self._compare()
+
+    @classmethod
+    def begin(
+        cls,
+        problem: Problem,
+        settings: Settings,
+        executor: Executor | None = None,
+        replay: bool = False,
+        inner: Attack | None = None,
+    ) -> "Run":
+        """Attack a problem and propagate intervals through it: a run of which no model is solved.
+
+        Parameters
+        ----------
+        problem, settings, executor, replay
+            As of a run.
+        inner : Attack or None
+            Attained runs of the problem, where they are known already; found here by default.
+
+        Raises
+        ------
+        InvalidInputError
+            If the settings do not fit the problem, or the attack is one on another.
+        SolverUnavailableError
+            If the solver is not installed or cannot prove bounds of the kind.
+        SoundnessError
+            If a box excludes what is attained (S9).
+        """
+        instance("problem", problem, Problem)
+        instance("settings", settings, Settings)
+        if executor is not None:
+            instance("executor", executor, Executor)
+        settings.check(problem)
+        return cls(problem, settings, Knowledge.of(problem, inner), executor, replay)
+
+    @property
+    def rows(self) -> list[Row]:
+        """One per bound found so far."""
+        return self.found.rows
+
+    @property
+    def done(self) -> int:
+        """How many of the models are solved."""
+        return self.found.done
 
     @property
     def finished(self) -> bool:
@@ -126,11 +142,6 @@ class Run:
             for stage in self.stages
         )
 
-    @property
-    def rigour(self) -> str:
-        """Whether every bound that was found so far is proved."""
-        return rigour_of(self.rows)
-
     def step(self, bar: Progress | None = None) -> None:
         """Solve the next model: bound every objective after one step. What is found holds also when
         this is interrupted."""
@@ -142,9 +153,9 @@ class Run:
             if self.settings.obbt is not None:
                 self._sharpen(window, self.settings.obbt)
             self._tighten(window, bar)
-            self.done += 1
+            self.found.done += 1
         finally:
-            self.seconds += perf_counter() - began
+            self.found.seconds += perf_counter() - began
 
     def model(self) -> CompiledModel:
         """The model that was solved last, compiled with the bounds that are known by now."""
@@ -157,18 +168,19 @@ class Run:
         """The result so far; `interrupted` if models are left, whose steps then have the domains
         that follow by propagation, or if Ctrl-C ends that."""
         self.models.clear()
-        _, stopped = until_interrupted(self._propagated())
-        boxes = tuple(map(self.domain, range(self.problem.steps + 1)))
+        found, size = self.found, self.problem.network.size
+        bounded = max((row.stop for row in self.rows), default=self.problem.steps)
+        _, stopped = until_interrupted(found.propagated(0 if self.finished else bounded))
+        boxes = tuple(map(found.domain, range(self.problem.steps + 1)))
         self._compare()
-        polytopes = tuple(self._polytope(t, self.problem.network.size) for t in range(len(boxes)))
         return Reach(
             self.problem,
             self.settings.kind,
             boxes,
             tuple(self.rows),
-            self.seconds,
+            found.seconds,
             stopped or not self.finished,
-            polytopes,
+            tuple(found.polytope(t, size) for t in range(len(boxes))),
             self.settings,
         )
 
@@ -180,15 +192,7 @@ class Run:
         SaveError
             If it cannot be written; a file that was there before still is.
         """
-        found = Found(
-            self.settings,
-            self.done,
-            self.seconds,
-            self.rows,
-            dict(self.known.items()),
-            self.supports,
-        )
-        return save_found(path, self.problem, found)
+        return save_found(path, self.settings, self.found)
 
     @classmethod
     def resume(
@@ -207,29 +211,11 @@ class Run:
         InvalidInputError
             If it was saved for another problem, or is no saved run.
         """
-        found = load_found(path, problem)
-        run = cls(problem, found.settings, executor, inner=inner)
-        run.done = found.done
-        run.seconds = found.seconds
-        run.rows = found.rows
-        run.supports = found.supports
-        for address, (lower, upper) in found.known.items():
-            run.known.shrink(address, lower, upper)
+        settings, found = load_found(path, problem)
+        run = cls.begin(problem, settings, executor, inner=inner)
+        run.found.take(found)
         run._compare()
         return run
-
-    def domain(self, t: int) -> Interval:
-        """The tightest box of the state at step t that is known."""
-        ends = {tensor: self.known.get((t, tensor)) for tensor in self.problem.state}
-        lower, upper = (
-            {name: end[side] for name, end in ends.items() if end is not None} for side in (0, 1)
-        )
-        return Interval(self.problem.flatten(lower), self.problem.flatten(upper))
-
-    def _learn(self, t: int, box: Interval) -> None:
-        lower, upper = self.problem.unflatten(box.lower), self.problem.unflatten(box.upper)
-        for tensor in self.problem.state:
-            self.known.shrink((t, tensor), lower[tensor], upper[tensor])
 
     def _compare(self) -> None:
         """Compare the boxes and supports of every step with what is attained.
@@ -240,41 +226,11 @@ class Run:
             If one excludes it (S9).
         """
         check_steps(
-            self.extremes,
-            map(self.domain, range(self.problem.steps + 1)),
+            self.attained.extremes,
+            map(self.found.domain, range(self.problem.steps + 1)),
             self.problem,
-            self.supports,
-            room_of(self.rigour),
-        )
-
-    def _propagated(self) -> Iterator[Interval]:
-        """Learn what tighter early steps imply for later ones by intervals; where models are left,
-        of the steps after the last that was bounded."""
-        bounded = max((row.stop for row in self.rows), default=self.problem.steps)
-        for t in range(0 if self.finished else bounded, self.problem.steps):
-            (following,) = interval_steps(self.problem, t, self.domain(t), t + 1, linear=True)
-            self._learn(t + 1, following)
-            yield following
-
-    def _polytope(self, t: int, entries: int) -> Polytope | None:
-        """The template at step t, over the first `entries` of the state: the parameters, or all."""
-        template = self.settings.domain
-        if template is None or t not in self.supports:
-            return None
-        box = self.domain(t)
-        rows = np.pad(template.directions, [(0, 0), (0, entries - len(template))])
-        return Polytope(rows, *self.supports[t], Interval(box.lower[:entries], box.upper[:entries]))
-
-    def _attack(self, inner: Attack) -> None:
-        template = self.settings.domain
-        self.attained = inner
-        self.extremes = (
-            inner.extremes
-            if template is None
-            else inner.extremes.joined(inner.along(template.directions))
-        )
-        self._inside = (
-            {} if self.settings.obbt is None else attained_quantities(self.problem, inner.datasets)
+            self.found.supports,
+            room_of(self.found.rigour),
         )
 
     def _open(self, window: Window) -> None:
@@ -283,11 +239,14 @@ class Run:
         if start == self._opened:
             return
         if self.settings.conditional:
-            learned = learn_branches(self.problem, self.known, start, self.domain(start), end)
+            inner, found = self.attained.attack, self.found
+            learned = learn_branches(self.problem, found.known, start, found.domain(start), end)
             self._branches = learned.bounds
-            check_branches(self.problem, learned.bounds, self.attained, start, room_of(self.rigour))
-            if learned.extreme and not self.attained.exact:
-                self._attack(extended_attack(self.attained, learned.extreme))
+            check_branches(self.problem, learned.bounds, inner, start, room_of(found.rigour))
+            if learned.extreme and not inner.exact:
+                self.attained = Attained(
+                    extended_attack(inner, learned.extreme), self.settings.domain
+                )
             self._compare()
         # Last, so that an interrupt here leaves it to be done again.
         self._opened = start
@@ -297,21 +256,16 @@ class Run:
         return self.settings.kind if window.result else self.settings.between
 
     def _stage(self, window: Window, kind: Formulation) -> Stage:
-        settings, start = self.settings, window.start
         return Stage(
-            token=uuid4().hex,
-            problem=self.problem,
-            kind=kind,
-            start=start,
-            stop=window.stop,
-            domain=self._polytope(start, self.problem.state_size) or self.domain(start),
-            known=self.known,
-            conditional=settings.conditional,
-            branches=self._branches,
-            solver=settings.chosen,
-            time_limit=limit_for(kind, settings.kind, settings.time_limit),
-            models=self.models,
-            proofs=None if settings.proofs is None else Path(settings.proofs),
+            self.problem,
+            self.settings,
+            kind,
+            window.start,
+            window.stop,
+            self.found.start(window.start),
+            self.found.known,
+            self._branches,
+            self.models,
             replay=self.replay,
         )
 
@@ -323,8 +277,8 @@ class Run:
             chosen = candidates(
                 compiled(stage),
                 range(self._sharpened, window.stop),
-                self._inside,
-                room_of(self.rigour),
+                self.attained.quantities,
+                room_of(self.found.rigour),
             )[:left]
             left -= len(chosen)
             if not chosen or self._gain(stage, chosen) < GAIN:
@@ -333,7 +287,7 @@ class Run:
 
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
-        rigour, nominal = self.rigour, self.problem.dataset
+        rigour, nominal = self.found.rigour, self.problem.dataset
         tasks = [
             Task(
                 stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour
@@ -346,7 +300,7 @@ class Run:
                 rows.append(found)  # noqa: PERF402  (an interrupt keeps what was found)
         finally:
             for address, (lower, upper) in merged_ends(compiled(stage), rows):
-                self.known.shrink(address, lower, upper)
+                self.found.known.shrink(address, lower, upper)
         return max(
             (
                 task.sense * (task.known - row.bound) / chosen[task.number].width
@@ -360,10 +314,10 @@ class Run:
         stop, size = window.stop, self.problem.network.size
         stage = self._stage(window, self._kind(window))
         chosen = self.objectives if window.result else self.objectives[:size]
-        lower, upper = self._ends(stop, len(chosen) > size)
+        lower, upper = (end.copy() for end in self.found.ends(stop, len(chosen) > size))
         units = unit_of(size_of(lower, upper))
         # What an interrupted step has found is not asked again.
-        found = {
+        asked = {
             (row.objective, row.sense)
             for row in self.rows
             if (row.start, row.stop) == (stage.start, stop)
@@ -372,7 +326,7 @@ class Run:
             self._task(stage, k, sense, float(end[k]), float(units[k]))
             for k, objective in enumerate(chosen)
             for sense, word, end in ((-1, "min", lower), (1, "max", upper))
-            if (objective.name, word) not in found
+            if (objective.name, word) not in asked
         ]
         try:
             for task, row in self._solved(tasks):
@@ -382,75 +336,35 @@ class Run:
         finally:
             # Bounds that an attained run separates cross by no more than the margin (S9).
             lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
-            box = self.domain(stop)
-            self._learn(
-                stop,
-                Interval(
-                    np.append(lower[:size], box.lower[size:]),
-                    np.append(upper[:size], box.upper[size:]),
-                ),
-            )
+            self.found.learn_parameters(stop, lower[:size], upper[:size])
             if len(chosen) > size:
-                self.supports[stop] = lower[size:], upper[size:]
+                self.found.supports[stop] = lower[size:], upper[size:]
             self._compare()
 
-    def _ends(self, t: int, template: bool) -> tuple[Array, Array]:
-        """What the box, and an interrupted step, say of every objective."""
-        box, size = self.domain(t), self.problem.network.size
-        theta = Interval(box.lower[:size], box.upper[:size])
-        rows = (
-            self.settings.domain.directions
-            if template and self.settings.domain is not None
-            else np.empty((0, size))
-        )
-        lower, upper = minima(theta, rows), -minima(theta, -rows)
-        if template and t in self.supports:
-            lower, upper = (
-                np.maximum(lower, self.supports[t][0]),
-                np.minimum(upper, self.supports[t][1]),
-            )
-        return np.append(theta.lower, lower), np.append(theta.upper, upper)
-
     def _task(self, stage: Stage, k: int, sense: int, known: float, unit: float) -> Task:
-        best, run = (
-            self.extremes.value(k, sense, stage.stop),
-            self.extremes.run(k, sense, stage.stop),
-        )
+        extremes = self.attained.extremes
+        run = extremes.run(k, sense, stage.stop)
         return Task(
             stage,
             k,
             self.objectives[k],
             sense,
             known,
-            best,
-            self.attained.dataset(run),
+            extremes.value(k, sense, stage.stop),
+            self.attained.attack.dataset(run),
             unit,
             run,
-            self.rigour,
+            self.found.rigour,
         )
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""
-        first, found = len(self.rows), dict[tuple[int, int], Row]()
+        rows, first, found = self.found.rows, len(self.rows), dict[tuple[int, int], Row]()
+        limit = patience(self.settings)
         try:
-            for task, row in self._run(tasks):
+            for task, row in completed(self.executor, run_task, tasks, lost_row, limit):
                 found[task.number, task.sense] = row
-                self.rows.append(row)
+                rows.append(row)
                 yield task, row
         finally:
-            self.rows[first:] = [row for _, row in sorted(found.items())]
-
-    def _run(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
-        if self.executor is None:
-            for task in tasks:
-                yield task, run_task(task)
-            return
-        limit = self.settings.time_limit
-        # The kind and its relaxation, and time to compile both.
-        patience = None if limit is None else 2.0 * limit + RELAXATION + COMPILING
-        yield from completed(self.executor, run_task, tasks, lost_row, patience)
-
-
-def _attained(problem: Problem) -> Attack:
-    entries = sum(len(batch) for batch in problem.schedule) * problem.network.size
-    return attack(problem, min(ENUMERATION_LIMIT, MOST_TRAINING // entries))
+            rows[first:] = [row for _, row in sorted(found.items())]

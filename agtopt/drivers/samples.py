@@ -24,9 +24,11 @@ from agtopt.problem import (
     Problem,
     Training,
 )
-from agtopt.problem.perturbation.base import within_ball
+from agtopt.problem.perturbation.base import in_ball, in_box, within_ball
+from agtopt.problem.perturbation.perturbed import Perturbed
 from agtopt.program import forward
 from agtopt.program.step import gradients
+from agtopt.tolerances import ADMITTED
 from agtopt.training.concrete import ConcreteOperations, trajectories
 
 Array = NDArray[np.float64]
@@ -66,29 +68,25 @@ class Boxed(Moving):
     def moves_labels(self) -> bool:
         return bool((self.labels[0] < self.labels[1]).any())
 
-    def feature_box(self, problem: Problem, features: Array) -> Ends:
+    def feature_box(self, problem: Perturbed, features: Array) -> Ends:
         low, high = (np.broadcast_to(end, features.shape) for end in self.features)
         return low, high
 
-    def label_box(self, problem: Problem, labels: Array, certain: bool = False) -> Ends:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Ends:
         low, high = (np.broadcast_to(end, labels.shape) for end in self.labels)
         if problem.classes is None:
             return low, high
         possible = np.where(labels > 0, 0.0, high) if certain and not self.moves_features else high
         return np.where(possible.sum(axis=-1, keepdims=True) == 1.0, possible, 0.0), possible
 
-    def admits(self, problem: Problem, other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
         values = ((other.features, self.features), (problem.encode(other.labels), self.labels))
-        if self.ball is not None:
-            shifts = other.features - problem.dataset.features
-            if np.abs(within_ball(shifts, self.ball) - shifts).max() > tolerance:
-                return False
-        return all(
-            bool(((low - tolerance <= x) & (x <= high + tolerance)).all())
-            for x, (low, high) in values
+        return all(in_box(x, *ends, tolerance) for x, ends in values) and (
+            self.ball is None
+            or in_ball(other.features, problem.dataset.features, self.ball, tolerance)
         )
 
-    def sample(self, problem: Problem, size: int, generator: np.random.Generator) -> Datasets:
+    def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         nominal = problem.dataset
         features = generator.uniform(*self.features, size=(size, *nominal.features.shape))
         if self.ball is not None:

@@ -5,37 +5,33 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
-from uuid import uuid4
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agtopt.attacks import ENUMERATION_LIMIT, attack
-from agtopt.attacks.first_order import run_entries
 from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
-from agtopt.drivers.attained import check_steps
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
 from agtopt.drivers.interrupt import reached
+from agtopt.drivers.knowledge import Knowledge
 from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.progress import Progress
 from agtopt.drivers.reach import SAMPLES, Reach
 from agtopt.drivers.row import Row, rigour_of
-from agtopt.drivers.run import COMPILING, MOST_TRAINING
 from agtopt.drivers.samples import Case, Samples
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import lost_row, run_tasks
-from agtopt.drivers.task import Stage, Task
+from agtopt.drivers.task import Stage, Task, patience
 from agtopt.intervals.arithmetic import Range
-from agtopt.intervals.propagation import CrownIntervals, interval_steps
-from agtopt.intervals.states import flat_ranges, initial_domain, state_ranges
+from agtopt.intervals.propagation import CrownIntervals
+from agtopt.intervals.states import flat_ranges, state_ranges
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
 from agtopt.problem.checks import instance
 from agtopt.program import train
-from agtopt.solvers import PROVED, TOLERANCE, Status, choose
+from agtopt.solvers import PROVED, PROVER, TOLERANCE, Status, choose
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 
@@ -85,10 +81,8 @@ def bound_samplewise(
         If bounds contradict each other or what training attains (S4, S6, S9).
     """
     instance("problem", problem, Problem)
-    settings, began = (
-        Settings(method, window=1, solver=solver, time_limit=time_limit),
-        perf_counter(),
-    )
+    began = perf_counter()
+    settings = Settings(method, window=1, solver=solver, time_limit=time_limit, conditional=False)
     choose(solver, False, settings.kind.binaries)
     try:
         run = _Decomposition(problem, settings, executor)
@@ -153,13 +147,13 @@ class _Decomposition:
         self.problem = problem
         self.settings = settings
         self.executor = executor
-        self.inner = attack(problem, min(ENUMERATION_LIMIT, MOST_TRAINING // run_entries(problem)))
+        knowledge = Knowledge.of(problem)
+        self.inner = knowledge.attained
+        self.crown = knowledge.boxes
         self.intervals = SampleIntervals(problem)
         self.models = Models()
         self.samples = Samples(problem, self.intervals.adversary, self.inner)
-        self.crown = [initial_domain(problem), *interval_steps(problem, linear=True)]
-        check_steps(self.inner.extremes, self.crown, problem)
-        self.states = self.crown[:1]
+        self.states = [knowledge.boxes[0]]
         self.rows = list[Row]()
         self.rigour = PROVED
         self.ends: dict[str, tuple[Array, Array]] = {}
@@ -237,19 +231,16 @@ class _Decomposition:
         size = self.problem.network.size
         theta = Interval(self.states[t].lower[:size], self.states[t].upper[:size])
         stage = Stage(
-            token=uuid4().hex,
-            problem=case.problem,
-            kind=self.settings.kind,
-            start=0,
-            stop=1,
-            domain=theta,
-            known=KnownBounds(),
-            conditional=False,
-            branches=BranchBounds.nothing(),
-            solver=self.settings.solver,
-            time_limit=self.settings.time_limit,
-            models=self.models,
-            linear_solver="proof",
+            case.problem,
+            self.settings,
+            self.settings.kind,
+            0,
+            1,
+            theta,
+            KnownBounds(),
+            BranchBounds.nothing(),
+            self.models,
+            linear_solver=PROVER,
         )
         tasks: list[Task] = []
         attained = self.samples.attained(t, case, theta)
@@ -305,18 +296,9 @@ class _Decomposition:
         return gradients if clip is None else gradients.clip(-clip, clip)
 
     def _solved(self, parts: list[Part]) -> Iterator[tuple[Part, list[Row]]]:
-        if self.executor is None:
-            for part in parts:
-                yield part, run_part(part)
-            return
-        limit, most = self.settings.time_limit, max((len(part.tasks) for part in parts), default=0)
-        yield from completed(
-            self.executor,
-            run_part,
-            parts,
-            lost_part,
-            None if limit is None else 2.0 * limit * most + COMPILING,
-        )
+        most = max((len(part.tasks) for part in parts), default=0)
+        limit = patience(self.settings, most)
+        yield from completed(self.executor, run_part, parts, lost_part, limit)
 
     def _learn(self, place: tuple[int, ...], task: Task, row: Row) -> None:
         address = task.objective.address

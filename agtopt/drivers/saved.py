@@ -1,7 +1,7 @@
 """A run on disk: what it has found, beside the problem's fingerprint and its settings."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from agtopt.domains.known import Address
+from agtopt.domains import KnownBounds
+from agtopt.drivers.found import Ends, Found
 from agtopt.drivers.row import Row
 from agtopt.drivers.settings import Settings
 from agtopt.errors import InvalidInputError, MissingFileError
@@ -17,35 +18,8 @@ from agtopt.files import opened, write_arrays
 from agtopt.problem import Problem
 from agtopt.problem.fingerprint import mismatch
 
-Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
-
 FORMAT = 3
 """Of the file."""
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What a run has found.
-
-    Attributes
-    ----------
-    settings : Settings
-    done : int
-        How many of its models are solved.
-    seconds : float
-    rows : list of Row
-    known : dict
-        Bounds by address: a step and a name.
-    supports : dict
-        Bounds of the template's directions by step.
-    """
-
-    settings: Settings
-    done: int
-    seconds: float
-    rows: list[Row]
-    known: dict[Address, Ends]
-    supports: dict[int, Ends]
 
 
 class _About(BaseModel):
@@ -62,7 +36,7 @@ class _About(BaseModel):
     supports: list[int] = []
 
 
-def save_found(path: str | Path, problem: Problem, found: Found) -> Path:
+def save_found(path: str | Path, settings: Settings, found: Found) -> Path:
     """Write everything that a run has found, as an .npz file without pickle.
 
     Raises
@@ -70,19 +44,19 @@ def save_found(path: str | Path, problem: Problem, found: Found) -> Path:
     SaveError
         If it cannot be written; a file that was there before still is.
     """
-    settings = found.settings.to_dict()
-    directions = settings.pop("directions")
+    plain = settings.to_dict()
+    directions = plain.pop("directions")
     about = {
         "format": FORMAT,
-        "problem": problem.fingerprint,
-        "settings": settings,
+        "problem": found.problem.fingerprint,
+        "settings": plain,
         "done": found.done,
         "known": list(found.known),
         "supports": list(found.supports),
         "seconds": found.seconds,
         "rows": [asdict(row) for row in found.rows],
     }
-    arrays = {f"known_{k}": np.stack(ends) for k, ends in enumerate(found.known.values())}
+    arrays = {f"known_{k}": np.stack(ends) for k, (_, ends) in enumerate(found.known.items())}
     arrays |= {f"support_{t}": np.stack(ends) for t, ends in found.supports.items()}
     if directions is not None:
         arrays["directions"] = np.array(directions)
@@ -90,7 +64,7 @@ def save_found(path: str | Path, problem: Problem, found: Found) -> Path:
     return Path(path)
 
 
-def load_found(path: str | Path, problem: Problem) -> Found:
+def load_found(path: str | Path, problem: Problem) -> tuple[Settings, Found]:
     """Read what `save_found` wrote.
 
     Raises
@@ -127,11 +101,11 @@ def load_found(path: str | Path, problem: Problem) -> Found:
         supports = {t: _ends(archive.array(f"support_{t}", (2, rows))) for t in about.supports}
         # Of other quantities only the models know the shape.
         shapes = {name: ((2, *value.shape),) for name, value in problem.state.items()}
-        known: dict[Address, Ends] = {
-            at: _ends(archive.array(f"known_{k}", *shapes.get(at[1], ())))
-            for k, at in enumerate(about.known)
-        }
-    return Found(settings, about.done, about.seconds, about.rows, known, supports)
+        known = KnownBounds()
+        for k, at in enumerate(about.known):
+            known.shrink(at, *_ends(archive.array(f"known_{k}", *shapes.get(at[1], ()))))
+    found = Found(problem, settings.domain, about.done, about.seconds, about.rows, known, supports)
+    return settings, found
 
 
 def _ends(stored: NDArray[np.float64]) -> Ends:

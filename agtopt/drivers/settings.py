@@ -16,7 +16,7 @@ from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem import Problem
 from agtopt.problem.checks import finite_array, instance, number, whole
-from agtopt.solvers import PROVED, TOLERANCE, choose
+from agtopt.solvers import PROVED, PROVER, TOLERANCE, choose, proves
 
 
 class _Strict(BaseModel):
@@ -116,9 +116,10 @@ class Settings:
             raise UnsupportedError(
                 f"rigour: bounds of {self.kind} cannot be proved; MILP and LP can"
             )
-        if self.solver not in (None, "proof"):
+        if self.solver is not None and not proves(self.solver):
             raise InvalidInputError(
-                f"solver: {self.solver!r} proves nothing by itself; leave it out, or take 'proof'"
+                f"solver: {self.solver!r} proves nothing by itself; leave it out, or take "
+                f"{PROVER!r}"
             )
         if self.proofs is not None and self.obbt is not None and self.obbt.rounds > 1:
             raise InvalidInputError(
@@ -194,7 +195,24 @@ class Settings:
     @property
     def chosen(self) -> str | None:
         """The solver by name; None leaves the choice to the model."""
-        return "proof" if self.rigour == PROVED and self.kind.binaries else self.solver
+        if self.solver is None and self.rigour == PROVED and self.kind.binaries:
+            return PROVER
+        return self.solver
+
+    def check(self, problem: Problem) -> None:
+        """Refuse settings that do not fit a problem, before anything is done.
+
+        Raises
+        ------
+        InvalidInputError
+            If the stride is longer than the window, or the template does not fit.
+        SolverUnavailableError
+            If the solver is not installed or cannot prove bounds of the kind.
+        """
+        self.stages(problem)
+        if self.domain is not None:
+            _check_template(self.domain, problem.network.size)
+        choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
 
     def stages(self, problem: Problem) -> Iterator[Window]:
         """Every model that is solved, in order.
@@ -202,27 +220,19 @@ class Settings:
         Raises
         ------
         InvalidInputError
-            If the stride is longer than the window, or the template does not fit the problem.
-        SolverUnavailableError
-            If the solver is not installed or cannot prove bounds of the kind.
+            If no step is left to them, or the stride is longer than the window.
         """
         if self.first >= problem.steps:
             raise InvalidInputError(
                 f"first: {self.first} is not allowed; the run has {problem.steps} steps"
             )
-        length = (
-            problem.steps - self.first
-            if self.window is None
-            else min(self.window, problem.steps - self.first)
-        )
+        left = problem.steps - self.first
+        length = left if self.window is None else min(self.window, left)
         step = length if self.stride is None else self.stride
         if step > length:
             raise InvalidInputError(
                 f"stride: {step} is not allowed; it must be at most the window, {length}"
             )
-        if self.domain is not None:
-            _check_template(self.domain, problem.network.size)
-        choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
         return windows(problem.steps, length, step, self.tighten is not False, self.first)
 
 

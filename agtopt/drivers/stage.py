@@ -12,7 +12,7 @@ from agtopt.compiler import CompiledModel, append_query, compile, inputs_of
 from agtopt.domains import attains
 from agtopt.drivers.contradiction import check_found, check_known, check_run, saved_instance
 from agtopt.drivers.row import Row
-from agtopt.drivers.task import NOMINAL, Answer, Stage, Task
+from agtopt.drivers.task import NOMINAL, Answer, Stage, Task, limit_for
 from agtopt.errors import InfeasibleError, InvalidInputError
 from agtopt.files import attempt, saving
 from agtopt.kinds import LP, Formulation
@@ -22,9 +22,6 @@ from agtopt.solvers.objective import objective_unit
 from agtopt.solvers.proof import proof_of
 from agtopt.solvers.tree import Tree
 from agtopt.tolerances import outward
-
-RELAXATION = 30.0
-"""Seconds that an LP which helps another kind may take at least."""
 
 
 class Built:
@@ -49,7 +46,7 @@ class Built:
             stage.stop,
             stage.domain,
             stage.known.copy(),
-            stage.conditional,
+            stage.settings.conditional,
             stage.branches,
         )
         if stage.query is not None:
@@ -75,16 +72,6 @@ class Built:
 
 def _built(stage: Stage, kind: Formulation) -> Built:
     return stage.models.kept((stage, kind), lambda: Built(stage, kind))
-
-
-def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
-    """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`,
-    so that no kind is wider than that."""
-    return (
-        limit
-        if limit is None or kind == asked or kind.binaries or kind.bilinear
-        else max(limit, RELAXATION)
-    )
 
 
 def compiled(stage: Stage) -> CompiledModel:

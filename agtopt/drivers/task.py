@@ -1,7 +1,8 @@
 """What is asked of a model: a window with all that is needed to compile it, and one bound of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from agtopt.domains import Interval, KnownBounds, Polytope
 from agtopt.drivers.models import Models
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
+from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.solvers import PROVED
@@ -19,6 +21,29 @@ from agtopt.symbolic.branches import BranchBounds
 NOMINAL = -1
 """Number of the nominal run where it is none of an attack."""
 
+RELAXATION = 30.0
+"""Seconds that an LP which helps another kind may take at least."""
+
+COMPILING = 120.0
+"""Seconds that building the models of one task may take."""
+
+
+def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> float | None:
+    """Seconds for a solve of `kind` where `asked` has the limit: its LP gets at least `RELAXATION`,
+    so that no kind is wider than that."""
+    return (
+        limit
+        if limit is None or kind == asked or kind.binaries or kind.bilinear
+        else max(limit, RELAXATION)
+    )
+
+
+def patience(settings: Settings, solves: int = 1) -> float | None:
+    """Seconds without a sign of life after which a task of so many solves counts as lost: those of
+    the kind and its relaxation, and of building both. None waits for ever."""
+    limit = settings.time_limit
+    return None if limit is None else 2.0 * limit * solves + RELAXATION + COMPILING
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -26,39 +51,55 @@ class Stage:
 
     Attributes
     ----------
-    token : str
-        Equal for equal stages, also in a worker: what compiled models are kept by.
+    problem : Problem
+    settings : Settings
+    kind : Formulation
+        That of the settings, or one that only tightens.
+    start, stop : int
     domain : Interval or Polytope
         Of the state at `start`.
-    proofs : Path or None
-        Folder that takes the proof of every bound.
+    known : KnownBounds
+    branches : BranchBounds
     models : Models
         Who keeps the compiled models.
     linear_solver : str or None
-        For models with binaries and without products, where `solver` names none.
+        For models with binaries and without products, where the settings name no solver.
     query : Query or None
         Inputs whose outputs are objectives.
     replay : bool
-        Whether bounds are taken from the proofs in that folder, which are checked, instead of a
-        solver.
+        Whether bounds are taken from the kept proofs, which are checked, instead of a solver.
+    token : str
+        Equal for equal stages, also in a worker: what compiled models are kept by.
     """
 
-    token: str
     problem: Problem
+    settings: Settings
     kind: Formulation
     start: int
     stop: int
     domain: Interval | Polytope
     known: KnownBounds
-    conditional: bool
     branches: BranchBounds
-    solver: str | None
-    time_limit: float | None
     models: Models
-    proofs: Path | None = None
     linear_solver: str | None = None
     query: Query | None = None
     replay: bool = False
+    token: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def solver(self) -> str | None:
+        """The solver by name; None leaves the choice to the model."""
+        return self.settings.chosen
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds for one solve."""
+        return limit_for(self.kind, self.settings.kind, self.settings.time_limit)
+
+    @property
+    def proofs(self) -> Path | None:
+        """Folder that takes the proof of every bound."""
+        return None if self.settings.proofs is None else Path(self.settings.proofs)
 
     def __hash__(self) -> int:
         return hash(self.token)

@@ -49,7 +49,7 @@ class Curve:
     equation : callable
         p · unit = f(z) as a Pyomo relation, for solvers that take it.
     sign : float
-        The exponential in that relation is of sign · z.
+        The exponential in that relation is of sign · (z − log unit).
     """
 
     name: str
@@ -59,9 +59,9 @@ class Curve:
     equation: Callable[[Any, float, Any], Any]
     sign: float = 1.0
 
-    def largest_exponent(self, low: Array, high: Array) -> Array:
+    def largest_exponent(self, low: Array, high: Array, unit: Array) -> Array:
         """The largest exponent in the equation for z in [low, high]."""
-        return self.sign * (high if self.sign > 0 else low)
+        return self.sign * ((high if self.sign > 0 else low) - np.log(unit))
 
 
 def _logistic(z: Array) -> Array:
@@ -99,7 +99,7 @@ SOFTPLUS = Curve(
     lambda slope: [
         np.log(np.clip(slope, 1e-300, None)) - np.log(np.clip(1.0 - slope, 1e-300, None))
     ],
-    lambda p, unit, z: p * unit == pyo.log(1.0 + pyo.exp(z)),
+    lambda p, unit, z: p * unit == pyo.log(1.0 + unit * pyo.exp(z - log(unit))),
 )
 
 EXPONENTIAL = Curve(

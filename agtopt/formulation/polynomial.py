@@ -34,7 +34,7 @@ class Polynomial:
             self.terms[ordered] = before + coefficient, kept, size
 
     def vanishing(self) -> Any:
-        """The relation that the sum is 0, on both sides but for what solvers leave out of it (S9)."""
+        """The relation that the sum is 0, but for what solvers leave out of it (S9)."""
         body, change = self._written()
         return inequality(-change, body, change) if change else body == 0.0
 

@@ -20,6 +20,7 @@ from agtopt.problem.perturbation import (
     Removing,
     Substitution,
 )
+from agtopt.problem.perturbation.base import in_box
 from agtopt.problem.problem import Problem
 from agtopt.problem.training import Training
 
@@ -49,5 +50,6 @@ __all__ = [
     "SquaredError",
     "Substitution",
     "Training",
+    "in_box",
     "loss_named",
 ]

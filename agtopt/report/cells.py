@@ -71,11 +71,13 @@ class Cell:
     @cached_property
     def solves(self) -> int:
         """How many bounds its models ask for; 0 where nothing can be solved."""
+        if self.settings is None:
+            return 0
         try:
-            models = 0 if self.settings is None else len(list(self.settings.stages(self.problem)))
+            self.settings.check(self.problem)
         except SolverUnavailableError:
             return 0
-        return 2 * self.problem.network.size * models
+        return 2 * self.problem.network.size * len(list(self.settings.stages(self.problem)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +152,8 @@ def _solved(work: Work, settings: Settings, bar: Progress | None) -> Outcome:
     if work.checkpoint is not None and work.checkpoint.exists():
         run = Run.resume(problem, work.checkpoint, inner=work.inner)
     else:
-        run = Run(problem, settings, inner=work.inner)
-        run.seconds = perf_counter() - began
+        run = Run.begin(problem, settings, inner=work.inner)
+        run.found.seconds = perf_counter() - began
     resumed, longest = (
         run.done,
         [window for window in run.stages if window.stop - window.start == _length(run.stages)],

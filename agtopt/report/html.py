@@ -150,7 +150,7 @@ def _(noun: Run) -> str:
         "method": str(noun.settings.kind),
         "models": f"{noun.done} of {len(noun.stages)} solved"
         + ("" if noun.finished else "; step() goes on, finish() takes what holds so far"),
-        "bounds": f"{len(noun.rows)} found in {noun.seconds:.2f} s",
+        "bounds": f"{len(noun.rows)} found in {noun.found.seconds:.2f} s",
     }
     return section("Run", facts(words))
 

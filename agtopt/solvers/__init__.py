@@ -1,12 +1,21 @@
 """Solvers behind one face: one model, many objectives, and a dual bound for each."""
 
-from agtopt.solvers.backend import Session, open_session
-from agtopt.solvers.registry import SOLVERS, Solver, choose, describe_solvers
+from agtopt.solvers.registry import (
+    PROVER,
+    SOLVERS,
+    Solver,
+    choose,
+    describe_solvers,
+    open_session,
+    proves,
+)
 from agtopt.solvers.result import PROVED, TOLERANCE, SolveResult
+from agtopt.solvers.session import Session
 from agtopt.solvers.status import Status
 
 __all__ = [
     "PROVED",
+    "PROVER",
     "SOLVERS",
     "TOLERANCE",
     "Session",
@@ -16,4 +25,5 @@ __all__ = [
     "choose",
     "describe_solvers",
     "open_session",
+    "proves",
 ]

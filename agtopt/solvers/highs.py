@@ -185,7 +185,7 @@ STATUS = {
 
 
 class HighsSession:
-    """A linear model in the hands of HiGHS; see `backend.Session`."""
+    """A linear model in the hands of HiGHS; see `session.Session`."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

@@ -288,7 +288,7 @@ class Search:
 
 
 class ProofSession:
-    """A linear model with binaries in the hands of our own branch and bound; see `backend.Session`.
+    """A linear model with binaries in the hands of our own branch and bound; see `session.Session`.
 
     Attributes
     ----------

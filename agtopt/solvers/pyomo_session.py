@@ -8,7 +8,6 @@ from pyomo.contrib.solver.common.results import TerminationCondition
 
 from agtopt.errors import SolverUnavailableError
 from agtopt.solvers.objective import divided, objective_unit
-from agtopt.solvers.registry import Solver
 from agtopt.solvers.result import TOLERANCE, SolveResult
 from agtopt.solvers.status import Status, translated
 from agtopt.tolerances import RELATIVE_GAP
@@ -33,16 +32,24 @@ STATUS = {
 
 
 class PyomoSession:
-    """A model in the hands of a ``contrib.solver`` interface; see `backend.Session`.
+    """A model in the hands of a ``contrib.solver`` interface; see `session.Session`.
 
     Starts are not passed on: interfaces differ in what they take, and one was wrong with them (S9,
     docs/solver-faults.md).
+
+    Parameters
+    ----------
+    name : str
+        Of the solver, in messages.
+    interface : str
+        Its name in the factory.
+    model : ConcreteModel
     """
 
-    def __init__(self, solver: Solver, model: Any) -> None:
-        self.solver = solver
+    def __init__(self, name: str, interface: str, model: Any) -> None:
+        self.name = name
         self.model = model
-        self.interface: Any = SolverFactory(solver.interface)
+        self.interface: Any = SolverFactory(interface)
         self.results: Any = None
 
     def solve(self, time_limit: float | None = None, start: bool = False) -> SolveResult:
@@ -92,7 +99,7 @@ class PyomoSession:
         KeyboardInterrupt
             If it was interrupted.
         """
-        status = translated(STATUS, self.results.termination_condition, self.solver.name)
+        status = translated(STATUS, self.results.termination_condition, self.name)
         if status == Status.INTERRUPTED:
             raise KeyboardInterrupt
         return status
@@ -113,10 +120,9 @@ class PyomoSession:
         except Exception as error:
             if "size-limited" in str(error):
                 reason = (
-                    f"the model is too large for this licence of {self.solver.name!r}; use scip or "
-                    "highs"
+                    f"the model is too large for this licence of {self.name!r}; use scip or highs"
                 )
             else:
-                reason = f"{self.solver.name!r} failed: {error}"
+                reason = f"{self.name!r} failed: {error}"
             raise SolverUnavailableError(f"solver: {reason}") from error
         return self.results

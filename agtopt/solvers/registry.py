@@ -1,12 +1,37 @@
-"""Which solvers there are, what each can prove, and which one to take."""
+"""The table of solvers: how each is opened, what it can prove, and which one to take."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 from pyomo.contrib.solver.common.factory import SolverFactory
 
 from agtopt.errors import SolverUnavailableError
 from agtopt.kinds import KINDS, Formulation
+from agtopt.solvers.checked import CheckedSession
+from agtopt.solvers.highs import HighsSession
+from agtopt.solvers.proof import ProofSession
+from agtopt.solvers.pyomo_session import PyomoSession
+from agtopt.solvers.scip import ScipSession
+from agtopt.solvers.session import Session
+
+Opener = Callable[["Solver", Any], Session]
+
+
+def checked_highs(_: "Solver", model: Any) -> Session:
+    """A session of HiGHS, with which SCIP has to agree where there are binaries: HiGHS is wrong on
+    about one small mixed-integer model in a hundred, and nothing in its answer says on which
+    (docs/solver-faults.md)."""
+    highs = HighsSession(model)
+    if not highs.arrays.integer.any():
+        return highs
+    return CheckedSession(model, {"highs": highs, "scip": ScipSession(model)})
+
+
+def through_pyomo(solver: "Solver", model: Any) -> Session:
+    """A session of a solver for which nothing but Pyomo's interface is written."""
+    return PyomoSession(solver.name, solver.interface, model)
 
 
 @dataclass(frozen=True)
@@ -22,13 +47,20 @@ class Solver:
     package : str or None
         Python package that brings it.
     quadratic : bool
-        Whether it proves bounds of models with nonconvex products.
+        Whether it proves bounds of models with nonconvex products: whether its optima of them are
+        global.
+    open : callable
+        From the solver and a Pyomo model to a session; through Pyomo's interface by default.
+    proves : bool
+        Whether it hands over a proof of every bound, also of models with binaries.
     """
 
     name: str
     interface: str
     package: str | None
     quadratic: bool
+    open: Opener = through_pyomo
+    proves: bool = False
 
     @property
     def installed(self) -> bool:
@@ -45,15 +77,32 @@ class Solver:
 SOLVERS: dict[str, Solver] = {
     solver.name: solver
     for solver in (
-        Solver("highs", "highs", "highspy", quadratic=False),
-        Solver("scip", "scip_direct", "pyscipopt", quadratic=True),
-        Solver("gurobi", "gurobi_direct_minlp", "gurobipy", quadratic=True),
-        Solver("proof", "highs", "highspy", quadratic=False),
+        Solver("highs", "highs", "highspy", False, checked_highs),
+        Solver("scip", "scip_direct", "pyscipopt", True, lambda _, model: ScipSession(model)),
+        Solver("gurobi", "gurobi_direct_minlp", "gurobipy", True),
+        Solver("proof", "highs", "highspy", False, lambda _, model: ProofSession(model), True),
     )
 }
 
+LINEAR, OTHERS = "highs", "scip"
+"""What is taken by default: HiGHS for linear programs, whose bounds are proved, and SCIP for all
+else, since HiGHS was wrong too often on mixed-integer models (docs/solver-faults.md)."""
+
+PROVER = next(solver.name for solver in SOLVERS.values() if solver.proves)
+"""What is taken where every bound is to be proved."""
+
 LOCAL = {"ipopt", "knitro_direct"}
 """Interfaces that find points but prove no bound."""
+
+
+def open_session(solver: Solver, model: Any) -> Session:
+    """Hand a Pyomo model to a solver."""
+    return solver.open(solver, model)
+
+
+def proves(name: str) -> bool:
+    """Whether the solver of this name hands over a proof of every bound."""
+    return name in SOLVERS and SOLVERS[name].proves
 
 
 def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
@@ -62,9 +111,8 @@ def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
     Parameters
     ----------
     name : str or None
-        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes HiGHS for linear
-        programs, whose bounds are proved, and SCIP for all else: HiGHS was wrong too often on
-        mixed-integer models (docs/solver-faults.md).
+        A name of `SOLVERS` or of Pyomo's ``contrib.solver`` factory; None takes `LINEAR` for linear
+        programs and `OTHERS` for all else.
     quadratic : bool
         Whether the model keeps products.
     binaries : bool
@@ -76,7 +124,7 @@ def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
         If the name is unknown, the solver is not installed, or it cannot prove a bound of such a
         model.
     """
-    wanted = name if name is not None else ("scip" if quadratic or binaries else "highs")
+    wanted = name if name is not None else (OTHERS if quadratic or binaries else LINEAR)
     solver = SOLVERS.get(wanted) or _by_interface(wanted)
     if not solver.installed:
         hint = f"pip install {solver.package}" if solver.package else "install its program"
@@ -86,14 +134,12 @@ def choose(name: str | None, quadratic: bool, binaries: bool = False) -> Solver:
     if quadratic and not solver.quadratic:
         raise SolverUnavailableError(
             f"solver: {wanted!r} cannot prove bounds of a model with products of continuous "
-            f"variables; "
-            "use scip or gurobi, or the kind MILP or LP"
+            f"variables; use {' or '.join(_global())}, or the kind MILP or LP"
         )
     return solver
 
 
 def _by_interface(name: str) -> Solver:
-    known = {solver.interface: solver for solver in SOLVERS.values()}
     if name in LOCAL:
         raise SolverUnavailableError(
             f"solver: {name!r} finds points but proves no bounds; use one of {', '.join(SOLVERS)}"
@@ -103,9 +149,14 @@ def _by_interface(name: str) -> Solver:
             f"solver: {name!r} is unknown; allowed are {', '.join(SOLVERS)} and Pyomo's interfaces "
             f"{', '.join(sorted(SolverFactory))}"
         )
-    family = name.split("_")[0]
-    package = next((solver.package for solver in known.values() if solver.name == family), None)
-    return Solver(name, name, package, quadratic=family in ("scip", "gurobi"))
+    family = SOLVERS.get(name.split("_")[0])
+    if family is None:
+        return Solver(name, name, None, quadratic=False)
+    return Solver(name, name, family.package, family.quadratic)
+
+
+def _global() -> list[str]:
+    return [solver.name for solver in SOLVERS.values() if solver.quadratic]
 
 
 def _installed() -> list[str]:

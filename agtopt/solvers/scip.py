@@ -87,7 +87,7 @@ class _Functions(StreamBasedExpressionVisitor):  # type: ignore[misc]
 
 
 class ScipSession:
-    """A linear or quadratic model in the hands of SCIP; see `backend.Session`."""
+    """A linear or quadratic model in the hands of SCIP; see `session.Session`."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

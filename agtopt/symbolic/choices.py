@@ -1,7 +1,5 @@
 """The adversary's choices as variables of a model, shared by all steps."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from agtopt.symbolic.protocol import (
     Batch,
     Choices,
     Values,
+    Writer,
     batch_last,
     chosen_values,
     mean_rows,
@@ -33,9 +32,6 @@ from agtopt.symbolic.protocol import (
 )
 from agtopt.symbolic.quantity import Quantity, joined
 from agtopt.verbs import unregistered, verb
-
-if TYPE_CHECKING:
-    from agtopt.symbolic.operations import SymbolicOperations
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -139,9 +135,7 @@ class TouchedChoices:
     def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
         return self.features[samples], self.labels[samples], samples
 
-    def aggregate(
-        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
-    ) -> Affine:
+    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
         return mean_rows(gradient.affine)
 
     def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:
@@ -226,7 +220,7 @@ class RemovalChoices:
     def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
         return self.features[samples], self.labels[samples], samples
 
-    def counts(self, ops: "SymbolicOperations", selectors: Affine) -> Quantity:
+    def counts(self, ops: Writer, selectors: Affine) -> Quantity:
         """c_1 … c_most of the step at hand, written once."""
         if ops.t not in self._counts:
             removed = selectors.total(1)[np.newaxis]
@@ -246,9 +240,7 @@ class RemovalChoices:
             self._counts[ops.t] = Quantity(counts, _unit(counts.shape), binary=True)
         return self._counts[ops.t]
 
-    def aggregate(
-        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
-    ) -> Affine:
+    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
         selectors = self.touched[ops.samples]
         if not selectors.varies.any():
             return mean_rows(gradient.affine)
@@ -346,9 +338,7 @@ class SubstitutionChoices:
         rows = np.concatenate([samples, len(self.problem.dataset) + np.arange(extra)])
         return self.features[rows], self.labels[rows], rows
 
-    def aggregate(
-        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
-    ) -> Affine:
+    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
         size, rows = len(ops.samples), gradient.affine.shape[0]
         if rows == size:
             return mean_rows(gradient.affine)

@@ -18,13 +18,10 @@ from agtopt.formulation import (
     Affine,
     Curve,
     Site,
-    binary_product,
     clip,
     curve_corridor,
     curve_itself,
     gated_indicator,
-    kept_product,
-    mccormick,
     relu,
 )
 from agtopt.formulation.site import Assignment
@@ -33,11 +30,12 @@ from agtopt.intervals.propagation import CrownIntervals
 from agtopt.intervals.states import state_ranges
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
-from agtopt.problem.layers import Patches, Shape
 from agtopt.problem.network import VELOCITY
 from agtopt.program.subscripts import parse
 from agtopt.symbolic.branches import BranchBounds
 from agtopt.symbolic.choices import write_choices
+from agtopt.symbolic.linear import LinearOperations
+from agtopt.symbolic.products import product_written
 from agtopt.symbolic.quantity import (
     Quantity,
     contracted,
@@ -45,9 +43,14 @@ from agtopt.symbolic.quantity import (
     linear_part,
     spread,
     spread_ends,
-    taken,
 )
-from agtopt.tolerances import LARGEST_BIG_M, LARGEST_EXPONENT, LOGARITHM_MARGIN
+from agtopt.tolerances import (
+    LARGEST_EXPONENT,
+    LOGARITHM_MARGIN,
+    ORDINARY,
+    size_of,
+    unit_of,
+)
 
 SUBSTITUTED = 16
 """Terms up to which a named quantity is substituted instead of getting a variable: it halves the
@@ -60,7 +63,7 @@ UPDATE = 4
 """Roundings of the factors of an update, as the product of a rate and a decay."""
 
 
-class SymbolicOperations:
+class SymbolicOperations(LinearOperations):
     """Writes the training steps into `model` as the blocks ``data``, ``parameter[t]`` and
     ``step[t]``.
 
@@ -98,7 +101,7 @@ class SymbolicOperations:
         self.conditional = conditional
         self.start = start
         self.branches = branches
-        self.replay: list[Assignment] = []
+        replay: list[Assignment] = []
         self.model = model
         model.data = pyo.Block()
         model.parameter = pyo.Block(range(start, stop + 1))
@@ -107,9 +110,9 @@ class SymbolicOperations:
         for batch in problem.schedule[start:stop]:
             occurring[batch] = True
         self.choices = write_choices(
-            problem.perturbation, problem, kind, Site(model.data, "", replay=self.replay), occurring
+            problem.perturbation, problem, kind, Site(model.data, "", replay=replay), occurring
         )
-        self.intervals = CrownIntervals(problem, self.choices.intervals)
+        super().__init__(CrownIntervals(problem, self.choices.intervals), replay)
         self.moved: dict[str, Affine] = {}
         self.named: dict[Address, Quantity] = {}
 
@@ -130,38 +133,6 @@ class SymbolicOperations:
         features, labels, rows = self.choices.batch(self.samples)
         self.enter(t, self.model.step[t], rows)
         return Quantity(features, x), Quantity(labels, y, binary=self.problem.classes is not None)
-
-    def enter(self, t: int, block: Any, rows: NDArray[np.int64]) -> None:
-        """Write what follows into a block, for step t; `rows` are the keys of the batch."""
-        self.t = t
-        self.block = block
-        self.rows = rows
-
-    def site(self, at: str, batch: bool = True) -> Site:
-        """Where the quantity at an address is written; keyed by the rows of the batch or from 0."""
-        phase, _, name = at.partition(".")
-        if self.block.component(phase) is None:
-            self.block.add_component(phase, pyo.Block())
-        return Site(self.block.component(phase), name, self.rows if batch else None, self.replay)
-
-    def _checked(self, quantity: Quantity, at: str) -> Quantity:
-        if not all(bool((end.abs() < LARGEST_BIG_M).all()) for end in quantity.range):
-            size = max(float(end.abs().max()) for end in quantity.range)
-            raise UnsupportedError(
-                f"the interval of {at} at step {self.t} reaches ±{size:.3g}, too wide for a big-M "
-                f"(beyond ±{LARGEST_BIG_M:g}); shorten the "
-                "window, start from a tighter domain, or give the features smaller units"
-            )
-        return quantity
-
-    def constant(self, value: NDArray[np.float64] | float) -> Quantity:
-        return Quantity(Affine.known(value), self.intervals.constant(value))
-
-    def add(self, first: Quantity, second: Quantity) -> Quantity:
-        return Quantity(first.affine + second.affine, self.intervals.add(first.range, second.range))
-
-    def scale(self, factor: float, value: Quantity) -> Quantity:
-        return Quantity(value.affine * factor, self.intervals.scale(factor, value.range))
 
     def contract(
         self,
@@ -186,46 +157,21 @@ class SymbolicOperations:
         linear = linear * (~both).astype(np.float64)
         result = self._checked(Quantity(linear.total(len(axes.contracted)), enclosure), at)
         factors = a.broadcast(shape), b.broadcast(shape)
-        site, suffix = self.site(at), "_product" if axes.contracted else ""
         bounds = (
             spread_ends(first, axes, axes.left, shape),
             spread_ends(second, axes, axes.right, shape),
         )
         gate = next((k for k, value in enumerate((first, second)) if value.binary), None)
-        if self.kind.bilinear and (gate is None or not self.kind.binaries):
-            product = self._kept(site, suffix, factors, result, both, len(axes.contracted))
-        elif gate is not None:
-            written = binary_product(
-                site, suffix, factors[gate], factors[1 - gate], bounds[1 - gate], both
-            )
-            product = written.total(len(axes.contracted)) + result.affine
-        else:
-            product = (
-                mccormick(site, suffix, *factors, bounds, both).total(len(axes.contracted))
-                + result.affine
-            )
+        product = product_written(
+            self.site(at), self.kind, factors, bounds, gate, result, both, len(axes.contracted)
+        )
         quantity = Quantity(product, enclosure, first.binary and second.binary)
         if self.conditional and at.startswith("gradient"):
             summed = tuple(range(quantity.affine.constant.ndim, both.ndim))
-            self.choices.tie(site, quantity, self.samples, np.asarray(both.any(axis=summed)))
+            self.choices.tie(
+                self.site(at), quantity, self.samples, np.asarray(both.any(axis=summed))
+            )
         return quantity
-
-    @staticmethod
-    def _kept(
-        site: Site,
-        suffix: str,
-        factors: tuple[Affine, Affine],
-        result: Quantity,
-        both: NDArray[np.bool_],
-        axes: int,
-    ) -> Affine:
-        shape = result.affine.shape
-        stacked = factors[0].reshape(*shape, -1), factors[1].reshape(*shape, -1)
-        where = np.asarray(both.reshape(*shape, -1).any(axis=-1))
-        inside = result.affine * where.astype(np.float64)
-        return kept_product(
-            site, suffix, *stacked, inside, result.ends(), where
-        ) + result.affine * (~where).astype(np.float64)
 
     def rectify(self, value: Quantity, at: str) -> tuple[Quantity, Quantity]:
         low, high = self._checked(value, at).ends()
@@ -250,18 +196,15 @@ class SymbolicOperations:
         )
 
     def softmax(self, value: Quantity, at: str) -> Quantity:
-        """Two classes: σ of the difference of the logits. More: p_c = exp(z_c − A) with A =
-        logsumexp(z) and Σ p_c = 1.
+        """Two classes: σ of the difference of the logits (`_two_shares`). More: p_c = exp(z_c − A)
+        with A = logsumexp(z) and Σ p_c = 1.
 
         Where functions are relaxed A is a chain of softplus, logsumexp(a, b) = a + softplus(b − a).
         """
         enclosure = self.intervals.softmax(value.range)
         logits = [self.column(value, c) for c in range(value.affine.shape[-1])]
         if len(logits) == 2:
-            second = self.sigmoid(self.add(logits[1], self.scale(-1.0, logits[0])), at).affine
-            return Quantity(
-                joined([(1.0 - second).loosened(0.0, EVALUATION), second], axis=1), enclosure
-            )
+            return Quantity(self._two_shares(logits[0], logits[1], enclosure, at), enclosure)
         normaliser, parts = self._normaliser(logits, at), []
         for c, logit in enumerate(logits):
             own = self.intervals.column(enclosure, c)
@@ -278,6 +221,31 @@ class SymbolicOperations:
             "_one", shares_of_all.total(1).loosened(0.0, EVALUATION), varies, lower=1.0, upper=1.0
         )
         return Quantity(shares_of_all, enclosure)
+
+    def _two_shares(self, zero: Quantity, one: Quantity, enclosure: Range, at: str) -> Affine:
+        """σ(z_1 − z_0) and 1 − σ(z_1 − z_0).
+
+        The difference has lost the digits of a probability that is small, which intervals still
+        have: that is σ(z_0 − z_1), in a unit of its own.
+        """
+        gap = self.add(one, self.scale(-1.0, zero))
+        second = self.sigmoid(gap, at).affine
+        first = (1.0 - second).loosened(0.0, EVALUATION)
+        own = self.intervals.column(enclosure, 0)
+        small = Quantity(first, own).ends()[1] < ORDINARY[0]
+        if not small.any():
+            return joined([first, second], axis=1)
+        opposite = self.scale(-1.0, gap)
+        share = self._curve(
+            SIGMOID,
+            Quantity(opposite.affine * small.astype(np.float64), opposite.range),
+            own,
+            f"{at}_0",
+        )
+        total = (share + second).loosened(0.0, EVALUATION)
+        self.site(f"{at}_0").rows("_one", total, small & second.varies, lower=1.0, upper=1.0)
+        first = share * small.astype(np.float64) + first * (~small).astype(np.float64)
+        return joined([first, second], axis=1)
 
     def _normaliser(self, logits: list[Quantity], at: str) -> Quantity:
         """log Σ_c exp z_c."""
@@ -319,9 +287,8 @@ class SymbolicOperations:
         bounds = self._checked(value, at).ends()
         results = Quantity(value.affine, enclosure).ends()
         if self.kind.functions:
-            largest = float(
-                np.where(value.affine.varies, curve.largest_exponent(*bounds), 0.0).max(initial=0.0)
-            )
+            exponents = curve.largest_exponent(*bounds, unit_of(size_of(*results)))
+            largest = float(np.where(value.affine.varies, exponents, 0.0).max(initial=0.0))
             if largest > LARGEST_EXPONENT:
                 raise UnsupportedError(
                     f"the exponent of {at} at step {self.t} reaches {largest:.3g}, and solvers "
@@ -378,35 +345,6 @@ class SymbolicOperations:
         lower, upper = (torch.tensor(end) for end in entry)
         return self.intervals.tightened(
             enclosure, lower, upper, f"{address[1]} at step {address[0]}"
-        )
-
-    def reshape(self, value: Quantity, old: Shape, new: Shape) -> Quantity:
-        lead = value.affine.shape[: len(value.affine.shape) - len(old)]
-        return Quantity(
-            value.affine.reshape(*lead, *new),
-            self.intervals.reshape(value.range, old, new),
-            value.binary,
-        )
-
-    def unfold(self, value: Quantity, patches: Patches) -> Quantity:
-        windows = taken(value.affine.reshape(value.affine.shape[0], -1), patches.index)
-        return Quantity(windows, self.intervals.unfold(value.range, patches))
-
-    def fold(self, value: Quantity, patches: Patches) -> Quantity:
-        many = value.affine.shape[0]
-        summed = taken(value.affine.reshape(many, -1), patches.transposed_index).total(1)
-        return Quantity(
-            summed.reshape(many, *patches.shape), self.intervals.fold(value.range, patches)
-        )
-
-    def column(self, value: Quantity, index: int) -> Quantity:
-        picked = value.affine[:, index : index + 1]
-        return Quantity(picked, self.intervals.column(value.range, index), value.binary)
-
-    def per_sample(self, value: Quantity, rank: int = 1) -> Quantity:
-        return Quantity(
-            value.affine.map(lambda array, extra: array[np.newaxis]),
-            self.intervals.per_sample(value.range, rank),
         )
 
     def aggregate(self, gradient: Quantity, tensor: str) -> Quantity:

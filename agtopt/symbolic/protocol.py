@@ -1,27 +1,51 @@
 """What every adversary of a model is asked, and what its choices are written with."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.formulation import (
-    Affine,
-    Site,
-)
+from agtopt.formulation import Affine, Site
 from agtopt.intervals.adversary import Rows
 from agtopt.intervals.arithmetic import Range
 from agtopt.problem import Dataset, Problem
 from agtopt.symbolic.quantity import Quantity
 
-if TYPE_CHECKING:
-    from agtopt.symbolic.operations import SymbolicOperations
-
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Batch = NDArray[np.int64]
 Values = Iterator[tuple[list[float], list[Any]]]
+
+
+class Writer(Protocol):
+    """What choices ask of the operations that write a step.
+
+    Attributes
+    ----------
+    t : int
+        The step.
+    samples : array of int
+        Its batch.
+    """
+
+    t: int
+    samples: Batch
+
+    def site(self, at: str, batch: bool = True) -> Site:
+        """Where the quantity at an address is written."""
+        ...
+
+    def contract(
+        self,
+        subscripts: str,
+        first: Quantity,
+        second: Quantity,
+        at: str,
+        shift: Quantity | None = None,
+    ) -> Quantity:
+        """A sum of products, written where both factors vary."""
+        ...
 
 
 class Choices(Protocol):
@@ -47,9 +71,7 @@ class Choices(Protocol):
         """Features, encoded labels and keys of the rows of a batch."""
         ...
 
-    def aggregate(
-        self, ops: "SymbolicOperations", gradient: Quantity, tensor: str, enclosure: Range
-    ) -> Affine:
+    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
         """The descent direction from the gradients of those rows."""
         ...
 

@@ -11,7 +11,9 @@ import agtopt
 from agtopt import InvalidInputError, MissingFileError, UnsupportedError
 from agtopt.certificates import Record, certify_end_to_end, verify
 from agtopt.certificates.claims import NOT_CHECKED
+from agtopt.certificates.record import WitnessRecord
 from agtopt.certificates.verify import UNCHECKED
+from agtopt.certificates.witness import Witness
 from tests.conftest import MODELS
 
 
@@ -435,3 +437,31 @@ def test_records_of_other_things_are_refused(problem, x, half_moons_reach, tmp_p
         Record.load(tmp_path / "more.json")
     with pytest.raises(MissingFileError, match="folder"):
         Record.of(reach, agtopt.certify(reach, x)).save(tmp_path / "none" / "record.json")
+
+
+def test_a_forged_witness_that_moves_by_many_small_radii_fails():
+    """With an absolute tolerance of 1e-9 `admits` took a move of 90 radii of 1e-11, and a point
+    that intervals certify was recorded as refuted."""
+    features, labels = np.array([[1e-10], [-1e-10]]), np.array([1.0, -1.0])
+    network = agtopt.Network.chain([agtopt.Dense(1, 1, bias=False)], (1,), [[[-0.8e-10]]])
+    problem = agtopt.Problem(
+        network,
+        agtopt.Dataset(features, labels),
+        agtopt.Bounded(1, eps=1e-11),
+        agtopt.Training("hinge", learning_rate=1.0),
+    )
+    reach = agtopt.bound(problem, "IBP")
+    certificates = agtopt.certify(reach, [[1.0]])
+    assert certificates.verdicts == ["certified"]
+    moved = features.copy()
+    moved[0] -= 9e-10
+    witness = Witness(agtopt.Dataset(moved, labels), np.array([1.0]), -1)
+    assert witness.replay(problem) == -1
+    honest = agtopt.Record.of(reach, certificates)
+    forged = tampered(
+        honest,
+        stable=[False],
+        reachable=[[-1, 1]],
+        witnesses=[WitnessRecord.of(0, witness, problem.dataset)],
+    )
+    assert "witnesses" in failed(forged, problem)

@@ -10,7 +10,16 @@ import agtopt
 from agtopt import LP, MILP, MINLP, MIQCP, QCP, SolverUnavailableError
 from agtopt.attacks import sampled_attack
 from agtopt.compiler import compile
-from agtopt.solvers import PROVED, SOLVERS, TOLERANCE, choose, describe_solvers, highs, open_session
+from agtopt.solvers import (
+    PROVED,
+    SOLVERS,
+    TOLERANCE,
+    Solver,
+    choose,
+    describe_solvers,
+    highs,
+    open_session,
+)
 from tests.conftest import MODELS
 from tests.instances import corrupted, random_problem, torch_sgd
 from tests.matrix import CURVED, Cell, cell_problem
@@ -49,6 +58,26 @@ def bounds(problem, kind, name, **options):
         model.minimise(direction)
         found.append(session.solve(**options))
     return found
+
+
+def test_a_solver_is_its_class_and_one_entry_of_the_table(small, monkeypatch):
+    """Nothing else asks for a name: drivers, settings and the overview take what the table says."""
+    opened = []
+
+    def counted(_, model):
+        opened.append(model)
+        return open_session(SOLVERS["proof"], model)
+
+    mine = Solver("mine", "highs", "highspy", quadratic=False, open=counted, proves=True)
+    monkeypatch.setitem(SOLVERS, "mine", mine)
+    assert [row["kinds"] for row in describe_solvers() if row["solver"] == "mine"] == ["LP MILP"]
+    reach = agtopt.bound(small, "LP", window=1, solver="mine", rigour=PROVED)
+    assert opened
+    assert reach.rigour == PROVED
+    with pytest.raises(SolverUnavailableError, match="use scip or gurobi"):
+        agtopt.bound(small, "QCP", solver="mine")
+    with pytest.raises(agtopt.InvalidInputError, match="'scip' proves nothing by itself"):
+        agtopt.Settings("LP", solver="scip", rigour=PROVED)
 
 
 @pytest.mark.parametrize(("name", "kind"), TAKES)

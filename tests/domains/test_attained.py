@@ -32,6 +32,25 @@ def test_a_bound_is_attained_from_both_sides_only_within_the_gap(value, sense):
     assert not attains(value + sense * 2.0 * RELATIVE_GAP * size, value)
 
 
+@pytest.mark.parametrize("sense", [-1, 1])
+def test_the_edge_of_the_room_and_of_the_gap_belongs_to_them(sense):
+    assert not excluded(-sense * AGREEMENT, 0.0, sense, AGREEMENT)
+    assert excluded(-sense * np.nextafter(AGREEMENT, 1.0), 0.0, sense, AGREEMENT)
+    assert attains(sense * RELATIVE_GAP, 0.0)
+    assert not attains(sense * np.nextafter(RELATIVE_GAP, 1.0), 0.0)
+
+
+@pytest.mark.parametrize("sense", [-1, 1])
+@pytest.mark.parametrize("unit", [2.0**-20, 2.0**20])
+def test_the_word_of_a_solver_has_room_in_its_unit_and_a_proof_has_none(sense, unit):
+    """Rounding is relative to what a value is the sum of, however large or small others are."""
+    for part, beyond in ((0.5, False), (2.0, True)):
+        short = -sense * part * AGREEMENT * unit
+        assert bool(excluded(short, 0.0, sense, AGREEMENT, unit)) is beyond
+        assert bool(excluded(-sense * part * ROUNDING, 0.0, sense, ROUNDING, unit)) is beyond
+        assert bool(attains(sense * part * RELATIVE_GAP * unit, 0.0, unit=unit)) is not beyond
+
+
 @pytest.mark.parametrize(
     ("bound", "attained", "sense", "answer"),
     [

@@ -11,7 +11,7 @@ import agtopt
 from agtopt import InfeasibleError, Interval, SoundnessError
 from agtopt.attacks import attained_quantities
 from agtopt.compiler.branches import Branches
-from agtopt.drivers import horizon, parts, run, samplewise, stage
+from agtopt.drivers import found, horizon, knowledge, parts, run, samplewise, stage
 from agtopt.drivers.tighten import candidates
 from agtopt.formulation import selector
 from agtopt.intervals.adversary import interval_adversary
@@ -52,7 +52,7 @@ def lying_intervals(monkeypatch, change):
         for t, box in enumerate(honest(problem, start, *args, **options), start + 1):
             yield change(t, box)
 
-    for module in (horizon, run, samplewise, parts):
+    for module in (horizon, knowledge, found, parts):
         monkeypatch.setattr(module, "interval_steps", lying)
     monkeypatch.setattr("agtopt.intervals.checkpoint.interval_steps", lying)
 
@@ -114,7 +114,7 @@ def test_a_checkpoint_that_was_changed(problem, tmp_path):
 
 
 def test_a_saved_run_that_was_changed(problem, tmp_path):
-    path = agtopt.Run(problem, agtopt.Settings("LP")).save(tmp_path / "run.npz")
+    path = agtopt.Run.begin(problem, agtopt.Settings("LP")).save(tmp_path / "run.npz")
     with np.load(path) as file:
         arrays = dict(file)
     place = next(

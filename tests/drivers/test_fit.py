@@ -100,11 +100,11 @@ def test_auto_propagates_alone_where_no_model_fits(monkeypatch):
 def test_the_first_step_of_a_run_is_its_users_choice(half_moons, half_moons_hull, first):
     problem = replace(half_moons, training=replace(half_moons.training, epochs=2))
     settings = agtopt.Settings("LP", first=first, conditional=False)
-    run = agtopt.Run(problem, settings)
+    run = agtopt.Run.begin(problem, settings)
     while not run.finished:
         run.step()
     found = run.finish()
     assert {row.start for row in found.rows} == {first}
     assert found.domain.contains(agtopt.attack(problem).theta, 1e-9)
     with pytest.raises(InvalidInputError, match="first"):
-        agtopt.Run(problem, agtopt.Settings("LP", first=problem.steps))
+        agtopt.Run.begin(problem, agtopt.Settings("LP", first=problem.steps))

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 import agtopt
-from agtopt.drivers import horizon
+from agtopt import CROWN, IBP
+from agtopt.drivers import horizon, knowledge, parts, samplewise, stage
 from agtopt.drivers import run as module
+from agtopt.drivers.samplewise import bound_samplewise
 from agtopt.intervals import checkpoint
 from tests.conftest import MODELS
+from tests.instances import random_problem
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
     settings = agtopt.Settings("MILP", window=1, conditional=False, domain=template)
     whole = agtopt.bound(problem, "MILP", window=1, conditional=False, domain=template)
     stop_after(many)
-    run = agtopt.Run(problem, settings)
+    run = agtopt.Run.begin(problem, settings)
     with pytest.raises(KeyboardInterrupt):
         solve_all(run)
     assert len(run.rows) == many
@@ -129,7 +132,7 @@ def test_what_is_frozen_is_known_after_an_interrupt(monkeypatch):
 
 
 def test_models_that_are_interrupted_before_the_first(problem, monkeypatch):
-    monkeypatch.setattr(module, "interval_steps", lambda *_, **__: stop())
+    monkeypatch.setattr(knowledge, "interval_steps", lambda *_, **__: stop())
     reach = agtopt.bound(problem, "LP")
     assert (reach.interrupted, reach.rows, len(reach.states)) == (True, (), problem.steps + 1)
     assert reach.domain.contains(agtopt.attack(problem).theta)
@@ -138,3 +141,128 @@ def test_models_that_are_interrupted_before_the_first(problem, monkeypatch):
 def stop():
     raise KeyboardInterrupt
     yield
+
+
+@pytest.fixture
+def long_calls(monkeypatch):
+    """Count every call of what may take long, in all of its modules."""
+    calls = []
+
+    def counted(module, name):
+        honest = getattr(module, name)
+
+        def call(*arguments, **options):
+            calls.append(name)
+            return honest(*arguments, **options)
+
+        monkeypatch.setattr(module, name, call)
+
+    for place in (horizon, module, parts):
+        counted(place, "interval_steps")
+    for place in (module, parts):
+        counted(place, "learn_branches")
+    counted(stage, "open_session")
+    counted(stage, "compile")
+    return calls
+
+
+@pytest.mark.parametrize("kind", ["IBP", "CROWN", "LP"])
+@pytest.mark.parametrize("many", [0, 2])
+def test_parts_take_the_intervals_of_the_whole(problem, monkeypatch, long_calls, kind, many):
+    """What is missing is not propagated either, and no row speaks for a part alone."""
+    whole, bounded, left = (
+        agtopt.bound(problem, IBP if kind == "IBP" else CROWN),
+        parts._bounded,
+        [],
+    )
+
+    def stopped(part):
+        left.append(part)
+        if len(left) > many:
+            long_calls.clear()
+            raise KeyboardInterrupt
+        return bounded(part)
+
+    monkeypatch.setattr(parts, "_bounded", stopped)
+    reach = agtopt.bound_parts(problem, kind)
+    assert long_calls == []
+    assert len(left) == many + 1
+    assert (reach.interrupted, reach.rows) == (True, ())
+    for box, same in zip(reach.states, whole.states, strict=True):
+        np.testing.assert_array_equal(box.lower, same.lower)
+        np.testing.assert_array_equal(box.upper, same.upper)
+
+
+def test_parts_that_are_interrupted_before_the_first(problem, monkeypatch):
+    monkeypatch.setattr(parts, "interval_steps", lambda *_, **__: stop())
+    monkeypatch.setattr(parts, "_bounded", lambda _: pytest.fail("a part is bounded"))
+    reach = agtopt.bound_parts(problem, "IBP")
+    assert reach.interrupted
+    assert reach.domain.width() == np.inf
+    assert len(reach.states) == problem.steps + 1
+
+
+@pytest.mark.parametrize("many", [0, 1, 7, 10])
+def test_models_that_are_interrupted_leave_the_steps_after_them_to_intervals(
+    problem, monkeypatch, long_calls, stop_after, many
+):
+    """A window of one step has six bounds; where none was found there is nothing to propagate."""
+    honest, steps = module.interval_steps, []
+
+    def noted(problem, start, *rest, **options):
+        steps.append(start)
+        return honest(problem, start, *rest, **options)
+
+    run = agtopt.Run(problem, agtopt.Settings("LP", window=1, conditional=False))
+    stop_after(many)
+    with pytest.raises(KeyboardInterrupt):
+        solve_all(run)
+    monkeypatch.setattr(module, "interval_steps", noted)
+    long_calls.clear()
+    reach = run.finish()
+    assert steps == ([] if many == 0 else list(range(1 + (many > 6), problem.steps)))
+    assert long_calls == ["interval_steps"] * len(steps)
+    assert reach.interrupted
+    assert reach.domain.contains(agtopt.attack(problem).theta, 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("verb", "place", "name"),
+    [(agtopt.bound, module, "interval_steps"), (bound_samplewise, samplewise, "train")],
+    ids=["models", "samples"],
+)
+def test_a_second_interrupt_loses_nothing(monkeypatch, verb, place, name):
+    """Propagation that follows ends, too, and what is known holds."""
+    problem = random_problem(
+        12, 2, "hinge", "both", samples=4, steps=2, n=1, eps=0.2, vulnerable=range(4)
+    )
+    crown, honest, solves = agtopt.bound(problem, "CROWN"), stage.open_session, []
+
+    class Stopped:
+        """Answers three solves."""
+
+        def __init__(self, solver, model):
+            self.honest = honest(solver, model)
+
+        def solve(self, *arguments, **options):
+            solves.append(1)
+            if len(solves) > 3:
+                monkeypatch.setattr(place, name, lambda *_, **__: stop())
+                raise KeyboardInterrupt
+            return self.honest.solve(*arguments, **options)
+
+    monkeypatch.setattr(stage, "open_session", Stopped)
+    reach = verb(problem, "LP")
+    assert reach.interrupted
+    assert len(solves) == 4
+    assert len(reach.states) == problem.steps + 1
+    assert reach.domain.contains(agtopt.attack(problem).theta, 1e-9)
+    assert np.all(reach.domain.lower >= crown.domain.lower - 1e-9)
+    assert np.all(reach.domain.upper <= crown.domain.upper + 1e-9)
+
+
+def test_samples_that_are_interrupted_before_the_first(problem, monkeypatch):
+    monkeypatch.setattr(samplewise, "interval_steps", lambda *_, **__: stop())
+    reach = bound_samplewise(problem, "LP")
+    assert (reach.interrupted, reach.rows, len(reach.states)) == (True, (), problem.steps + 1)
+    assert reach.domain.width() == np.inf

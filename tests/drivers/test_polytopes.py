@@ -95,7 +95,7 @@ def test_a_run_with_a_template_is_saved_and_resumed(options, tmp_path):
     problem = random_problem(3, 1, "hinge", "both", samples=5, steps=3, n=2)
     settings = Settings("LP", domain=Polytope.octagon(problem.network.size), **options)
     whole = agtopt.bound(problem, "LP", domain=settings.domain, **options)
-    run = Run(problem, settings)
+    run = Run.begin(problem, settings)
     while not run.finished:
         run.step()
         run = Run.resume(problem, run.save(tmp_path / "run.npz"))

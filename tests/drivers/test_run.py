@@ -34,7 +34,7 @@ def assert_same(first, second):
 )
 def test_stepping_saving_and_resuming_give_the_domain_of_one_call(problem, options, tmp_path):
     whole = agtopt.bound(problem, "MILP", **options)
-    run = Run(problem, Settings("MILP", **options))
+    run = Run.begin(problem, Settings("MILP", **options))
     while not run.finished:
         run.step()
         run = Run.resume(problem, run.save(tmp_path / "run.npz"))
@@ -44,7 +44,7 @@ def test_stepping_saving_and_resuming_give_the_domain_of_one_call(problem, optio
 
 
 def test_a_run_that_is_cut_short_is_sound_and_says_so(problem):
-    run = Run(problem, Settings("LP"))
+    run = Run.begin(problem, Settings("LP"))
     run.step()
     reach = run.finish()
     assert reach.interrupted
@@ -54,7 +54,7 @@ def test_a_run_that_is_cut_short_is_sound_and_says_so(problem):
 
 
 def test_a_run_of_another_problem_is_refused(problem, tmp_path):
-    path = Run(problem, Settings("LP")).save(tmp_path / "run.npz")
+    path = Run.begin(problem, Settings("LP")).save(tmp_path / "run.npz")
     other = replace(problem, perturbation=replace(problem.perturbation, n=1))
     assert other.fingerprint != problem.fingerprint
     with pytest.raises(InvalidInputError, match="another problem"):
@@ -68,7 +68,7 @@ def test_a_run_of_another_problem_is_refused(problem, tmp_path):
     with pytest.raises(InvalidInputError, match="no saved run"):
         Run.resume(problem, tmp_path / "broken.npz")
     with pytest.raises(InvalidInputError, match="no windows"):
-        Run(problem, Settings("IBP"))
+        Run.begin(problem, Settings("IBP"))
 
 
 def test_the_fingerprint_sees_every_part_but_the_name(problem):

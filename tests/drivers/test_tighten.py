@@ -21,7 +21,7 @@ CELLS = [
 
 
 def finished(problem, **options):
-    run = Run(problem, Settings(**options))
+    run = Run.begin(problem, Settings(**options))
     while not run.finished:
         run.step()
     return run
@@ -35,10 +35,10 @@ def test_known_bounds_hold_what_training_attains_and_domains_nest(cell):
     run = finished(problem, method="LP", conditional=False, obbt=OBBT(200, 2))
     reach = run.finish()
     inner = attained_quantities(problem, agtopt.attack(problem).datasets)
-    learned = [address for address in run.known if str(address[1]).startswith("forward")]
+    learned = [address for address in run.found.known if str(address[1]).startswith("forward")]
     for address in learned:
         if address in inner:
-            (low, high), (least, most) = run.known.get(address), inner[address]
+            (low, high), (least, most) = run.found.known.get(address), inner[address]
             assert np.all(low <= least + 1e-7)
             assert np.all(most <= high + 1e-7)
     for dataset in corrupted(problem, 20):
@@ -113,7 +113,7 @@ def test_rounds_end_when_nothing_is_gained(monkeypatch):
 def test_a_run_with_tightening_is_saved_and_resumed(tmp_path):
     problem = random_problem(0, 2, "squared", "features", samples=4, steps=2, n=2, eps=0.3)
     settings = Settings("LP", window=1, conditional=False, obbt=OBBT(100))
-    run = Run(problem, settings)
+    run = Run.begin(problem, settings)
     while not run.finished:
         run.step()
         run = Run.resume(problem, run.save(tmp_path / "run.npz"))

@@ -1,12 +1,19 @@
 """Variables in units, rows in units, and coefficients that solvers leave out."""
 
+from fractions import Fraction
+
 import numpy as np
 import pyomo.environ as pyo
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyomo.repn import generate_standard_repn
 
 from agtopt import UnsupportedError
 from agtopt.formulation import Affine, Site
 from agtopt.formulation.site import UNITS
+from agtopt.solvers.highs import Arrays, HighsSession
+from agtopt.tolerances import SMALLEST_COEFFICIENT
 
 TWO = np.ones(2, dtype=bool)
 ONE = np.ones(1, dtype=bool)
@@ -92,3 +99,62 @@ def test_largest_terms():
         np.array([15.0]),
     )
     assert x.largest.tolist() == [6.0]
+
+
+TERMS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from([1.0, -1.0, 1.5e-9, -1.5e-9, 1e-10, 1.0 + 3e-10, -1.0 - 3e-10, 1e6, -1e6]),
+    ),
+    min_size=1,
+    max_size=9,
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    terms=TERMS,
+    sizes=st.lists(st.sampled_from([1e-3, 1.0, 536.0, 1e6]), min_size=4, max_size=4),
+    equation=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_no_coefficient_that_a_solver_drops_is_unpaid(terms, sizes, equation, seed):
+    """Terms of one variable were judged one by one: their sum fell below what solvers take, and an
+    admissible run was excluded by 2.7e-5."""
+    model = pyo.ConcreteModel()
+    model.block = pyo.Block()
+    site = Site(model.block, "f")
+    pool = [site.variables(f"_x{k}", -size, size, ONE) for k, size in enumerate(sizes)]
+    body = Affine.known([0.0])
+    for which, coefficient in terms:
+        body = body + pool[which] * coefficient
+    generator = np.random.default_rng(seed)
+    values = [float(size * generator.choice([-1.0, 1.0, 0.3])) for size in sizes]
+    true = sum(Fraction(values[which]) * Fraction(coefficient) for which, coefficient in terms)
+    side = float(true)
+    site.rows("_row", body, ONE, upper=side, lower=side if equation else None)
+    arrays = Arrays.of(model)
+    taken = HighsSession(model).highs.getLp().a_matrix_
+    assert np.array_equal(taken.value_, arrays.matrix.data), "HiGHS has dropped some"
+    assert np.all(np.abs(arrays.matrix.data) > SMALLEST_COEFFICIENT)
+    chosen = [x.variables[0, 0] for x in pool]
+    point = [
+        Fraction(values[k]) / Fraction(float(pool[k].coefficients[0, 0]))
+        for k in (next(i for i, v in enumerate(chosen) if v is column) for column in arrays.columns)
+    ]
+    (low, high), matrix = arrays.true_sides, arrays.matrix.toarray()
+    for row in range(len(matrix)):
+        value = sum(Fraction(float(a)) * x for a, x in zip(matrix[row], point, strict=True))
+        assert low[row] == -np.inf or Fraction(float(low[row])) <= value
+        assert high[row] == np.inf or value <= Fraction(float(high[row]))
+
+
+def test_a_row_has_the_unit_of_what_is_left(block):
+    """Terms that cancel gave the row their own unit, in which the others were dust."""
+    site = Site(block, "f")
+    x, y = site.variables("_x", -1.0, 1.0, ONE), site.variables("_y", -1.0, 1.0, ONE)
+    site.rows("_left", x * 1e8 + y * 1e-4 - x * 1e8, ONE, upper=0.5)
+    (found,) = block.component("f_left").values()
+    assert generate_standard_repn(found.body).linear_vars == (y.variables[0, 0],)
+    # What cancelled stays in the room: 1e8 rounded.
+    assert row(block, "f_left")[1] > 0.5

@@ -155,7 +155,7 @@ def test_the_model_of_a_corridor_is_the_corridor(curve, segments, binaries):
 def test_the_model_of_the_function_is_the_function(curve):
     bench = Bench()
     z = bench.variable("z", -3.0, 2.0)
-    p = curve_itself(bench.site, curve, z, (array(-50.0), array(50.0)))
+    p = curve_itself(bench.site, curve, z, (array(-3.0), array(2.0)), (array(-50.0), array(50.0)))
     for value in np.linspace(-3.0, 2.0, 5):
         assert bench.output(p, value) == pytest.approx(
             [float(EXACT[curve.name](Decimal(value)))] * 2, abs=1e-6

@@ -5,8 +5,10 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from agtopt import Bounded, Dataset, InvalidInputError
+from agtopt import Bounded, Dataset, InvalidInputError, Network, Problem, Substitution, Training
 from agtopt.problem import Moving
 from agtopt.problem.perturbation.base import within_ball
 from tests.instances import COMBINATIONS, corrupted, random_problem, with_reach
@@ -290,3 +292,55 @@ def test_what_is_shortened_to_a_ball_lies_within_it(p, radius):
     assert np.all(size <= radius * (1 + 1e-12))
     within = np.linalg.norm(shifts, ord=p, axis=1) <= radius
     np.testing.assert_array_equal(short[within], shifts[within])
+
+
+SIZES = st.sampled_from([1e-200, 1e-10, 1e-3, 1.0, 1e6, 1e150])
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    size=SIZES,
+    share=st.sampled_from([1e-9, 1e-3, 1.0, 1e3]),
+    p=st.sampled_from([np.inf, 2, 1]),
+    over=st.sampled_from([1.0, 1.001, 90.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_what_is_forgiven_is_rounding_at_any_size(size, share, p, over, seed):
+    """A tolerance of 1e-9 admitted a move of 90 radii where these were 1e-11, and with it a false
+    refutation of a certificate."""
+    generator = np.random.default_rng(seed)
+    features = size * generator.normal(size=(2, 3))
+    model = Bounded(1, eps=size * share, p=p)
+    problem = hinge(features, model)
+    shift = generator.normal(size=3)
+    shift *= model.eps / np.linalg.norm(shift / np.abs(shift).max(), ord=p) / np.abs(shift).max()
+    moved = features.copy()
+    moved[0] += over * shift
+    assert model.admits(problem, Dataset(moved, problem.dataset.labels)) == (over == 1.0)
+    for dataset in model.sample(problem, 6, generator):
+        assert model.admits(problem, dataset)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(size=SIZES, over=st.sampled_from([1.0, 1.001, 90.0]), seed=st.integers(0, 2**32 - 1))
+def test_boxes_of_substitutes_forgive_rounding_only(size, over, seed):
+    generator = np.random.default_rng(seed)
+    features = size * generator.uniform(-1.0, 1.0, size=(2, 3))
+    model = Substitution(1, features=(-size, size))
+    problem = hinge(features, model)
+    moved = features.copy()
+    moved[0, 0] = over * size
+    assert model.admits(problem, Dataset(moved, problem.dataset.labels)) == (over == 1.0)
+    for dataset in model.sample(problem, 6, generator):
+        assert model.admits(problem, dataset)
+
+
+def test_what_cannot_move_does_not_move_by_rounding():
+    problem = hinge(np.ones((2, 3)), Bounded(1, nu=1.0, q=0))
+    moved = np.ones((2, 3))
+    moved[0, 0] = np.nextafter(1.0, 2.0)
+    assert not problem.perturbation.admits(problem, Dataset(moved, problem.dataset.labels))
+
+
+def hinge(features, model):
+    return Problem(Network.dense([3, 1]), Dataset(features, [1.0, -1.0]), model, Training("hinge"))

@@ -54,7 +54,7 @@ def files(own, tmp_path_factory):
     Columns(("a", "b"), "y", "hinge", ("n", "y"), (0.0, 0.0), (1.0, 1.0)).save(folder / "p")
     reach = agtopt.bound(own, "LP", rigour="proved", proofs=folder / "proofs")
     Record.of(reach, agtopt.certify(reach, X)).save(folder / "record.json")
-    run = Run(own, Settings("LP"))
+    run = Run.begin(own, Settings("LP"))
     run.step()
     run.save(folder / "run.npz")
     list(checkpointed_steps(own, folder / "steps"))

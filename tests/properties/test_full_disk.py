@@ -85,7 +85,7 @@ def content(folder):
 def saves(tmp):
     """Every save that returns nothing but its file: what writes, into which folder."""
     reach = agtopt.bound(problem(), "IBP")
-    run = Run(problem(), Settings("LP"))
+    run = Run.begin(problem(), Settings("LP"))
     columns = Columns(("a", "b"), "y", "squared", None, (0.0, 0.0), (1.0, 1.0))
     record = Record.of(reach, agtopt.certify(reach, X))
     proof = next(iter(proofs(tmp / "proofs")))

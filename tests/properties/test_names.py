@@ -168,11 +168,13 @@ def test_proofs_have_files_of_their_own_and_a_saved_run_goes_on(tmp_path):
     solved = {(row.objective, row.sense) for row in reach.rows if row.source == "LP"}
     files = list((tmp_path / "proofs").iterdir())
     assert len({file.name.casefold() for file in files}) == len(files) >= len(solved) > 8
-    run = Run(own, Settings("LP"))
+    run = Run.begin(own, Settings("LP"))
     run.step()
     again = Run.resume(own, run.save(tmp_path / "run.npz"))
     assert again.rows == run.rows
-    assert all(np.array_equal(again.known.get(at), run.known.get(at)) for at in run.known)
+    assert all(
+        np.array_equal(again.found.known.get(at), run.found.known.get(at)) for at in run.found.known
+    )
 
 
 def test_layers_whose_parts_are_called_alike_are_told_apart():

@@ -104,3 +104,26 @@ def test_two_classes_of_which_one_is_sure(scale):
             assert found.bound <= runs.theta[:, k].min() + 1e-6
     reach = agtopt.bound(problem, "MILP", conditional=False, solver="highs")
     assert reach.domain.contains(runs.theta, 1e-6)
+
+
+@pytest.mark.parametrize("kind", ["LP", "MILP", "MIQCP", "MINLP"])
+def test_both_of_two_classes_have_all_their_digits(kind):
+    """Of a class of probability 1e-24 the model had 1 − σ, which is 0, and the rows that tie its
+    gradient to a selector are in its own unit: a run "violated" them."""
+    problem = linear(
+        [[40.0], [55.0], [-30.0], [45.0]],
+        [1.0, 1.0, 0.0, 0.0],
+        [[0.0], [1.0]],
+        [0.0, 0.0],
+        agtopt.Removal(1),
+        "cross-entropy",
+        batch_size=4,
+        learning_rate=3e-4,
+        epochs=2,
+    )
+    runs = agtopt.attack(problem)
+    reach = agtopt.bound(problem, kind, conditional=False, time_limit=1.0)
+    assert reach.domain.contains(runs.theta, 1e-7)
+    model = agtopt.compile(problem, kind, conditional=False)
+    assert max(map(model.replay_error, (runs.dataset(k) for k in range(runs.runs)))) < 1e-12
+    assert model.violation() < 1e-6

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pyomo.environ as pyo
 import pytest
@@ -10,7 +11,10 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 import agtopt
 from agtopt.attacks import states_at_kinks
 from agtopt.formulation import Site
-from agtopt.solvers import choose, open_session
+from agtopt.solvers import Status, choose, open_session
+from agtopt.solvers.scip import ScipSession
+from agtopt.training.concrete import outputs, trajectory
+from tests.instances import random_problem
 
 HERE = Path(__file__).parent
 
@@ -92,3 +96,106 @@ def test_highs_without_presolve_keeps_both_sides_of_a_kink():
     reach = agtopt.bound(problem, "MILP", conditional=False, solver="highs")
     for box, states in zip(reach.steps[1:], states_at_kinks(problem), strict=True):
         assert box.contains(states[:, : problem.network.size], 1e-6)
+
+
+def test_highs_by_name_certifies_nothing_that_scip_refutes():
+    """HiGHS 1.15 called margins of 1.5 optimal, also without presolve and without a start: at
+    −35.3, which is in the query's box, the nominal model predicts another class."""
+    initial = [[[-1.0]], [-1.0], [[-0.5], [0.5], [0.5]], [1.0, -0.5, -0.5]]
+    network = agtopt.Network.chain(
+        [agtopt.Dense(1, 1), agtopt.ReLU(), agtopt.Dense(1, 3)], (1,), initial
+    )
+    training = agtopt.Training(
+        "multi-hinge", learning_rate=1e-8, weight_decay=1.0, decay=1.0, floor=1e-8 / 3, batch_size=1
+    )
+    data = agtopt.Dataset([[-1000.0]], [0.0])
+    problem = agtopt.Problem(network, data, agtopt.Bounded(1, eps=1.0, p=1), training)
+    scores = outputs(problem, trajectory(problem)[-1:], np.array([[-35.3]]))
+    assert scores.argmax() != 0
+    reach = agtopt.bound(problem, "CROWN")
+    with pytest.warns(UserWarning, match="'highs' gave the bound 1.49.*'scip' found -97.4"):
+        found = agtopt.certify_end_to_end(reach, [[0.0]], [0.0], eps=100.0, solver="highs")
+    assert found.nominal.tolist() == [0]
+    assert found.verdicts == ["refuted"]
+
+
+def test_small_probabilities_of_a_minlp_are_in_units():
+    """With p in [5e-8, 3e-7] beside a tolerance of 1e-7 SCIP 10 called −2 optimal, where the
+    derivative of a rectifier at its kink decides and training attains −1.11."""
+    chain = {"d1": agtopt.Dense(1, 1), "d2": agtopt.Dense(1, 1), "out": agtopt.Dense(1, 1)}
+    network = agtopt.Network(
+        residual(chain),
+        (1,),
+        {
+            "d1_weight": [[-0.5]],
+            "d1_bias": [-2.0],
+            "d2_weight": [[-0.5]],
+            "d2_bias": [0.0],
+            "out_weight": [[1.0]],
+            "out_bias": [2.0],
+        },
+    )
+    training = agtopt.Training(
+        "binary-cross-entropy",
+        batch_size=1,
+        learning_rate=1.0,
+        decay=1.0,
+        momentum=0.99,
+        weight_decay=3.0,
+    )
+    data = agtopt.Dataset([[-2.0], [-1.0]], [0.0, 1.0])
+    problem = agtopt.Problem(network, data, agtopt.Bounded(1, vulnerable=(), eps=2.0), training)
+    reach = agtopt.bound(problem, "MINLP", conditional=False)
+    for box, states in zip(reach.steps[1:], states_at_kinks(problem), strict=True):
+        assert box.contains(states[:, : network.size], 1e-6)
+    assert reach.domain.upper[3] == pytest.approx(-1.110394408, abs=1e-4)
+
+
+def residual(layers):
+    """Dense, rectifier, a block whose input is added to its output, rectifier, dense."""
+    graph = nx.DiGraph()
+    graph.add_node("input")
+    for name, layer, *sources in (
+        ("d1", layers["d1"], "input"),
+        ("a1", agtopt.ReLU(), "d1"),
+        ("d2", layers["d2"], "a1"),
+        ("a2", agtopt.ReLU(), "d2"),
+        ("plus", agtopt.Add(), "a2", "a1"),
+        ("a3", agtopt.ReLU(), "plus"),
+        ("out", layers["out"], "a3"),
+    ):
+        graph.add_node(name, layer=layer)
+        graph.add_edges_from((source, name) for source in sources)
+    return graph
+
+
+def test_an_error_of_scip_costs_one_bound(monkeypatch):
+    """It raises a bare Exception ("SCIP: error in LP solver!"), which ended the whole run."""
+    problem = random_problem(3, 1, "squared", "features", samples=4, steps=2, n=1)
+    honest, asked = ScipSession._optimised, []
+
+    class Broken:
+        def __init__(self, scip):
+            self.scip = scip
+
+        def __getattr__(self, name):
+            return getattr(self.scip, name)
+
+        def optimizeNogil(self):  # noqa: N802  (SCIP's name)
+            raise Exception("SCIP: error in LP solver!")
+
+    def once_broken(session):
+        asked.append(session.scip)
+        if len(asked) == 2:
+            session.scip = Broken(session.scip)
+        return honest(session)
+
+    monkeypatch.setattr(ScipSession, "_optimised", once_broken)
+    with pytest.warns(UserWarning, match="'scip' broke off: SCIP: error in LP solver!"):
+        reach = agtopt.bound(problem, "MILP", conditional=False)
+    lost = [row for row in reach.rows if row.status == Status.LOST]
+    assert len(lost) == 1
+    assert lost[0].source in ("interval", "LP")
+    assert {row.status for row in reach.rows} <= {Status.LOST, Status.OPTIMAL, Status.ATTAINED}
+    assert asked[2] is not asked[1], "what broke is not used again"
+    assert reach.domain.contains(agtopt.attack(problem).theta, 1e-6)

@@ -145,14 +145,14 @@ def test_problems_are_attacked_once(flips, monkeypatch):
     monkeypatch.setattr(
         compare, "attack", lambda problem: attacks.append(problem) or agtopt.attack(problem)
     )
-    monkeypatch.setattr("agtopt.drivers.run.attack", lambda *_: pytest.fail("attacked again"))
+    monkeypatch.setattr("agtopt.drivers.knowledge.attack", lambda *_: pytest.fail("attacked again"))
     agtopt.compare(flips, ["LP", "MILP"], windows=[1, None])
     assert attacks == [flips]
 
 
 def test_a_run_refuses_an_attack_on_another_problem(flips, other):
     with pytest.raises(InvalidInputError, match="another problem"):
-        Run(flips, agtopt.Settings("LP"), inner=agtopt.attack(other))
+        Run.begin(flips, agtopt.Settings("LP"), inner=agtopt.attack(other))
 
 
 def test_finished_cells_are_not_solved_again(flips, other, tmp_path, monkeypatch):
@@ -259,6 +259,21 @@ def test_ctrl_c_shows_what_is_there_and_the_rest_follows(other, tmp_path, monkey
     assert len(steps) == 4 * other.steps
     pd.testing.assert_frame_equal(untimed(done), untimed(expected))
     assert not list(tmp_path.glob("*.run.npz"))
+
+
+def test_ctrl_c_before_the_first_cell_begins_none(flips, other, monkeypatch):
+    """It came while intervals were bounded, whose driver gives what it has by then."""
+    honest, asked = compare.bound, []
+
+    def stopped(problem, kind):
+        asked.append(problem)
+        return replace(honest(problem, kind), interrupted=len(asked) == 2)
+
+    monkeypatch.setattr(compare, "bound", stopped)
+    monkeypatch.setattr(compare, "run_work", lambda *_: pytest.fail("a cell begins"))
+    found = agtopt.compare([flips, other, replace(other, name="third")], ["IBP", "LP"])
+    assert (found.interrupted, found.cells, len(asked)) == (True, (), 2)
+    assert found.table.empty
 
 
 def test_ctrl_c_while_workers_solve_keeps_what_they_gave(flips, tmp_path, monkeypatch):

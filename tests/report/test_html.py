@@ -170,7 +170,7 @@ def nouns(tmp_path_factory):
     inner, reach, run = (
         agtopt.attack(problem),
         agtopt.bound(problem, "LP"),
-        agtopt.Run(problem, agtopt.Settings("LP", window=1)),
+        agtopt.Run.begin(problem, agtopt.Settings("LP", window=1)),
     )
     run.step()
     files = agtopt.export(problem, folder / "set", ["MILP"], ["dense1_bias[0]"])

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,8 @@ from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.frozen import Unchanging
 from agtopt.problem.checks import chunks, indices, number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
-
-if TYPE_CHECKING:
-    from agtopt.problem.problem import Problem
+from agtopt.problem.perturbation.perturbed import Perturbed
+from agtopt.tolerances import ADMITTED
 
 Array = NDArray[np.float64]
 Box = tuple[Array, Array]
@@ -96,7 +95,7 @@ class Perturbation(Unchanging, ABC):
             f"or define {kind}.{what} (docs/extending.md, “A perturbation model”)"
         )
 
-    def check(self, problem: "Problem") -> None:
+    def check(self, problem: Perturbed) -> None:
         """Raise InvalidInputError where the model does not fit the rest of the problem."""
         samples = len(problem.dataset)
         if self.budget > samples:
@@ -105,7 +104,7 @@ class Perturbation(Unchanging, ABC):
             )
         self._named(samples)
 
-    def check_boxes(self, problem: "Problem") -> None:
+    def check_boxes(self, problem: Perturbed) -> None:
         """Raise InvalidInputError where what moves, the boxes and the ball do not agree."""
         kind, data = type(self).__name__, problem.dataset
         if self.ball is not None:
@@ -135,7 +134,7 @@ class Perturbation(Unchanging, ABC):
             return np.arange(samples)
         return np.sort(indices("perturbation.vulnerable", self.vulnerable, samples))
 
-    def touchable(self, problem: "Problem") -> NDArray[np.int64]:
+    def touchable(self, problem: Perturbed) -> NDArray[np.int64]:
         """Sorted indices of the samples that the adversary may touch."""
         return self._named(len(problem.dataset)) if self.budget > 0 else np.empty(0, dtype=np.int64)
 
@@ -143,12 +142,12 @@ class Perturbation(Unchanging, ABC):
         """The same model with only these samples vulnerable."""
         return replace(self, n=min(self.n, len(samples)), vulnerable=samples)
 
-    def feature_box(self, problem: "Problem", features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Box:
         """Lowest and highest features of samples (…, *shape) once they are touched, before
         rounding."""
         return features, features
 
-    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
         """Lowest and highest encoded labels (…, outputs or classes) of samples once they are
         touched.
 
@@ -157,19 +156,22 @@ class Perturbation(Unchanging, ABC):
         return labels, labels
 
     @abstractmethod
-    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
-        """Whether `other` is one of the datasets that the problem's may be turned into."""
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
+        """Whether `other` is one of the datasets that the problem's may be turned into.
+
+        `tolerance` is for the rounding of whoever made it, relative to the sizes at hand.
+        """
 
     @abstractmethod
-    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+    def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         """Draw admissible datasets that spend the whole budget, many of them at extreme points."""
 
-    def count(self, problem: "Problem") -> float:
+    def count(self, problem: Perturbed) -> float:
         """Number of admissible datasets; inf where something moves continuously, which is the
         default."""
         return inf if len(self.touchable(problem)) else 1
 
-    def enumerate(self, problem: "Problem") -> Datasets:
+    def enumerate(self, problem: Perturbed) -> Datasets:
         """Every admissible dataset of a finite model, the nominal one first.
 
         Raises
@@ -198,7 +200,7 @@ class Perturbation(Unchanging, ABC):
             f", among {samples(len(self.vulnerable))} ({named})" if named else ", among no samples"
         )
 
-    def same_places(self, problem: "Problem", other: Dataset) -> bool:
+    def same_places(self, problem: Perturbed, other: Dataset) -> bool:
         """Whether no more samples than the budget differ, all of them touchable."""
         nominal = problem.dataset
         if (
@@ -237,7 +239,7 @@ class Removing(Perturbation):
     def replaces(self) -> bool:
         return False
 
-    def check(self, problem: "Problem") -> None:
+    def check(self, problem: Perturbed) -> None:
         super().check(problem)
         touchable = self.touchable(problem)
         for t, batch in enumerate(problem.schedule):
@@ -262,6 +264,27 @@ def drawn(
         generator.choice(touchable, size=min(budget, len(touchable)), replace=False)
         for _ in range(size)
     ]
+
+
+def in_box(values: Array, low: Array, high: Array, tolerance: float = ADMITTED) -> bool:
+    """Whether all values lie between two ends, which may be infinite, but for a tolerance relative
+    to each end."""
+    least, most = (
+        end + sense * tolerance * np.where(np.isfinite(end), np.abs(end), 0.0)
+        for end, sense in ((low, -1.0), (high, 1.0))
+    )
+    return bool(np.all((least <= values) & (values <= most)))
+
+
+def in_ball(values: Array, centres: Array, ball: tuple[float, float], tolerance: float) -> bool:
+    """Whether samples (first axis) lie in a ball around others, but for a tolerance relative to
+    these and to the radius, once for each entry that a norm sums."""
+    radius, p = ball
+    moved = np.maximum(np.abs(values - centres) - tolerance * np.abs(centres), 0.0)
+    # In radii, whose squares do not underflow.
+    shares = moved.reshape(len(moved), -1) / radius
+    sizes = np.linalg.norm(shares, ord=p, axis=1)
+    return bool(np.all(sizes <= 1.0 + tolerance * shares.shape[1]))
 
 
 def within_ball(shifts: Array, ball: tuple[float, float]) -> Array:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import inf
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,18 @@ from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.loss import Classes
-from agtopt.problem.perturbation.base import Array, Box, Moving, directions, drawn, samples
-
-if TYPE_CHECKING:
-    from agtopt.problem.problem import Problem
+from agtopt.problem.perturbation.base import (
+    Array,
+    Box,
+    Moving,
+    directions,
+    drawn,
+    in_ball,
+    in_box,
+    samples,
+)
+from agtopt.problem.perturbation.perturbed import Perturbed
+from agtopt.tolerances import ADMITTED
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,7 @@ class Bounded(Moving):
     def moves_labels(self) -> bool:
         return self.nu > 0 and (self.n if self.n_labels is None else self.n_labels) != 0
 
-    def check(self, problem: "Problem") -> None:
+    def check(self, problem: Perturbed) -> None:
         most = max(self.n or 0, self.n_features or 0, self.n_labels or 0)
         if most > len(problem.dataset):
             raise InvalidInputError(
@@ -155,7 +163,7 @@ class Bounded(Moving):
                 f"{', '.join(map(str, classes or ()))}"
             )
 
-    def touchable(self, problem: "Problem") -> NDArray[np.int64]:
+    def touchable(self, problem: Perturbed) -> NDArray[np.int64]:
         if self.budget == 0 or not (self.moves_features or self.moves_labels):
             return np.empty(0, dtype=np.int64)
         data = problem.dataset
@@ -173,11 +181,11 @@ class Bounded(Moving):
         }
         return replace(self, vulnerable=samples, **budgets)
 
-    def feature_box(self, problem: "Problem", features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Box:
         reach = self.eps if self.moves_features else 0.0
         return features - reach, features + reach
 
-    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
         if not self.flipping:
             reach = self.nu if self.moves_labels else 0.0
             return labels - reach, labels + reach
@@ -195,7 +203,7 @@ class Bounded(Moving):
     def _allowed(self, source: float, target: float) -> bool:
         return source != target and (self.flips is None or (source, target) in self.flips)
 
-    def _others(self, problem: "Problem", sample: int) -> list[int]:
+    def _others(self, problem: Perturbed, sample: int) -> list[int]:
         return [
             c
             for c in problem.classes or ()
@@ -206,28 +214,40 @@ class Bounded(Moving):
     def _flip_budget(self) -> int:
         return self.n if self.n is not None else (self.n_labels or 0)
 
-    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
         if not self.same_places(problem, other) or other.present is not None:
             return False
         nominal, many = problem.dataset, len(problem.dataset)
-        moved = np.linalg.norm(
-            (other.features - nominal.features).reshape(many, -1), ord=self.p, axis=1
-        )
-        label = np.abs(other.labels - nominal.labels).reshape(many, -1).max(axis=1)
-        if self.q == inf:
-            within = bool(np.all(label <= (self.nu + tolerance) * self.moves_labels))
-        else:
-            within = all(
-                self.flipping and other.labels[i] in self._others(problem, i)
-                for i in np.flatnonzero(label).tolist()
+        moved, relabelled = (
+            (mine != theirs).reshape(many, -1).any(axis=1)
+            for mine, theirs in (
+                (other.features, nominal.features),
+                (other.labels, nominal.labels),
             )
-        if self.n is None and (
-            (moved > 0).sum() > (self.n_features or 0) or (label > 0).sum() > (self.n_labels or 0)
+        )
+        if (moved.any() and not self.moves_features) or (
+            relabelled.any() and not self.moves_labels
         ):
             return False
-        return within and bool(np.all(moved <= (self.eps + tolerance) * self.moves_features))
+        if self.n is None and (
+            moved.sum() > (self.n_features or 0) or relabelled.sum() > (self.n_labels or 0)
+        ):
+            return False
+        boxes = [(other.features[moved], self.feature_box(problem, nominal.features[moved]))]
+        if self.flipping:
+            flipped = np.flatnonzero(relabelled).tolist()
+            if not all(other.labels[i] in self._others(problem, i) for i in flipped):
+                return False
+        else:
+            labels = nominal.labels[relabelled]
+            boxes.append((other.labels[relabelled], self.label_box(problem, labels)))
+        return all(in_box(values, *box, tolerance) for values, box in boxes) and (
+            self.ball is None
+            or not moved.any()
+            or in_ball(other.features[moved], nominal.features[moved], self.ball, tolerance)
+        )
 
-    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+    def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         nominal, touchable = problem.dataset, self.touchable(problem)
         features = (
             np.repeat(nominal.features[np.newaxis], size, axis=0) if self.moves_features else None
@@ -253,7 +273,7 @@ class Bounded(Moving):
                     labels[k, i] = generator.choice(others) if others else labels[k, i]
         return Datasets(nominal, size, features, labels)
 
-    def count(self, problem: "Problem") -> float:
+    def count(self, problem: Perturbed) -> float:
         touchable = self.touchable(problem)
         if not len(touchable):
             return 1
@@ -269,7 +289,7 @@ class Bounded(Moving):
             ]
         return sum(ways)
 
-    def enumerate(self, problem: "Problem") -> Datasets:
+    def enumerate(self, problem: Perturbed) -> Datasets:
         rows, touchable = [problem.dataset.labels], self.touchable(problem).tolist()
         for k in range(1, min(self._flip_budget, len(touchable)) + 1):
             for chosen in combinations(touchable, k):

@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import Removing, drawn, samples
-
-if TYPE_CHECKING:
-    from agtopt.problem.problem import Problem
+from agtopt.problem.perturbation.perturbed import Perturbed
+from agtopt.tolerances import ADMITTED
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Removal(Removing):
         Indices of the samples that may be left out; None for all.
     """
 
-    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
         if not self.same_places(problem, other):
             return False
         nominal = problem.dataset
@@ -39,14 +37,14 @@ class Removal(Removing):
             other.labels, nominal.labels
         )
 
-    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+    def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         return self._without(problem, drawn(self.touchable(problem), self.n, size, generator))
 
-    def count(self, problem: "Problem") -> float:
+    def count(self, problem: Perturbed) -> float:
         many = len(self.touchable(problem))
         return sum(comb(many, k) for k in range(min(self.n, many) + 1))
 
-    def enumerate(self, problem: "Problem") -> Datasets:
+    def enumerate(self, problem: Perturbed) -> Datasets:
         touchable = self.touchable(problem).tolist()
         return self._without(
             problem,
@@ -59,7 +57,7 @@ class Removal(Removing):
 
     @staticmethod
     def _without(
-        problem: "Problem", removed: Sequence[Sequence[int] | NDArray[np.int64]]
+        problem: Perturbed, removed: Sequence[Sequence[int] | NDArray[np.int64]]
     ) -> Datasets:
         present = np.ones((len(removed), len(problem.dataset)), dtype=bool)
         for row, chosen in zip(present, removed, strict=True):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,10 +10,17 @@ from numpy.typing import ArrayLike
 from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import unmasked
 from agtopt.problem.dataset import Dataset, Datasets
-from agtopt.problem.perturbation.base import Array, Box, Perturbation, directions, drawn, samples
-
-if TYPE_CHECKING:
-    from agtopt.problem.problem import Problem
+from agtopt.problem.perturbation.base import (
+    Array,
+    Box,
+    Perturbation,
+    directions,
+    drawn,
+    in_box,
+    samples,
+)
+from agtopt.problem.perturbation.perturbed import Perturbed
+from agtopt.tolerances import ADMITTED
 
 UNBOUNDED_SPREAD = 10.0
 """Standard deviations of the data within which features are drawn where the box is unbounded."""
@@ -79,7 +85,7 @@ class Substitution(Perturbation):
     def moves_labels(self) -> bool:
         return self.n > 0
 
-    def check(self, problem: "Problem") -> None:
+    def check(self, problem: Perturbed) -> None:
         super().check(problem)
         shape = problem.network.input_shape
         for end in self.features or ():
@@ -108,14 +114,14 @@ class Substitution(Perturbation):
                 f"{', '.join(map(str, problem.classes))}"
             )
 
-    def feature_box(self, problem: "Problem", features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Box:
         ends = (-inf, inf) if self.features is None else self.features
         lower, upper = (
             np.broadcast_to(np.asarray(end, dtype=np.float64), features.shape) for end in ends
         )
         return lower, upper
 
-    def label_box(self, problem: "Problem", labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
         if problem.classes is None:
             lower, upper = (np.full(labels.shape, end) for end in self.labels or (-inf, inf))
             return lower, upper
@@ -125,31 +131,18 @@ class Substitution(Perturbation):
         possible = np.broadcast_to(allowed, labels.shape)
         return np.where(allowed.sum() == 1.0, possible, 0.0), possible
 
-    def admits(self, problem: "Problem", other: Dataset, tolerance: float = 1e-9) -> bool:
+    def admits(self, problem: Perturbed, other: Dataset, tolerance: float = ADMITTED) -> bool:
         if not self.same_places(problem, other) or other.present is not None:
             return False
         changed = other.changed(problem.dataset)
-        low, high = self.feature_box(problem, other.features[changed])
-        if not np.all(
-            (other.features[changed] >= low - tolerance)
-            & (other.features[changed] <= high + tolerance)
-        ):
+        features, labels = other.features[changed], other.labels[changed]
+        if not in_box(features, *self.feature_box(problem, features), tolerance):
             return False
         if problem.classes is None:
-            least, most = self.labels or (-inf, inf)
-            return bool(
-                np.all(
-                    (other.labels[changed] >= least - tolerance)
-                    & (other.labels[changed] <= most + tolerance)
-                )
-            )
-        return bool(
-            np.isin(
-                other.labels[changed], problem.classes if self.labels is None else self.labels
-            ).all()
-        )
+            return in_box(labels, *self.label_box(problem, labels), tolerance)
+        return bool(np.isin(labels, problem.classes if self.labels is None else self.labels).all())
 
-    def sample(self, problem: "Problem", size: int, generator: np.random.Generator) -> Datasets:
+    def sample(self, problem: Perturbed, size: int, generator: np.random.Generator) -> Datasets:
         nominal, touchable = problem.dataset, self.touchable(problem)
         features, labels = (
             np.repeat(values[np.newaxis], size, axis=0)
@@ -166,7 +159,7 @@ class Substitution(Perturbation):
         )
         for k, chosen in enumerate(drawn(touchable, self.n, size, generator)):
             part = 0.5 + 0.5 * directions(features[k, chosen].shape, k % 2 == 0, inf, generator)
-            features[k, chosen] = (1.0 - part) * low[chosen] + part * high[chosen]
+            features[k, chosen] = _between(part, low[chosen], high[chosen])
             if problem.classes is not None:
                 labels[k, chosen] = generator.choice(
                     problem.classes if self.labels is None else self.labels, size=len(chosen)
@@ -174,7 +167,7 @@ class Substitution(Perturbation):
             else:
                 least, most = self.labels or (0.0, 0.0)
                 part = 0.5 + 0.5 * directions(labels[k, chosen].shape, k % 2 == 0, inf, generator)
-                labels[k, chosen] = (1.0 - part) * least + part * most
+                labels[k, chosen] = _between(part, np.array(least), np.array(most))
         return Datasets(nominal, size, features, labels)
 
     def describe(self) -> str:
@@ -183,3 +176,8 @@ class Substitution(Perturbation):
             f"at most {samples(self.n)} replaced by {where}{self._among()} (batches keep their "
             "sizes)"
         )
+
+
+def _between(part: Array, low: Array, high: Array) -> Array:
+    """Points of boxes, which rounding must not take out of them."""
+    return np.clip((1.0 - part) * low + part * high, low, high)

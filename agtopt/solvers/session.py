@@ -1,14 +1,9 @@
 """One way to use any solver: open a session on a model, then minimise its objective as often as
 wanted."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from agtopt.solvers.highs import HighsSession
-from agtopt.solvers.proof import ProofSession
-from agtopt.solvers.pyomo_session import PyomoSession
-from agtopt.solvers.registry import Solver
 from agtopt.solvers.result import SolveResult
-from agtopt.solvers.scip import ScipSession
 
 
 class Session(Protocol):
@@ -30,12 +25,3 @@ class Session(Protocol):
         """Give the model's variables the values of the best point of the last solve; False where
         none was found."""
         ...
-
-
-def open_session(solver: Solver, model: Any) -> Session:
-    """Hand a Pyomo model to a solver."""
-    if solver.name == "highs":
-        return HighsSession(model)
-    if solver.name == "proof":
-        return ProofSession(model)
-    return ScipSession(model) if solver.name == "scip" else PyomoSession(solver, model)
