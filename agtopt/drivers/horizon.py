@@ -56,8 +56,9 @@ def bound(
     ----------
     problem : Problem
     method : str, Formulation or Propagation
-        IBP, CROWN, AFFINE, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run, and a MILP
-        of the whole run or else an LP of the last steps that fit, whose other arguments hold.
+        IBP, CROWN, AFFINE, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run,
+        and a MILP of the whole run or else an LP of the last steps that fit, whose other arguments
+        hold.
     window : int or None
         Steps per model (rolling horizon); the full horizon by default. IBP, CROWN and AFFINE go
         from step to step: every window gives the same.
@@ -94,16 +95,16 @@ def bound(
         Whether a progress bar is shown.
     memory : float or None
         GiB that one model may take; by default three quarters of what is free. It is estimated
-        before anything is built. For IBP, CROWN and AFFINE what a step may hold beside the problem and the
-        parameters, 1 by default.
+        before anything is built. For IBP, CROWN and AFFINE what a step may hold beside the problem
+        and the parameters, 1 by default.
     checkpoint : path or None
-        Folder that takes what is found after every step of IBP, CROWN and AFFINE, or every window; a run
-        that was killed goes on from there. What cannot be written there, or to `proofs`, is a
+        Folder that takes what is found after every step of IBP, CROWN and AFFINE, or every window;
+        a run that was killed goes on from there. What cannot be written there, or to `proofs`, is a
         `SaveWarning` and costs no result.
     device : str
-        Where IBP and CROWN, and the boxes of AFFINE, are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which
-        holds the features too unless they are on disk. Written for CUDA, tested on the CPU: no run
-        on a GPU exists yet. Models are built on the CPU.
+        Where IBP and CROWN, and the boxes of AFFINE, are propagated: ``"cpu"``, ``"cuda"`` or a GPU,
+        as ``"cuda:1"``, which holds the features too unless they are on disk. Written for CUDA,
+        tested on the CPU: no run on a GPU exists yet. Affine forms and models are built on the CPU.
     dtype : str
         In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as
         well and are wider by its rounding.
@@ -111,9 +112,9 @@ def bound(
     Returns
     -------
     Reach
-        A valid domain, also after Ctrl-C: of IBP, CROWN and AFFINE the steps that are done, and the whole
-        line for what training moves after them; of models what is bounded, and what follows from it
-        by propagation, which a second Ctrl-C ends.
+        A valid domain, also after Ctrl-C: of IBP, CROWN and AFFINE the steps that are done, and the
+        whole line for what training moves after them; of models what is bounded, and what follows
+        from it by propagation, which a second Ctrl-C ends.
 
     Raises
     ------

@@ -1,5 +1,5 @@
-"""How an adversary enters the affine domain: what a touched sample may become, which of it is
-linear in the adversary's own symbols, and what remains, for as many samples as the budget allows."""
+"""How an adversary enters the affine domain: what a touched sample may become, what of that is
+linear in symbols of its own, and what remains, of as many samples as the budget allows."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -29,6 +29,9 @@ Batch = NDArray[np.int64]
 COLUMNS = 2**28
 """Bytes that the directions D_i of all samples may take: beyond, what a sample may become is left
 to the remainder."""
+
+PUSHED = 64
+"""Directions for each sample that are found although they are not kept."""
 
 
 @dataclass
@@ -80,11 +83,14 @@ class AffineAdversary(ABC):
     problem : Problem
     numerics : Numerics
         In whose format training runs.
+    keeps : bool
+        Whether directions of samples are kept from step to step.
     """
 
-    def __init__(self, problem: Problem, numerics: Numerics) -> None:
+    def __init__(self, problem: Problem, numerics: Numerics, keeps: bool) -> None:
         self.problem = problem
         self.numerics = numerics
+        self.keeps = keeps
         self.vulnerable = touchable_mask(problem)
         self.touchable = np.flatnonzero(self.vulnerable)
         self.place = np.full(len(problem.dataset), -1)
@@ -92,8 +98,8 @@ class AffineAdversary(ABC):
         self.q = sum(problem.network.initial[name].size for name in problem.trained)
 
     def fits(self, columns: int) -> bool:
-        """Whether so many directions for each sample are few enough to be kept."""
-        return 8 * columns * len(self.touchable) * self.problem.state_size <= COLUMNS
+        """Whether so many directions for each sample are to be kept, and are few enough."""
+        return self.keeps and 8 * columns * len(self.touchable) * self.problem.state_size <= COLUMNS
 
     @abstractmethod
     def start(self) -> tuple[Touched, ...]:
@@ -119,6 +125,7 @@ class AffineAdversary(ABC):
 
     def bounded(self, parameters: dict[str, Range]) -> None:
         """Take note of the box that the parameters are in before a step."""
+        return
 
     @abstractmethod
     def add(self, samples: Batch, linear: Linearised, nominal: Tensor, found: Deviation) -> None:
@@ -142,8 +149,8 @@ class AffineAdversary(ABC):
 class MovingAffine(AffineAdversary):
     """Samples that move within a box of their own."""
 
-    def __init__(self, problem: Problem, numerics: Numerics) -> None:
-        super().__init__(problem, numerics)
+    def __init__(self, problem: Problem, numerics: Numerics, keeps: bool) -> None:
+        super().__init__(problem, numerics, keeps)
         model = problem.perturbation
         self.moves = bool(model.moves_features), bool(model.moves_labels)
         separate = model.separate and all(self.moves)
@@ -154,7 +161,9 @@ class MovingAffine(AffineAdversary):
         features = int(np.prod(problem.network.input_shape))
         self.labels = 0 if not self.moves[1] else self._label_columns()
         wanted = features * self.moves[0] + self.labels
-        self.linear = self.fits(wanted)
+        self.kept = self.fits(wanted)
+        # What is not kept still enters by its reach along every parameter, at the cost of a column.
+        self.linear = self.kept or wanted <= PUSHED
         self.features = features * self.moves[0] if self.linear else 0
         self.labels = self.labels if self.linear else 0
 
@@ -207,7 +216,7 @@ class MovingAffine(AffineAdversary):
         return found[0], found[1]
 
     def start(self) -> tuple[Touched, ...]:
-        if not self.linear or not self.variants or not (self.features or self.labels):
+        if not self.kept or not self.variants or not (self.features or self.labels):
             return ()
         model, many = self.problem.perturbation, len(self.touchable)
         size = self.problem.state_size
@@ -250,15 +259,27 @@ class MovingAffine(AffineAdversary):
             return
         chosen = np.flatnonzero(self.vulnerable[samples])
         pick = torch.tensor(chosen)
-        if found.middle.dim() > 2:
-            low, high = found.middle - found.radius, found.middle + found.radius
-            low, high = low[:, pick], high[:, pick]
-            changed = [
-                torch.stack([high[k] - high[0], low[0] - low[k]]).clamp_(min=0.0)
-                for k in range(1, len(low))
+        low, high = found.middle - found.radius, found.middle + found.radius
+        shape = 1 + len(self.variants), *low.shape[-2:]
+        low, high = low.expand(shape)[:, pick], high.expand(shape)[:, pick]
+        changed = [
+            torch.stack([high[k] - high[0], low[0] - low[k]]).clamp_(min=0.0)
+            for k in range(1, len(low))
+        ]
+        moves = self._directions(samples, chosen, linear)
+        if self.kept:
+            rows = self.place[samples[chosen]]
+            self.found += [
+                Direction(group, move, rows, columns.numpy())
+                for (group, move), columns in moves.items()
             ]
-            self._gained(changed)
-        self._linear(samples, chosen, linear)
+        else:
+            reaches = self._reaches(samples[chosen], moves)
+            for gain, moved in zip(changed, self.variants, strict=True):
+                for reach, moving in zip(reaches, moved, strict=True):
+                    if moving and reach is not None:
+                        gain += reach
+        self._gained(changed)
 
     def _gained(self, changed: Sequence[Tensor]) -> None:
         together = changed[-1]
@@ -279,31 +300,59 @@ class MovingAffine(AffineAdversary):
             ):
                 gain.add(values)
 
-    def _linear(self, samples: Batch, chosen: Batch, linear: Linearised) -> None:
-        if not self.linear:
-            return
-        rows, pick = self.place[samples[chosen]], torch.tensor(chosen)
-        apart = len(self.budgets) == 2
+    def _directions(
+        self, samples: Batch, chosen: Batch, linear: Linearised
+    ) -> dict[tuple[int, int], Tensor]:
+        """The columns (n, k, q) of the gradients of touched samples, by group and move."""
+        found, pick = {}, torch.tensor(chosen)
         if self.features:
-            columns = linear.by_features()[pick].flatten(2).transpose(1, 2)
-            self.found.append(Direction(0, 0, rows, columns.numpy()))
+            found[0, 0] = linear.by_features()[pick].flatten(2).transpose(1, 2)
         if self.labels:
-            group, move = (1, 0) if apart else (0, int(bool(self.features)))
-            self.found.append(Direction(group, move, rows, self._flips(samples, linear)[chosen]))
+            found[self._label_place] = self._flips(samples, linear)[pick]
+        return found
 
-    def _flips(self, samples: Batch, linear: Linearised) -> Array:
-        by_labels = torch.einsum("noy,noq->nyq", linear.by_labels(), linear.sensitivity).numpy()
+    @property
+    def _label_place(self) -> tuple[int, int]:
+        return (1, 0) if len(self.budgets) == 2 else (0, int(bool(self.features)))
+
+    def _reaches(
+        self, samples: Batch, moves: dict[tuple[int, int], Tensor]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """How far features and labels move every entry of the gradients upwards and downwards,
+        (2, n, q)."""
+        (x_low, x_high), (y_low, y_high) = (
+            [torch.tensor(end).flatten(1).unsqueeze(-1) for end in ends]
+            for ends in self._boxes(samples)
+        )
+        features = labels = None
+        if self.features:
+            columns, ball = moves[0, 0], self.problem.perturbation.ball
+            features = _extent(columns, x_low, x_high)
+            if ball is not None:
+                dual = torch.linalg.vector_norm(columns, ord=np.inf if ball[1] == 1 else 2, dim=1)
+                features = torch.minimum(features, self.radius(ball[0]) * dual)
+        if self.labels:
+            columns = moves[self._label_place]
+            labels = (
+                _extent(columns, y_low, y_high)
+                if self.problem.classes is None
+                else torch.stack([columns.amax(1), (-columns).amax(1)]).clamp(min=0.0)
+            )
+        return features, labels
+
+    def _flips(self, samples: Batch, linear: Linearised) -> Tensor:
+        by_labels = torch.einsum("noy,noq->nyq", linear.by_labels(), linear.sensitivity)
         if self.problem.classes is None:
-            return np.asarray(by_labels)
+            return by_labels
         _, y = self.standing(samples)
-        own = y.numpy().argmax(axis=1)
-        possible = self._boxes(samples)[1][1] > 0.0
         classes = y.shape[1]
-        others = np.array([[c for c in range(classes) if c != k] for k in range(classes)])[own]
-        at = np.arange(len(samples))[:, np.newaxis]
-        change = by_labels[at, others] - by_labels[at, own[:, np.newaxis]]
+        own = y.argmax(dim=1)
+        others = torch.tensor([[c for c in range(classes) if c != k] for k in range(classes)])[own]
+        at = torch.arange(len(samples)).unsqueeze(-1)
+        change = by_labels[at, others] - by_labels[at, own.unsqueeze(-1)]
         # A flip that is not allowed does nothing.
-        return np.where(possible[at, others][..., np.newaxis], change, 0.0)
+        possible = torch.tensor(self._boxes(samples)[1][1] > 0.0)[at, others]
+        return change * possible.unsqueeze(-1)
 
     def directions(self, mean: Tensor) -> list[Direction]:
         return self.found
@@ -315,7 +364,7 @@ class MovingAffine(AffineAdversary):
         else:
             both, first, second_too, second, first_too = totals
             most = torch.minimum(both, torch.minimum(first + second_too, second + first_too))
-        most = most * (1.0 + DOUBLE.accumulated(sum(self.budgets) + 8))
+        most = most * (1.0 + DOUBLE.accumulated(sum(self.budgets) + self.features + 16))
         return Range(-most[1], most[0])
 
     def own_outputs(self, samples: Batch, linear: Linearised) -> Tensor | None:
@@ -338,12 +387,19 @@ class MovingAffine(AffineAdversary):
         return torch.stack([zero, *(reach if moved[0] else zero for moved in self.variants)])
 
 
+def _extent(columns: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The largest sums of columns (n, k, q) times numbers in boxes (n, k, 1), and of their
+    negatives, (2, n, q)."""
+    ends = columns * low, columns * high
+    return torch.stack([torch.maximum(*ends).sum(1), torch.maximum(*(-end for end in ends)).sum(1)])
+
+
 class TakenAway(AffineAdversary):
     """Samples whose gradient is lost: a selector for each, whose direction is minus its gradient
     plus what comes in its place."""
 
-    def __init__(self, problem: Problem, numerics: Numerics) -> None:
-        super().__init__(problem, numerics)
+    def __init__(self, problem: Problem, numerics: Numerics, keeps: bool) -> None:
+        super().__init__(problem, numerics, keeps)
         self.linear = self.fits(1)
 
     def start(self) -> tuple[Touched, ...]:
@@ -428,8 +484,8 @@ class ReplacedAffine(TakenAway):
     """Samples replaced by points of a box: Δ = G + Σ_R (ĝ − g_i) / b, ĝ within the interval
     gradients of the box."""
 
-    def __init__(self, problem: Problem, numerics: Numerics) -> None:
-        super().__init__(problem, numerics)
+    def __init__(self, problem: Problem, numerics: Numerics, keeps: bool) -> None:
+        super().__init__(problem, numerics, keeps)
         self.rows: Rows = interval_adversary(problem.perturbation, problem, numerics)
         self.low = self.high = torch.zeros(self.q, dtype=torch.float64)
 
@@ -464,7 +520,7 @@ class ReplacedAffine(TakenAway):
 
 @verb
 def affine_adversary(
-    model: Perturbation, problem: Problem, numerics: Numerics
+    model: Perturbation, problem: Problem, numerics: Numerics, keeps: bool = True
 ) -> AffineAdversary | None:
     """How a perturbation model enters; None where no one said what is linear in it, and intervals
     say all."""
@@ -472,15 +528,17 @@ def affine_adversary(
 
 
 @affine_adversary.register
-def _(model: Moving, problem: Problem, numerics: Numerics) -> AffineAdversary:
-    return MovingAffine(problem, numerics)
+def _(model: Moving, problem: Problem, numerics: Numerics, keeps: bool = True) -> AffineAdversary:
+    return MovingAffine(problem, numerics, keeps)
 
 
 @affine_adversary.register
-def _(model: Removing, problem: Problem, numerics: Numerics) -> AffineAdversary:
-    return RemovedAffine(problem, numerics)
+def _(model: Removing, problem: Problem, numerics: Numerics, keeps: bool = True) -> AffineAdversary:
+    return RemovedAffine(problem, numerics, keeps)
 
 
 @affine_adversary.register
-def _(model: Substitution, problem: Problem, numerics: Numerics) -> AffineAdversary:
-    return ReplacedAffine(problem, numerics)
+def _(
+    model: Substitution, problem: Problem, numerics: Numerics, keeps: bool = True
+) -> AffineAdversary:
+    return ReplacedAffine(problem, numerics, keeps)

@@ -37,8 +37,8 @@ class Total:
         Sums of magnitudes: of the linear parts, and of the gradients.
     low, high : Tensor, shape (q,)
         Sums of the deviations of gradients of samples as they stand.
-    hessian : Tensor, shape (q, q)
-        Hᵀ.
+    hessian : Tensor, shape (q, q), or None
+        Hᵀ; without it the radius holds H δ, and the symbols.
     symbols : list of Tensor, each (k, q)
         The columns of S.
     terms, undecided : int
@@ -52,17 +52,18 @@ class Total:
     largest: Tensor
     low: Tensor
     high: Tensor
-    hessian: Tensor
+    hessian: Tensor | None
     symbols: list[Tensor]
     directions: list[Direction]
     terms: int = 0
     undecided: int = 0
 
     @classmethod
-    def nothing(cls, q: int) -> "Total":
+    def nothing(cls, q: int, matrix: bool) -> "Total":
         """Of no samples."""
         vectors = (torch.zeros(q, dtype=torch.float64) for _ in range(7))
-        return cls(*vectors, torch.zeros((q, q), dtype=torch.float64), [], [])
+        hessian = torch.zeros((q, q), dtype=torch.float64) if matrix else None
+        return cls(*vectors, hessian, [], [])
 
 
 class BatchGradient:
@@ -75,11 +76,19 @@ class BatchGradient:
     rounding : Rounding
     memory : int
         Bytes that a fragment may take.
+    matrix : bool
+        Whether the second derivatives of the loss are held as a matrix.
     """
 
     def __init__(
-        self, problem: Problem, adversary: AffineAdversary, rounding: Rounding, memory: int
+        self,
+        problem: Problem,
+        adversary: AffineAdversary,
+        rounding: Rounding,
+        memory: int,
+        matrix: bool,
     ) -> None:
+        self.matrix = matrix
         self.problem = problem
         self.adversary = adversary
         self.rounding = rounding
@@ -94,7 +103,7 @@ class BatchGradient:
         """Of the batch of step t."""
         batch = self.problem.schedule[t]
         self.adversary.open(batch)
-        total = Total.nothing(self.q)
+        total = Total.nothing(self.q, self.matrix)
         for first in range(0, len(batch), self.most):
             self._add(total, batch[first : first + self.most], parameters, domain)
         low, high = total.low / len(batch), total.high / len(batch)
@@ -115,7 +124,7 @@ class BatchGradient:
         z, saved = forward(ops, network, parameters, x)
         nominal = {name: value.nominal for name, value in parameters.items()}
         linear = Linearised(problem, ops.slopes, nominal, x.nominal, y.nominal)
-        if adjoint(network):
+        if self.matrix and adjoint(network):
             z = self._tightened(ops, z, samples, linear, domain)
         delta = loss_gradient(training.loss, ops, z, y, network.outputs)
         delta, middle, radius = apart(delta)
@@ -127,7 +136,7 @@ class BatchGradient:
             }
         gradients = flattened([found[name] for name in problem.trained], len(samples))
         self.adversary.add(samples, linear, gradients.nominal, gradients)
-        self._own(total, linear, middle, radius)
+        self._own(total, gradients, linear, middle, radius)
         total.nominal = total.nominal + gradients.nominal.sum(0)
         total.middle = total.middle + standing(gradients, gradients.middle).sum(0)
         total.radius = total.radius + standing(gradients, gradients.radius).sum(0)
@@ -135,7 +144,6 @@ class BatchGradient:
         total.largest = total.largest + touched(gradients, gradients.largest).sum(0)
         total.low = total.low + standing(gradients, gradients.low).sum(0)
         total.high = total.high + standing(gradients, gradients.high).sum(0)
-        total.hessian = total.hessian + linear.hessian(None)
         total.terms = max(total.terms, ops.terms)
         total.undecided += ops.undecided
 
@@ -193,11 +201,22 @@ class BatchGradient:
     def _places(self) -> NDArray[np.int64]:
         return np.flatnonzero(self.trained[: self.problem.network.size])
 
-    def _own(self, total: Total, linear: Linearised, middle: Tensor, radius: Tensor) -> None:
+    def _own(
+        self,
+        total: Total,
+        gradients: Deviation,
+        linear: Linearised,
+        middle: Tensor,
+        radius: Tensor,
+    ) -> None:
         """The remainders of the loss gradient: one symbol for each sample and output, or for each
         sample where two probabilities mirror each other."""
         sensitivity = linear.sensitivity
         total.middle = total.middle + torch.einsum("nc,ncq->q", middle, sensitivity)
+        if total.hessian is None:
+            total.radius = total.radius + standing(gradients, gradients.size).sum(0)
+            return
+        total.hessian = total.hessian + linear.hessian(None)
         if radius.shape[1] == 2 and type(self.problem.training.loss) is CrossEntropy:
             # Each is within the larger radius times one symbol, up to what differs.
             shared = radius.amin(1)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from agtopt.intervals.affine.chord import chord_remainder, chord_slope
 from agtopt.intervals.affine.deviation import Deviation
+from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.interval import EXACT_FACTORS
 from agtopt.intervals.transcendental import softmax as softmax_range
-from agtopt.intervals.arithmetic import Range
 from agtopt.problem.layers import Patches, Shape
 from agtopt.program.subscripts import parse
 from agtopt.tolerances import DOUBLE, Rounding

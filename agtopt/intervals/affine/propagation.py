@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
-from agtopt.domains import Affine, Interval, intersect
+from agtopt.domains import Affine, intersect
 from agtopt.intervals.affine.adversary import affine_adversary
-from agtopt.intervals.affine.step import AffineStep
+from agtopt.intervals.affine.step import AffineStep, keeps_matrix
 from agtopt.intervals.scale.fragments import MEMORY, FragmentIntervals, fragmented
 from agtopt.intervals.scale.numerics import FLOAT64, Numerics
 from agtopt.intervals.states import initial_domain
@@ -45,9 +43,10 @@ def affine_steps(
         After each step.
     """
     numerics.check()
-    adversary = affine_adversary(problem.perturbation, problem, numerics)
+    matrix = keeps_matrix(problem, memory)
+    adversary = affine_adversary(problem.perturbation, problem, numerics, matrix)
     boxes = FragmentIntervals(problem, memory, numerics)
-    step = None if adversary is None else AffineStep(problem, adversary, numerics, memory)
+    step = None if adversary is None else AffineStep(problem, adversary, numerics, memory, matrix)
     if domain is None:
         first = Affine.of_box(problem.flatten(problem.state), initial_domain(problem))
         domain = first if step is None else step.start()
@@ -62,12 +61,3 @@ def affine_steps(
         box = intersect(following, found.to_box())
         domain = replace(found, box=box)
         yield domain
-
-
-def point(problem: Problem) -> Affine:
-    """The point θ₀."""
-    state = problem.flatten(problem.state)
-    nothing = np.zeros(len(state))
-    return Affine(
-        state, nothing, (), np.zeros((0, len(state))), nothing, Interval.point(state), np.inf
-    )

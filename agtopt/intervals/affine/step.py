@@ -19,6 +19,12 @@ from agtopt.tolerances import DOUBLE, Rounding
 
 Array = NDArray[np.float64]
 
+MATRICES = 8
+"""Matrices over all that is trained that a step holds at once."""
+
+PRODUCTS = 10**11
+"""Products for the matrix of a step beyond which it is not found: a minute or so."""
+
 ERRORS = 4
 """Columns of E for each entry of the state, beyond which they are reduced."""
 
@@ -34,16 +40,23 @@ class AffineStep:
         In whose format training runs; what is here is in float64.
     memory : int
         Bytes that a fragment may take.
+    matrix : bool
+        Whether the second derivatives of the loss are held as a matrix (`keeps_matrix`).
     """
 
     def __init__(
-        self, problem: Problem, adversary: AffineAdversary, numerics: Numerics, memory: int
+        self,
+        problem: Problem,
+        adversary: AffineAdversary,
+        numerics: Numerics,
+        memory: int,
+        matrix: bool = True,
     ) -> None:
         self.problem = problem
         self.adversary = adversary
         self.numerics = numerics
         self.rounding: Rounding = numerics.rounding
-        self.batch = BatchGradient(problem, adversary, self.rounding, memory)
+        self.batch = BatchGradient(problem, adversary, self.rounding, memory // 4, matrix)
         p = problem.network.size
         self.theta = np.flatnonzero(self.batch.trained[:p])
         self.velocity = np.arange(p, problem.state_size)
@@ -127,14 +140,16 @@ class AffineStep:
             problem.training.weight_decay,
         )
         share = 1.0 / many
-        hessian = total.hessian.numpy() * share
+        hessian = None if total.hessian is None else total.hessian.numpy() * share
         theta, velocity = self.theta, self.velocity
 
         def linear(rows: Array, direction: Array | None = None) -> Array:
             """The step of columns of the state, which stand as rows, with a further direction of
             Δ."""
             found = rows.copy()
-            change = rows[:, theta] @ hessian
+            change = np.zeros((len(rows), len(theta)))
+            if hessian is not None:
+                change = rows[:, theta] @ hessian
             if direction is not None:
                 change = change + direction
             if momentum > 0:
@@ -158,9 +173,11 @@ class AffineStep:
             self._touched(g, part, total, linear, only, share)
             for g, part in enumerate(domain.touched)
         )
-        symbols = torch.cat(total.symbols).numpy() * share
-        old = [domain.errors, np.diag(domain.radius)[domain.radius > 0]]
-        errors = np.concatenate([linear(np.concatenate(old)), only(symbols)])
+        errors = np.zeros((0, len(mass)))
+        if hessian is not None:
+            symbols = torch.cat(total.symbols).numpy() * share
+            old = [domain.errors, np.diag(domain.radius)[domain.radius > 0]]
+            errors = np.concatenate([linear(np.concatenate(old)), only(symbols)])
         nominal = self._nominal_step(domain.nominal, total.nominal.numpy() * share, t)
         radius = self._radius(domain, total, hessian, mass, share, t)
         parts = (nominal, offset, errors, radius, *(d for d in _all_directions(touched)))
@@ -191,6 +208,18 @@ class AffineStep:
             moves.append(replace(each, directions=found))
         return Touched(part.budget, part.samples, tuple(moves))
 
+    def _kept_radius(self, domain: Affine, rate: float, momentum: float, decay: float) -> Array:
+        """What is left of the radius, and of errors, after the step where these are no columns."""
+        before = domain.radius + np.abs(domain.errors).sum(axis=0)
+        found = before.copy()
+        theta = before[self.theta]
+        found[self.theta] = abs(1.0 - rate * decay) * theta
+        if momentum > 0:
+            speed = before[self.velocity]
+            found[self.theta] += rate * momentum * speed
+            found[self.velocity] = momentum * speed + decay * theta
+        return np.asarray(found * (1.0 + DOUBLE.accumulated(16)))
+
     def _nominal_step(self, state: Array, direction: Array, t: int) -> Array:
         """The nominal run itself: one evaluation of many, the rest of which are in the radius."""
         problem = self.problem
@@ -210,7 +239,7 @@ class AffineStep:
         return found
 
     def _radius(
-        self, domain: Affine, total: Total, hessian: Array, mass: Array, share: float, t: int
+        self, domain: Affine, total: Total, hessian: Array | None, mass: Array, share: float, t: int
     ) -> Array:
         """The remainder of the gradients, the rounding of coefficients, and that of the step in
         training."""
@@ -232,10 +261,10 @@ class AffineStep:
         coefficients = DOUBLE.accumulated(2 * total.terms + many + 32) * (
             size + np.abs(total.middle.numpy()) * share + remainder
         )
-        columns = DOUBLE.accumulated(len(self.theta) + 16) * (
-            np.linalg.norm(hessian, axis=0) * domain.length()
-        )
-        direction = remainder + coefficients + columns
+        direction = remainder + coefficients
+        if hessian is not None:
+            columns = np.linalg.norm(hessian, axis=0) * domain.length()
+            direction = direction + DOUBLE.accumulated(len(self.theta) + 16) * columns
         theta, speed = np.abs(domain.nominal) + mass, np.zeros(len(self.theta))
         radius = np.zeros(len(mass))
         if momentum > 0:
@@ -246,8 +275,17 @@ class AffineStep:
         radius[self.theta] = rate * direction + rounding.accumulated(12) * (
             (2.0 + rate * decay) * theta[self.theta] + rate * change
         )
+        if hessian is None:
+            radius = radius + self._kept_radius(domain, rate, momentum, decay)
         radius = radius + (rounding.smallest * 16 if rounding.smallest > 0 else 0.0) * (radius > 0)
         return radius
+
+
+def keeps_matrix(problem: Problem, memory: int) -> bool:
+    """Whether a matrix over all that is trained fits, and is worth its products."""
+    q = sum(problem.network.initial[name].size for name in problem.trained)
+    longest = max(map(len, problem.schedule))
+    return MATRICES * 8 * q * q <= memory and longest * q * q <= PRODUCTS
 
 
 def _all_directions(touched: tuple[Touched, ...]) -> list[Array]:
