@@ -27,7 +27,14 @@ from agtopt.drivers.saved import load_found, save_found
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import compiled, lost_row, run_task
 from agtopt.drivers.task import Stage, Task, patience
-from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
+from agtopt.drivers.tighten import (
+    GAIN,
+    Candidate,
+    candidate_tasks,
+    candidates,
+    largest_gain,
+    merged_ends,
+)
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation
@@ -292,13 +299,7 @@ class Run:
 
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
-        rigour, nominal = self.found.rigour, self.problem.dataset
-        tasks = [
-            Task(
-                stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour
-            )
-            for k, c in enumerate(chosen)
-        ]
+        tasks = candidate_tasks(stage, chosen, self.found.rigour)
         rows: list[tuple[Task, Row]] = []
         try:
             for found in self._solved(tasks):
@@ -306,13 +307,7 @@ class Run:
         finally:
             for address, (lower, upper) in merged_ends(compiled(stage), rows):
                 self.found.known.shrink(address, lower, upper)
-        return max(
-            (
-                task.sense * (task.known - row.bound) / chosen[task.number].width
-                for task, row in rows
-            ),
-            default=0.0,
-        )
+        return largest_gain(rows, chosen)
 
     def _tighten(self, window: Window, bar: Progress | None) -> None:
         """Bound every objective over a window."""
