@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks.collision import collisions
 from agtopt.attacks.first_order import run_entries
 from agtopt.attacks.gradient import ROUNDS, gradient_attack
@@ -112,6 +113,7 @@ class Degradation:
         return self.attack.dataset(int(self.losses.argmax()))
 
 
+@typed()
 def prediction_attack(
     problem: Problem, X: ArrayLike, y: ArrayLike | None = None, work: int = WORK, seed: int = 0
 ) -> Refutations:
@@ -177,6 +179,7 @@ def prediction_attack(
     )
 
 
+@typed()
 def loss_attack(
     problem: Problem, X: ArrayLike, y: ArrayLike, work: int = WORK, seed: int = 0
 ) -> Degradation:

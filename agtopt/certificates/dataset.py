@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.certificates.attained import check_losses
 from agtopt.certificates.losses import LossBounds, loss_bounds
@@ -63,6 +64,7 @@ class DatasetCertificate:
         )
 
 
+@typed()
 def certify_dataset(
     reach: Reach,
     X: ArrayLike,
@@ -106,6 +108,7 @@ def certify_dataset(
     )
 
 
+@typed()
 def certified_history(
     reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, steps: Iterable[int] | None = None
 ) -> pd.DataFrame:

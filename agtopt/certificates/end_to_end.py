@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
 from agtopt.attacks.predictions import predicted, predictions
@@ -35,6 +36,7 @@ from agtopt.training.concrete import trajectory
 Array = NDArray[np.float64]
 
 
+@typed()
 def certify_end_to_end(
     reach: Reach,
     X: ArrayLike,
@@ -93,11 +95,9 @@ def certify_end_to_end(
     """
     settings = Settings(
         method,
-        None,
-        None,
-        solver,
-        time_limit,
-        conditional,
+        solver=solver,
+        time_limit=time_limit,
+        conditional=conditional,
         rigour=rigour,
         proofs=proofs,
         first=first,
@@ -158,6 +158,7 @@ class CollectiveCertificate:
     rigour: str
 
 
+@typed()
 def certify_together(
     reach: Reach,
     X: ArrayLike,

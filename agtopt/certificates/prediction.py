@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.attacks.predictions import predicted
 from agtopt.certificates.attained import check_outputs
@@ -24,6 +25,7 @@ from agtopt.training.concrete import trajectory
 Array = NDArray[np.float64]
 
 
+@typed()
 def certify(
     reach: Reach,
     X: ArrayLike,

@@ -35,6 +35,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks.predictions import predicted
 from agtopt.certificates.account import Account
 from agtopt.certificates.ladder import Ladder, by_intervals
@@ -56,6 +57,7 @@ CAUCHY_FACTOR = 6.0
 Nissim et al., γ = 2)."""
 
 
+@typed()
 def smooth_sensitivity(distances: ArrayLike, beta: float) -> Array:
     """Upper bound exp(−β k) of the β-smooth sensitivity of a binary prediction that is stable at
     distance k (Theorem 11).
@@ -305,6 +307,7 @@ class PrivatePredictions:
         return least, most
 
 
+@typed()
 def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
     """Predictions of a binary classifier with the distances that private release needs.
 

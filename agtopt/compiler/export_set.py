@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack, attack
 from agtopt.compiler.compile import compile
 from agtopt.compiler.export import ENDINGS, WITH_FUNCTIONS, check_path, write_model
@@ -21,6 +22,7 @@ from agtopt.spreadsheet import write_csv
 from agtopt.training.concrete import trajectory
 
 
+@typed()
 def export(
     problem: Problem,
     folder: str | Path,

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+from agtopt.arguments import typed
 from agtopt.domains import Polytope
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
@@ -29,6 +30,7 @@ from agtopt.solvers import TOLERANCE
 AUTO = "auto"
 
 
+@typed()
 def bound(
     problem: Problem,
     method: str | Formulation | Propagation,
@@ -151,6 +153,7 @@ def bound(
             interrupted,
             perf_counter() - began,
             FLOAT32 if dtype == "float32" else "",
+            numerics=numerics,
         )
     if numerics != FLOAT64:
         raise InvalidInputError(
@@ -162,6 +165,18 @@ def bound(
     )
     if isinstance(plan, Settings):
         settings = replace(settings, first=plan.first)
+    return _by_models(problem, settings, executor, progress, memory, checkpoint, began)
+
+
+def _by_models(
+    problem: Problem,
+    settings: Settings,
+    executor: Executor | None,
+    progress: bool,
+    memory: float | None,
+    checkpoint: str | Path | None,
+    began: float,
+) -> Reach:
     check_fit(problem, settings, memory)
     saved = None if checkpoint is None else Path(checkpoint) / "run.npz"
     try:
@@ -171,8 +186,8 @@ def bound(
             else _begun(problem, settings, executor, saved)
         )
     except KeyboardInterrupt:
-        return reached(problem, kind, (), True, perf_counter() - began, settings=settings)
-    with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
+        return reached(problem, settings.kind, (), True, perf_counter() - began, settings=settings)
+    with Progress(progress, run.solves, f"{settings.kind} {problem.name}") as bar:
         try:
             while not run.finished:
                 run.step(bar)

@@ -4,11 +4,13 @@ asked for."""
 from dataclasses import dataclass
 from typing import Any
 
+from agtopt.arguments import typed
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem.checks import whole
 
 
+@typed()
 @dataclass(frozen=True)
 class OBBT:
     """Bound the pre-activations that decide nothing yet, by solving for their minimum and maximum.

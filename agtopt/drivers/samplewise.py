@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agtopt.arguments import typed
 from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
@@ -38,6 +39,7 @@ from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 Array = NDArray[np.float64]
 
 
+@typed()
 def bound_samplewise(
     problem: Problem,
     method: str | Formulation,

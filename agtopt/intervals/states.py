@@ -12,12 +12,14 @@ from agtopt.problem import Problem
 Array = NDArray[np.float64]
 
 
-def initial_domain(problem: Problem) -> Interval:
-    """The point domain of the state before the first step."""
-    return Interval.point(problem.flatten(problem.state))
+def initial_domain(problem: Problem, numerics: Numerics = FLOAT64) -> Interval:
+    """The domain of the state before the first step: a point, but where a training run in another
+    format begins at another number."""
+    ends = numerics.enclose(problem.flatten(problem.state))
+    return Interval(*map(array_of, ends))
 
 
-def unknown_domain(problem: Problem) -> Interval:
+def unknown_domain(problem: Problem, numerics: Numerics = FLOAT64) -> Interval:
     """What holds of the state after any step: what is not trained stands still."""
     moves = np.concatenate(
         [
@@ -25,8 +27,8 @@ def unknown_domain(problem: Problem) -> Interval:
             for name, value in problem.state.items()
         ]
     )
-    start = problem.flatten(problem.state)
-    return Interval(np.where(moves, -np.inf, start), np.where(moves, np.inf, start))
+    start = initial_domain(problem, numerics)
+    return Interval(np.where(moves, -np.inf, start.lower), np.where(moves, np.inf, start.upper))
 
 
 def tensor_ranges(

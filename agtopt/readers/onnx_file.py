@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 DOMAINS = ("", "ai.onnx")
 OLDEST_OPSET = 7
 """Before it Add and Gemm broadcast, and Dropout trains, by other rules."""
-FLOATS = ("float16", "bfloat16", "float32", "float64")
+FLOATS = ("float32", "float64")
+"""Formats in which a training run can be bounded."""
 LARGEST = 2**26
 """Entries of the largest array that is evaluated: a few bytes of a file can ask for any number of
 them."""

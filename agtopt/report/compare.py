@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack, attack
 from agtopt.compiler import predicted_size
 from agtopt.drivers import OBBT, Reach, Settings, bound
@@ -168,6 +169,7 @@ class Comparison:
         }
 
 
+@typed()
 def compare(
     problems: Problem | Sequence[Problem],
     methods: Sequence[str | Formulation | Propagation] | None = None,
@@ -256,7 +258,13 @@ def compare(
 
     def settings(kind: Formulation, solver: str | None, window: int | None) -> Settings:
         return Settings(
-            kind, window, None, solver, by_kind.get(kind), conditional, tighten, None, obbt
+            kind,
+            window=window,
+            solver=solver,
+            time_limit=by_kind.get(kind),
+            conditional=conditional,
+            tighten=tighten,
+            obbt=obbt,
         )
 
     cells = [

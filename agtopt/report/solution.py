@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from agtopt.arguments import typed
 from agtopt.compiler import Replay, Target, compile, replay
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
@@ -63,6 +64,7 @@ class ImportedSolution:
         return "\n".join(lines)
 
 
+@typed()
 def import_solution(
     problem: Problem,
     path: str | Path,
