@@ -42,6 +42,7 @@ from .compiler import (
     parameter_target as parameter_target,
 )
 from .domains import (
+    Affine as Affine,
     Interval as Interval,
     KnownBounds as KnownBounds,
     Polytope as Polytope,
@@ -69,6 +70,7 @@ from .errors import (
     UnsupportedError as UnsupportedError,
 )
 from .kinds import (
+    AFFINE as AFFINE,
     CROWN as CROWN,
     IBP as IBP,
     LP as LP,

@@ -57,7 +57,7 @@ class Formulation:
 
 @dataclass(frozen=True)
 class Propagation:
-    """A bound by propagation of intervals through training, without a solver.
+    """A bound by propagation of a domain through training, without a solver.
 
     Parameters
     ----------
@@ -65,10 +65,14 @@ class Propagation:
     linear : bool
         Whether pre-activations are bounded by linear bounds, substituted backwards, as well
         (CROWN).
+    affine : bool
+        Whether the deviation from the nominal run is kept as an affine form of what the adversary
+        does to each sample, beside the intervals (AFFINE).
     """
 
     name: str
     linear: bool = False
+    affine: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -81,9 +85,10 @@ QCP = Formulation("QCP", binaries=False, bilinear=True)
 LP = Formulation("LP", binaries=False, bilinear=False)
 IBP = Propagation("IBP")
 CROWN = Propagation("CROWN", linear=True)
+AFFINE = Propagation("AFFINE", affine=True)
 
 KINDS: dict[str, Formulation | Propagation] = {
-    kind.name: kind for kind in (IBP, CROWN, LP, QCP, MILP, MIQCP, MINLP)
+    kind.name: kind for kind in (IBP, CROWN, AFFINE, LP, QCP, MILP, MIQCP, MINLP)
 }
 
 

@@ -146,7 +146,7 @@ MISUSES = {
     "losses": (lambda: Training(["hinge"]), r"\['hinge'\] is unknown; allowed are"),
     "kind": (
         lambda: agtopt.bound(problem(), "MIP"),
-        "'MIP' is unknown; allowed are IBP, CROWN, LP",
+        "'MIP' is unknown; allowed are IBP, CROWN, AFFINE, LP",
     ),
     "solver": (
         lambda: agtopt.bound(problem(), "LP", solver="cplex"),

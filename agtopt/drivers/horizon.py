@@ -8,6 +8,7 @@ from time import perf_counter
 
 from agtopt.arguments import typed
 from agtopt.domains import Polytope
+from agtopt.drivers.affine import affine_reach
 from agtopt.drivers.attained import compared
 from agtopt.drivers.fit import allowed, check_fit, planned
 from agtopt.drivers.interrupt import reached, until_interrupted
@@ -57,11 +58,12 @@ def bound(
     ----------
     problem : Problem
     method : str, Formulation or Propagation
-        IBP, CROWN, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run, and a MILP
-        of the whole run or else an LP of the last steps that fit, whose other arguments hold.
+        IBP, CROWN, AFFINE, LP, QCP, MILP, MIQCP or MINLP; or ``"auto"``: CROWN for the long run,
+        and a MILP of the whole run or else an LP of the last steps that fit, whose other arguments
+        hold.
     window : int or None
-        Steps per model (rolling horizon); the full horizon by default. IBP and CROWN go from box to
-        box: every window gives the same.
+        Steps per model (rolling horizon); the full horizon by default. IBP, CROWN and AFFINE go
+        from step to step: every window gives the same.
     stride : int or None
         Steps from one window to the next, at most `window`, which is the default.
     solver : str or None
@@ -95,16 +97,16 @@ def bound(
         Whether a progress bar is shown.
     memory : float or None
         GiB that one model may take; by default three quarters of what is free. It is estimated
-        before anything is built. For IBP and CROWN what a step may hold beside the problem and the
-        parameters, 1 by default.
+        before anything is built. For IBP, CROWN and AFFINE what a step may hold beside the problem
+        and the parameters, 1 by default.
     checkpoint : path or None
-        Folder that takes what is found after every step of IBP and CROWN, or every window; a run
-        that was killed goes on from there. What cannot be written there, or to `proofs`, is a
+        Folder that takes what is found after every step of IBP, CROWN and AFFINE, or every window;
+        a run that was killed goes on from there. What cannot be written there, or to `proofs`, is a
         `SaveWarning` and costs no result.
     device : str
-        Where IBP and CROWN are propagated: ``"cpu"``, ``"cuda"`` or a GPU, as ``"cuda:1"``, which
-        holds the features too unless they are on disk. Written for CUDA, tested on the CPU: no run
-        on a GPU exists yet. Models are built on the CPU.
+        Where IBP and CROWN, and the boxes of AFFINE, are propagated: ``"cpu"``, ``"cuda"`` or a
+        GPU, as ``"cuda:1"``, which holds the features too unless they are on disk. Written for
+        CUDA, tested on the CPU: no run on a GPU exists yet. Affine forms and models are built on the CPU.
     dtype : str
         In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as
         well and are wider by its rounding.
@@ -112,9 +114,9 @@ def bound(
     Returns
     -------
     Reach
-        A valid domain, also after Ctrl-C: of IBP and CROWN the steps that are done, and the whole
-        line for what training moves after them; of models what is bounded, and what follows from it
-        by propagation, which a second Ctrl-C ends.
+        A valid domain, also after Ctrl-C: of IBP, CROWN and AFFINE the steps that are done, and the
+        whole line for what training moves after them; of models what is bounded, and what follows
+        from it by propagation, which a second Ctrl-C ends.
 
     Raises
     ------
@@ -141,6 +143,9 @@ def bound(
         if plan is None:
             _check_propagation(kind, {"domain": domain, "obbt": obbt, "proofs": proofs})
         budget = MEMORY if memory is None else int(allowed(memory))
+        variant = FLOAT32 if dtype == "float32" else ""
+        if kind.affine:
+            return affine_reach(problem, kind, checkpoint, budget, numerics, variant)
         if checkpoint is None:
             steps = interval_steps(problem, linear=kind.linear, memory=budget, numerics=numerics)
         else:
@@ -152,13 +157,13 @@ def bound(
             states,
             interrupted,
             perf_counter() - began,
-            FLOAT32 if dtype == "float32" else "",
+            variant,
             numerics=numerics,
         )
     if numerics != FLOAT64:
         raise InvalidInputError(
             f"device, dtype: models of {kind} are built on the CPU in float64; leave both out, or "
-            f"take IBP or CROWN"
+            f"take IBP, CROWN or AFFINE"
         )
     settings = Settings(
         kind, window, stride, solver, time_limit, conditional, tighten, domain, obbt, rigour, proofs

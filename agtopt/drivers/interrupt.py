@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from agtopt.domains import Interval
+from agtopt.domains import Affine, Interval
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.settings import Settings
 from agtopt.intervals.scale.numerics import FLOAT64, Numerics
@@ -43,6 +43,7 @@ def reached(
     variant: str = "",
     settings: Settings | None = None,
     numerics: Numerics = FLOAT64,
+    affines: Sequence[Affine | None] = (),
 ) -> Reach:
     """A result whose first states are known; what training moves is anything after the others."""
     left = [unknown_domain(problem, numerics)] * (problem.steps - len(states))
@@ -55,6 +56,7 @@ def reached(
         interrupted,
         settings=settings,
         variant=variant,
+        affines=(*affines, *[None] * len(left)) if affines else (),
     )
 
 

@@ -23,6 +23,7 @@ from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.errors import InvalidInputError
+from agtopt.intervals.affine.propagation import affine_steps
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.states import initial_domain
 from agtopt.kinds import CROWN, IBP, Formulation, Propagation, kind_named
@@ -91,9 +92,7 @@ def bound_parts(
     began, found = perf_counter(), dict[int, Reach]()
     kind = how if isinstance(how, Propagation) else how.kind
     # Before the parts: they hold what an interrupted part would have been bounded by.
-    whole_boxes, interrupted = until_interrupted(
-        compared(problem, interval_steps(problem, linear=kind != IBP))
-    )
+    whole_boxes, interrupted = until_interrupted(compared(problem, _boxes(problem, kind)))
     if interrupted:
         return reached(problem, kind, whole_boxes, True, perf_counter() - began, PARTS)
     with Progress(progress, len(parts), f"{method} {problem.name}") as bar:
@@ -168,7 +167,7 @@ def _propagated(part: Part) -> Reach:
     start = initial_domain(problem)
     learn_branches(problem, known, 0, start, problem.steps)
     states: list[Interval] = []
-    for t, box in enumerate(interval_steps(problem, linear=kind.linear), start=1):
+    for t, box in enumerate(_boxes(problem, kind), start=1):
         ends = [known.get((t, name)) for name in problem.state]
         if all(end is not None for end in ends):
             lower, upper = (
@@ -185,6 +184,13 @@ def _propagated(part: Part) -> Reach:
         perf_counter() - began,
         variant=PARTS,
     )
+
+
+def _boxes(problem: Problem, kind: Formulation | Propagation) -> Iterator[Interval]:
+    """By propagation of a kind, or of CROWN for a formulation."""
+    if isinstance(kind, Propagation) and kind.affine:
+        return (domain.box for domain in affine_steps(problem))
+    return interval_steps(problem, linear=kind != IBP)
 
 
 def _deciding(reaches: list[Reach]) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from agtopt.domains import Interval, KnownBounds, Polytope
+from agtopt.domains import Affine, Interval, KnownBounds, Polytope
 from agtopt.drivers.row import Row, rigour_of, stopped
 from agtopt.drivers.settings import Settings
 from agtopt.kinds import Formulation, Propagation
@@ -38,6 +38,9 @@ class Reach:
     settings : Settings or None
         How a formulation was solved; None where intervals were propagated, or parts or samples
         bounded apart.
+    affines : tuple of Affine or None
+        Affine domains of the state at steps 0 … T by AFFINE: of the last step, and of those before
+        it that memory holds; empty otherwise.
     variant : str
         ``in float32``, ``in parts`` or ``by samples``; empty where `bound` found the domain in
         float64.
@@ -52,6 +55,7 @@ class Reach:
     polytopes: tuple[Polytope | None, ...] = ()
     settings: Settings | None = None
     variant: str = ""
+    affines: tuple[Affine | None, ...] = ()
 
     @property
     def route(self) -> str:
@@ -78,6 +82,12 @@ class Reach:
     def domain(self) -> Interval | Polytope:
         """The domain of the final parameters: a polytope if a template was given."""
         return (self.polytopes[-1] if self.polytopes else None) or self.steps[-1]
+
+    @property
+    def affine(self) -> Affine | None:
+        """The affine domain of the final parameters; None where AFFINE was not propagated."""
+        last = self.affines[-1] if self.affines else None
+        return None if last is None else last.first(self.problem.network.size)
 
     @property
     def rigour(self) -> str:

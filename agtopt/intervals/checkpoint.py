@@ -48,12 +48,12 @@ def checkpointed_steps(
         broken.
     """
     place = Path(folder)
-    attempt(partial(_make, place))
+    attempt(partial(make_folder, place))
     run = f"{problem.fingerprint} {'CROWN' if linear else 'IBP'} {memory}" + " float32" * (
         numerics.dtype != FLOAT64.dtype
     )
     done, domain = 0, None
-    while done < problem.steps and (path := _path(place, done + 1)).exists():
+    while done < problem.steps and (path := step_path(place, done + 1)).exists():
         domain = _read(path, run, problem)
         done += 1
         yield domain
@@ -61,32 +61,39 @@ def checkpointed_steps(
         problem, done, domain, linear=linear, memory=memory, numerics=numerics
     ):
         done += 1
-        attempt(partial(_write, _path(place, done), run, box))
+        attempt(partial(_write, step_path(place, done), run, box))
         yield box
 
 
-def _make(place: Path) -> None:
+def make_folder(place: Path) -> None:
+    """Make the folder that takes the steps."""
     with saving(place):
         place.mkdir(parents=True, exist_ok=True)
 
 
-def _path(place: Path, step: int) -> Path:
+def step_path(place: Path, step: int) -> Path:
+    """The file of a step."""
     return place / f"step_{step:06d}.npz"
 
 
 def _read(path: Path, run: str, problem: Problem) -> Interval:
     with opened(path, f"checkpoint: {path} is broken; remove it") as archive:
         archive.only(("run", "lower", "upper"))
-        if (written := archive.text("run")) != run:
-            reason = (
-                mismatch(written.partition(" ")[0], problem.fingerprint)
-                or "it is of a run with other settings"
-            )
-            raise InvalidInputError(
-                f"checkpoint: {path} cannot be continued: {reason}; give an empty folder"
-            )
+        refuse_other(path, archive.text("run"), run, problem)
         return Interval(
             *(archive.array(end, (problem.state_size,), kinds="f") for end in ("lower", "upper"))
+        )
+
+
+def refuse_other(path: Path, found: str, run: str, problem: Problem) -> None:
+    """Raise InvalidInputError where a file is of another run."""
+    if found != run:
+        reason = (
+            mismatch(found.partition(" ")[0], problem.fingerprint)
+            or "it is of a run with other settings"
+        )
+        raise InvalidInputError(
+            f"checkpoint: {path} cannot be continued: {reason}; give an empty folder"
         )
 
 

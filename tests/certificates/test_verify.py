@@ -88,7 +88,7 @@ def swift():
     )
 
 
-@pytest.mark.parametrize("method", ["IBP", "CROWN"])
+@pytest.mark.parametrize("method", ["IBP", "CROWN", "AFFINE"])
 def test_intervals_are_found_again(problem, x, method, tmp_path):
     reach = agtopt.bound(problem, method)
     record = Record.of(reach, agtopt.certify(reach, x, attack=agtopt.attack(problem)))

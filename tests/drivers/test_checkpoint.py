@@ -53,7 +53,7 @@ def test_windows_that_were_solved_are_not_solved_again(
     assert len(found.rows) == len(expected.rows)
 
 
-@pytest.mark.parametrize("kind", ["IBP", "CROWN"])
+@pytest.mark.parametrize("kind", ["IBP", "CROWN", "AFFINE"])
 def test_propagation_goes_on(problem, tmp_path, kind, monkeypatch):
     expected = agtopt.bound(problem, kind)
     same(agtopt.bound(problem, kind, checkpoint=tmp_path), expected)

@@ -109,7 +109,7 @@ def test_a_run_goes_on(
     assert len(set(places)) == len(places), "a bound stands twice in the table"
 
 
-@pytest.mark.parametrize("kind", ["IBP", "CROWN"])
+@pytest.mark.parametrize("kind", ["IBP", "CROWN", "AFFINE"])
 @pytest.mark.parametrize("many", [0, 1])
 @pytest.mark.parametrize("saved", [False, True])
 def test_propagation_keeps_the_steps_that_are_done(

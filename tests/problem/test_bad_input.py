@@ -234,7 +234,7 @@ CASES = {
     "training.batch_size: 3": lambda: problem(
         training=Training("hinge", batch_size=3, drop_last=True), dataset=Dataset(X[:2], Y[:2])
     ),
-    "kind: 'XYZ'.*IBP, CROWN, LP": lambda: agtopt.bound(problem(), "XYZ"),
+    "kind: 'XYZ'.*IBP, CROWN, AFFINE, LP": lambda: agtopt.bound(problem(), "XYZ"),
     "interval: entry 1": lambda: Interval([0.0, 2.0], [1.0, 1.0]),
     "interval: entry 0.*nan": lambda: Interval([np.nan], [1.0]),
     "interval: lower has shape": lambda: Interval([0.0], [1.0, 2.0]),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import agtopt
-from agtopt import CROWN, IBP
+from agtopt import AFFINE, CROWN, IBP
 from agtopt.compiler import compile
 from agtopt.solvers import choose, highs, open_session, scip
 from agtopt.training.concrete import state_trajectory
@@ -90,7 +90,7 @@ def test_an_adversary_who_may_do_nothing_leaves_torch_sgd(cell):
     corridor."""
     problem = zeroed(cell_problem(cell))
     expected = torch_states(problem)
-    for kind in (IBP, CROWN):
+    for kind in (IBP, CROWN, AFFINE):
         for box, state in zip(agtopt.bound(problem, kind).states, expected, strict=True):
             assert box.contains(state)
             assert np.max(box.upper - box.lower) < EXACT
@@ -109,15 +109,35 @@ def test_an_adversary_who_may_do_nothing_leaves_torch_sgd(cell):
 def test_no_admissible_run_leaves_the_intervals(cell):
     """S1, S3: at no step, in no entry of the state, without any tolerance; our run and torch's."""
     problem = cell_problem(cell, eps=0.1)
-    crown, ibp = (agtopt.bound(problem, kind).states for kind in (CROWN, IBP))
-    for box, tight in zip(ibp, crown, strict=True):
-        assert np.all(tight.lower >= box.lower - EXACT)
-        assert np.all(tight.upper <= box.upper + EXACT)
+    reach = agtopt.bound(problem, AFFINE)
+    crown, affine, ibp = (
+        agtopt.bound(problem, CROWN).states,
+        reach.states,
+        agtopt.bound(problem, IBP).states,
+    )
+    for box, *others in zip(ibp, crown, affine, strict=True):
+        for tight in others:
+            assert np.all(tight.lower >= box.lower - EXACT)
+            assert np.all(tight.upper <= box.upper + EXACT)
     for dataset in (problem.dataset, *corrupted(problem, 10)):
         for run in (state_trajectory, torch_states):
             for t, state in enumerate(run(problem, dataset)):
                 assert ibp[t].contains(state), (t, run.__name__)
                 assert crown[t].contains(state), (t, run.__name__)
+                assert affine[t].contains(state), (t, run.__name__)
+                assert_supported(reach.affines[t], state)
+
+
+def assert_supported(domain, state):
+    """No direction towards a state, and no random one, reaches farther than the form alone."""
+    if domain is None:
+        return
+    way = state - domain.nominal
+    rows = np.vstack([way, np.random.default_rng(0).normal(size=(3, len(way)))])
+    low, high = domain.deviation(rows)
+    room = 1e-14 * (1.0 + np.abs(rows) @ np.abs(state))
+    assert np.all(rows @ way >= low - room)
+    assert np.all(rows @ way <= high + room)
 
 
 @every_cell

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.intervals.arithmetic import ROUNDING, Range, outward_range
+from agtopt.tolerances import Rounding
 
 Array = NDArray[np.float64]
 
@@ -65,6 +66,11 @@ class Numerics:
                 f"devices; use 'cpu'"
             )
         return cls(DTYPES[dtype], where)
+
+    @property
+    def rounding(self) -> Rounding:
+        """What rounding takes in the format."""
+        return ROUNDING[self.dtype]
 
     @property
     def cached(self) -> bool:

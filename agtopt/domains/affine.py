@@ -1,0 +1,455 @@
+"""The affine domain: the deviation from the nominal run, affine in what the adversary does to each
+sample."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agtopt.domains.interval import Interval
+from agtopt.domains.moves import Balls, Boxes, Choices, Moves, Touched
+from agtopt.domains.polytope import Polytope
+from agtopt.errors import InvalidInputError
+from agtopt.files import Archive, opened, write_arrays
+from agtopt.tolerances import DOUBLE, SMALLEST
+
+Array = NDArray[np.float64]
+
+TRIES = 60
+"""Halvings after which a random point is taken to lie outside the box on all of its way."""
+
+GENERATIONS = 400
+"""Vertices after which `contains` gives up to approach a point."""
+
+KINDS: dict[str, type[Moves]] = {kind.kind: kind for kind in (Choices, Balls, Boxes)}
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    r"""The set of θ with
+
+    .. math:: θ − \bar θ \in \{ c + \sum_i D_i u_i + E e + r \circ f \} \cap \text{ball},
+        \quad θ \in \text{box},
+
+    where :math:`u_i \in U_i`, at most n of them not 0, and the entries of e and f are in [−1, 1].
+
+    Parameters
+    ----------
+    nominal : array_like, shape (p,)
+        The parameters :math:`\bar θ` of the nominal run.
+    offset : array_like, shape (p,)
+        The centre c of the deviation.
+    touched : tuple of Touched
+        One budget each: one for all that is done to a sample, or one for features and one for
+        labels.
+    errors : array_like, shape (k, p)
+        The k columns of E.
+    radius : array_like, shape (p,)
+        r; infinite where only the box says something.
+    box : Interval
+        Of θ.
+    ball : float
+        Radius of an ℓ₂ ball around :math:`\bar θ` that holds θ; infinite where there is none.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes differ, or numbers are not finite that must be.
+    """
+
+    nominal: Array
+    offset: Array
+    touched: tuple[Touched, ...]
+    errors: Array
+    radius: Array
+    box: Interval
+    ball: float = np.inf
+
+    def __post_init__(self) -> None:
+        for name in ("nominal", "offset", "errors", "radius"):
+            values = np.array(getattr(self, name), dtype=np.float64)
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+        p = len(self.box)
+        shapes = {self.nominal.shape, self.offset.shape, self.radius.shape}
+        sizes = {each.size for each in self.touched}
+        if shapes != {(p,)} or self.errors.shape[1:] != (p,) or sizes - {p}:
+            raise InvalidInputError(
+                f"affine: parts of shapes {sorted(shapes)}, errors of shape {self.errors.shape} "
+                f"and directions of sizes {sorted(sizes)} do not fit a box of {p} parameters"
+            )
+        finite = all(np.isfinite(part).all() for part in (self.nominal, self.offset, self.errors))
+        if not finite or not np.all(self.radius >= 0) or not self.ball >= 0:
+            raise InvalidInputError(
+                "affine: nominal, offset and errors must be finite, radius and ball not negative"
+            )
+
+    @classmethod
+    def of_box(cls, nominal: ArrayLike, box: Interval) -> "Affine":
+        """A box that knows of nothing but itself."""
+        point = np.asarray(nominal, dtype=np.float64)
+        nothing = np.zeros((0, len(box)))
+        return cls(point, np.zeros(len(box)), (), nothing, np.full(len(box), np.inf), box)
+
+    def __len__(self) -> int:
+        return len(self.box)
+
+    @property
+    def bytes(self) -> int:
+        """What its arrays take."""
+        moved = sum(each.directions.nbytes for part in self.touched for each in part.moves)
+        return moved + self.errors.nbytes + 6 * self.nominal.nbytes
+
+    @property
+    def columns(self) -> int:
+        """Number of generators: columns of all D_i, and of E."""
+        moved = sum(each.directions[..., 0].size for part in self.touched for each in part.moves)
+        return moved + len(self.errors)
+
+    def support(self, directions: ArrayLike) -> Array:
+        """At least the largest value of direction · θ over the set, rounded up (S3).
+
+        Parameters
+        ----------
+        directions : array_like, shape (m, p) or (p,)
+
+        Returns
+        -------
+        array, shape (m,) or ()
+            The least of what the affine form, the ball and the box say.
+        """
+        rows = np.atleast_2d(self._directions(directions))
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = rows @ self.nominal
+            error = DOUBLE.accumulated(self._terms) * (
+                np.abs(rows) @ np.abs(self.nominal) + np.abs(shift)
+            )
+            apart = shift + self.deviation(rows)[1] + error
+            found = np.fmin(self._box_support(rows), apart)
+        return found if np.ndim(directions) == 2 else found[0]
+
+    def deviation(self, directions: ArrayLike) -> tuple[Array, Array]:
+        """Bounds of direction · (θ − nominal), rounded outward.
+
+        Parameters
+        ----------
+        directions : array_like, shape (m, p)
+
+        Returns
+        -------
+        lower, upper : array, shape (m,)
+        """
+        rows = np.atleast_2d(self._directions(directions))
+        with np.errstate(over="ignore", invalid="ignore"):
+            ball = self._ball_support(rows)
+            box = (self._box_deviation(-rows), self._box_deviation(rows))
+            ends = [
+                np.fmin.reduce([form, ball, side])
+                for form, side in zip(self._form(rows), box, strict=True)
+            ]
+        low, high = (np.where(np.isnan(end), np.inf, end) for end in ends)
+        return -low, high
+
+    def _form(self, rows: Array) -> tuple[Array, Array]:
+        """At least the largest value of −rows and of rows times what the form allows."""
+        centre, size = rows @ self.offset, float(np.linalg.norm(self.offset))
+        reach = _products(np.abs(rows), self.radius).sum(axis=1)
+        box = reach
+        if len(self.errors):
+            reach = reach + np.abs(rows @ self.errors.T).sum(axis=1)
+            size += float(np.linalg.norm(self.errors, axis=1).sum())
+        along = against = np.zeros(len(rows))
+        for part in self.touched:
+            up, down = part.spread(rows)
+            along, against, size = along + up, against + down, size + part.length()
+        error = self._share * (np.linalg.norm(rows, axis=1) * size + box)
+        error = error + self._terms * SMALLEST
+        return against - centre + reach + error, along + centre + reach + error
+
+    def _ball_support(self, rows: Array) -> Array:
+        length = np.linalg.norm(rows, axis=1)
+        total = _products(length, np.array(self.ball))
+        return np.asarray(total * (1.0 + self._share) + SMALLEST)
+
+    def _box_deviation(self, rows: Array) -> Array:
+        low, high = deviations(self.box, self.nominal)
+        terms = _products(rows, np.where(rows > 0, high, low))
+        error = DOUBLE.accumulated(self._terms) * np.abs(terms).sum(axis=1)
+        return np.asarray(terms.sum(axis=1) + error + self._terms * SMALLEST)
+
+    def _box_support(self, rows: Array) -> Array:
+        terms = _products(rows, np.where(rows > 0, self.box.upper, self.box.lower))
+        error = DOUBLE.accumulated(self._terms) * np.abs(terms).sum(axis=1)
+        return np.asarray(terms.sum(axis=1) + error + self._terms * SMALLEST)
+
+    @property
+    def _terms(self) -> int:
+        return 2 * len(self) + self.columns + 16
+
+    def to_box(self) -> Interval:
+        """The smallest box that the form, the ball and the box allow."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = np.abs(self.nominal) + np.abs(self.offset) + np.abs(self.errors).sum(axis=0)
+            reach = np.abs(self.errors).sum(axis=0) + self.radius
+            ends = []
+            for sense in (-1.0, 1.0):
+                form = sense * self.offset + reach
+                for part in self.touched:
+                    form = form + part.extent(sense)
+                form = form + np.where(np.isfinite(form), np.abs(form), 0.0) * self._share
+                ends.append(np.fmin(form + size * self._share, self.ball))
+            error = DOUBLE.unit * (np.abs(self.nominal) + np.abs(ends[0]) + np.abs(ends[1]))
+            lower = np.fmax(self.nominal - ends[0] - error, self.box.lower)
+            upper = np.fmin(self.nominal + ends[1] + error, self.box.upper)
+        return Interval(np.minimum(lower, upper), np.maximum(lower, upper))
+
+    def mass(self) -> Array:
+        """At least the largest |θ − nominal| of the form alone in every entry, with opposite
+        choices together."""
+        total = np.abs(self.offset) + np.abs(self.errors).sum(axis=0) + self.radius
+        for part in self.touched:
+            total = total + part.extent(1.0) + part.extent(-1.0)
+        return np.asarray(total * (1.0 + self._share))
+
+    def length(self) -> float:
+        """At least the sum of the Euclidean norms of all parts of the form."""
+        parts = [np.linalg.norm(self.offset), np.linalg.norm(self.radius)]
+        total = float(sum(parts)) + float(np.linalg.norm(self.errors, axis=1).sum())
+        total += sum(part.length() for part in self.touched)
+        return total * (1.0 + self._share)
+
+    @property
+    def _share(self) -> float:
+        return DOUBLE.accumulated(self._terms)
+
+    def first(self, size: int) -> "Affine":
+        """The domain of the first `size` entries: of the parameters of a state."""
+        if size == len(self):
+            return self
+        touched = tuple(
+            replace(
+                part,
+                moves=tuple(
+                    replace(each, directions=each.directions[..., :size]) for each in part.moves
+                ),
+            )
+            for part in self.touched
+        )
+        return Affine(
+            self.nominal[:size],
+            self.offset[:size],
+            touched,
+            self.errors[:, :size],
+            self.radius[:size],
+            Interval(self.box.lower[:size], self.box.upper[:size]),
+            self.ball,
+        )
+
+    def width(self) -> float:
+        """Total width of its box."""
+        return self.to_box().width()
+
+    def to_polytope(self, directions: ArrayLike) -> Polytope:
+        """Its support along directions, shape (m, p), and opposite to them, within its box."""
+        rows = np.atleast_2d(self._directions(directions))
+        upper, lower = self.support(rows), -self.support(-rows)
+        return Polytope(rows, np.minimum(lower, upper), np.maximum(lower, upper), self.to_box())
+
+    def sample(self, size: int, generator: np.random.Generator | int = 0) -> Array:
+        """Random points of the set, shape (size, p), that spend the budget; those outside the box
+        or the ball are moved towards the centre."""
+        rng = np.random.default_rng(generator)
+        centre = self.nominal + self.offset
+        reach = np.where(np.isfinite(self.radius), self.radius, 0.0)
+        points = np.empty((size, len(self)))
+        for k in range(size):
+            signs = (
+                rng.choice([-1.0, 1.0], len(self.errors))
+                if k % 2
+                else rng.uniform(-1.0, 1.0, len(self.errors))
+            )
+            shift = signs @ self.errors + reach * rng.uniform(-1.0, 1.0, len(self))
+            shift = shift + sum((part.draw(rng) for part in self.touched), np.zeros(len(self)))
+            points[k] = self._pulled(centre, shift)
+        return points
+
+    def _pulled(self, centre: Array, shift: Array) -> Array:
+        for k in range(TRIES):
+            point = centre + shift * 0.5**k
+            if self.box.contains(point) and np.linalg.norm(point - self.nominal) <= self.ball:
+                return point
+        return np.clip(self.nominal, self.box.lower, self.box.upper)
+
+    def contains(self, theta: ArrayLike, tolerance: float = 1e-9) -> bool:
+        """Whether every row of `theta`, shape (p,) or (m, p), lies in the set, up to `tolerance`
+        in every entry.
+
+        False is proved: a direction along which the point is farther than the set. The set is
+        taken with fractions of choices.
+        """
+        points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+        return all(self._holds(point, tolerance) for point in points)
+
+    def _holds(self, point: Array, tolerance: float) -> bool:
+        if not self.box.contains(point, tolerance):
+            return False
+        if np.linalg.norm(point - self.nominal) > self.ball + tolerance:
+            return False
+        generated = [[np.zeros(len(self))] for _ in self.touched]
+        for _ in range(GENERATIONS):
+            miss, direction = self._nearest(point, generated)
+            if miss <= tolerance:
+                return True
+            form = float(self._form(direction[np.newaxis])[1][0])
+            beyond = direction @ (point - self.nominal) - form
+            if beyond > 0:
+                return False
+            best = [part.best(direction) for part in self.touched]
+            for known, vertex in zip(generated, best, strict=True):
+                known.append(vertex)
+        return miss <= tolerance
+
+    def _nearest(self, point: Array, generated: list[list[Array]]) -> tuple[float, Array]:
+        """How far the hull of the vertices found so far, with the errors, is from a point, in its
+        largest entry; and the direction that proves it."""
+        # It takes a third of a second: importing agtopt does not wait for it.
+        from scipy.optimize import linprog
+
+        p, k = len(self), len(self.errors)
+        finite = np.isfinite(self.radius)
+        columns = [np.array(known).T for known in generated]
+        weights = sum(part.shape[1] for part in columns)
+        matrix = (
+            np.hstack([*columns, self.errors.T, np.eye(p)])
+            if columns
+            else np.hstack([self.errors.T, np.eye(p)])
+        )
+        target = point - self.nominal - self.offset
+        cost = np.zeros(matrix.shape[1] + 1)
+        cost[-1] = 1.0
+        rows = np.vstack(
+            [np.hstack([matrix, -np.ones((p, 1))]), np.hstack([-matrix, -np.ones((p, 1))])]
+        )
+        sums = np.zeros((len(columns), len(cost)))
+        first = 0
+        for row, part in zip(sums, columns, strict=True):
+            row[first : first + part.shape[1]] = 1.0
+            first += part.shape[1]
+        radii = [(-r, r) if ok else (None, None) for r, ok in zip(self.radius, finite, strict=True)]
+        bounds = [(0.0, 1.0)] * weights + [(-1.0, 1.0)] * k + radii + [(0.0, None)]
+        found = linprog(
+            cost,
+            rows,
+            np.concatenate([target, -target]),
+            sums if len(sums) else None,
+            np.ones(len(sums)) if len(sums) else None,
+            bounds,
+            method="highs",
+        )
+        if found.status != 0:
+            return np.inf, np.zeros(p)
+        marginals = found.ineqlin.marginals
+        return float(found.fun), np.asarray(marginals[:p] - marginals[p:])
+
+    def _directions(self, directions: ArrayLike) -> Array:
+        rows = np.asarray(directions, dtype=np.float64)
+        if rows.ndim not in (1, 2) or rows.shape[-1] != len(self) or not np.isfinite(rows).all():
+            raise InvalidInputError(
+                f"affine: directions of shape {rows.shape} are not allowed; they must be finite, "
+                f"(m, {len(self)}) or ({len(self)},)"
+            )
+        return rows
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file (.npz, without pickle); raises SaveError."""
+        write_arrays(path, self.arrays())
+
+    def arrays(self) -> dict[str, ArrayLike]:
+        """What `load` reads, by name."""
+        found: dict[str, ArrayLike] = {
+            "nominal": self.nominal,
+            "offset": self.offset,
+            "errors": self.errors,
+            "radius": self.radius,
+            "lower": self.box.lower,
+            "upper": self.box.upper,
+            "ball": np.array(self.ball),
+            "budgets": np.array([part.budget for part in self.touched], dtype=np.int64),
+        }
+        for g, part in enumerate(self.touched):
+            found[f"samples_{g}"] = part.samples
+            found[f"kinds_{g}"] = np.array(" ".join(each.kind for each in part.moves))
+            for m, each in enumerate(part.moves):
+                found[f"directions_{g}_{m}"] = each.directions
+                found |= {f"{name}_{g}_{m}": value for name, value in each.numbers().items()}
+        return found
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Affine":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file is none of these, or broken.
+        """
+        with opened(path, f"affine: {path} is no affine domain") as archive:
+            return cls.of(archive)
+
+    @classmethod
+    def of(cls, archive: Archive, others: Collection[str] = ()) -> "Affine":
+        """Read the arrays of an open archive, which has `others` besides.
+
+        Raises
+        ------
+        ValueError
+            If one is missing, or is not as it must be.
+        """
+        nominal = archive.array("nominal", (None,), kinds="f")
+        p = len(nominal)
+        ends = [archive.array(end, (p,), kinds="f") for end in ("lower", "upper")]
+        parts = []
+        for g, budget in enumerate(archive.array("budgets", (None,), kinds="iu").tolist()):
+            samples = archive.array(f"samples_{g}", (None,), kinds="iu")
+            moves = []
+            for m, kind in enumerate(archive.text(f"kinds_{g}").split()):
+                if kind not in KINDS:
+                    raise ValueError(f"it has moves of the unknown kind {kind!r}")
+                rows = archive.array(f"directions_{g}_{m}", (len(samples), None, p), kinds="f")
+                moves.append(_moves(archive, kind, rows, f"{g}_{m}"))
+            parts.append(Touched(budget, samples, tuple(moves)))
+        found = cls(
+            nominal,
+            archive.array("offset", (p,), kinds="f"),
+            tuple(parts),
+            archive.array("errors", (None, p), kinds="f"),
+            archive.array("radius", (p,), kinds="f"),
+            Interval(*ends),
+            float(archive.array("ball", (), kinds="f")),
+        )
+        archive.only(found.arrays(), others)
+        return found
+
+
+def deviations(box: Interval, nominal: Array) -> tuple[Array, Array]:
+    """Bounds of θ − nominal over a box, rounded outward, each (p,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        low, high = box.lower - nominal, box.upper - nominal
+    return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+
+
+def _products(factor: Array, end: Array) -> Array:
+    # 0 · inf counts as 0: a direction without an entry asks nothing of it.
+    return np.where(factor == 0.0, 0.0, factor * np.where(factor == 0.0, 0.0, end))
+
+
+def _moves(archive: Archive, kind: str, rows: Array, place: str) -> Moves:
+    if kind == Choices.kind:
+        return Choices(rows)
+    if kind == Balls.kind:
+        radius, norm = (archive.array(f"{name}_{place}", ()) for name in ("radius", "norm"))
+        return Balls(rows, float(radius), float(norm))
+    ends = (archive.array(f"{end}_{place}", rows.shape[:2]) for end in ("lower", "upper"))
+    return Boxes(rows, *ends)

@@ -1,0 +1,92 @@
+"""AFFINE through the whole run: domains beside training runs (S9), as a result."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from agtopt.attacks import attained_states, probes
+from agtopt.domains import Affine, refuse_excluded
+from agtopt.drivers.attained import compared
+from agtopt.drivers.interrupt import reached
+from agtopt.drivers.reach import Reach
+from agtopt.intervals.affine.checkpoint import checkpointed_affine
+from agtopt.intervals.affine.propagation import affine_steps
+from agtopt.intervals.scale.numerics import Numerics
+from agtopt.kinds import Propagation
+from agtopt.problem import Problem
+
+KEPT = 2**29
+"""Bytes of forms that a result keeps; of the steps before there is only the box."""
+
+
+def affine_reach(
+    problem: Problem,
+    kind: Propagation,
+    checkpoint: str | Path | None,
+    memory: int,
+    numerics: Numerics,
+    variant: str,
+) -> Reach:
+    """What `agtopt.bound` returns of AFFINE; the steps that are done after Ctrl-C."""
+    began, boxes, forms = perf_counter(), [], list[Affine | None]([None])
+    steps = (
+        affine_steps(problem, memory=memory, numerics=numerics)
+        if checkpoint is None
+        else checkpointed_affine(problem, checkpoint, memory, numerics)
+    )
+    interrupted, size, oldest = False, 0, 1
+    try:
+        for domain in compared_forms(problem, steps):
+            boxes.append(domain.box)
+            forms.append(domain)
+            size += domain.bytes
+            while size > KEPT and oldest < len(forms) - 1:
+                gone = forms[oldest]
+                size -= 0 if gone is None else gone.bytes
+                forms[oldest] = None
+                oldest += 1
+    except KeyboardInterrupt:
+        interrupted = True
+    return reached(
+        problem,
+        kind,
+        boxes,
+        interrupted,
+        perf_counter() - began,
+        variant,
+        numerics=numerics,
+        affines=forms,
+    )
+
+
+def compared_forms(problem: Problem, domains: Iterable[Affine]) -> Iterator[Affine]:
+    """The domains after each step, once the box of each holds the nominal run and others, and its
+    support along the way to each of these (S9).
+
+    Raises
+    ------
+    SoundnessError
+        If one does not.
+    """
+    passed: list[Affine] = []
+
+    def boxes() -> Iterator:  # type: ignore[type-arg]
+        for domain in domains:
+            passed.append(domain)
+            yield domain.box
+
+    for t, (_, states) in enumerate(
+        zip(compared(problem, boxes()), attained_states(problem, probes(problem)), strict=True),
+        start=1,
+    ):
+        domain = passed.pop()
+        ways = states - domain.nominal
+        length = np.linalg.norm(ways, axis=1)
+        rows = ways[length > 0] / length[length > 0, np.newaxis]
+        if len(rows):
+            low, high = domain.deviation(rows)
+            reached_ = ways[length > 0] @ rows.T
+            refuse_excluded(f"the affine domain after step {t}", low, high, reached_)
+        yield domain
