@@ -302,5 +302,5 @@ def _told(settings: Settings | None) -> dict[str, Any] | None:
 
 
 def _flat(values: NDArray[np.float64]) -> list[list[float]]:
-    found: list[list[float]] = values.reshape(len(values), -1).tolist()
-    return found
+    rows: list[list[float]] = values.reshape(len(values), -1).tolist()
+    return rows

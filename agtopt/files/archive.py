@@ -103,8 +103,8 @@ class Archive:
             )
         self._take(name, info)
         with self._file.open(info) as stream:
-            found: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-        return found
+            array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+        return array
 
     def text(self, name: str) -> str:
         """An array that is a single text."""
