@@ -52,7 +52,7 @@ class WitnessRecord(_Strict):
 
     @classmethod
     def of(cls, query: int, witness: Witness, nominal: Dataset) -> "WitnessRecord":
-        """Of a witness: only what it changes of the nominal data."""
+        """The record of a witness of query `query`: only what it changes of the nominal data."""
         data = witness.dataset
         changes = [
             ChangeRecord(

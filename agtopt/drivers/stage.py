@@ -56,7 +56,7 @@ class Built:
 
     @cached_property
     def session(self) -> Session:
-        """Of the solver that the stage names, or the default one."""
+        """The model in the hands of the solver that the stage names, or of the default one."""
         # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for
         # solver.
         stage, quadratic, binaries = self.stage, self.model.quadratic, self.kind.binaries

@@ -47,7 +47,7 @@ class Archive:
 
     @property
     def names(self) -> frozenset[str]:
-        """Of the arrays."""
+        """The names of the arrays that the archive holds."""
         return frozenset(self._members)
 
     def only(self, needed: Collection[str], allowed: Collection[str] = ()) -> None:

@@ -21,7 +21,7 @@ from agtopt.problem.layers import Dense, Layer, ReLU, Shape
 
 INPUT = "input"
 MOST_ENTRIES = 2**31
-"""Of the output of a layer for one sample: a few numbers in a file ask for any size."""
+"""Most entries of the output of a layer for one sample: a short file may ask for any size."""
 
 VELOCITY = "velocity_"
 """Prefix of the momentum's tensors."""

@@ -49,7 +49,7 @@ class Leaf:
 
     @classmethod
     def of(cls, kind: int, duals: Array) -> "Leaf":
-        """From the duals of all rows."""
+        """A leaf that keeps the duals of all rows that are not zero, and their rows."""
         rows = np.flatnonzero(duals)
         return cls(kind, rows, duals[rows])
 
