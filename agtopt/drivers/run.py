@@ -302,8 +302,8 @@ class Run:
         tasks = candidate_tasks(stage, chosen, self.found.rigour)
         rows: list[tuple[Task, Row]] = []
         try:
-            for found in self._solved(tasks):
-                rows.append(found)  # noqa: PERF402  (an interrupt keeps what was found)
+            for pair in self._solved(tasks):
+                rows.append(pair)  # noqa: PERF402  (an interrupt keeps what was found)
         finally:
             for address, (lower, upper) in merged_ends(compiled(stage), rows):
                 self.found.known.shrink(address, lower, upper)
@@ -359,12 +359,12 @@ class Run:
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""
-        rows, first, found = self.found.rows, len(self.rows), dict[tuple[int, int], Row]()
+        rows, first, solved = self.found.rows, len(self.rows), dict[tuple[int, int], Row]()
         limit = patience(self.settings)
         try:
             for task, row in completed(self.executor, run_task, tasks, lost_row, limit):
-                found[task.number, task.sense] = row
+                solved[task.number, task.sense] = row
                 rows.append(row)
                 yield task, row
         finally:
-            rows[first:] = [row for _, row in sorted(found.items())]
+            rows[first:] = [row for _, row in sorted(solved.items())]

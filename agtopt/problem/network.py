@@ -21,7 +21,7 @@ from agtopt.problem.layers import Dense, Layer, ReLU, Shape
 
 INPUT = "input"
 MOST_ENTRIES = 2**31
-"""Of the output of a layer for one sample: a few numbers in a file ask for any size."""
+"""Most entries of the output of a layer for one sample: a short file may ask for any size."""
 
 VELOCITY = "velocity_"
 """Prefix of the momentum's tensors."""
@@ -205,12 +205,12 @@ class Network(Unchanging):
     def _read(cls, framework: str, *source: Any) -> "Network":
         # Readers live above this floor and are found by entry point, so that data stays free of
         # torch.
-        found = entry_points(group="agtopt.readers", name=framework)
-        if not found:
+        readers = entry_points(group="agtopt.readers", name=framework)
+        if not readers:
             raise UnsupportedError(
                 f"network: no reader for {framework} is installed; reinstall agtopt with pip"
             )
-        network: Network = next(iter(found)).load()(*source)
+        network: Network = next(iter(readers)).load()(*source)
         return network
 
     @cached_property
