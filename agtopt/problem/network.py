@@ -81,6 +81,11 @@ class Network(Unchanging):
             for node in self.nodes
             for role, shape in self.layer(node).parameter_shapes().items()
         }
+        if both := sorted(set(expected) & set(self.nodes)):
+            raise InvalidInputError(
+                f"network: {both[0]!r} is the name of a layer and of another layer's tensor; rename "
+                f"one"
+            )
         if len(expected) < sum(len(self.layer(node).parameter_shapes()) for node in self.nodes):
             raise InvalidInputError(
                 f"network: tensors of two layers have the same name, of {', '.join(self.nodes)}; "
