@@ -83,8 +83,8 @@ class Network(Unchanging):
         }
         if both := sorted(set(expected) & set(self.nodes)):
             raise InvalidInputError(
-                f"network: {both[0]!r} is the name of a layer and of another layer's tensor; rename "
-                f"one"
+                f"network: {both[0]!r} is the name of a layer and of another layer's tensor; "
+                f"rename one"
             )
         if len(expected) < sum(len(self.layer(node).parameter_shapes()) for node in self.nodes):
             raise InvalidInputError(
