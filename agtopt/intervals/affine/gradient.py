@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.domains import Affine
-from agtopt.intervals.affine.adversary import AffineAdversary, Direction
 from agtopt.intervals.affine.deviation import Deviation
 from agtopt.intervals.affine.operations import DeviationOperations
 from agtopt.intervals.affine.tangent import Linearised, adjoint
+from agtopt.intervals.affine.touching import AffineAdversary, Direction
 from agtopt.problem import Problem
 from agtopt.problem.loss import CrossEntropy
 from agtopt.program import backward, forward, loss_gradient
@@ -61,9 +61,9 @@ class Total:
     @classmethod
     def nothing(cls, q: int, matrix: bool) -> "Total":
         """Of no samples."""
-        vectors = (torch.zeros(q, dtype=torch.float64) for _ in range(7))
+        zero = torch.zeros(q, dtype=torch.float64)
         hessian = torch.zeros((q, q), dtype=torch.float64) if matrix else None
-        return cls(*vectors, hessian, [], [])
+        return cls(zero, zero, zero, zero, zero, zero, zero, hessian, [], [])
 
 
 class BatchGradient:
@@ -170,11 +170,13 @@ class BatchGradient:
             apart_ = None if own is None else own.sum(-1, keepdim=True)
         else:
             rows, size, middle, radius, apart_ = jacobian, z.size, z.middle, z.radius, own
-        low, high = self.support(rows.reshape(-1, self.q), domain)
         shape = (n, rows.shape[1])
+        low, high = (
+            torch.tensor(end).reshape(shape)
+            for end in self.support(rows.reshape(-1, self.q), domain)
+        )
         extra = radius + share * size + (0.0 if apart_ is None else apart_ * (1.0 + share))
-        low = torch.tensor(low).reshape(shape) + middle - extra
-        high = torch.tensor(high).reshape(shape) + middle + extra
+        low, high = low + middle - extra, high + middle + extra
         spare = 8 * DOUBLE.unit * (low.abs() + high.abs() + extra)
         low, high = low - spare, high + spare
         if rows.shape[1] < outputs:

@@ -264,7 +264,7 @@ class DeviationOperations:
 
     def _two_classes(self, value: Deviation) -> Deviation:
         """p_0 = σ(z_0 − z_1), p_1 = 1 − p_0."""
-        own, other = (value.each(lambda part, k=k: part[..., k : k + 1]) for k in (0, 1))
+        own, other = (self.column(value, k) for k in (0, 1))
         gap = self.add(own, self.scale(-1.0, other))
         low, high = gap.low, gap.high
         if self.gap is not None:
@@ -333,6 +333,12 @@ class DeviationOperations:
 
     def per_sample(self, value: Deviation, rank: int = 1) -> Deviation:
         return value.each(lambda part: part.unsqueeze(-1 - rank))
+
+    def update(self, terms: list[tuple[float, Deviation]], tensor: str) -> Deviation:
+        total, *others = (self.scale(factor, value) for factor, value in terms)
+        for other in others:
+            total = self.add(total, other)
+        return total
 
     def _rounded(self, value: Deviation, largest: Tensor, terms: int) -> Deviation:
         """The rounding of a sum of so many products in training, and of all of its bounds here."""

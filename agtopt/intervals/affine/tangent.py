@@ -270,7 +270,7 @@ class Linearised:
             return pushed(function, (self.trained,), (self.moved(row),))
 
         chunk = max(1, COLUMN // widest)
-        parts = [torch.func.vmap(along)(part) for part in rows.split(chunk)]
+        parts = [torch.func.vmap(along)(part) for part in torch.split(rows, chunk)]
         return torch.cat(parts) if parts else rows
 
 
