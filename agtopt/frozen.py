@@ -76,9 +76,9 @@ def frozen(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return frozenset(value)
     if isinstance(value, Mapping):
-        found = {key: frozen(entry) for key, entry in value.items()}
-        unchanged = isinstance(value, ReadOnly) and _same(found.values(), value.values())
-        return value if unchanged else ReadOnly(found)
+        copies = {key: frozen(entry) for key, entry in value.items()}
+        unchanged = isinstance(value, ReadOnly) and _same(copies.values(), value.values())
+        return value if unchanged else ReadOnly(copies)
     if is_dataclass(value) and not isinstance(value, type):
         return _frozen_fields(value)
     return value
@@ -102,11 +102,11 @@ def _is_read_only(array: np.ndarray[Any, Any]) -> bool:
 
 def _frozen_fields(value: Any) -> Any:
     names = [field.name for field in fields(value) if hasattr(value, field.name)]
-    found = {name: frozen(getattr(value, name)) for name in names}
-    if _same(found.values(), [getattr(value, name) for name in names]):
+    entries = {name: frozen(getattr(value, name)) for name in names}
+    if _same(entries.values(), [getattr(value, name) for name in names]):
         return value
     made = copy(value)
-    for name, entry in found.items():
+    for name, entry in entries.items():
         object.__setattr__(made, name, entry)
     return made
 

@@ -73,7 +73,7 @@ def title(name: str) -> str:
 
 def member(name: str) -> str:
     """A name within an archive; `unmember` undoes it."""
-    return re.sub(r"[^\w .+,()\[\]-]", lambda found: quote(found[0], safe=""), name)
+    return re.sub(r"[^\w .+,()\[\]-]", lambda sign: quote(sign[0], safe=""), name)
 
 
 def unmember(name: str) -> str:

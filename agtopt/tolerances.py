@@ -32,7 +32,7 @@ class Rounding(NamedTuple):
 
     @classmethod
     def of(cls, dtype: type[np.floating[Any]]) -> "Rounding":
-        """That of a format of NumPy."""
+        """The rounding of a floating-point format, by its type in NumPy."""
         info = np.finfo(dtype)
         return cls(
             float(info.eps),

@@ -1,5 +1,6 @@
 """The attack to try: enumeration where it is finite and small, sampling elsewhere."""
 
+from agtopt.arguments import typed
 from agtopt.attacks.enumerate import ENUMERATION_LIMIT, enumerate_hull
 from agtopt.attacks.heuristic import heuristic_attack
 from agtopt.attacks.runs import Attack
@@ -9,6 +10,7 @@ from agtopt.problem.checks import instance
 __all__ = ["Attack", "attack"]
 
 
+@typed()
 def attack(problem: Problem, limit: int = ENUMERATION_LIMIT, seed: int = 0) -> Attack:
     """Parameters that an adversary attains.
 

@@ -42,7 +42,7 @@ class Changes:
         return len(self.row)
 
     def at(self, places: Indices) -> "Changes":
-        """The changes at these places."""
+        """The changes whose indices are `places`, in that order."""
         columns = [
             None if values is None else values[places] for values in (self.features, self.labels)
         ]
@@ -71,7 +71,7 @@ class Changes:
         return self.at(np.sort(np.unique(keys, axis=0, return_index=True)[1]))
 
     def applied(self, datasets: Datasets) -> Datasets:
-        """The changed datasets, c of them."""
+        """One dataset for each of the c changes: its row of `datasets`, changed in one sample."""
         changed, every = rows(datasets, self.row), np.arange(len(self))
         if changed.features is not None:
             changed.features[every, self.sample] = self.features
@@ -96,7 +96,7 @@ def untouched(problem: Problem, many: int) -> Datasets:
 
 
 def rows(datasets: Datasets, chosen: Indices) -> Datasets:
-    """A copy of the chosen datasets."""
+    """The datasets at the indices `chosen`, as a copy that may be overwritten."""
     columns = [
         None if values is None else values[chosen]
         for values in (datasets.features, datasets.labels, datasets.present)
@@ -149,12 +149,12 @@ def single_changes(
         The largest number of changes of each dataset: those that gain most to first order.
     """
     step = unrolled_at_once(problem)
-    found = _part(problem, datasets, directions, chosen[:step], most)
+    changes = _part(problem, datasets, directions, chosen[:step], most)
     for first in range(step, len(chosen), step):
-        found = found.joined(
+        changes = changes.joined(
             _part(problem, datasets, directions, chosen[first : first + step], most)
         )
-    return found
+    return changes
 
 
 def _part(

@@ -115,8 +115,8 @@ def _approached(problem: Problem, theta: Array, samples: Indices, x: Array) -> A
 
 
 def _distances(problem: Problem, theta: Array, features: Array, x: Array) -> Array:
-    found: Array = _gaps(problem, theta, torch.tensor(features), x).numpy()
-    return found
+    gaps: Array = _gaps(problem, theta, torch.tensor(features), x).numpy()
+    return gaps
 
 
 def _gaps(problem: Problem, theta: Array, features: Tensor, x: Array) -> Tensor:
@@ -139,5 +139,5 @@ def _representation(problem: Problem, theta: Array, x: Tensor) -> Tensor:
         {name: ops.constant(np.array(value)) for name, value in network.unflatten(theta).items()},
         x,
     )
-    found: Tensor = saved[dense[-1]].reshape(len(x), -1)
-    return found
+    seen: Tensor = saved[dense[-1]].reshape(len(x), -1)
+    return seen

@@ -66,11 +66,11 @@ def slopes(problem: Problem, variants: Datasets, directions: Array) -> tuple[Arr
     gradients = torch.autograd.grad(
         (flat * torch.from_numpy(directions)).sum(), (features, labels, weights), allow_unused=True
     )
-    found = [
+    slopes = [
         np.zeros(leaf.shape) if slope is None else np.nan_to_num(slope.numpy())
         for leaf, slope in zip((features, labels, weights), gradients, strict=True)
     ]
-    return found[0], found[1], found[2]
+    return slopes[0], slopes[1], slopes[2]
 
 
 def best_features(problem: Problem, slope: Array) -> tuple[Array | None, Array]:

@@ -68,11 +68,11 @@ def gradient_attack(problem: Problem, directions: Array, rounds: int = ROUNDS) -
 
 def _climbed(problem: Problem, directions: Array, rounds: int) -> Datasets:
     many, data = len(directions), problem.dataset
-    found, present = Datasets(data, 0), Datasets(data, many)
+    datasets, present = Datasets(data, 0), Datasets(data, many)
     for _ in range(rounds):
         present = _best(problem, *slopes(problem, present, directions))
-        found = found.joined(present)
-    return found
+        datasets = datasets.joined(present)
+    return datasets
 
 
 def _best(problem: Problem, by_features: Array, by_labels: Array, by_presence: Array) -> Datasets:

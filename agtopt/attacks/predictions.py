@@ -83,15 +83,15 @@ def score_gradients(problem: Problem, theta: Array, X: Array, rows: Array) -> tu
 def loss_direction(problem: Problem, theta: Array, X: Array, labels: Array) -> Array:
     """Derivative by θ of the mean loss of one model, shape (1, p), from encoded labels (m, outputs
     or classes)."""
-    found = _derivatives(problem, theta, X, None, labels)[1]
-    return np.asarray(found.mean(axis=0, keepdims=True))
+    slopes = _derivatives(problem, theta, X, None, labels)[1]
+    return np.asarray(slopes.mean(axis=0, keepdims=True))
 
 
 def mean_losses(problem: Problem, theta: Array, X: Array, labels: Array) -> Array:
     """Mean loss of every model, shape (runs,), from encoded labels (m, outputs or classes)."""
     z = torch.from_numpy(outputs(problem, theta, X))
-    found: Array = loss_values(problem.training.loss, z, torch.tensor(labels)).mean(dim=-1).numpy()
-    return found
+    losses: Array = loss_values(problem.training.loss, z, torch.tensor(labels)).mean(dim=-1).numpy()
+    return losses
 
 
 @verb
@@ -144,10 +144,10 @@ def _derivatives(
         delta = loss_gradient(
             problem.training.loss, ops, z, ops.constant(np.array(labels)), network.outputs
         )
-    found = backward(ops, network, parameters, saved, delta, problem.trained)
+    slopes = backward(ops, network, parameters, saved, delta, problem.trained)
     still = {
         name: np.zeros((*z.shape[:-1], *value.shape))
         for name, value in network.initial.items()
-        if name not in found
+        if name not in slopes
     }
-    return z, network.flatten({**{name: value.numpy() for name, value in found.items()}, **still})
+    return z, network.flatten({**{name: value.numpy() for name, value in slopes.items()}, **still})

@@ -4,14 +4,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from agtopt.domains.interval import Ends
 from agtopt.domains.known import Address
 from agtopt.problem import Datasets, Problem
 from agtopt.training.concrete import ConcreteOperations, trajectories
-
-Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def attained_quantities(problem: Problem, datasets: Datasets) -> dict[Address, Ends]:
@@ -26,11 +24,11 @@ def attained_quantities(problem: Problem, datasets: Datasets) -> dict[Address, E
         From (step, name), e.g. ``(3, "forward.dense1")``, to two arrays (b, *shape), one row per
         sample of the batch.
     """
-    found: dict[Address, Ends] = {}
+    extremes: dict[Address, Ends] = {}
     if not problem.perturbation.replaces:
-        for _ in trajectories(problem, datasets, partial(_Recording, found)):
+        for _ in trajectories(problem, datasets, partial(_Recording, extremes)):
             pass
-    return found
+    return extremes
 
 
 class _Recording(ConcreteOperations):

@@ -32,7 +32,7 @@ class Extremes:
 
     @classmethod
     def nothing(cls, steps: int, directions: int) -> "Extremes":
-        """Of no run yet."""
+        """Lowest and highest values before any run: +∞ and −∞ at every step and direction."""
         shape = (steps + 1, directions)
         counters = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         return cls(np.full(shape, np.inf), np.full(shape, -np.inf), *counters)
@@ -141,10 +141,10 @@ class Attack:
             raise InvalidInputError(
                 f"directions: shape {rows.shape} does not fit; it must be (m, {size})"
             )
-        found = Extremes.nothing(self.problem.steps, len(rows))
+        extremes = Extremes.nothing(self.problem.steps, len(rows))
         for first, states in trajectories(self.problem, self.datasets):
-            found = found.including(states[..., :size] @ rows.T, first)
-        return found
+            extremes = extremes.including(states[..., :size] @ rows.T, first)
+        return extremes
 
 
 def summarised(problem: Problem, variants: Datasets, exact: bool) -> Attack:
@@ -163,7 +163,7 @@ def summarised(problem: Problem, variants: Datasets, exact: bool) -> Attack:
         If a run diverges to infinity.
     """
     size = problem.network.size
-    found, final = Extremes.nothing(problem.steps, size), []
+    extremes, final = Extremes.nothing(problem.steps, size), []
     for first, states in trajectories(problem, variants):
         theta = states[..., :size]
         if not np.isfinite(theta).all():
@@ -171,6 +171,6 @@ def summarised(problem: Problem, variants: Datasets, exact: bool) -> Attack:
                 "training: a run on an admissible dataset diverges to infinity; lower "
                 "learning_rate or epochs"
             )
-        found = found.including(theta, first)
+        extremes = extremes.including(theta, first)
         final.append(theta[:, -1])
-    return Attack(problem, exact, found, np.concatenate(final), variants)
+    return Attack(problem, exact, extremes, np.concatenate(final), variants)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks.collision import collisions
 from agtopt.attacks.first_order import run_entries
 from agtopt.attacks.gradient import ROUNDS, gradient_attack
@@ -112,6 +113,7 @@ class Degradation:
         return self.attack.dataset(int(self.losses.argmax()))
 
 
+@typed()
 def prediction_attack(
     problem: Problem, X: ArrayLike, y: ArrayLike | None = None, work: int = WORK, seed: int = 0
 ) -> Refutations:
@@ -157,18 +159,18 @@ def prediction_attack(
         if y is None
         else _labels(problem, y, len(points)).astype(np.int64)
     )
-    found = Datasets(problem.dataset, 1).joined(_random(problem, seed))
+    datasets = Datasets(problem.dataset, 1).joined(_random(problem, seed))
     theta, aimed = np.tile(nominal, (len(points), 1)), np.empty((0, problem.network.size))
     for aim in range(AIMS):
         where, rivals, directions = _aims(problem, theta, points, classes, work)
         if len(aimed) == len(directions) and np.allclose(aimed, directions):
             break
         aimed = directions
-        found = found.joined(_pushed(problem, directions, work))
+        datasets = datasets.joined(_pushed(problem, directions, work))
         if not aim:
             queries, first = np.unique(where, return_index=True)
-            found = found.joined(collisions(problem, nominal, points[queries], rivals[first]))
-        attack = summarised(problem, found, exact=False)
+            datasets = datasets.joined(collisions(problem, nominal, points[queries], rivals[first]))
+        attack = summarised(problem, datasets, exact=False)
         reached = margins(problem, attack.theta, points, classes)
         runs = reached.argmin(axis=0)
         theta = attack.theta[runs]
@@ -177,6 +179,7 @@ def prediction_attack(
     )
 
 
+@typed()
 def loss_attack(
     problem: Problem, X: ArrayLike, y: ArrayLike, work: int = WORK, seed: int = 0
 ) -> Degradation:
@@ -206,10 +209,12 @@ def loss_attack(
     labels = problem.encode(_labels(problem, y, len(points)))
     theta = trajectory(problem)[-1]
     nominal = float(mean_losses(problem, theta[np.newaxis], points, labels)[0])
-    found = Datasets(problem.dataset, 1).joined(_random(problem, seed))
+    datasets = Datasets(problem.dataset, 1).joined(_random(problem, seed))
     for _ in range(AIMS):
-        found = found.joined(_pushed(problem, loss_direction(problem, theta, points, labels), work))
-        attack = summarised(problem, found, exact=False)
+        datasets = datasets.joined(
+            _pushed(problem, loss_direction(problem, theta, points, labels), work)
+        )
+        attack = summarised(problem, datasets, exact=False)
         losses = mean_losses(problem, attack.theta, points, labels)
         theta = attack.theta[losses.argmax()]
     return Degradation(problem, attack, nominal, losses)

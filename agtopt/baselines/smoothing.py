@@ -113,18 +113,18 @@ def smoothed_least_squares(
     moments = x.T @ x + number("ridge", ridge, least=0.0) * np.eye(x.shape[1])
     factors = np.linalg.pinv(moments, hermitian=True) @ x.T
     size, known = max(1, CHUNK // len(x)), labels.astype(np.int64)
-    found = [
+    voted = [
         _best(points[first : first + size] @ factors, known, many, q)
         for first in range(0, len(points), size)
     ]
-    prediction, log_other = (np.concatenate(column) for column in zip(*found, strict=True))
+    prediction, log_other = (np.concatenate(column) for column in zip(*voted, strict=True))
     return _certified(prediction, log_other, many, q, len(x))
 
 
 def _certified(
     prediction: NDArray[np.int64], log_other: Array, classes: int, q: float, samples: int
 ) -> Smoothed:
-    """From upper bounds of log(1 − p)."""
+    """Predictions and flips that leave them, from upper bounds `log_other` of log(1 − p)."""
     sure = log_other < np.log(0.5) - 4 * EPSILON
     other = np.where(sure, log_other, np.log(0.5))
     slack = 8 * EPSILON * (2.0 + np.abs(other))

@@ -34,7 +34,7 @@ MOONS_SEEDS = (
     855928699,
     29318224,
 )
-"""Of the ten runs of FullCert's Table 1."""
+"""The seeds of the ten runs of FullCert's Table 1."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,17 +48,19 @@ def flip_baselines(
     """
     flips = whole_numbers("budgets", budgets)
     X, y, classes = split.test.features, split.test.labels, len(problem.classes or ())
-    found = {
+    certified = {
         f"partitions, k = {count}": deep_partition_aggregation(
             problem.network, split.train, problem.training, X, count
         ).certified()
         for count in parts
     }
-    found |= {
+    certified |= {
         f"smoothing, q = {q:g}": smoothed_least_squares(
             split.train, X, classes, q, ridge
         ).certified()
         for q in noise
     }
-    columns = {name: [each.certified_accuracy(y, n) for n in flips] for name, each in found.items()}
+    columns = {
+        name: [each.certified_accuracy(y, n) for n in flips] for name, each in certified.items()
+    }
     return pd.DataFrame(columns, index=pd.Index(flips, name="n"))

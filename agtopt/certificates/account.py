@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from threading import Lock
 
+from agtopt.arguments import typed
 from agtopt.errors import BudgetSpentError
 from agtopt.problem.checks import number, whole
 
@@ -25,6 +26,7 @@ class Entry:
     queries: int
 
 
+@typed()
 class Account:
     """A privacy budget ε for one dataset, under basic composition: what all releases cost is the
     sum of what each of them costs.
@@ -46,24 +48,25 @@ class Account:
 
     @property
     def total(self) -> float:
-        """The budget."""
+        """The ε that may be spent in all."""
         return float(self._total)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """What was released so far."""
+        """The releases so far, each with its price, in their order."""
         return tuple(self._entries)
 
     @property
     def spent(self) -> float:
-        """What all releases have cost."""
+        """The ε that all releases so far have cost."""
         return float(self._spent())
 
     @property
     def remaining(self) -> float:
-        """What is left."""
+        """The ε that may still be spent."""
         return float(self._total - self._spent())
 
+    @typed()
     def spend(self, epsilon: float, queries: int = 1) -> None:
         """Pay for the release of answers to some queries, each at ε.
 

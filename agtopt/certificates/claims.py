@@ -9,14 +9,33 @@ import numpy as np
 
 from agtopt.certificates.end_to_end import over_the_run
 from agtopt.certificates.record import Record
+from agtopt.drivers import Settings
 from agtopt.drivers.reach import PARTS, SAMPLES
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.kinds import Propagation, kind_named
 from agtopt.problem import Problem
 
-NOT_CHECKED = ("name", "versions", "seconds", "labels", "settings.solver", "settings.time_limit")
+NOT_CHECKED = (
+    *("name", "versions", "seconds", "labels"),
+    *(
+        f"settings.{name}"
+        for name in (
+            "window",
+            "stride",
+            "solver",
+            "time_limit",
+            "conditional",
+            "tighten",
+            "obbt",
+        )
+    ),
+    *("end_to_end.solver", "end_to_end.time_limit"),
+)
 """What nothing in a problem or a proof can show: words for people, the user's own labels, and how
-long a search took."""
+a search went. Proofs show a box, whichever settings led to them."""
+
+NO_MEANING = ("window", "stride", "tighten", "directions", "obbt")
+"""Settings that margins over the compiled run do not have."""
 
 
 def faults(record: Record, problem: Problem) -> Iterator[str]:
@@ -135,6 +154,11 @@ def _method(record: Record, problem: Problem) -> Iterator[str]:
         yield f"method: {route!r} is no way to find a domain without settings"
     elif isinstance(kind_named(kind), Propagation) and variant == SAMPLES:
         yield f"method: {route!r} is no way to find a domain; samples are bounded by models"
+    if record.end_to_end is not None and end_to_end is not None:
+        plain = Settings(end_to_end.kind).to_dict()
+        for name in NO_MEANING:
+            if (found := record.end_to_end[name]) != plain[name]:
+                yield f"end_to_end.{name}: {found!r} has no meaning for margins"
     words = "" if end_to_end is None else over_the_run(end_to_end)
     if margins != words:
         yield f"method: {margins!r} is said of margins, and their settings say {words!r}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.certificates.attained import check_losses
 from agtopt.certificates.losses import LossBounds, loss_bounds
@@ -47,22 +48,23 @@ class DatasetCertificate:
 
         Where inputs move, the certified accuracy is the backdoor accuracy.
         """
-        found: dict[str, Any] = {"points": len(self.points.queries)}
+        row: dict[str, Any] = {"points": len(self.points.queries)}
         if self.points.nominal is not None:
-            found |= {
+            row |= {
                 "nominal": self.points.nominal_accuracy,
                 **({"attacked": self.points.attacked_accuracy} if self.searched else {}),
                 "certified": self.points.certified_accuracy,
                 "stable": float(self.points.stable.mean()),
             }
         if self.safe is not None:
-            found["safe"] = float(self.safe.mean())
+            row["safe"] = float(self.safe.mean())
         lower, upper = self.losses.mean
         return pd.DataFrame(
-            [{**found, "loss_lower": lower, "loss": self.losses.nominal_mean, "loss_upper": upper}]
+            [{**row, "loss_lower": lower, "loss": self.losses.nominal_mean, "loss_upper": upper}]
         )
 
 
+@typed()
 def certify_dataset(
     reach: Reach,
     X: ArrayLike,
@@ -106,6 +108,7 @@ def certify_dataset(
     )
 
 
+@typed()
 def certified_history(
     reach: Reach, X: ArrayLike, y: ArrayLike, eps: Eps = 0.0, steps: Iterable[int] | None = None
 ) -> pd.DataFrame:
@@ -140,10 +143,10 @@ def certified_history(
         )
     for t in chosen:
         theta, domain = thetas[t], final_domain(reach) if t == problem.steps else reach.steps[t]
-        found: dict[str, Any] = {"step": t}
+        row: dict[str, Any] = {"step": t}
         if problem.classes is not None:
             points = certificates_over(reach, domain, theta, queries)
-            found |= {
+            row |= {
                 "nominal": points.nominal_accuracy,
                 "certified": points.certified_accuracy,
                 "stable": float(points.stable.mean()),
@@ -151,9 +154,7 @@ def certified_history(
         losses = loss_bounds(problem, domain, theta, queries)
         check_losses(problem, queries, losses, theta[np.newaxis], reach.rigour)
         lower, upper = losses.mean
-        rows.append(
-            {**found, "loss_lower": lower, "loss": losses.nominal_mean, "loss_upper": upper}
-        )
+        rows.append({**row, "loss_lower": lower, "loss": losses.nominal_mean, "loss_upper": upper})
     return pd.DataFrame(rows)
 
 

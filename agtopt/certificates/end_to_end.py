@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.attacks import attack as attack_problem
 from agtopt.attacks.predictions import predicted, predictions
@@ -35,6 +36,7 @@ from agtopt.training.concrete import trajectory
 Array = NDArray[np.float64]
 
 
+@typed()
 def certify_end_to_end(
     reach: Reach,
     X: ArrayLike,
@@ -93,23 +95,21 @@ def certify_end_to_end(
     """
     settings = Settings(
         method,
-        None,
-        None,
-        solver,
-        time_limit,
-        conditional,
+        solver=solver,
+        time_limit=time_limit,
+        conditional=conditional,
         rigour=rigour,
         proofs=proofs,
         first=first,
     )
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
-    found = certify(reach, X, y, eps, runs)
-    questions, stopped = until_interrupted(_questions(reach, found))
+    certified = certify(reach, X, y, eps, runs)
+    questions, stopped = until_interrupted(_questions(reach, certified))
     if stopped:
-        return replace(found, interrupted=True)
-    answers = ask(reach, settings, *_boxes(found), questions, runs, executor, progress)
-    return _with_answers(found, settings, answers, len(questions), runs)
+        return replace(certified, interrupted=True)
+    answers = ask(reach, settings, *_boxes(certified), questions, runs, executor, progress)
+    return _with_answers(certified, settings, answers, len(questions), runs)
 
 
 def certify_again(
@@ -158,6 +158,7 @@ class CollectiveCertificate:
     rigour: str
 
 
+@typed()
 def certify_together(
     reach: Reach,
     X: ArrayLike,
@@ -192,18 +193,18 @@ def certify_together(
     )
     problem = _checked(reach, settings)
     runs = attack_problem(problem) if attack is None else attack
-    found = certify(reach, X, None, eps, runs)
-    open_ = np.flatnonzero(~found.stable)
+    certified = certify(reach, X, None, eps, runs)
+    open_ = np.flatnonzero(~certified.stable)
     if not len(open_):
         return CollectiveCertificate(
-            problem, str(settings.kind), len(found.queries), 0, 0, problem.dataset, reach.rigour
+            problem, str(settings.kind), len(certified.queries), 0, 0, problem.dataset, reach.rigour
         )
-    changed = predictions(problem, runs.theta, found.queries.points[open_]) != found.nominal[open_]  # type: ignore[index]
-    part = found.queries.part(open_)
+    part = certified.queries.part(open_)
+    changed = predictions(problem, runs.theta, part.points) != certified.nominal[open_]  # type: ignore[index]
     answer = count_flips(
         reach,
         settings,
-        Query(part.lowest, part.highest, found.winners[open_]),
+        Query(part.lowest, part.highest, certified.winners[open_]),
         runs,
         changed,
         executor,
@@ -214,7 +215,7 @@ def certify_together(
     )
     if answer.dataset is not None and answer.inputs is not None:
         theta = trajectory(problem, answer.dataset)[-1]
-        seen = int((predicted(problem, theta, answer.inputs) != found.nominal[open_]).sum())  # type: ignore[index]
+        seen = int((predicted(problem, theta, answer.inputs) != certified.nominal[open_]).sum())  # type: ignore[index]
         if seen > attained:
             attained, dataset = seen, answer.dataset
     if attained > answer.row.bound:
@@ -226,7 +227,7 @@ def certify_together(
     return CollectiveCertificate(
         problem,
         str(settings.kind),
-        len(found.queries),
+        len(certified.queries),
         floor(answer.row.bound),
         attained,
         dataset,

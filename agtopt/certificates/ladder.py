@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.certificates.prediction import certify
 from agtopt.drivers import Reach, bound
 from agtopt.drivers.interrupt import uninterrupted
@@ -22,7 +23,7 @@ Stable = Callable[[Reach, Array], NDArray[np.bool_]]
 
 
 def by_intervals(problem: Problem) -> Reach:
-    """The domain by IBP."""
+    """Bound a rung by IBP: what a ladder does where no other way is given."""
     return bound(problem, IBP)
 
 
@@ -70,10 +71,12 @@ class Ladder:
         # The largest budget says at once whether it fits the dataset and its batches.
         self.at(rungs[-1])
 
+    @typed()
     def at(self, n: int) -> Problem:
         """The problem with budget n."""
         return replace(self.problem, perturbation=replace(self.problem.perturbation, n=n))
 
+    @typed()
     def reach(self, n: int) -> Reach:
         """The domain of a rung.
 
@@ -99,6 +102,7 @@ class Ladder:
             self._known[n] = reach
         return self._known[n]
 
+    @typed()
     def distances(self, X: ArrayLike, stable: Stable | None = None) -> NDArray[np.int64]:
         """For every query the largest budget of the ladder under which its prediction is certified;
         0 where there is none.
@@ -138,6 +142,7 @@ class Ladder:
         return np.array([0, *self.budgets], dtype=np.int64)[low]
 
 
+@typed()
 def ladder(problem: Problem, budgets: Iterable[int], bounder: Bounder = by_intervals) -> Ladder:
     """Domains of a problem for a ladder of budgets, of any perturbation model with one budget n.
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, Polytope
+from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
 from agtopt.problem.loss import (
@@ -34,7 +35,6 @@ from agtopt.tolerances import LOGARITHM_MARGIN
 from agtopt.verbs import unregistered, verb
 
 Array = NDArray[np.float64]
-Ends = tuple[Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +88,10 @@ def loss_bounds(
 
 def _bounded(problem: Problem, domain: Interval | Polytope, queries: Queries) -> Ends:
     loss = problem.training.loss
-    found = loss_range(loss, Scores(problem, domain, queries))
+    ends = loss_range(loss, Scores(problem, domain, queries))
     least, most = (
         np.where(np.isnan(end), worst, end)
-        for end, worst in zip(found, (-np.inf, np.inf), strict=True)
+        for end, worst in zip(ends, (-np.inf, np.inf), strict=True)
     )
     margin = [
         LOGARITHM_MARGIN * (1.0 + np.abs(np.where(np.isfinite(end), end, 0.0)))

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.attacks.predictions import predicted
 from agtopt.certificates.attained import check_outputs
@@ -24,6 +25,7 @@ from agtopt.training.concrete import trajectory
 Array = NDArray[np.float64]
 
 
+@typed()
 def certify(
     reach: Reach,
     X: ArrayLike,
@@ -67,10 +69,10 @@ def certify(
     if attack is not None:
         instance("attack", attack, Attack)
     problem = reach.problem
-    found = certificates_over(
+    certified = certificates_over(
         reach, final_domain(reach), trajectory(problem)[-1], Queries.of(problem, X, y, eps)
     )
-    return found if attack is None else refuted_by(attack, found)
+    return certified if attack is None else refuted_by(attack, certified)
 
 
 def certificates_over(
@@ -90,7 +92,7 @@ def certificates_over(
         nominal = predicted(problem, theta, queries.points)
         reachable = _by_margins(network, domain, queries, _reachable(lower, upper))
     unseen = (None,) * len(queries)
-    found = PointCertificates(
+    certificates = PointCertificates(
         problem,
         str(reach.method),
         queries,
@@ -102,8 +104,8 @@ def certificates_over(
         reach.rigour,
         interrupted=reach.interrupted,
     )
-    check_outputs(found, theta[np.newaxis])
-    return found
+    check_outputs(certificates, theta[np.newaxis])
+    return certificates
 
 
 def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:

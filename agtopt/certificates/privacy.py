@@ -35,6 +35,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.attacks.predictions import predicted
 from agtopt.certificates.account import Account
 from agtopt.certificates.ladder import Ladder, by_intervals
@@ -56,6 +57,7 @@ CAUCHY_FACTOR = 6.0
 Nissim et al., γ = 2)."""
 
 
+@typed()
 def smooth_sensitivity(distances: ArrayLike, beta: float) -> Array:
     """Upper bound exp(−β k) of the β-smooth sensitivity of a binary prediction that is stable at
     distance k (Theorem 11).
@@ -305,6 +307,7 @@ class PrivatePredictions:
         return least, most
 
 
+@typed()
 def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
     """Predictions of a binary classifier with the distances that private release needs.
 
@@ -369,8 +372,8 @@ def _stable_by_intervals(reach: Reach, points: Array) -> NDArray[np.bool_]:
     parameters = tensor_ranges(
         problem.network.unflatten(box.lower), problem.network.unflatten(box.upper)
     )
-    found, _ = forward(ops, problem.network, parameters, ops.constant(np.array(points)))
-    low, high = found.lower.numpy(), found.upper.numpy()
+    outputs, _ = forward(ops, problem.network, parameters, ops.constant(np.array(points)))
+    low, high = outputs.lower.numpy(), outputs.upper.numpy()
     if problem.network.outputs == 2:
         low, high = low[:, 1:] - high[:, :1], high[:, 1:] - low[:, :1]
     wins = predicted(problem, trajectory(problem)[-1], points) == (problem.classes or (0, 1))[1]

@@ -74,7 +74,7 @@ class Queries:
         return not np.array_equal(self.lowest, self.highest)
 
     def part(self, chosen: NDArray[np.int64]) -> "Queries":
-        """Some of the queries."""
+        """The queries at the indices `chosen`, in that order."""
         return Queries(
             self.points[chosen],
             self.lowest[chosen],

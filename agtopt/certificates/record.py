@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agtopt.arguments import typed
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.witness import Witness
@@ -147,6 +148,7 @@ class Record(_Strict):
     witnesses: list[WitnessRecord]
 
     @classmethod
+    @typed()
     def of(cls, reach: Reach, found: PointCertificates) -> "Record":
         """Of certificates over a domain, or over the compiled run.
 
@@ -197,6 +199,7 @@ class Record(_Strict):
         """SHA-256 of all fields but the digest."""
         return sha256(self.model_dump_json(exclude={"digest"}).encode()).hexdigest()
 
+    @typed()
     def save(self, path: str | Path) -> Path:
         """Write the JSON file.
 
@@ -214,6 +217,7 @@ class Record(_Strict):
         return target
 
     @classmethod
+    @typed()
     def load(cls, path: str | Path) -> "Record":
         """Read what `save` wrote; nothing of it is believed before `verify`.
 
@@ -283,6 +287,7 @@ class Record(_Strict):
         """The domain that is claimed of the final parameters."""
         return Interval(np.array(self.lower), np.array(self.upper))
 
+    @typed()
     def queries(self, problem: Problem) -> Queries:
         """The queries in the shape of the problem's inputs."""
         shape = (len(self.points), *problem.network.input_shape)

@@ -95,13 +95,13 @@ def _bounded(
     network: Network, domain: Interval | Polytope, inputs: Range, rows: Array | None
 ) -> Range:
     box = domain if isinstance(domain, Interval) else domain.box or _everything(network)
-    found, saved, parameters = _propagated(network, box, inputs, rows)
+    scores, saved, parameters = _propagated(network, box, inputs, rows)
     if isinstance(domain, Interval) or not np.isfinite([box.lower, box.upper]).all():
-        return found
+        return scores
     wanted = np.eye(network.outputs) if rows is None else rows
     gradients = [_gradient(network, parameters, saved, row, len(inputs.lower)) for row in wanted]
     low, high = _mean_value(network, domain, box, inputs, wanted, gradients)
-    return IntervalOperations().tightened(found, low, high, AT)
+    return IntervalOperations().tightened(scores, low, high, AT)
 
 
 def _propagated(
@@ -113,11 +113,11 @@ def _propagated(
     outputs, saved = forward(ops, network, parameters, ops.trace(inputs, len(network.input_shape)))
     if rows is None:
         return outputs, saved, parameters
-    found = ops.contract("nc,kc->nk", outputs, ops.constant(rows), AT)
-    if isinstance(found, Traced):
+    scores = ops.contract("nc,kc->nk", outputs, ops.constant(rows), AT)
+    if isinstance(scores, Traced):
         # Also without a rectifier: what outputs have in common cancels in their difference.
-        found = ops.tightened(found, *substituted(found), AT)
-    return found, saved, parameters
+        scores = ops.tightened(scores, *substituted(scores), AT)
+    return scores, saved, parameters
 
 
 def _gradient(
@@ -127,11 +127,11 @@ def _gradient(
     tensors that do not move."""
     ops = LinearIntervals()
     moving = [name for name, value in parameters.items() if not value.is_point]
-    found = backward(
+    slopes = backward(
         ops, network, parameters, saved, ops.constant(np.tile(row, (samples, 1))), moving
     )
     tensors = {
-        name: found.get(name) or ops.constant(np.zeros((samples, *value.shape)))
+        name: slopes.get(name) or ops.constant(np.zeros((samples, *value.shape)))
         for name, value in network.initial.items()
     }
     low, high = (
@@ -176,9 +176,9 @@ def _mean_value(
 def _least(polytope: Polytope, slopes: Tensor) -> Tensor:
     """Lower bounds of slopes · θ, shape (m,); NaN where a slope overflows."""
     usable = torch.isfinite(slopes).all(dim=1)
-    found = torch.full((len(slopes),), torch.nan, dtype=slopes.dtype)
-    found[usable] = torch.from_numpy(minima(polytope, slopes[usable].numpy()))
-    return found
+    least = torch.full((len(slopes),), torch.nan, dtype=slopes.dtype)
+    least[usable] = torch.from_numpy(minima(polytope, slopes[usable].numpy()))
+    return least
 
 
 def _evaluation_error(network: Network, box: Interval, inputs: Range, rows: Array) -> Tensor:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.certificates.prediction import certify
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, UnsupportedError
@@ -94,6 +95,7 @@ class Server:
         the budget."""
         return not self.uncovered and len(self.pending) <= self.problem.perturbation.budget
 
+    @typed()
     def request_removal(self, samples: Iterable[int]) -> "Server":
         """The server after a request; samples that were requested before count once.
 
@@ -116,6 +118,7 @@ class Server:
                 )
         return replace(self, requested=tuple(dict.fromkeys((*self.requested, *wanted))))
 
+    @typed()
     def answer(self, X: ArrayLike) -> Answers:
         """Predict, and say which predictions must wait.
 
@@ -143,6 +146,7 @@ class Server:
         `retrained` was sample ``kept[k]``."""
         return np.setdiff1d(np.arange(len(self.problem.dataset)), self.requested)
 
+    @typed()
     def retrained(self, n: int | None = None) -> Problem:
         """The problem without the requested samples: bound it, and serve from there.
 
@@ -210,6 +214,7 @@ class Server:
         )
 
 
+@typed()
 def serve(reach: Reach) -> Server:
     """Serve predictions of the nominal model of a problem under `Removal`.
 

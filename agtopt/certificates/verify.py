@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from agtopt.arguments import typed
 from agtopt.attacks import attack
 from agtopt.attacks.predictions import predicted
 from agtopt.certificates.claims import NOT_CHECKED, faults
@@ -58,6 +59,7 @@ class Checks(tuple[Check, ...]):
         return pd.DataFrame([vars(check) for check in self], columns=["name", "verdict", "detail"])
 
 
+@typed()
 def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -> Checks:
     """Check a certificate again.
 

@@ -28,8 +28,8 @@ def classes_read(
     frame: pd.DataFrame, columns: Columns, labels: Sequence[int], held: NDArray[np.intp]
 ) -> str:
     """Every class of a table: its label, and how many rows of it are trained on and held out."""
-    found = words(frame, columns.label)
-    every, out = Counter(found), Counter(found[row] for row in held)
+    present = words(frame, columns.label)
+    every, out = Counter(present), Counter(present[row] for row in held)
     named = zip(columns.classes or (), labels, strict=True)
     return _table(
         _CLASSES,
@@ -39,8 +39,8 @@ def classes_read(
 
 def too_rare(frame: pd.DataFrame, columns: Columns, held: NDArray[np.intp]) -> list[str]:
     """Classes of which no row is held out though rows of others are."""
-    found = words(frame, columns.label)
-    return sorted(set(columns.classes or ()) - {found[row] for row in held}) if len(held) else []
+    labels = words(frame, columns.label)
+    return sorted(set(columns.classes or ()) - {labels[row] for row in held}) if len(held) else []
 
 
 def counting(frame: pd.DataFrame, columns: Columns) -> list[str]:
@@ -49,15 +49,15 @@ def counting(frame: pd.DataFrame, columns: Columns) -> list[str]:
 
 
 def _column(frame: pd.DataFrame, columns: Columns, name: str) -> tuple[str, ...]:
-    found, gaps = kind(frame[name]), str(missing(frame[name]).sum())
+    type_, gaps = kind(frame[name]), str(missing(frame[name]).sum())
     if name == columns.label:
         return str(name), "label", *_ends(frame, name, columns.classes is None), gaps, "", ""
     if name not in columns.features:
-        return str(name), f"({found})", "", "", gaps, "", ""
+        return str(name), f"({type_})", "", "", gaps, "", ""
     place = columns.features.index(name)
     return (
         str(name),
-        found,
+        type_,
         *_ends(frame, name),
         gaps,
         f"{columns.shift[place]:.3g}",

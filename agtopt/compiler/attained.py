@@ -61,12 +61,12 @@ def leading_datasets(problem: Problem, attack: Attack | None) -> Iterator[Datase
             raise InvalidInputError(
                 "attack: it is one on another problem; take agtopt.attack(model.problem)"
             )
-    found = (
+    leading = (
         []
         if attack is None
         else [attack.dataset(run) for run in attack.leading(MOST_RUNS).tolist()]
     )
-    return chain(probes(problem), found)
+    return chain(probes(problem), leading)
 
 
 def compared_bound(
@@ -146,12 +146,12 @@ def _best_of_rest(model: Written, own: list[Any], solver: Solver) -> float | Non
             room = 0.0 if variable.is_integer() else FEASIBILITY * (1.0 + abs(value))
             variable.setlb(value - room)
             variable.setub(value + room)
-        found = open_session(solver, model.pyomo).solve()
+        solved = open_session(solver, model.pyomo).solve()
     finally:
         for variable, low, high in ends:
             variable.setlb(low)
             variable.setub(high)
-    return None if found.status != Status.OPTIMAL or found.incumbent is None else found.incumbent
+    return None if solved.status != Status.OPTIMAL or solved.incumbent is None else solved.incumbent
 
 
 @contextmanager

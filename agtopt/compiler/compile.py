@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from agtopt.arguments import typed
 from agtopt.compiler.branches import learn_branches
 from agtopt.compiler.model import CompiledModel
 from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
@@ -24,6 +25,7 @@ from agtopt.symbolic.operations import SymbolicOperations
 from agtopt.symbolic.steps import write_steps
 
 
+@typed()
 def compile(
     problem: Problem,
     kind: str | Formulation,

@@ -64,8 +64,8 @@ def _the_objective(model: Any) -> Any:
 
 
 def _linear(objective: Any) -> LinearExpression:
-    found = generate_standard_repn(objective.expr, quadratic=False)
-    if not found.is_linear():
+    form = generate_standard_repn(objective.expr, quadratic=False)
+    if not form.is_linear():
         raise InvalidInputError(
             f"objective: {objective.name!r} is not linear, so no solver's bound of it is trusted; "
             f"add a variable t and a constraint "
@@ -73,9 +73,9 @@ def _linear(objective: Any) -> LinearExpression:
             "then proves it with SCIP or Gurobi"
         )
     return LinearExpression(
-        constant=float(found.constant),
-        linear_coefs=[float(c) for c in found.linear_coefs],
-        linear_vars=list(found.linear_vars),
+        constant=float(form.constant),
+        linear_coefs=[float(c) for c in form.linear_coefs],
+        linear_vars=list(form.linear_vars),
     )
 
 

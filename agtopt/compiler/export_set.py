@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack, attack
 from agtopt.compiler.compile import compile
 from agtopt.compiler.export import ENDINGS, WITH_FUNCTIONS, check_path, write_model
@@ -21,6 +22,7 @@ from agtopt.spreadsheet import write_csv
 from agtopt.training.concrete import trajectory
 
 
+@typed()
 def export(
     problem: Problem,
     folder: str | Path,
@@ -154,17 +156,17 @@ def _formulation(kind: str | Formulation, ending: str) -> Formulation:
 def _targets(model: CompiledModel, targets: Sequence[str | Target] | None) -> list[Target]:
     if targets is None:
         return all_targets(model)
-    found: list[Target] = []
+    chosen: list[Target] = []
     for target in targets:
-        found += [target] if isinstance(target, Target) else all_targets(model, (target,))
-    asked = Counter((target.name, target.sense) for target in found)
+        chosen += [target] if isinstance(target, Target) else all_targets(model, (target,))
+    asked = Counter((target.name, target.sense) for target in chosen)
     (name, sense), times = asked.most_common(1)[0]
     if times > 1:
         raise InvalidInputError(
             f"targets: two have the name {name!r} and the sense {sense}; give each a name of its "
             f"own"
         )
-    return found
+    return chosen
 
 
 def _slugs(targets: Sequence[Target]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike, NDArray
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack
 from agtopt.compiler.attained import leading_datasets
 from agtopt.compiler.custom import bound_objective
@@ -134,6 +135,7 @@ class CompiledModel:
             self.pyomo.objective.set_value(expression)
             self.pyomo.objective.activate()
 
+    @typed()
     def bound(
         self,
         solver: str | None = None,
@@ -207,6 +209,7 @@ class CompiledModel:
             float(expression.constant),
         )
 
+    @typed()
     def fix(self, dataset: Dataset) -> None:
         """Fix every choice of the adversary to one admissible dataset.
 
@@ -237,6 +240,7 @@ class CompiledModel:
         session has loaded its incumbent."""
         return self._operations.choices.dataset()
 
+    @typed()
     def assign(self, dataset: Dataset) -> None:
         """Give every variable the value that training on `dataset` gives it: a feasible point of
         every kind, and a start for a solver."""
@@ -249,6 +253,7 @@ class CompiledModel:
         for assignment in self._operations.replay:
             assignment.run()
 
+    @typed()
     def replay_error(self, dataset: Dataset | None = None) -> float:
         """The fixed-input oracle: how far the model is from plain SGD on one admissible dataset.
 
@@ -276,6 +281,7 @@ class CompiledModel:
             )
         return max(worst, self.violation())
 
+    @typed()
     def violation(self) -> float:
         """The largest violation of a bound or constraint at the current values, in its unit,
         relative to (1 + the bound)."""
@@ -285,6 +291,7 @@ class CompiledModel:
             model.component_data_objects(pyo.Constraint, active=True),
         )
 
+    @typed()
     def write(self, path: str | Path, direction: ArrayLike | None = None) -> Path:
         """Write the model as LP, MPS, NL or GAMS, by the ending of `path`; see
         `agtopt.compiler.export.write_model`.

@@ -83,22 +83,22 @@ def replay(model: CompiledModel, target: Target, values: Mapping[str, float]) ->
         variable.name: variable for variable in model.pyomo.component_data_objects(pyo.Var)
     }
     names = {} if holds_functions(model.pyomo) else _names(model.pyomo)
-    found: dict[str, float] = {}
+    named: dict[str, float] = {}
     for name, value in values.items():
         pyomo_name = names.get(name, name)
         if pyomo_name in variables:
-            found[pyomo_name] = value
+            named[pyomo_name] = value
         elif name != CONSTANT:
             raise InvalidInputError(
                 f"solution: variable {name!r} is not in the model; give the kind, objective and "
                 f"options that the file was exported with"
             )
-    if not found:
+    if not named:
         raise InvalidInputError(
             "solution: it names no variable of the model; was it written for another one?"
         )
     for name, variable in variables.items():
-        variable.set_value(found.get(name, _nearest_zero(variable)), skip_validation=True)
+        variable.set_value(named.get(name, _nearest_zero(variable)), skip_validation=True)
     problem, dataset = model.problem, model.dataset
     admissible = problem.perturbation.admits(problem, dataset)
     theta = trajectory(problem, dataset)[-1] if admissible else None

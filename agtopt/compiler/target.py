@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.compiler.model import CompiledModel
 from agtopt.compiler.query import Query, append_query, outputs_of
 from agtopt.errors import InvalidInputError
@@ -103,6 +104,7 @@ class Target:
         return re.sub(r"[\[\],]+", "_", file_name(self.name)).strip("_")
 
 
+@typed()
 def parameter_target(problem: Problem, name: str, sense: str = "min") -> Target:
     """One parameter of θ_T.
 
@@ -126,6 +128,7 @@ def parameter_target(problem: Problem, name: str, sense: str = "min") -> Target:
     return direction_target(problem, {name: 1.0}, sense, name)
 
 
+@typed()
 def direction_target(
     problem: Problem,
     direction: ArrayLike | Mapping[str, float],
@@ -166,6 +169,7 @@ def direction_target(
     return Target(name, _checked(weights, (len(names),)), sense)
 
 
+@typed()
 def output_target(
     problem: Problem,
     point: ArrayLike,

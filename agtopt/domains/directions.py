@@ -10,6 +10,7 @@ from agtopt.errors import InvalidInputError
 
 Array = NDArray[np.float64]
 
+MOST_ENTRIES = 10**9
 MOST_DIRECTIONS = 10_000
 """Directions up to which a template is built: each asks for two solves, and all are held as one
 dense array."""
@@ -52,8 +53,10 @@ def principal(theta: ArrayLike, count: int) -> Array:
 
 def random(p: int, count: int, seed: int | None) -> Array:
     """`count` unit vectors, uniform on the sphere; shape (count, p)."""
-    counted("p", p, 1)
     counted("count", count, 1, MOST_DIRECTIONS)
+    counted("p", p, 1, MOST_ENTRIES // count)
+    if seed is not None:
+        counted("seed", seed, 0)
     rows = np.random.default_rng(seed).normal(size=(count, p))
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 

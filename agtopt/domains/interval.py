@@ -5,9 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.errors import InvalidInputError
 
+Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Lower and upper ends of the entries of one array, two arrays of its shape."""
 
+
+@typed("interval")
 @dataclass(frozen=True, eq=False)
 class Interval:
     """A box over the flattened parameters.
@@ -46,6 +51,7 @@ class Interval:
             )
 
     @classmethod
+    @typed()
     def point(cls, theta: ArrayLike) -> "Interval":
         """The box that holds only `theta`, shape (p,)."""
         values = np.asarray(theta, dtype=np.float64)

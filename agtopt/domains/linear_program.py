@@ -82,13 +82,13 @@ class LinearProgram:
             if not all(np.isfinite(values).all() for values in data):
                 return None
             options = {"method": "highs", "options": {"presolve": False}}
-            found = linprog(data[0], scaled.matrix, scaled.right, bounds=scaled.bounds, **options)  # type: ignore[call-overload]
-            if found.status != 0:
+            solved = linprog(data[0], scaled.matrix, scaled.right, bounds=scaled.bounds, **options)  # type: ignore[call-overload]
+            if solved.status != 0:
                 return None
             duals = np.zeros(len(self.matrix))
-            duals[above] += found.ineqlin.marginals[: above.sum()]
-            duals[below] -= found.ineqlin.marginals[above.sum() :]
-            point = np.clip(scaled.origin + scaled.scale * found.x, self.lower, self.upper)
+            duals[above] += solved.ineqlin.marginals[: above.sum()]
+            duals[below] -= solved.ineqlin.marginals[above.sum() :]
+            point = np.clip(scaled.origin + scaled.scale * solved.x, self.lower, self.upper)
             return Solution(point, duals * size / scaled.height)
 
     def proved(self, cost: Array, duals: Array) -> float:
@@ -100,9 +100,9 @@ class LinearProgram:
     def minimum(self, cost: Array) -> float:
         """The best lower bound of cost · x that is proved: by a solver's dual values or by the box
         alone."""
-        found = self.minimise(cost)
+        solved = self.minimise(cost)
         alone = self.proved(cost, np.zeros(len(self.matrix)))
-        return alone if found is None else max(alone, self.proved(cost, found.duals))
+        return alone if solved is None else max(alone, self.proved(cost, solved.duals))
 
     def inscribed(self, cap: float = np.inf) -> "Ball | None":
         """The largest ball of radius at most `cap` in the set; None where there is no largest one
@@ -141,14 +141,14 @@ class LinearProgram:
             np.append(self.upper, np.minimum(cap, half.min())),
         )
         cost = np.append(np.zeros(columns), -1.0)
-        found = balls.minimise(cost)
-        if found is None:
+        solved = balls.minimise(cost)
+        if solved is None:
             return None
-        radius, most = float(found.point[-1]), -balls.proved(cost, found.duals)
-        return Ball(found.point[:-1], radius, most if np.isfinite(most) else radius)
+        radius, most = float(solved.point[-1]), -balls.proved(cost, solved.duals)
+        return Ball(solved.point[:-1], radius, most if np.isfinite(most) else radius)
 
     def within(self, lower: Array, upper: Array) -> "LinearProgram":
-        """The same rows over another box."""
+        """A program with the same rows, whose columns lie within [lower, upper]."""
         return LinearProgram(self.matrix, self.row_lower, self.row_upper, lower, upper)
 
     def bounded(self) -> "LinearProgram":
@@ -176,13 +176,13 @@ class LinearProgram:
             0.0,
         )
         for cost in np.concatenate([unit, -unit]):
-            found = rows.minimise(cost)
-            if found is None:
+            solved = rows.minimise(cost)
+            if solved is None:
                 return self
             reduced, error = reduced_costs(
-                cost, rows.matrix, usable_duals(found.duals, rows.row_lower, rows.row_upper)[0]
+                cost, rows.matrix, usable_duals(solved.duals, rows.row_lower, rows.row_upper)[0]
             )
-            reach = max(reach, -known.proved(cost, found.duals))
+            reach = max(reach, -known.proved(cost, solved.duals))
             if not (np.sum((np.abs(reduced) + error)[free]) < 0.25 and np.isfinite(reach)):
                 return self
         return self.within(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.domains import directions as templates
 from agtopt.domains.interval import Interval
 from agtopt.domains.linear_program import LinearProgram, lengths
@@ -15,6 +16,7 @@ from agtopt.tolerances import AGREEMENT, SMALLEST, UNIT_ROUNDOFF, crossed, unit_
 Array = NDArray[np.float64]
 
 
+@typed("polytope")
 @dataclass(frozen=True, eq=False)
 class Polytope:
     """The set {θ in box : lower ≤ directions · θ ≤ upper} over the flattened parameters.
@@ -85,6 +87,7 @@ class Polytope:
             object.__setattr__(self, name, values)
 
     @classmethod
+    @typed()
     def octagon(cls, p: int, pairs: Iterable[tuple[int, int]] | None = None) -> "Polytope":
         """A template of θ_i + θ_j and θ_i − θ_j for the pairs given, by default for all (Miné,
         2006).
@@ -97,6 +100,7 @@ class Polytope:
         return cls(templates.octagon(p, pairs))
 
     @classmethod
+    @typed()
     def principal(cls, theta: ArrayLike, count: int) -> "Polytope":
         """A template of the `count` principal axes of attained parameters `theta`, shape (runs, p).
 
@@ -107,6 +111,7 @@ class Polytope:
         return cls(templates.principal(theta, count))
 
     @classmethod
+    @typed()
     def random(cls, p: int, count: int, seed: int | None = None) -> "Polytope":
         """A template of `count` directions drawn uniformly from the sphere."""
         return cls(templates.random(p, count, seed))
@@ -192,13 +197,13 @@ def interval_hull(polytope: Polytope) -> Interval:
     program, p = polytope.program().bounded(), len(polytope)
     _refuse_empty(program)
     costs = np.concatenate([np.eye(p), -np.eye(p)])
-    found, own = [program.minimise(cost) for cost in costs], own_sides(polytope, costs)
+    solved, own = [program.minimise(cost) for cost in costs], own_sides(polytope, costs)
     # The second time the same dual values are read over the box that they proved, where their
     # rounding weighs less.
     for _ in range(2):
         ends = [
             -np.inf if best is None else program.proved(cost, best.duals)
-            for cost, best in zip(costs, found, strict=True)
+            for cost, best in zip(costs, solved, strict=True)
         ]
         least = np.maximum(ends, own)
         lower, upper = np.maximum(program.lower, least[:p]), np.minimum(program.upper, -least[p:])

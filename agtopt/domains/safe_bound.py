@@ -65,7 +65,7 @@ def safe_bound(
         return float(terms.sum() - (len(terms) + 8) * (UNIT_ROUNDOFF * magnitude + SMALLEST))
 
 
-def moved(bound: float, constant: float) -> float:
+def shifted(bound: float, constant: float) -> float:
     """A lower bound plus a constant, rounded down."""
     return (
         float(np.nextafter(bound + constant, -np.inf))

@@ -50,7 +50,14 @@ def affine_reach(
     except KeyboardInterrupt:
         interrupted = True
     return reached(
-        problem, kind, boxes, interrupted, perf_counter() - began, variant, affines=forms
+        problem,
+        kind,
+        boxes,
+        interrupted,
+        perf_counter() - began,
+        variant,
+        numerics=numerics,
+        affines=forms,
     )
 
 

@@ -31,6 +31,7 @@ from uuid import uuid4
 from warnings import warn
 from weakref import WeakKeyDictionary
 
+from agtopt.arguments import typed
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.files import noted, report
 from agtopt.problem.checks import whole
@@ -40,6 +41,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORKER = "agtopt worker"
+MOST_WORKERS = 1024
+"""Each is a process that starts at once."""
 GUARD = (
     "every worker imports the script that starts it, so put what the script does under `if "
     '__name__ == "__main__":`'
@@ -105,6 +108,10 @@ class Workers(ThreadPoolExecutor):
     def __init__(self, workers: int) -> None:
         _check_importing()
         self.workers = whole("workers", workers, 1)
+        if self.workers > MOST_WORKERS:
+            raise InvalidInputError(
+                f"workers: {workers} are not allowed; on one machine {MOST_WORKERS} are at most"
+            )
         super().__init__(self.workers)
         self._turn = Lock()
         self._places: WeakKeyDictionary[Future[Any], list[_Worker]] = WeakKeyDictionary()
@@ -169,6 +176,7 @@ def _check_importing() -> None:
     )
 
 
+@typed()
 def processes(workers: int) -> Workers:
     """Worker processes on this machine, one thread each; a context manager.
 
@@ -192,8 +200,8 @@ def processes(workers: int) -> Workers:
     Raises
     ------
     InvalidInputError
-        If `workers` is no whole number of at least 1. A call to a worker raises it where the script
-        has no guard.
+        If `workers` is no whole number from 1 to 1024. A call to a worker raises it where the
+        script has no guard.
     """
     return Workers(workers)
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.domains import Interval, KnownBounds, Polytope, minima
+from agtopt.domains.interval import Ends
 from agtopt.drivers.row import Row, rigour_of
 from agtopt.intervals.propagation import interval_steps
 from agtopt.problem import Problem
 
 Array = NDArray[np.float64]
-Ends = tuple[Array, Array]
 
 
 @dataclass(eq=False)

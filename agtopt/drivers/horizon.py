@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+from agtopt.arguments import typed
 from agtopt.domains import Polytope
 from agtopt.drivers.affine import affine_reach
 from agtopt.drivers.attained import compared
@@ -30,6 +31,7 @@ from agtopt.solvers import TOLERANCE
 AUTO = "auto"
 
 
+@typed()
 def bound(
     problem: Problem,
     method: str | Formulation | Propagation,
@@ -156,6 +158,7 @@ def bound(
             interrupted,
             perf_counter() - began,
             variant,
+            numerics=numerics,
         )
     if numerics != FLOAT64:
         raise InvalidInputError(
@@ -167,6 +170,18 @@ def bound(
     )
     if isinstance(plan, Settings):
         settings = replace(settings, first=plan.first)
+    return _by_models(problem, settings, executor, progress, memory, checkpoint, began)
+
+
+def _by_models(
+    problem: Problem,
+    settings: Settings,
+    executor: Executor | None,
+    progress: bool,
+    memory: float | None,
+    checkpoint: str | Path | None,
+    began: float,
+) -> Reach:
     check_fit(problem, settings, memory)
     saved = None if checkpoint is None else Path(checkpoint) / "run.npz"
     try:
@@ -176,8 +191,8 @@ def bound(
             else _begun(problem, settings, executor, saved)
         )
     except KeyboardInterrupt:
-        return reached(problem, kind, (), True, perf_counter() - began, settings=settings)
-    with Progress(progress, run.solves, f"{kind} {problem.name}") as bar:
+        return reached(problem, settings.kind, (), True, perf_counter() - began, settings=settings)
+    with Progress(progress, run.solves, f"{settings.kind} {problem.name}") as bar:
         try:
             while not run.finished:
                 run.step(bar)

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from agtopt.domains import Affine, Interval
 from agtopt.drivers.reach import Reach
 from agtopt.drivers.settings import Settings
+from agtopt.intervals.scale.numerics import FLOAT64, Numerics
 from agtopt.intervals.states import initial_domain, unknown_domain
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
@@ -41,14 +42,15 @@ def reached(
     seconds: float,
     variant: str = "",
     settings: Settings | None = None,
+    numerics: Numerics = FLOAT64,
     affines: Sequence[Affine | None] = (),
 ) -> Reach:
     """A result whose first states are known; what training moves is anything after the others."""
-    left = [unknown_domain(problem)] * (problem.steps - len(states))
+    left = [unknown_domain(problem, numerics)] * (problem.steps - len(states))
     return Reach(
         problem,
         kind,
-        (initial_domain(problem), *states, *left),
+        (initial_domain(problem, numerics), *states, *left),
         (),
         seconds,
         interrupted,

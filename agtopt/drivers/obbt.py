@@ -4,11 +4,13 @@ asked for."""
 from dataclasses import dataclass
 from typing import Any
 
+from agtopt.arguments import typed
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation, kind_named
 from agtopt.problem.checks import whole
 
 
+@typed()
 @dataclass(frozen=True)
 class OBBT:
     """Bound the pre-activations that decide nothing yet, by solving for their minimum and maximum.
@@ -40,7 +42,7 @@ class OBBT:
 
     @property
     def formulation(self) -> Formulation:
-        """The kind."""
+        """The linear kind of the models that OBBT solves."""
         return linear_kind("obbt.kind", self.kind)
 
     def to_dict(self) -> dict[str, Any]:

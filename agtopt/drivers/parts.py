@@ -10,6 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
+from agtopt.arguments import typed
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import Interval, KnownBounds, Polytope, hull, intersect
 from agtopt.drivers.attained import compared
@@ -42,6 +43,7 @@ class Part:
     method: Propagation | Settings
 
 
+@typed()
 def bound_parts(
     problem: Problem,
     method: str | Formulation | Propagation | Settings,

@@ -12,7 +12,7 @@ from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
 
 FLOAT32, PARTS, SAMPLES = "in float32", "in parts", "by samples"
-"""The variants."""
+"""How a domain was found, where `Reach.route` names more than the kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +71,12 @@ class Reach:
     @property
     def known(self) -> KnownBounds:
         """The boxes of all states as bounds for `agtopt.compile`."""
-        found = KnownBounds()
+        bounds = KnownBounds()
         for t, state in enumerate(self.states):
             lower, upper = self.problem.unflatten(state.lower), self.problem.unflatten(state.upper)
             for tensor in self.problem.state:
-                found.shrink((t, tensor), lower[tensor], upper[tensor])
-        return found
+                bounds.shrink((t, tensor), lower[tensor], upper[tensor])
+        return bounds
 
     @property
     def domain(self) -> Interval | Polytope:

@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack, extended_attack
 from agtopt.compiler import CompiledModel
 from agtopt.compiler.branches import learn_branches
@@ -36,6 +37,7 @@ from agtopt.symbolic.branches import BranchBounds
 from agtopt.tolerances import size_of, unit_of
 
 
+@typed()
 class Run:
     """A formulation solved window by window.
 
@@ -86,6 +88,7 @@ class Run:
         self._branches = BranchBounds.nothing()
 
     @classmethod
+    @typed()
     def begin(
         cls,
         problem: Problem,
@@ -184,6 +187,7 @@ class Run:
             self.settings,
         )
 
+    @typed()
     def save(self, path: str | Path) -> Path:
         """Write everything that was found, as an .npz file without pickle.
 
@@ -195,6 +199,7 @@ class Run:
         return save_found(path, self.settings, self.found)
 
     @classmethod
+    @typed()
     def resume(
         cls,
         problem: Problem,

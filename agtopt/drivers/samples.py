@@ -11,6 +11,7 @@ from torch import Tensor
 from agtopt.attacks import Attack
 from agtopt.attacks.changes import rows
 from agtopt.domains import Interval
+from agtopt.domains.interval import Ends
 from agtopt.errors import UnsupportedError
 from agtopt.intervals.adversary import Rows
 from agtopt.intervals.arithmetic import Range
@@ -33,7 +34,6 @@ from agtopt.training.concrete import ConcreteOperations, trajectories
 
 Array = NDArray[np.float64]
 Batch = NDArray[np.int64]
-Ends = tuple[Array, Array]
 
 MOST_RUNS = 256
 """Training runs whose gradients bounds are compared with."""
@@ -232,10 +232,10 @@ class Samples:
             np.concatenate([case.features, x]),
             np.concatenate([alone.encode(case.labels).reshape(-1, y.shape[1]), y]),
         )
-        found = gradients(*_as_runs(alone, theta, x, y), alone.trained)
+        slopes = gradients(*_as_runs(alone, theta, x, y), alone.trained)
         return {
             name: (value.amin((0, 1)).numpy(), value.amax((0, 1)).numpy())
-            for name, value in found.items()
+            for name, value in slopes.items()
         }
 
     def _network(self, t: int) -> Network:

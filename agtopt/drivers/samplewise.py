@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agtopt.arguments import typed
 from agtopt.domains import Interval, KnownBounds, attains, intersect, refuse_excluded
 from agtopt.drivers.contradiction import room_of
 from agtopt.drivers.execute import completed
@@ -38,6 +39,7 @@ from agtopt.tolerances import BOUND_MARGIN, size_of, unit_of
 Array = NDArray[np.float64]
 
 
+@typed()
 def bound_samplewise(
     problem: Problem,
     method: str | Formulation,
@@ -123,25 +125,25 @@ class SampleIntervals(CrownIntervals):
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class CasePart:
     """What is asked of one case, by its place: a task of the executor."""
 
     place: tuple[int, ...]
     tasks: tuple[Task, ...]
 
 
-def run_part(part: Part) -> list[Row]:
+def run_part(part: CasePart) -> list[Row]:
     """Bound the entries of one gradient, in one session."""
     return run_tasks(part.tasks)
 
 
-def lost_part(part: Part) -> list[Row]:
+def lost_part(part: CasePart) -> list[Row]:
     """What is known of a case that no worker came back from: its intervals."""
     return [lost_row(task) for task in part.tasks]
 
 
 class _Decomposition:
-    """The steps of one call."""
+    """The steps of one call of `bound_samplewise`."""
 
     def __init__(self, problem: Problem, settings: Settings, executor: Executor | None) -> None:
         self.problem = problem
@@ -162,7 +164,7 @@ class _Decomposition:
     def step(self, t: int, bar: Progress) -> None:
         """Bound the gradients of step t and go on to the next state. What is found holds also when
         this is interrupted."""
-        plain, found = self._following(t), list[tuple[Task, Row]]()
+        plain, solved = self._following(t), list[tuple[Task, Row]]()
         self.ends = {
             name: (value.lower.numpy().copy(), value.upper.numpy().copy())
             for name, value in self.intervals.gradients.items()
@@ -173,15 +175,15 @@ class _Decomposition:
         for part, rows in self._solved(parts):
             for task, row in zip(part.tasks, rows, strict=True):
                 self._learn(part.place, task, row)
-                found.append((task, row))
+                solved.append((task, row))
             bar.advance(float((plain.upper - plain.lower).sum()))
         for case in cases:
             if case.problem is None and case.like is not None:
                 for lower, upper in self.ends.values():
                     lower[case.place], upper[case.place] = lower[case.like], upper[case.like]
-        rigour = rigour_of(row for _, row in found) if self.rigour == PROVED else TOLERANCE
-        self._advance(t, self._following(t) if found else plain, rigour)
-        self._report(t, plain, found)
+        rigour = rigour_of(row for _, row in solved) if self.rigour == PROVED else TOLERANCE
+        self._advance(t, self._following(t) if solved else plain, rigour)
+        self._report(t, plain, solved)
 
     def finish(self, seconds: float) -> Reach:
         """The result; steps that were not solved have the domains that follow by propagation, or,
@@ -224,10 +226,10 @@ class _Decomposition:
         self.states.append(box)
         self.ends = {}
 
-    def _part(self, t: int, case: Case) -> Part:
+    def _part(self, t: int, case: Case) -> CasePart:
         """What a solver may find of a case: both ends of every entry, unless a run attains them."""
         if case.problem is None:
-            return Part(case.place, ())
+            return CasePart(case.place, ())
         size = self.problem.network.size
         theta = Interval(self.states[t].lower[:size], self.states[t].upper[:size])
         stage = Stage(
@@ -261,7 +263,7 @@ class _Decomposition:
                         stage, words, name, first, sense, end.ravel(), best.ravel(), units
                     )
             first += value.size
-        return Part(case.place, tuple(tasks))
+        return CasePart(case.place, tuple(tasks))
 
     def _tasks(
         self,
@@ -295,7 +297,7 @@ class _Decomposition:
         clip = self.problem.training.clip
         return gradients if clip is None else gradients.clip(-clip, clip)
 
-    def _solved(self, parts: list[Part]) -> Iterator[tuple[Part, list[Row]]]:
+    def _solved(self, parts: list[CasePart]) -> Iterator[tuple[CasePart, list[Row]]]:
         most = max((len(part.tasks) for part in parts), default=0)
         limit = patience(self.settings, most)
         yield from completed(self.executor, run_part, parts, lost_part, limit)
@@ -354,11 +356,11 @@ class _Decomposition:
 
 def _status(rows: list[Row]) -> Status:
     """The worst of the statuses of solves."""
-    found = {row.status for row in rows} - {Status.ATTAINED}
-    if not found:
+    statuses = {row.status for row in rows} - {Status.ATTAINED}
+    if not statuses:
         return Status.ATTAINED
     return (
         Status.LOST
-        if Status.LOST in found
-        else min(found, key=lambda status: (status == Status.OPTIMAL, status))
+        if Status.LOST in statuses
+        else min(statuses, key=lambda status: (status == Status.OPTIMAL, status))
     )

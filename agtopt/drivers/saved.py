@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from agtopt.domains import KnownBounds
-from agtopt.drivers.found import Ends, Found
+from agtopt.domains.interval import Ends
+from agtopt.drivers.found import Found
 from agtopt.drivers.row import Row
 from agtopt.drivers.settings import Settings
 from agtopt.errors import InvalidInputError, MissingFileError

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agtopt.arguments import typed
 from agtopt.compiler import predicted_size
 from agtopt.domains import Polytope
 from agtopt.drivers.obbt import OBBT, linear_kind
@@ -46,6 +47,7 @@ class _Plain(_Strict):
     proofs: str | None = None
 
 
+@typed()
 @dataclass(frozen=True, eq=False)
 class Settings:
     """How a formulation is solved over a horizon.
@@ -126,6 +128,7 @@ class Settings:
                 "obbt: a folder of proofs holds those of one round; take rounds=1"
             )
 
+    @typed()
     def agrees(self, other: "Settings") -> bool:
         """Whether both lead to the same run."""
         return self.to_dict() == other.to_dict()
@@ -152,6 +155,7 @@ class Settings:
         } | ({} if proofs is None else {"proofs": str(proofs)})
 
     @classmethod
+    @typed()
     def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
         """Read what `to_dict` wrote.
 
@@ -214,6 +218,7 @@ class Settings:
             _check_template(self.domain, problem.network.size)
         choose(self.chosen, predicted_size(problem, self.kind).quadratic > 0, self.kind.binaries)
 
+    @typed()
     def stages(self, problem: Problem) -> Iterator[Window]:
         """Every model that is solved, in order.
 

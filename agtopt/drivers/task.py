@@ -40,9 +40,10 @@ def limit_for(kind: Formulation, asked: Formulation, limit: float | None) -> flo
 
 def patience(settings: Settings, solves: int = 1) -> float | None:
     """Seconds without a sign of life after which a task of so many solves counts as lost: those of
-    the kind and its relaxation, and of building both. None waits for ever."""
+    the kind by a solver and by the one that checks it, of its relaxation, and of building both.
+    None waits for ever."""
     limit = settings.time_limit
-    return None if limit is None else 2.0 * limit * solves + RELAXATION + COMPILING
+    return None if limit is None else 3.0 * limit * solves + RELAXATION + COMPILING
 
 
 @dataclass(frozen=True, eq=False)

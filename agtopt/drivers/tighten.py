@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from agtopt.compiler import CompiledModel
 from agtopt.domains import attains, refuse_excluded
+from agtopt.domains.interval import Ends
 from agtopt.domains.known import Address
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
 from agtopt.drivers.task import Task
 from agtopt.problem import Problem
 from agtopt.tolerances import ROUNDING, size_of, unit_of
-
-Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 GAIN = 0.01
 """Part of its width that some quantity has to lose before a further round is worth its solves."""
@@ -48,7 +47,7 @@ def candidates(
     SoundnessError
         If a quantity's interval excludes what training attains of it by more than `room` (S9).
     """
-    found: list[tuple[float, Candidate]] = []
+    candidates: list[tuple[float, Candidate]] = []
     for address, reached in attained.items():
         if address in model.quantities:
             refuse_excluded(
@@ -77,10 +76,10 @@ def candidates(
             for sense, end, best in ((-1, low[k], least[k]), (1, high[k], most[k])):
                 if not attains(end, best, unit=units[k]):
                     width, unit = float(high[k] - low[k]), float(units[k])
-                    found.append(
+                    candidates.append(
                         (way, Candidate(objective, sense, float(end), float(best), width, unit))
                     )
-    return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
+    return [candidate for _, candidate in sorted(candidates, key=lambda pair: pair[0])]
 
 
 def _kinks(problem: Problem, node: str) -> tuple[float, ...] | None:
@@ -116,11 +115,11 @@ def merged_ends(
     model: CompiledModel, rows: Iterable[tuple[Task, Row]]
 ) -> Iterator[tuple[Address, Ends]]:
     """The bounds found, as arrays of the shape of each quantity, infinite where there is none."""
-    found: dict[Address, Ends] = {}
+    tightened: dict[Address, Ends] = {}
     for task, row in rows:
         address = task.objective.address
         if address is not None:
             shape = model.quantities[address].affine.shape
-            ends = found.setdefault(address, (np.full(shape, -np.inf), np.full(shape, np.inf)))
+            ends = tightened.setdefault(address, (np.full(shape, -np.inf), np.full(shape, np.inf)))
             ends[(task.sense + 1) // 2].flat[task.objective.entries] = row.bound
-    yield from found.items()
+    yield from tightened.items()

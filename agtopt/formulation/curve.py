@@ -129,7 +129,7 @@ def corridor(curve: Curve, low: Array, high: Array) -> tuple[Array, Array, Array
 def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
     """Ends of the segments, shape S + (segments + 1,): equal shares of ∫√|f''|."""
     share = np.linspace(0.0, 1.0, segments + 1)
-    found = np.empty((*low.shape, segments + 1))
+    knots = np.empty((*low.shape, segments + 1))
     for index in np.ndindex(low.shape):
         least, most = float(low[index]), float(high[index])
         grid = np.sort(
@@ -144,18 +144,18 @@ def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
             most - least, 1e-9
         )
         mass = np.concatenate([[0.0], np.cumsum(density * np.diff(grid))])
-        found[index] = np.interp(share * mass[-1], mass, grid)
-    found[..., 0], found[..., -1] = low, high
-    return found
+        knots[index] = np.interp(share * mass[-1], mass, grid)
+    knots[..., 0], knots[..., -1] = low, high
+    return knots
 
 
 def _at_numbers(curve: Curve, value: Affine) -> Affine:
     """f of the entries without variables; it rises, so the room of the argument bounds the
     error."""
     argument, room = (np.where(value.varies, 0.0, part) for part in (value.constant, value.room))
-    low, found, high = (curve.values(argument + shift) for shift in (-room, 0.0, room))
+    low, middle, high = (curve.values(argument + shift) for shift in (-room, 0.0, room))
     return Affine.known(
-        found, np.maximum(found - low, high - found) + CURVE_MARGIN * (np.abs(high) + 1e-9)
+        middle, np.maximum(middle - low, high - middle) + CURVE_MARGIN * (np.abs(high) + 1e-9)
     )
 
 

@@ -65,11 +65,11 @@ class Polynomial:
 def _terms_of(affine: Affine) -> list[Term]:
     present = np.flatnonzero(affine.coefficients != 0.0)
     columns = (affine.coefficients, affine.variables, affine.sizes)
-    found: list[Term] = [
+    terms: list[Term] = [
         (coefficient, (variable,), size)
         for coefficient, variable, size in zip(
             *(column[present].tolist() for column in columns), strict=True
         )
     ]
     constant = float(affine.constant)
-    return [*found, (constant, (), 1.0)] if constant else found
+    return [*terms, (constant, (), 1.0)] if constant else terms

@@ -180,7 +180,7 @@ class TouchedSamples(Rows):
         return x, y
 
     def tally(self, samples: Batch) -> Tally:
-        """Of Theorem 9."""
+        """The mean of a batch of which n samples may move (Theorem 9)."""
         if not self.variants:
             return PlainMean(len(samples))
         if len(self.budgets) == 2:
@@ -218,7 +218,7 @@ class RemovedSamples(Rows):
         return self._points(samples)
 
     def tally(self, samples: Batch) -> Tally:
-        """Of Theorem 6."""
+        """The mean of what is left when up to n samples go (Theorem 6)."""
         vulnerable = int(self.vulnerable[samples].sum())
         return RemainingMean(
             len(samples), min(self.problem.perturbation.budget, vulnerable), self.vulnerable
@@ -263,7 +263,7 @@ class ReplacedSamples(Rows):
         return x, y
 
     def tally(self, samples: Batch) -> Tally:
-        """Of Theorem 8."""
+        """The mean of a batch in which n samples may be replaced (Theorem 8)."""
         return ReplacedMean(len(samples), self.problem.perturbation.budget, self.vulnerable)
 
     def branches(self, samples: Batch, touched: Mask) -> tuple[Range, Range, Tensor]:

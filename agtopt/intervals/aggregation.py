@@ -36,7 +36,8 @@ class Total:
     """Sums of both ends, (2, entries), and of the magnitudes over samples."""
 
     def __init__(self) -> None:
-        self.sums = self.magnitude = torch.empty(0)
+        self.sums = torch.empty(0)
+        self.magnitude = torch.empty(0)
 
     def add(self, block: Block) -> None:
         """The samples of a block, as they stand."""

@@ -55,7 +55,7 @@ def rounding_of(value: Tensor) -> Rounding:
     return ROUNDING[value.dtype]
 
 
-def outward(low: Tensor, high: Tensor, units: int = 2) -> Range:
+def outward_range(low: Tensor, high: Tensor, units: int = 2) -> Range:
     """Move both ends outward, in place, by more than some units in the last place.
 
     Of two, one covers our own rounding, another that of a framework which evaluates the same
@@ -103,13 +103,15 @@ def norm(value: Range, axis: int) -> Tensor:
     sizes = value.lower if value.is_point else largest(value)
     length, rounding = sizes.shape[axis], rounding_of(sizes)
     # Faster than torch's norm where the axis is not the last one in memory.
-    found: Tensor = torch.linalg.vecdot(sizes, sizes, dim=axis).sqrt_()
-    if not isfinite(found.sum().item()):
+    euclidean: Tensor = torch.linalg.vecdot(sizes, sizes, dim=axis).sqrt_()
+    if not isfinite(euclidean.sum().item()):
         # Squares overflow long before the norm does.
-        found = sizes.abs().amax(axis) * length**0.5
+        euclidean = sizes.abs().amax(axis) * length**0.5
     # Those of numbers below the root of the smallest normal one may be lost.
     terms = 2 * length + 8
-    return found.mul_(1.0 + rounding.accumulated(terms)).add_((2 * terms * rounding.normal) ** 0.5)
+    return euclidean.mul_(1.0 + rounding.accumulated(terms)).add_(
+        (2 * terms * rounding.normal) ** 0.5
+    )
 
 
 def product(subscripts: str, first: Range, second: Range, shift: Range | None = None) -> Range:
@@ -123,8 +125,12 @@ def product(subscripts: str, first: Range, second: Range, shift: Range | None = 
     axes = parse(subscripts)
     if axes.contracted:
         return _contraction(axes, first, second, shift)
-    found = _entries(axes, first, second)
-    return found if shift is None else outward(found.lower + shift.lower, found.upper + shift.upper)
+    entries = _entries(axes, first, second)
+    return (
+        entries
+        if shift is None
+        else outward_range(entries.lower + shift.lower, entries.upper + shift.upper)
+    )
 
 
 def _entries(axes: Subscripts, first: Range, second: Range) -> Range:
@@ -142,7 +148,7 @@ def _entries(axes: Subscripts, first: Range, second: Range) -> Range:
         for value, letters in ((first, axes.left), (second, axes.right))
     )
     corners = [a * b for a in left for b in right]
-    return outward(
+    return outward_range(
         reduce(torch.minimum, corners), reduce(torch.maximum, corners[1:], corners[0].clone())
     )
 
@@ -159,8 +165,8 @@ def _gated(gate: Indicator, value: Range) -> Range:
 
 def _where_above(value: Tensor, z: Tensor, threshold: float) -> Tensor:
     # The backward pass of torch's own rectifier: one pass without masks.
-    found: Tensor = torch.ops.aten.threshold_backward.default(value, z, threshold)
-    return found
+    gated: Tensor = torch.ops.aten.threshold_backward.default(value, z, threshold)
+    return gated
 
 
 def _contraction(axes: Subscripts, first: Range, second: Range, shift: Range | None) -> Range:
@@ -205,7 +211,7 @@ def _contraction(axes: Subscripts, first: Range, second: Range, shift: Range | N
         _correct(axes, first, second, crossing, low, high)
     if shift is None or matrices:
         return Range(low, high)
-    return outward(low + shift.lower, high + shift.upper)
+    return outward_range(low + shift.lower, high + shift.upper)
 
 
 def _is_matrix_product(axes: Subscripts) -> bool:

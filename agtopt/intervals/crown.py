@@ -194,9 +194,9 @@ class LinearIntervals(IntervalOperations):
     def contract(
         self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None
     ) -> Range:
-        found = super().contract(subscripts, first, second, at, shift)
+        product = super().contract(subscripts, first, second, at, shift)
         if not isinstance(first, Traced) or not at.startswith("forward"):
-            return found
+            return product
         (left, right), output = subscripts.split("->")[0].split(","), subscripts.split("->")[1]
         middle = second.lower if second.is_point else 0.5 * (second.lower + second.upper)
         extents = dict(zip(right, second.lower.shape[-len(right) :], strict=True))
@@ -208,7 +208,7 @@ class LinearIntervals(IntervalOperations):
             noise = noise + torch.maximum(second.upper - middle, middle - second.lower)
         slack = torch.einsum(f"...{left},...{right}->...{output}", largest(first), noise)
         rank = len(output) - 1
-        moved = Moved.of(found, shift, rank, slack)
+        moved = Moved.of(product, shift, rank, slack)
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             if subscripts == "ni,oi->no" and middle.dim() == 2:
@@ -220,48 +220,48 @@ class LinearIntervals(IntervalOperations):
             return [Linear(back)], moved.number(linear, rows)
 
         return Traced.of(
-            found,
+            product,
             Origin((first,), pull),
             rank,
             fixed=second.is_point and (shift is None or shift.is_point),
         )
 
     def add(self, first: Range, second: Range) -> Range:
-        found = super().add(first, second)
+        total = super().add(first, second)
         traced = [value for value in (first, second) if isinstance(value, Traced)]
         if not traced:
-            return found
+            return total
         rank = traced[0].rank
         shift = next((value for value in (first, second) if not isinstance(value, Traced)), None)
-        moved = Moved.of(found, shift, rank, 2 * rounding_of(found.lower).unit * largest(found))
+        moved = Moved.of(total, shift, rank, 2 * rounding_of(total.lower).unit * largest(total))
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             return [linear] * len(traced), moved.number(linear, rows)
 
         return Traced.of(
-            found, Origin(tuple(traced), pull), rank, fixed=shift is None or shift.is_point
+            total, Origin(tuple(traced), pull), rank, fixed=shift is None or shift.is_point
         )
 
     def scale(self, factor: float, value: Range) -> Range:
-        found = super().scale(factor, value)
+        scaled = super().scale(factor, value)
         if not isinstance(value, Traced):
-            return found
+            return scaled
         # The factor is rounded as well, here and where coefficients are taken through it.
-        error, rank = 4 * rounding_of(found.lower).unit * largest(found), value.rank
+        error, rank = 4 * rounding_of(scaled.lower).unit * largest(scaled), value.rank
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             return [Linear(factor * linear.values)], _dot(
                 linear.magnitude, _rows(error, rank, rows), rank
             )
 
-        return Traced.of(found, Origin((value,), pull), rank)
+        return Traced.of(scaled, Origin((value,), pull), rank)
 
     def rectify(self, value: Range, at: str = "") -> tuple[Range, Indicator]:
-        found, slope = super().rectify(value, at)
+        rectified, slope = super().rectify(value, at)
         if not isinstance(value, Traced):
-            return found, slope
+            return rectified, slope
         if value.fixed:
-            return self.trace(found, value.rank, fixed=True), slope
+            return self.trace(rectified, value.rank, fixed=True), slope
         low, high, rank = value.lower, value.upper, value.rank
         unit, smallest, *_ = rounding_of(low)
         crossing = (low < 0) & (high > 0)
@@ -286,22 +286,22 @@ class LinearIntervals(IntervalOperations):
             )
             return [Linear((linear.values * lines[0]).addcmul_(positive, lines[1]))], number
 
-        return Traced.of(found, Origin((value,), pull), rank, curved=True), slope
+        return Traced.of(rectified, Origin((value,), pull), rank, curved=True), slope
 
     def reshape(self, value: Range, old: Shape, new: Shape) -> Range:
-        found = super().reshape(value, old, new)
+        reshaped = super().reshape(value, old, new)
         if not isinstance(value, Traced):
-            return found
+            return reshaped
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
             return [Linear(reshape(linear.values, new, old))], _nothing(linear.values, len(new))
 
-        return Traced.of(found, Origin((value,), pull), len(new))
+        return Traced.of(reshaped, Origin((value,), pull), len(new))
 
     def unfold(self, value: Range, patches: Patches) -> Range:
-        found = super().unfold(value, patches)
+        windows = super().unfold(value, patches)
         if not isinstance(value, Traced):
-            return found
+            return windows
         error = rounding_error(largest(value), prod(patches.kernel))
 
         def pull(linear: Linear, rows: tuple[int, int]) -> tuple[list[Linear], Tensor]:
@@ -309,7 +309,7 @@ class LinearIntervals(IntervalOperations):
                 fold(linear.magnitude, patches), _rows(error, 3, rows), 3
             )
 
-        return Traced.of(found, Origin((value,), pull), 2)
+        return Traced.of(windows, Origin((value,), pull), 2)
 
     def define(self, value: Range, at: str) -> Range:
         if not isinstance(value, Traced) or not value.curved or not at.startswith("forward"):
@@ -318,11 +318,11 @@ class LinearIntervals(IntervalOperations):
         return self.tightened(value, low, high, at)
 
     def tightened(self, value: Range, lower: Tensor, upper: Tensor, at: str) -> Range:
-        found = super().tightened(value, lower, upper, at)
+        tighter = super().tightened(value, lower, upper, at)
         return (
-            Traced.of(found, value.origin, value.rank, value.curved, value.fixed)
+            Traced.of(tighter, value.origin, value.rank, value.curved, value.fixed)
             if isinstance(value, Traced)
-            else found
+            else tighter
         )
 
 
@@ -353,10 +353,10 @@ def _upper_ends(value: Traced, rows: tuple[int, int]) -> Tensor:
     terms = 16
     while pending:
         node, linear = pending.pop(max(pending, key=lambda key: pending[key][0].order))
-        found, number = node.origin.pull(linear, rows)
+        pulled, number = node.origin.pull(linear, rows)
         total, magnitude = total + number, magnitude + number.abs()
         terms += prod(linear.values.shape[linear.values.dim() - node.rank :])
-        for source, coefficients in zip(node.origin.sources, found, strict=True):
+        for source, coefficients in zip(node.origin.sources, pulled, strict=True):
             known = pending.get(id(source))
             pending[id(source)] = (
                 source,
@@ -368,15 +368,15 @@ def _upper_ends(value: Traced, rows: tuple[int, int]) -> Tensor:
 
 def _widest(value: Traced) -> int:
     """The largest number of entries of any quantity of one sample that lies before this one."""
-    found, pending, seen = 1, [value], set()
+    widest, pending, seen = 1, [value], set()
     while pending:
         node = pending.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        found = max(found, prod(node.lower.shape[node.lower.dim() - node.rank :]))
+        widest = max(widest, prod(node.lower.shape[node.lower.dim() - node.rank :]))
         pending += node.origin.sources
-    return found
+    return widest
 
 
 def _rows(values: Tensor, rank: int, rows: tuple[int, int]) -> Tensor:

@@ -14,7 +14,7 @@ from agtopt.intervals.arithmetic import (
     Range,
     both,
     largest,
-    outward,
+    outward_range,
     product,
     rounding_error,
 )
@@ -38,7 +38,7 @@ class IntervalOperations:
 
     def add(self, first: Range, second: Range) -> Range:
         first, second = _numbers(first), _numbers(second)
-        return outward(first.lower + second.lower, first.upper + second.upper)
+        return outward_range(first.lower + second.lower, first.upper + second.upper)
 
     def scale(self, factor: float, value: Range) -> Range:
         value = _numbers(value)
@@ -48,7 +48,7 @@ class IntervalOperations:
             return Range(factor * value.upper, factor * value.lower)
         low, high = (value.lower, value.upper) if factor >= 0 else (value.upper, value.lower)
         # The factor is rounded as well, to the format of the range.
-        return outward(factor * low, factor * high, units=4)
+        return outward_range(factor * low, factor * high, units=4)
 
     def contract(
         self, subscripts: str, first: Range, second: Range, at: str = "", shift: Range | None = None
@@ -62,9 +62,9 @@ class IntervalOperations:
                 value.lower.nan_to_num(-torch.inf, torch.inf, -torch.inf),
                 value.upper.nan_to_num(torch.inf, torch.inf, -torch.inf),
             )
-        found = Nonnegative(value.lower.relu(), value.upper.relu())
+        rectified = Nonnegative(value.lower.relu(), value.upper.relu())
         # Trap 6: bounds are already outward, so that their signs decide.
-        return found, Indicator(found.lower, value.upper)
+        return rectified, Indicator(rectified.lower, value.upper)
 
     def positive(self, value: Range, given: Range, at: str = "") -> Range:
         return Range((value.lower > 0) * given.lower, ~(value.upper < 0) * given.upper)

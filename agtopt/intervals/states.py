@@ -12,12 +12,14 @@ from agtopt.problem import Problem
 Array = NDArray[np.float64]
 
 
-def initial_domain(problem: Problem) -> Interval:
-    """The point domain of the state before the first step."""
-    return Interval.point(problem.flatten(problem.state))
+def initial_domain(problem: Problem, numerics: Numerics = FLOAT64) -> Interval:
+    """The domain of the state before the first step: a point, but where a training run in another
+    format begins at another number."""
+    ends = numerics.enclose(problem.flatten(problem.state))
+    return Interval(*map(array_of, ends))
 
 
-def unknown_domain(problem: Problem) -> Interval:
+def unknown_domain(problem: Problem, numerics: Numerics = FLOAT64) -> Interval:
     """What holds of the state after any step: what is not trained stands still."""
     moves = np.concatenate(
         [
@@ -25,8 +27,8 @@ def unknown_domain(problem: Problem) -> Interval:
             for name, value in problem.state.items()
         ]
     )
-    start = problem.flatten(problem.state)
-    return Interval(np.where(moves, -np.inf, start), np.where(moves, np.inf, start))
+    start = initial_domain(problem, numerics)
+    return Interval(np.where(moves, -np.inf, start.lower), np.where(moves, np.inf, start.upper))
 
 
 def tensor_ranges(
@@ -125,20 +127,21 @@ class StateVector:
         }
 
     def move(self, theta: Range, velocity: Range | None) -> None:
-        """Take the next state."""
+        """Go on to the state after a step: ranges of what is trained, and with momentum of its
+        velocities."""
         self.theta = theta
         self.velocity = velocity
         self.parameters = self.frozen | self.layout.tensors(theta)
 
     def domain(self) -> Interval:
-        """Of the state."""
+        """The state as a box of all its entries (`Problem.flatten`), what is frozen included."""
         moving = (self.theta,) if self.velocity is None else (self.theta, self.velocity)
         lower, upper = (
             np.concatenate([array_of(value) for value in end]) for end in zip(*moving, strict=True)
         )
         if self.frozen:
             ends = tuple(end.copy() for end in self.ends)
-            for end, found in zip(ends, (lower, upper), strict=True):
-                end[self.moves] = found
+            for end, inner in zip(ends, (lower, upper), strict=True):
+                end[self.moves] = inner
             lower, upper = ends
         return Interval(lower, upper)

@@ -9,11 +9,11 @@ from agtopt.intervals.arithmetic import Range, rounding_of
 def sigmoid(value: Range) -> Range:
     """σ is increasing: both ends apart, rounded outward within [0, 1]; an unknown end gives the
     worst value."""
-    found = torch.stack(value).sigmoid_()
-    rounding = rounding_of(found)
+    logistic = torch.stack(value).sigmoid_()
+    rounding = rounding_of(logistic)
     (low, high), (below, above) = (
-        found,
-        torch.mul(found, rounding.evaluation).add_(rounding.underflow),
+        logistic,
+        torch.mul(logistic, rounding.evaluation).add_(rounding.underflow),
     )
     return Range(
         low.sub_(below).nan_to_num_(nan=0.0).clamp_(min=0.0),

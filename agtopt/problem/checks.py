@@ -1,12 +1,19 @@
 """Checks of single fields; every message names the field, what it was and what is allowed."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import fits
 from agtopt.errors import InvalidInputError
+from agtopt.frozen import read_only
+
+WHOLE = 2.0**53
+"""From here on float64 does not hold every whole number."""
 
 CHUNK = 2**24
 """Bytes of an array on disk that are read at once."""
@@ -28,11 +35,31 @@ def number(field: str, value: Any, least: float = -np.inf, above: float = -np.in
         allowed += f" above {above:g}"
     elif least > -np.inf:
         allowed += f" of at least {least:g}"
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise InvalidInputError(f"{field}: {value!r} is not allowed; it must be {allowed}")
-    if not np.isfinite(value) or value < least or value <= above:
+    near = _nearest(value)
+    if not isfinite(near) or near < least or near <= above:
         raise InvalidInputError(f"{field}: {value!r} is not allowed; it must be {allowed}")
-    return float(value)
+    _check_held(field, value, near)
+    return near
+
+
+def _nearest(value: Any) -> float:
+    """The nearest number of float64."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf
+
+
+def _check_held(field: str, value: Any, near: float) -> None:
+    """Refuse a number that was rounded when it became a float."""
+    # NumPy would compare its integers with floats as floats.
+    if (int(value) if isinstance(value, np.integer) else value) != near:
+        raise InvalidInputError(
+            f"{field}: {value} ({type(value).__name__}) is not allowed, since float64 holds only "
+            f"{near!r}; round it yourself where that is meant"
+        )
 
 
 def unmasked(field: str, values: Any) -> None:
@@ -47,7 +74,19 @@ def unmasked(field: str, values: Any) -> None:
 
 
 def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
-    """Return a read-only float64 copy of `values`, all of whose entries are finite."""
+    """Return a read-only float64 copy of `values`, all of whose entries are finite, and numbers
+    that float64 holds."""
+    array = real_array(field, values)
+    if not np.all(np.isfinite(array)):
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InvalidInputError(
+            f"{field}: entry {list(where)} is {array[where]}; every entry must be finite"
+        )
+    return array
+
+
+def real_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
+    """`finite_array` whose entries may be infinite or NaN."""
     unmasked(field, values)
     try:
         found = np.asarray(values)
@@ -73,17 +112,33 @@ def finite_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
         )
     try:
         array = np.array(found, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInputError(
-            f"{field}: not an array of numbers; a rectangular numeric array is needed"
+            f"{field}: not an array of numbers of float64; a rectangular numeric array is needed"
         ) from None
-    if not np.all(np.isfinite(array)):
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InvalidInputError(
-            f"{field}: entry {list(where)} is {array[where]}; every entry must be finite"
-        )
-    array.setflags(write=False)
-    return array
+    _check_all_held(field, values, found, array)
+    return read_only(array)
+
+
+def _check_all_held(
+    field: str, values: ArrayLike, found: NDArray[Any], array: NDArray[np.float64]
+) -> None:
+    """The same of an array."""
+    if found is values and found.dtype == np.float64:
+        return
+    doubtful = np.isfinite(array)
+    if found.dtype.kind == "f" and found.dtype != np.float64:
+        doubtful &= found != array
+    elif found.dtype != object:
+        # Lists and tables of whole numbers beside others are of float64 before they are seen here.
+        doubtful &= np.abs(array) >= WHOLE
+    if doubtful.any():
+        # A frame hands out its columns of whole numbers as they are to those who ask it.
+        ask = getattr(values, "to_numpy", partial(np.asarray, values))
+        exact = ask(dtype=object)
+        for where in zip(*np.nonzero(doubtful), strict=True) if array.ndim else ((),):
+            place = f"{field}: entry {[int(i) for i in where]}"
+            _check_held(place, exact[where], float(array[where]))
 
 
 def chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -148,7 +203,7 @@ def instance(field: str, value: Any, *kinds: type) -> None:
 
 def listed(field: str, values: Any, example: str) -> None:
     """Refuse one value, or one word, where a list is needed."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if not fits(values, Iterable):
         raise InvalidInputError(
             f"{field}: {values!r} is not allowed; it must be a list, as {example}"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import fits
 from agtopt.errors import InvalidInputError
 from agtopt.frozen import Unchanging, frozen
 from agtopt.problem.checks import finite_array, finite_map, unmasked, whole
@@ -59,6 +60,8 @@ class Dataset(Unchanging):
             )
         if self.present is not None:
             unmasked("dataset.present", self.present)
+            if not fits(self.present, Mask):
+                raise InvalidInputError("dataset.present: it must be one bool per sample")
             present = frozen(np.array(self.present))
             if present.shape != (len(self.features),) or present.dtype != bool:
                 raise InvalidInputError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
 from agtopt.frozen import Unchanging
-from agtopt.problem.checks import number, whole
+from agtopt.problem.checks import instance, number, whole
 
 Shape = tuple[int, ...]
 
@@ -60,6 +60,7 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         whole("Dense.inputs", self.inputs, 1)
         whole("Dense.outputs", self.outputs, 1)
+        instance("Dense.bias", self.bias, bool)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if inputs[0] != (self.inputs,):
@@ -96,6 +97,7 @@ class Conv2d(Layer):
     def __post_init__(self) -> None:
         whole("Conv2d.in_channels", self.in_channels, 1)
         whole("Conv2d.out_channels", self.out_channels, 1)
+        instance("Conv2d.bias", self.bias, bool)
         for name, least in (("kernel_size", 1), ("stride", 1), ("padding", 0)):
             object.__setattr__(self, name, pair(f"Conv2d.{name}", getattr(self, name), least))
 

@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import fits, typed
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.frozen import ReadOnly, Unchanging, frozen
 from agtopt.names import checked
@@ -60,6 +61,12 @@ class Network(Unchanging):
             )
         for node in self.graph:
             _check_node(node)
+        if not fits(self.input_shape, Sequence[int]) or not fits(self.initial, Mapping):
+            raise InvalidInputError(
+                f"network: input_shape {self.input_shape!r} and initial of type "
+                f"{type(self.initial).__name__} are not allowed; the one is a list of whole "
+                f"numbers, the other a mapping from names to arrays"
+            )
         object.__setattr__(self, "graph", _read_only_copy(self.graph))
         object.__setattr__(
             self, "input_shape", tuple(whole("network.input_shape", d, 1) for d in self.input_shape)
@@ -104,6 +111,7 @@ class Network(Unchanging):
             )
 
     @classmethod
+    @typed()
     def chain(
         cls,
         layers: Sequence[Layer],
@@ -174,6 +182,7 @@ class Network(Unchanging):
         return cls.chain(layers[:-1], (sizes[0],), initial)
 
     @classmethod
+    @typed()
     def from_torch(cls, module: Any, input_shape: Shape | None = None) -> "Network":
         """Read a torch module with its weights as θ₀; see `agtopt.readers.torch_module`.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.arguments import fits
 from agtopt.errors import InvalidInputError
 from agtopt.frozen import Unchanging, read_only
 from agtopt.problem.checks import indices, number, whole, whole_numbers
@@ -98,7 +99,7 @@ class Training(Unchanging):
             raise InvalidInputError(
                 f"training.drop_last: {drop_last!r} is not allowed; it must be true or false"
             )
-        if isinstance(frozen, str) or not all(isinstance(name, str) for name in frozen):
+        if not fits(frozen, Sequence[str]):
             raise InvalidInputError(
                 f"training.frozen: {frozen!r} is not allowed; it must be a list of names of layers "
                 f"or tensors"

@@ -31,12 +31,12 @@ def _(
     layer: Dense, ops: Maths, place: Place, saved: Any, delta: Any, wanted: Collection[str]
 ) -> Parameters:
     weight, bias = place.tensor("weight"), place.tensor("bias")
-    found = (
+    slopes = (
         {weight: ops.contract("no,ni->noi", delta, saved, f"gradient.{weight}")}
         if weight in wanted
         else {}
     )
-    return {**found, bias: delta} if bias in wanted else found
+    return {**slopes, bias: delta} if bias in wanted else slopes
 
 
 @layer_gradients.register
@@ -46,15 +46,15 @@ def _(
     weight, bias = place.tensor("weight"), place.tensor("bias")
     shape, places = layer.parameter_shapes()["weight"], prod(place.output[1:])
     rows = ops.reshape(delta, place.output, (shape[0], places))
-    found = {}
+    slopes = {}
     if weight in wanted:
         flat = ops.contract("nol,nkl->nok", rows, saved, f"gradient.{weight}")
-        found[weight] = ops.reshape(flat, (shape[0], prod(shape[1:])), shape)
+        slopes[weight] = ops.reshape(flat, (shape[0], prod(shape[1:])), shape)
     if bias in wanted:
-        found[bias] = ops.contract(
+        slopes[bias] = ops.contract(
             "nol,l->no", rows, ops.constant(np.ones(places)), f"gradient.{bias}"
         )
-    return found
+    return slopes
 
 
 @verb
@@ -133,25 +133,25 @@ def backward(
     """Per-sample gradients (n, *shape) of the tensors `wanted`, from ∂L/∂output `delta` (n,
     outputs)."""
     needed = _behind(network, tuple(wanted))
-    deltas, found = {network.output: delta}, {}
+    deltas, slopes = {network.output: delta}, {}
     for node in reversed(network.nodes):
         if node not in needed:
             continue
         layer, place = network.layer(node), place_of(network, node)
         if any(tensor in wanted for tensor in network.tensors_of(node)):
-            found.update(layer_gradients(layer, ops, place, saved[node], deltas[node], wanted))
+            slopes.update(layer_gradients(layer, ops, place, saved[node], deltas[node], wanted))
         sources = [source for source in network.inputs_of(node) if source in needed]
         if not sources:
             continue
         error = backward_layer(layer, ops, place, parameters, saved[node], deltas[node])
         for source in sources:
             deltas[source] = ops.add(deltas[source], error) if source in deltas else error
-    if missing := set(wanted) - set(found):
+    if missing := set(wanted) - set(slopes):
         raise UnsupportedError(
             f"network: `layer_gradients` of its layer gives no gradient of the tensor "
             f"{min(missing)!r}"
         )
-    return {name: found[name] for name in network.initial if name in wanted}
+    return {name: slopes[name] for name in network.initial if name in wanted}
 
 
 # A cache keeps its networks, weights and all, so it is small.

@@ -28,11 +28,11 @@ def gradients(
     network, training = problem.network, problem.training
     z, saved = forward(ops, network, parameters, x, entry)
     delta = loss_gradient(training.loss, ops, z, y, network.outputs)
-    found = backward(ops, network, parameters, saved, delta, wanted)
+    slopes = backward(ops, network, parameters, saved, delta, wanted)
     if training.clip is None:
-        return found
+        return slopes
     return {
-        name: ops.clip(gradient, training.clip, f"clip.{name}") for name, gradient in found.items()
+        name: ops.clip(gradient, training.clip, f"clip.{name}") for name, gradient in slopes.items()
     }
 
 

@@ -1,15 +1,17 @@
 """Cells of a table as numbers and as words; what is neither, or is missing, is refused with its
 column and row."""
 
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.problem.checks import WHOLE
 from agtopt.readers.table import LINE
 from agtopt.spreadsheet import is_number
 
@@ -20,6 +22,7 @@ _DATES = "mM"
 _NUMBERS = "biuf"
 _LARGEST = 400
 """Digits before the point of a whole number that is written out."""
+_DIGITS = re.compile(r"[+-]?[0-9]{1,4000}")
 _LONGEST = 60
 """Characters of a cell that a message shows."""
 
@@ -106,15 +109,15 @@ def exact(word: str) -> Decimal | None:
 def missing(series: Any) -> NDArray[np.bool_]:
     """Which cells of a column are missing: those that pandas calls so, masked ones and empty texts,
     but no words such as ``NA``."""
-    found: NDArray[np.bool_] = series.isna().to_numpy(dtype=bool, copy=True)
+    blank: NDArray[np.bool_] = series.isna().to_numpy(dtype=bool, copy=True)
     if series.dtype.kind in _NUMBERS + _DATES:
-        return found
+        return blank
     cells = series.to_numpy(dtype=object)
-    found |= np.array(
+    blank |= np.array(
         [cell is np.ma.masked or (isinstance(cell, str) and not cell.strip()) for cell in cells],
         dtype=bool,
     )
-    return found
+    return blank
 
 
 def kind(series: Any) -> str:
@@ -138,14 +141,16 @@ def _numbers(frame: Any, name: str) -> Array:
     series = frame[name]
     _refuse_dates(series, name)
     _refuse(frame, name, missing(series), "is empty", "drop such rows, or fill them in")
+    cells = series.to_numpy(dtype=object)
     if series.dtype.kind in _NUMBERS:
         values: Array = series.to_numpy(dtype=np.float64)
     else:
-        cells = series.to_numpy(dtype=object)
         read = _truth if all(_truth(cell) is not None for cell in cells) else _number
-        found = [read(cell) for cell in cells]
-        _refuse(frame, name, [value is None for value in found], "holds {cell}, which is no number")
-        values = np.array(found, dtype=np.float64)
+        numbers = [read(cell) for cell in cells]
+        _refuse(
+            frame, name, [value is None for value in numbers], "holds {cell}, which is no number"
+        )
+        values = np.array(numbers, dtype=np.float64)
     _refuse(
         frame,
         name,
@@ -153,7 +158,24 @@ def _numbers(frame: Any, name: str) -> Array:
         "holds {cell}, which is not finite as a float",
         "drop such rows, or fill them in",
     )
+    large = np.flatnonzero(np.abs(values) >= WHOLE)
+    rounded = np.zeros(len(values), dtype=bool)
+    rounded[large] = [_whole(cells[row]) not in (None, int(values[row])) for row in large]
+    _refuse(
+        frame,
+        name,
+        rounded,
+        "holds {cell}, which float64 does not hold",
+        "leave the column out where it is a key, or round it yourself",
+    )
     return values
+
+
+def _whole(cell: Any) -> int | None:
+    """The cell as it is written, where that is a whole number without point and exponent."""
+    if isinstance(cell, str):
+        return int(cell) if _DIGITS.fullmatch(cell.strip()) else None
+    return int(cell) if isinstance(cell, Integral) else None
 
 
 def _truth(cell: Any) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 import tomli_w
 from pydantic import BaseModel, ConfigDict
 
+from agtopt.arguments import typed
 from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.files import write_text
 from agtopt.names import checked
@@ -64,6 +65,7 @@ class Columns:
     factor: tuple[float, ...]
 
     @classmethod
+    @typed()
     def of(
         cls,
         frame: Any,
@@ -104,13 +106,13 @@ class Columns:
             raise InvalidInputError("table: it has no rows; at least one sample is needed")
         _check_features(label, chosen)
         shift, factor = _scaling(chosen, numbers(frame, chosen), scale)
-        found = words(frame, label)
-        name = _loss_for(label, found) if loss is None else loss
+        labels = words(frame, label)
+        name = _loss_for(label, labels) if loss is None else loss
         return cls(
             tuple(chosen),
             label,
             name,
-            _classes(name, label, found),
+            _classes(name, label, labels),
             tuple(shift.tolist()),
             tuple(factor.tolist()),
         )
@@ -212,6 +214,7 @@ class Columns:
             )
         return place
 
+    @typed()
     def save(self, folder: str | Path) -> Path:
         """Write ``columns.toml`` into a problem folder."""
         path = Path(folder) / COLUMNS
@@ -224,6 +227,7 @@ class Columns:
         return path
 
     @classmethod
+    @typed()
     def load(cls, folder: str | Path) -> "Columns":
         """Read ``columns.toml`` of a problem folder.
 

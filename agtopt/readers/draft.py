@@ -18,7 +18,7 @@ from agtopt.problem.network import INPUT
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerPart:
     """What a node of a foreign graph stands for.
 
     Attributes
@@ -180,8 +180,8 @@ def flat_bias(bias: ArrayLike, outputs: int) -> ArrayLike:
 
 
 def understand(
-    reader: Callable[..., Part], arguments: Sequence[Any], options: Mapping[str, Any]
-) -> Part:
+    reader: Callable[..., LayerPart], arguments: Sequence[Any], options: Mapping[str, Any]
+) -> LayerPart:
     """Call a reader whose signature lists what the foreign operation may be given."""
     try:
         bound = signature(reader).bind(*arguments, **options)

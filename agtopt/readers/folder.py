@@ -11,6 +11,7 @@ import tomli_w
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from agtopt.arguments import typed
 from agtopt.errors import InvalidInputError, MissingFileError, UnsupportedError
 from agtopt.files import opened, put_arrays, saving, staged
 from agtopt.problem import (
@@ -50,6 +51,7 @@ LAYERS: dict[str, type[Layer]] = _by_type(Dense, Conv2d, AvgPool2d, ReLU, LeakyR
 PERTURBATIONS: dict[str, type[Perturbation]] = _by_type(Bounded, Removal, Substitution)
 
 
+@typed()
 def load(folder: str | Path) -> Problem:
     """Read a problem folder.
 
@@ -102,6 +104,7 @@ def load(folder: str | Path) -> Problem:
     )
 
 
+@typed()
 def save(problem: Problem, folder: str | Path, description: str = "") -> Path:
     """Write a problem folder that `load` reads back exactly.
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 DOMAINS = ("", "ai.onnx")
 OLDEST_OPSET = 7
 """Before it Add and Gemm broadcast, and Dropout trains, by other rules."""
-FLOATS = ("float16", "bfloat16", "float32", "float64")
+FLOATS = ("float32", "float64")
+"""Formats in which a training run can be bounded."""
 LARGEST = 2**26
 """Entries of the largest array that is evaluated: a few bytes of a file can ask for any number of
 them."""
@@ -106,12 +107,12 @@ class OnnxFile:
     def nodes(self) -> Iterator["NodeProto"]:
         """The nodes that lead to the output, in order."""
         needed = {self.output}
-        found: list[NodeProto] = []
+        leading: list[NodeProto] = []
         for node in reversed(self.model.graph.node):
             if needed & set(node.output):
                 needed |= set(filter(None, node.input))
-                found.append(node)
-        return reversed(found)
+                leading.append(node)
+        return reversed(leading)
 
     def evaluate(self, node: "NodeProto", inputs: Sequence[NDArray[Any] | None]) -> NDArray[Any]:
         """First output of a node by onnx's reference evaluator, in float64.

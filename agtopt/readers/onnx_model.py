@@ -115,7 +115,7 @@ def _after(
     constant = folded(file, node, inputs)
     if constant is not None:
         return {**values, node.output[0]: constant}
-    part, found = understood(file, node, inputs)
+    part, result = understood(file, node, inputs)
     source = part.sources[0].layer
     tensors = (
         [value for value in inputs if value is not None and value.layer is None]
@@ -125,13 +125,13 @@ def _after(
     if part.layer is not None:
         layer = draft.add(part.layer, [value.layer for value in part.sources], None, part.tensors)
         uses.add(node, draft.tensors_of(layer) if tensors else [], tensors)
-        return {**values, node.output[0]: Value(found, layer)}
+        return {**values, node.output[0]: Value(result, layer)}
     for bias in part.tensors:
         draft.add_bias(source, bias)
         uses.add(node, [f"{source}_bias"], tensors)
         # The product without the bias is no longer there to be read.
         values = {name: value for name, value in values.items() if value.layer != source}
-    return {**values, node.output[0]: Value(found, source)}
+    return {**values, node.output[0]: Value(result, source)}
 
 
 def _compare(
@@ -141,8 +141,8 @@ def _compare(
     (S3)."""
     ops = IntervalOperations()
     parameters = {name: ops.constant(np.array(value)) for name, value in network.initial.items()}
-    found, _ = forward(ops, network, parameters, ops.constant(x))
-    lower, upper = (end.numpy() for end in (found.lower, found.upper))
+    outputs, _ = forward(ops, network, parameters, ops.constant(x))
+    lower, upper = (end.numpy() for end in (outputs.lower, outputs.upper))
     if expected.shape != lower.shape or not np.all(
         (lower <= expected) & (expected <= upper) & (np.abs(expected) < inf)
     ):

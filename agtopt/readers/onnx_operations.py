@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agtopt.errors import UnsupportedError
 from agtopt.problem import Add, AvgPool2d, Conv2d, Dense, Flatten, LeakyReLU, ReLU
 from agtopt.problem.layers import Shape
-from agtopt.readers.draft import Part, flat_bias, require, understand
+from agtopt.readers.draft import LayerPart, flat_bias, require, understand
 from agtopt.readers.onnx_file import DOMAINS, FLOATS, OnnxFile, type_name
 from agtopt.readers.onnx_values import Value
 
@@ -23,7 +23,7 @@ LEAK = float(np.float32(0.01))
 
 def understood(
     file: OnnxFile, node: "NodeProto", inputs: Sequence[Value | None]
-) -> tuple[Part, NDArray[Any]]:
+) -> tuple[LayerPart, NDArray[Any]]:
     """What a node stands for, and its output by onnx's evaluator.
 
     Raises
@@ -57,12 +57,12 @@ def understood(
         )
     # The evaluator would round to the narrower format; agtopt reads real numbers as such, whatever
     # the width of their format.
-    found = sources[0].array if node.op_type == "Cast" else file.evaluate(node, arrays)
+    result = sources[0].array if node.op_type == "Cast" else file.evaluate(node, arrays)
     require(
-        found.shape == (samples, *shape),
-        f"it gives shape {found.shape}, where a layer gives {(samples, *shape)}",
+        result.shape == (samples, *shape),
+        f"it gives shape {result.shape}, where a layer gives {(samples, *shape)}",
     )
-    return part, found
+    return part, result
 
 
 def _output_of_a_layer(value: Value | None) -> Value:
@@ -80,7 +80,7 @@ def _attribute(entry: "AttributeProto") -> Any:
 
 def _reshaped(
     file: OnnxFile, node: "NodeProto", first: Value | None, *others: Value | None
-) -> tuple[Part, NDArray[Any]]:
+) -> tuple[LayerPart, NDArray[Any]]:
     """A flattening, or nothing at all: where samples stay along the first axis, rows stay rows, as
     entries are in row-major order."""
     value = _output_of_a_layer(first)
@@ -88,15 +88,15 @@ def _reshaped(
         all(other is None or other.layer is None for other in others),
         "its shape must be a constant",
     )
-    found = file.evaluate(
+    result = file.evaluate(
         node, [None if other is None else other.array for other in (first, *others)]
     )
     before, flat = value.array.shape, (len(value.array), prod(value.shape))
     require(
-        found.shape in (before, flat),
-        f"it turns {before} into {found.shape}; it must flatten the samples into {flat}",
+        result.shape in (before, flat),
+        f"it turns {before} into {result.shape}; it must flatten the samples into {flat}",
     )
-    return Part(None if found.shape == before else Flatten(), (value,)), found
+    return LayerPart(None if result.shape == before else Flatten(), (value,)), result
 
 
 def _biased(weight: NDArray[Any], bias: Value | None, outputs: int) -> tuple[Any, ...]:
@@ -153,7 +153,7 @@ def _gemm(
     beta: float = 1.0,
     transA: int = 0,
     transB: int = 0,
-) -> Part:
+) -> LayerPart:
     require(
         alpha == 1.0 and (beta == 1.0 or c is None),
         f"alpha and beta must be 1, not {alpha:g} and {beta:g}",
@@ -162,13 +162,13 @@ def _gemm(
     matrix = b.parameter("B", 2)
     weight = matrix if transB else matrix.T
     outputs, inputs = weight.shape
-    return Part(Dense(inputs, outputs, c is not None), (a,), _biased(weight, c, outputs))
+    return LayerPart(Dense(inputs, outputs, c is not None), (a,), _biased(weight, c, outputs))
 
 
-def _matmul(a: Value, b: Value) -> Part:
+def _matmul(a: Value, b: Value) -> LayerPart:
     matrix = b.parameter("B", 2)
     inputs, outputs = matrix.shape
-    return Part(Dense(inputs, outputs, bias=False), (a,), (matrix.T,))
+    return LayerPart(Dense(inputs, outputs, bias=False), (a,), (matrix.T,))
 
 
 def _conv(
@@ -182,7 +182,7 @@ def _conv(
     kernel_shape: Sequence[int] | None = None,
     pads: Sequence[int] = (0, 0, 0, 0),
     strides: Sequence[int] = (1, 1),
-) -> Part:
+) -> LayerPart:
     weight = w.parameter("W", 4)
     outputs, inputs, *sizes = weight.shape
     kernel, steps = _pair(sizes, "the kernel"), _pair(strides, "strides")
@@ -193,7 +193,7 @@ def _conv(
         f"kernel_shape must be that of W, {sizes}",
     )
     padding = _padding(auto_pad, pads, x.shape, kernel, steps)
-    return Part(
+    return LayerPart(
         Conv2d(inputs, outputs, kernel, steps, padding, b is not None),
         (x,),
         _biased(weight, b, outputs),
@@ -210,7 +210,7 @@ def _average_pool(
     dilations: Sequence[int] = (1, 1),
     pads: Sequence[int] = (0, 0, 0, 0),
     strides: Sequence[int] = (1, 1),
-) -> Part:
+) -> LayerPart:
     kernel, steps = _pair(kernel_shape, "kernel_shape"), _pair(strides, "strides")
     require(all(d == 1 for d in dilations), f"dilations must be 1, not {list(dilations)}")
     padding = _padding(auto_pad, pads, x.shape, kernel, steps)
@@ -221,42 +221,42 @@ def _average_pool(
         for extent, size, step in zip(x.shape[1:], kernel, steps, strict=False)
     )
     require(not ceil_mode or filled, "ceil_mode must be 0 where the windows do not fill the input")
-    return Part(layer, (x,))
+    return LayerPart(layer, (x,))
 
 
-def _add(a: Value, b: Value) -> Part:
+def _add(a: Value, b: Value) -> LayerPart:
     if a.layer is not None and b.layer is not None:
-        return Part(Add(), (a, b))
+        return LayerPart(Add(), (a, b))
     value, bias = (_output_of_a_layer(a), b) if a.layer is not None else (_output_of_a_layer(b), a)
-    return Part(None, (value,), (flat_bias(bias.trained("bias"), value.shape[-1]),))
+    return LayerPart(None, (value,), (flat_bias(bias.trained("bias"), value.shape[-1]),))
 
 
 def _dropout(
     data: Value, ratio: Value | None = None, training_mode: Value | None = None, *, seed: int = 0
-) -> Part:
+) -> LayerPart:
     known = training_mode is None or (training_mode.layer is None and not training_mode.array.any())
     require(known, "training_mode must be false")
-    return Part(None, (data,))
+    return LayerPart(None, (data,))
 
 
-def _cast(input: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Part:
+def _cast(input: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> LayerPart:
     require(
         type_name(to) in FLOATS, f"it must be to one of {', '.join(FLOATS)}, not {type_name(to)}"
     )
-    return Part(None, (input,))
+    return LayerPart(None, (input,))
 
 
 RESHAPING = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 
-OPERATIONS: dict[str, Callable[..., Part]] = {
+OPERATIONS: dict[str, Callable[..., LayerPart]] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Conv": _conv,
     "AveragePool": _average_pool,
-    "Relu": lambda X: Part(ReLU(), (X,)),
-    "LeakyRelu": lambda X, *, alpha=LEAK: Part(LeakyReLU(alpha), (X,)),
+    "Relu": lambda X: LayerPart(ReLU(), (X,)),
+    "LeakyRelu": lambda X, *, alpha=LEAK: LayerPart(LeakyReLU(alpha), (X,)),
     "Add": _add,
-    "Identity": lambda input: Part(None, (input,)),
+    "Identity": lambda input: LayerPart(None, (input,)),
     "Cast": _cast,
     "Dropout": _dropout,
 }

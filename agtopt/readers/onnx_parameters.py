@@ -133,17 +133,17 @@ class Uses(list[Use]):
     ) -> dict[str, Array]:
         """A file's constants with random entries where they are trained, which each format holds;
         biases of equal entries stay such."""
-        found = dict(constants)
+        redrawn = dict(constants)
         for use in self:
             root = str(use.value.root)
             if root in constants:
                 shape = constants[root].shape
                 one = use.uniform and use.bias
-                found[root] = np.broadcast_to(
+                redrawn[root] = np.broadcast_to(
                     generator.integers(-16, 17, size=(1,) * len(shape) if one else shape) / 8.0,
                     shape,
                 )
-        return found
+        return redrawn
 
     def say(self, label: str, network: Network, level: int) -> None:
         """Warn of what the file does not tell: equal tensors, and layers without a bias."""

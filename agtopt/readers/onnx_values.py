@@ -59,11 +59,12 @@ class Value:
         return self.trained(role)
 
     def trained(self, role: str) -> Array:
-        """The same for any number of axes."""
+        """The constant that plays this role, with any number of axes; refused where it is none."""
         require(self.layer is None, f"its {role} must be a constant")
         require(
             self.array.dtype == np.float64,
-            f"its {role} has type {self.array.dtype}; it must be one of {', '.join(FLOATS)}",
+            f"its {role} has type {self.array.dtype}; it must be one of {', '.join(FLOATS)}: "
+            f"convert the model, and train that",
         )
         # To train what comes out of a computation is not to train what goes in.
         require(
@@ -129,7 +130,10 @@ def folded(file: OnnxFile, node: "NodeProto", values: Sequence[Value | None]) ->
         return Value(file.evaluate(node, arrays), root=node.output[0], name=node.output[0])
     if node.op_type in MOVING and values and (first := values[0]) is not None:
         array = file.evaluate(node, arrays)
-        same = node.op_type != "Cast" or np.array_equal(array, first.array)
+        # Training moves a number in its own format: what is cast from another is computed.
+        same = node.op_type != "Cast" or (
+            array.dtype == first.array.dtype and np.array_equal(array, first.array)
+        )
         return Value(
             array,
             None,

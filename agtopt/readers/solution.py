@@ -86,15 +86,15 @@ def _number(word: str) -> float:
 
 def _pairs(lines: Iterable[str], name: int, value: int) -> dict[str, float]:
     """Names and values at two columns of the lines."""
-    found = {}
+    values = {}
     for line in lines:
         words = line.split()
         if len(words) <= max(name, value):
             raise InvalidInputError(f"the line {line.strip()!r} names no variable with a value")
-        if words[name] in found:
+        if words[name] in values:
             raise InvalidInputError(f"{words[name]!r} has two values")
-        found[words[name]] = _number(words[value])
-    return found
+        values[words[name]] = _number(words[value])
+    return values
 
 
 def _highs(lines: list[str]) -> Solution:

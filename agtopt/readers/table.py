@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LINE = "line"
 """Name of the index of a table that was read from a file: the line on which a row begins."""
 
-Rows = dict[int, list[str]]
+TextRows = dict[int, list[str]]
 
 
 def read_table(
@@ -111,9 +111,9 @@ def _lines(source: Path, file: TextIO) -> Iterator[str]:
         yield line.removeprefix("\ufeff") if number == 1 else line
 
 
-def _rows(source: Path, file: TextIO, separator: str) -> Rows:
+def _rows(source: Path, file: TextIO, separator: str) -> TextRows:
     """Every row by the line on which it begins; empty lines at the end are left out."""
-    rows: Rows = {}
+    rows: TextRows = {}
     reader = csv.reader(
         _lines(source, file),
         delimiter=separator[0],
@@ -132,7 +132,7 @@ def _rows(source: Path, file: TextIO, separator: str) -> Rows:
     return dict(reversed(list(dropwhile(lambda item: not item[1], reversed(rows.items())))))
 
 
-def _names(source: Path, rows: Rows, separator: str) -> list[str]:
+def _names(source: Path, rows: TextRows, separator: str) -> list[str]:
     """Take the row of names off the rows."""
     if not rows:
         raise InvalidInputError(
@@ -171,7 +171,7 @@ def _names(source: Path, rows: Rows, separator: str) -> list[str]:
     return names
 
 
-def _check_fields(source: Path, names: list[str], rows: Rows) -> None:
+def _check_fields(source: Path, names: list[str], rows: TextRows) -> None:
     wrong = next(((line, row) for line, row in rows.items() if len(row) != len(names)), None)
     if wrong is not None:
         line, row = wrong

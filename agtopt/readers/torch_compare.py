@@ -110,11 +110,11 @@ def _weights(network: Network, generator: np.random.Generator) -> dict[str, dict
 
 def _samples(network: Network, samples: int, zero: bool, generator: np.random.Generator) -> Array:
     """Random ones; of five the third is large, and the second may be zero."""
-    found = generator.normal(size=(samples, *network.input_shape))
-    found[2:3] *= 100.0
+    drawn = generator.normal(size=(samples, *network.input_shape))
+    drawn[2:3] *= 100.0
     if zero:
-        found[1:2] = 0.0
-    return found
+        drawn[1:2] = 0.0
+    return drawn
 
 
 def _load(module: nn.Module, tensors: Sequence[Array]) -> None:
@@ -131,17 +131,17 @@ def _of_module(module: nn.Module, x: Array, direction: Array) -> tuple[Array, li
             f"{direction.shape}"
         )
     parameters = list(module.parameters())
-    found: Sequence[Tensor | None] = [None] * len(parameters)
+    slopes: Sequence[Tensor | None] = [None] * len(parameters)
     if z.requires_grad:
         try:
-            found = torch.autograd.grad(
+            slopes = torch.autograd.grad(
                 (z * number_tensor(direction)).sum(), parameters, allow_unused=True
             )
         except RuntimeError as error:
             raise UnsupportedError(f"module: its backward pass fails: {error}") from error
     gradients = [
         torch.zeros_like(own) if gradient is None else gradient
-        for own, gradient in zip(parameters, found, strict=True)
+        for own, gradient in zip(parameters, slopes, strict=True)
     ]
     return z.detach().numpy(), [gradient.numpy() for gradient in gradients]
 
@@ -169,7 +169,7 @@ def _outputs(module: nn.Module, x: Tensor) -> Tensor:
 
 def _state(module: nn.Module, x: Tensor) -> dict[str, Any]:
     """Everything that a call of forward might change and a later one notice."""
-    found = {
+    differences = {
         "the samples that it is given": _seen(x, set()),
         "the random numbers of torch": _seen(torch.get_rng_state(), set()),
         "the random numbers of Python": random.getstate(),
@@ -178,8 +178,8 @@ def _state(module: nn.Module, x: Tensor) -> dict[str, Any]:
     for path, part in module.named_modules():
         for name, value in (*vars(part).items(), *part._parameters.items(), *part._buffers.items()):
             if name not in ("_parameters", "_buffers"):
-                found[repr(f"{path}.{name}".lstrip("."))] = _seen(value, set())
-    return found
+                differences[repr(f"{path}.{name}".lstrip("."))] = _seen(value, set())
+    return differences
 
 
 def _seen(value: Any, above: set[int]) -> Any:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from agtopt.errors import UnsupportedError
 from agtopt.problem import Add, AvgPool2d, Conv2d, Dense, Flatten, Layer, LeakyReLU, ReLU
-from agtopt.readers.draft import Part, require
+from agtopt.readers.draft import LayerPart, require
 
 
 def _conv2d(module: nn.Conv2d) -> Layer:
@@ -69,40 +69,40 @@ MODULES: dict[type, Callable[[Any], Layer | None]] = {
 }
 
 
-def _relu(input: Any, inplace: bool = False) -> Part:
-    return Part(ReLU(), (input,), inplace=inplace)
+def _relu(input: Any, inplace: bool = False) -> LayerPart:
+    return LayerPart(ReLU(), (input,), inplace=inplace)
 
 
-def _leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Part:
-    return Part(LeakyReLU(negative_slope), (input,), inplace=inplace)
+def _leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> LayerPart:
+    return LayerPart(LeakyReLU(negative_slope), (input,), inplace=inplace)
 
 
-def _flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Part:
+def _flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> LayerPart:
     require((start_dim, end_dim) == (1, -1), "start_dim must be 1 and end_dim -1")
-    return Part(Flatten(), (input,))
+    return LayerPart(Flatten(), (input,))
 
 
-def _view(input: Any, *shape: Any) -> Part:
+def _view(input: Any, *shape: Any) -> LayerPart:
     match shape[0] if len(shape) == 1 else shape:
         case (batch, -1) if is_batch_size(batch):
-            return Part(Flatten(), (input,))
+            return LayerPart(Flatten(), (input,))
         case (batch, int(size)) if size > 0 and (batch == -1 or is_batch_size(batch)):
-            return Part(Flatten(), (input,), shape=(size,))
+            return LayerPart(Flatten(), (input,), shape=(size,))
     raise UnsupportedError("the shape must be (x.size(0), -1) or (-1, size)")
 
 
-def _add(input: Any, other: Any, *, alpha: float = 1, inplace: bool = False) -> Part:
+def _add(input: Any, other: Any, *, alpha: float = 1, inplace: bool = False) -> LayerPart:
     require(alpha == 1, f"alpha must be 1, not {alpha}")
     for value in (input, other):
         require(
             isinstance(value, Node) and value.op != "get_attr",
             f"it takes {value!r}, which is not the output of a layer; {SCALE_THE_DATA}",
         )
-    return Part(Add(), (input, other), inplace=inplace)
+    return LayerPart(Add(), (input, other), inplace=inplace)
 
 
 # Functions by themselves, methods by name; the signatures say which arguments they may have.
-FUNCTIONS: dict[Any, Callable[..., Part]] = {
+FUNCTIONS: dict[Any, Callable[..., LayerPart]] = {
     torch.relu: _relu,
     functional.relu: _relu,
     "relu": _relu,

@@ -14,7 +14,7 @@ from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.problem import AvgPool2d, Conv2d, Dense, Flatten, Network
 from agtopt.problem.layers import Shape
 from agtopt.problem.network import INPUT
-from agtopt.readers.draft import Draft, Part, naming, require, understand
+from agtopt.readers.draft import Draft, LayerPart, naming, require, understand
 from agtopt.readers.torch_compare import compare, copied, undisturbed
 from agtopt.readers.torch_layers import (
     ALLOWED,
@@ -191,9 +191,9 @@ def _trace(module: nn.Module) -> Graph:
         ) from error
 
 
-def _part(root: nn.Module, node: Node) -> Part:
+def _part(root: nn.Module, node: Node) -> LayerPart:
     if node.op == "output":
-        return Part(None, node.args)
+        return LayerPart(None, node.args)
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
         require(type(module) in MODULES, "no layer does the same")
@@ -205,7 +205,7 @@ def _part(root: nn.Module, node: Node) -> Part:
             all(isinstance(tensor, nn.Parameter) for tensor in tensors),
             "its weights are no parameters, so that nothing trains them",
         )
-        return Part(
+        return LayerPart(
             layer,
             (*node.args, *node.kwargs.values()),
             tensors,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agtopt.arguments import typed
 from agtopt.attacks import Attack, attack
 from agtopt.compiler import predicted_size
 from agtopt.drivers import OBBT, Reach, Settings, bound
@@ -168,6 +169,7 @@ class Comparison:
         }
 
 
+@typed()
 def compare(
     problems: Problem | Sequence[Problem],
     methods: Sequence[str | Formulation | Propagation] | None = None,
@@ -256,7 +258,13 @@ def compare(
 
     def settings(kind: Formulation, solver: str | None, window: int | None) -> Settings:
         return Settings(
-            kind, window, None, solver, by_kind.get(kind), conditional, tighten, None, obbt
+            kind,
+            window=window,
+            solver=solver,
+            time_limit=by_kind.get(kind),
+            conditional=conditional,
+            tighten=tighten,
+            obbt=obbt,
         )
 
     cells = [
@@ -280,8 +288,8 @@ def compare(
     )
     if stopped:
         return Comparison(tuple(instances), (), True)
-    found, interrupted = _outcomes(cells, instances, store, executor, progress)
-    reached = [(cell, found[cell.twin.key]) for cell in cells if cell.twin.key in found]
+    outcomes, interrupted = _outcomes(cells, instances, store, executor, progress)
+    reached = [(cell, outcomes[cell.twin.key]) for cell in cells if cell.twin.key in outcomes]
     return Comparison(
         tuple(instances),
         tuple((cell, _named(cell, outcome)) for cell, outcome in reached),
@@ -308,7 +316,7 @@ def _outcomes(
     """Outcomes by the keys of their cells, and whether Ctrl-C ended it."""
     different = {cell.twin.key: cell.twin for cell in cells}
     inner = {id(instance.problem): instance.inner for instance in instances}
-    found: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     left: list[Work] = []
     for key, cell in different.items():
         kept = None if store is None else store.find(cell, inner[id(cell.problem)])
@@ -319,18 +327,18 @@ def _outcomes(
                 )
             )
         else:
-            found[key] = kept
+            outcomes[key] = kept
     with Progress(progress, sum(work.cell.solves for work in left), f"{len(left)} cells") as bar:
         try:
             for work, outcome in _worked(left, executor, bar):
-                found[work.cell.key] = outcome
+                outcomes[work.cell.key] = outcome
                 if store is not None:
                     store.keep(work.cell, outcome)
                 if outcome.reach is not None and outcome.reach.interrupted:
-                    return found, True
+                    return outcomes, True
         except KeyboardInterrupt:
-            return found, True
-    return found, False
+            return outcomes, True
+    return outcomes, False
 
 
 def _worked(

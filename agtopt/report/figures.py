@@ -272,9 +272,9 @@ def parameter_intervals(
         If there is no reach, or one is of another network.
     """
     names = common_names(reaches, attack)
-    found = sorted(reaches.items(), key=lambda item: -item[1].steps[-1].width())
-    lower = np.stack([reach.steps[-1].lower for _, reach in found])
-    upper = np.stack([reach.steps[-1].upper for _, reach in found])
+    ordered = sorted(reaches.items(), key=lambda item: -item[1].steps[-1].width())
+    lower = np.stack([reach.steps[-1].lower for _, reach in ordered])
+    upper = np.stack([reach.steps[-1].upper for _, reach in ordered])
     if attack is None:
         narrowest, every = np.argmin(upper - lower, axis=0), np.arange(len(names))
         low, high = lower[narrowest, every], upper[narrowest, every]
@@ -286,7 +286,7 @@ def parameter_intervals(
     attained = np.empty((0, len(names))) if attack is None else (attack.theta - centre) / scale
     return ParameterIntervals(
         names,
-        tuple(name for name, _ in found),
+        tuple(name for name, _ in ordered),
         (lower - centre) / scale,
         (upper - centre) / scale,
         attained,

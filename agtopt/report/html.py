@@ -134,10 +134,11 @@ def _(noun: Reach) -> str:
 @html.register
 def _(noun: Comparison) -> str:
     words = {}
-    for found in noun.instances:
-        exact = "the exact hull, enumerated" if found.inner.exact else "by attacks: a part of it"
-        words[found.problem.name] = (
-            f"{found.problem.describe()}; attained: total width {found.inner.domain.width():.6g} "
+    for instance in noun.instances:
+        inner = instance.inner
+        exact = "the exact hull, enumerated" if inner.exact else "by attacks: a part of it"
+        words[instance.problem.name] = (
+            f"{instance.problem.describe()}; attained: total width {inner.domain.width():.6g} "
             f"({exact})"
         )
     return section("Comparison", facts(words), table(noun.table))

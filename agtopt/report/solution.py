@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from agtopt.arguments import typed
 from agtopt.compiler import Replay, Target, compile, replay
 from agtopt.kinds import Formulation
 from agtopt.problem import Problem
@@ -37,32 +38,33 @@ class ImportedSolution:
 
     def describe(self) -> str:
         """A few lines in words."""
-        found = self.replay
-        target, data = found.target, found.dataset
+        replayed = self.replay
+        target, data = replayed.target, replayed.dataset
         gone = "" if data.present is None else f", {int((~data.presence()).sum())} of them left out"
         lines = [
             f"{self.solution.program}"
             + (f" ({self.solution.status})" if self.solution.status else "")
             + f": {target.sense} {target.name}",
-            f"samples touched: {', '.join(map(str, found.touched)) or 'none'}{gone}",
+            f"samples touched: {', '.join(map(str, replayed.touched)) or 'none'}{gone}",
             f"stated by the program: "
             f"{'nothing' if self.stated is None else format(self.stated, '.9g')}",
-            f"value at the point in the model: {found.modelled:.9g} (largest violation "
-            f"{found.violation:.1e})",
+            f"value at the point in the model: {replayed.modelled:.9g} (largest violation "
+            f"{replayed.violation:.1e})",
         ]
-        if found.attained is None:
+        if replayed.attained is None:
             lines.append(
                 "training: not done, as the point stands for no admissible dataset (a relaxation's "
                 "point need not)"
             )
         else:
             lines.append(
-                f"training on that data attains: {found.attained:.9g} (difference "
-                f"{abs(found.attained - found.modelled):.1e})"
+                f"training on that data attains: {replayed.attained:.9g} (difference "
+                f"{abs(replayed.attained - replayed.modelled):.1e})"
             )
         return "\n".join(lines)
 
 
+@typed()
 def import_solution(
     problem: Problem,
     path: str | Path,

@@ -54,7 +54,7 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LinearRows:
     r"""One-sided rows G x ≤ h, without zeros and empty rows.
 
     The ends of all columns are held as :math:`z = (l, -u)`, which only ever grow. With z the end
@@ -87,7 +87,7 @@ class Rows:
     @classmethod
     def of(
         cls, matrix: csc_matrix, row_lower: Array, row_upper: Array, integer: NDArray[np.bool_]
-    ) -> "Rows":
+    ) -> "LinearRows":
         """Split two-sided rows."""
         by_row = csr_matrix(matrix, copy=True)
         by_row.eliminate_zeros()
@@ -119,12 +119,12 @@ class Rows:
         return np.flatnonzero(found)
 
 
-def propagate(rows: Rows, box: Box, moved: Places | None = None) -> Box | None:
+def propagate(rows: LinearRows, box: Box, moved: Places | None = None) -> Box | None:
     """A smaller box that holds the same points of the rows; None where there is none.
 
     Parameters
     ----------
-    rows : Rows
+    rows : LinearRows
     box : Box
     moved : array of int or None
         The columns whose bounds are new since the box was propagated last; None where it never was.
@@ -143,7 +143,7 @@ def propagate(rows: Rows, box: Box, moved: Places | None = None) -> Box | None:
     return Box(lower, -upper)
 
 
-def _round(rows: Rows, awake: Places, ends: Array) -> Places | None:
+def _round(rows: LinearRows, awake: Places, ends: Array) -> Places | None:
     """Raise `ends` by the rows that are awake; the columns that have moved, or None where nothing
     is left."""
     length = rows.length[awake]
@@ -186,7 +186,9 @@ def _slacks(
     return near, slack, infinite
 
 
-def _raised(rows: Rows, ends: Array, places: Places, near: Array, reach: Array) -> Places | None:
+def _raised(
+    rows: LinearRows, ends: Array, places: Places, near: Array, reach: Array
+) -> Places | None:
     many = len(rows.integer)
     found = -(near + reach) - 4.0 * (UNIT_ROUNDOFF * (np.abs(near) + np.abs(reach)) + SMALLEST)
     found = np.where(rows.integer[places % many], np.ceil(found), found)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy.sparse import csc_matrix, hstack
 
-from agtopt.domains.safe_bound import moved, safe_bound
+from agtopt.domains.safe_bound import safe_bound, shifted
 from agtopt.errors import InvalidInputError, SolverUnavailableError
 from agtopt.formulation.site import ROUNDING
 from agtopt.solvers.objective import objective_unit
@@ -261,7 +261,11 @@ class HighsSession:
                 PROVED if isfinite(proved) and status != Status.INFEASIBLE else TOLERANCE,
             )
         return SolveResult(
-            status, moved(bound, constant) if isfinite(bound) else None, incumbent, rigour, seconds
+            status,
+            shifted(bound, constant) if isfinite(bound) else None,
+            incumbent,
+            rigour,
+            seconds,
         )
 
     def load(self) -> bool:

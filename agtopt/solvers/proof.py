@@ -20,7 +20,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.domains.safe_bound import moved
+from agtopt.domains.safe_bound import shifted
 from agtopt.errors import SoundnessError, UnsupportedError
 from agtopt.solvers.activities import Box, Places
 from agtopt.solvers.highs import OPTIONS, Arrays, HighsSession
@@ -338,7 +338,9 @@ class ProofSession:
         search.run()
         self.point = search.point
         self.tree = Tree(self.arrays, cost, constant, checker.cutoff, *search.growth.listed())
-        found = moved(min(search.proved, checker.cutoff), constant) if search.proved < inf else inf
+        found = (
+            shifted(min(search.proved, checker.cutoff), constant) if search.proved < inf else inf
+        )
         return SolveResult(
             _status(search),
             found if np.isfinite(found) else None,

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix, vstack
 
-from agtopt.domains.safe_bound import moved, safe_bound
+from agtopt.domains.safe_bound import safe_bound, shifted
 from agtopt.errors import MissingFileError, SoundnessError
 from agtopt.files import opened, write_arrays
-from agtopt.solvers.activities import Box, Places, Rows, propagate
+from agtopt.solvers.activities import Box, LinearRows, Places, propagate
 from agtopt.solvers.highs import Arrays
 
 Array = NDArray[np.float64]
@@ -87,11 +87,11 @@ class Checker:
         return np.asarray(a.integer & (a.lower >= 0.0) & (a.upper <= 1.0))
 
     @cached_property
-    def _rows(self) -> Rows:
+    def _rows(self) -> LinearRows:
         a = self.arrays
         matrix = csc_matrix(vstack([a.matrix, csc_matrix(self.cost[np.newaxis])]))
         low, high = self._sides
-        return Rows.of(matrix, np.append(low, -inf), np.append(high, self.cutoff), a.integer)
+        return LinearRows.of(matrix, np.append(low, -inf), np.append(high, self.cutoff), a.integer)
 
     @cached_property
     def _sides(self) -> tuple[Array, Array]:
@@ -190,7 +190,7 @@ class Tree:
             raise SoundnessError(
                 "S5: the leaves of the tree do not cover all values of the binaries"
             )
-        return moved(least, self.constant)
+        return shifted(least, self.constant)
 
     def matches(self, model: Any) -> bool:
         """Whether the tree is of this model and its present objective: what `bound` proves, it

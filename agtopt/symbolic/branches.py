@@ -25,5 +25,5 @@ class BranchBounds:
 
     @classmethod
     def nothing(cls) -> "BranchBounds":
-        """Nothing is known."""
+        """Bounds of no branch, where nothing is known."""
         return cls(np.empty(0, dtype=np.int64), np.empty((0, 0, 0)), np.empty((0, 0, 0)))

@@ -49,7 +49,10 @@ class CountingOperations:
     def __init__(self, problem: Problem, kind: Formulation, start: int, stop: int) -> None:
         self.problem = problem
         self.kind = kind
-        self.binaries = self.continuous = self.linear = self.quadratic = 0
+        self.binaries = 0
+        self.continuous = 0
+        self.linear = 0
+        self.quadratic = 0
         occurring = np.zeros(len(problem.dataset), dtype=bool)
         for batch in problem.schedule[start:stop]:
             occurring[batch] = True
@@ -205,7 +208,7 @@ class CountedChoices(Protocol):
         ...
 
     def aggregate(self, gradient: Shadow, samples: NDArray[np.int64]) -> Shadow:
-        """The descent direction."""
+        """The descent direction, of the gradient of every sample in the batch."""
         ...
 
 
@@ -217,7 +220,7 @@ def count_choices(model: Perturbation, ops: CountingOperations, touched: Mask) -
 
 
 class CountedTouches:
-    """`choices.TouchedChoices`."""
+    """What `choices.TouchedChoices` writes, counted."""
 
     def __init__(self, ops: CountingOperations, touched: Mask) -> None:
         problem, model, data = ops.problem, ops.problem.perturbation, ops.problem.dataset
@@ -263,7 +266,7 @@ class CountedTouches:
 
 
 class CountedRemovals:
-    """`choices.RemovalChoices`."""
+    """What `choices.RemovalChoices` writes, counted."""
 
     def __init__(self, ops: CountingOperations, touched: Mask) -> None:
         self.ops = ops
@@ -302,7 +305,7 @@ class CountedRemovals:
 
 
 class CountedSubstitutions:
-    """`choices.SubstitutionChoices`."""
+    """What `choices.SubstitutionChoices` writes, counted."""
 
     def __init__(self, ops: CountingOperations, touched: Mask) -> None:
         problem = ops.problem

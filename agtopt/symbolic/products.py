@@ -4,11 +4,10 @@ binary."""
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.domains.interval import Ends
 from agtopt.formulation import Affine, Site, binary_product, kept_product, mccormick
 from agtopt.kinds import Formulation
 from agtopt.symbolic.quantity import Quantity
-
-Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def product_written(

@@ -8,12 +8,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.domains.interval import Ends
 from agtopt.formulation import Affine
 from agtopt.intervals.arithmetic import Range
 from agtopt.program.subscripts import Subscripts, parse
 from agtopt.tolerances import DOUBLE
-
-Ends = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +59,15 @@ def spread_ends(value: Quantity, axes: Subscripts, letters: str, shape: tuple[in
 def linear_part(a: Affine, b: Affine) -> Affine:
     """The product of the entries of which at most one varies."""
     if not a.varies.any():
-        found = b * a.constant
+        product = b * a.constant
     elif not b.varies.any():
-        found = a * b.constant
+        product = a * b.constant
     else:
-        found = b * a.constant + a * b.constant - a.constant * b.constant
+        product = b * a.constant + a * b.constant - a.constant * b.constant
     # Both factors may be off; two roundings more for a number that was rounded before it was given,
     # and for the product.
     return replace(
-        found,
+        product,
         magnitude=a.magnitude * b.magnitude + DOUBLE.normal,
         roundings=a.roundings + b.roundings + 2,
     )

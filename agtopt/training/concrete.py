@@ -64,8 +64,8 @@ class ConcreteOperations:
     def contract(
         self, subscripts: str, first: Tensor, second: Tensor, at: str, shift: Tensor | None = None
     ) -> Tensor:
-        found = einsum(subscripts, first, second)
-        return found if shift is None else found + shift
+        product = einsum(subscripts, first, second)
+        return product if shift is None else product + shift
 
     def rectify(self, value: Tensor, at: str) -> tuple[Tensor, Tensor]:
         return value.clamp(min=0.0), (value > 0).to(value.dtype)
@@ -175,20 +175,20 @@ def reshape(value: Tensor, old: Shape, new: Shape) -> Tensor:
 def unfold(value: Tensor, patches: Patches) -> Tensor:
     """The windows of (…, channels, height, width) as (…, entries, places)."""
     lead = value.shape[:-3]
-    found = functional.unfold(
+    windows = functional.unfold(
         value.reshape(-1, *patches.shape), patches.kernel, 1, patches.padding, patches.stride
     )
-    return found.reshape(*lead, patches.entries, prod(patches.places))
+    return windows.reshape(*lead, patches.entries, prod(patches.places))
 
 
 def fold(value: Tensor, patches: Patches) -> Tensor:
     """The transpose of `unfold`."""
     lead = value.shape[:-2]
     flat = value.reshape(-1, *value.shape[-2:])
-    found = functional.fold(
+    image = functional.fold(
         flat, patches.shape[1:], patches.kernel, 1, patches.padding, patches.stride
     )
-    return found.reshape(*lead, *patches.shape)
+    return image.reshape(*lead, *patches.shape)
 
 
 def concrete_operations(
@@ -283,7 +283,7 @@ def outputs(
     x = torch.tensor(np.asarray(inputs, dtype=np.float64))
     ops = ConcreteOperations(problem, x, torch.zeros((len(x), 1), dtype=torch.float64))
     chunk = max(1, CHUNK // (len(x) * max(prod(shape) for shape in network.shapes.values())))
-    found = []
+    outputs = []
     for first in range(0, len(theta), chunk):
         tensors = network.unflatten(theta[first : first + chunk])
         output, _ = forward(
@@ -292,5 +292,5 @@ def outputs(
             {name: ops.constant(np.array(value)) for name, value in tensors.items()},
             x,
         )
-        found.append(output.numpy())
-    return np.concatenate(found)
+        outputs.append(output.numpy())
+    return np.concatenate(outputs)

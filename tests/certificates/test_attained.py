@@ -5,7 +5,8 @@ import pytest
 
 import agtopt
 from agtopt import SoundnessError
-from agtopt.certificates import dataset, end_to_end, prediction
+from agtopt.certificates import attained, dataset, end_to_end, prediction
+from agtopt.certificates.attained import check_outputs
 from agtopt.training.concrete import outputs, trajectory
 from tests.conftest import MODELS
 from tests.instances import random_problem
@@ -39,6 +40,23 @@ def test_scores_that_exclude_the_nominal_model(monkeypatch, reach, sense, relati
     lying_scores(monkeypatch, prediction, change)
     with pytest.raises(SoundnessError, match="S9: the outputs of points"):
         agtopt.certify(reach, points)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared"])
+def test_the_last_run_of_an_attack_is_compared_like_the_first(monkeypatch, loss):
+    """However few outputs are held at once; a regression has no classes to be ruled out."""
+    reach = agtopt.bound(random_problem(1, 1, loss, "both", samples=4, n=1), "IBP")
+    runs, points = agtopt.attack(reach.problem), reach.problem.dataset.features[:1]
+    found = agtopt.certify(reach, points)
+    scores = outputs(reach.problem, runs.theta, points)
+    inside = ((found.lower <= scores) & (scores <= found.upper)).all()
+    assert inside
+    monkeypatch.setattr(attained, "CHUNK", 1)
+    check_outputs(found, runs.theta)
+    beyond = runs.theta[-1].copy()
+    beyond[reach.problem.network.parameter_names.index("dense1_bias[0]")] += 1e3
+    with pytest.raises(SoundnessError, match="S9: the outputs of points"):
+        check_outputs(found, np.vstack([runs.theta, beyond]))
 
 
 def test_scores_that_exclude_an_attack_only(monkeypatch, reach):

@@ -44,10 +44,19 @@ def lie(monkeypatch, change):
     monkeypatch.setattr(custom, "open_session", Liar)
 
 
+def only_the_nominal_run(monkeypatch):
+    """No random one, which may be the optimum."""
+    monkeypatch.setattr(
+        attained, "probes", lambda problem: agtopt.problem.Datasets(problem.dataset, 1)
+    )
+
+
 @pytest.mark.parametrize("sense", [pyo.minimize, pyo.maximize])
 @pytest.mark.parametrize("free", [False, True])
 def test_a_bound_that_excludes_the_nominal_run(monkeypatch, model, sense, free):
-    """Of the model's variables, and of the user's own beside them."""
+    """Of the model's variables, and of the user's own beside them, whatever values they still have
+    from a solve."""
+    only_the_nominal_run(monkeypatch)
     objective = last(model) * 1.0
     if free:
         model.pyomo.mine_too = pyo.Var(bounds=(-100.0, 100.0))
@@ -68,9 +77,7 @@ def test_a_bound_that_excludes_an_attack_only(monkeypatch, problem, model):
     """The nominal run and the random ones lie within it."""
     runs = agtopt.attack(problem)
     position = problem.network.parameter_names.index(last(model).name.split(".", 1)[1])
-    monkeypatch.setattr(
-        attained, "probes", lambda problem: agtopt.problem.Datasets(problem.dataset, 1)
-    )
+    only_the_nominal_run(monkeypatch)
     nominal, least = float(trajectory(problem)[-1, position]), float(runs.lower[-1, position])
     assert least < nominal - 1e-3
     model.pyomo.mine = pyo.Objective(expr=last(model))
@@ -78,6 +85,8 @@ def test_a_bound_that_excludes_an_attack_only(monkeypatch, problem, model):
     model.bound("highs")
     with pytest.raises(SoundnessError, match="S9: the bound"):
         model.bound("highs", attack=runs)
+    with pytest.raises(InvalidInputError, match="attack"):
+        model.bound("highs", attack=runs.theta)
     with pytest.raises(InvalidInputError, match="another problem"):
         model.bound("highs", attack=agtopt.attack(random_problem(5, 1, "hinge", "flips")))
 

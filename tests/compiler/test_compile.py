@@ -19,7 +19,7 @@ SIZES = ("binaries", "continuous", "linear", "quadratic")
 def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, loss, reach, kind):
     """Table 1: from a wide box no bound decides an indicator, so the formula is exact; elsewhere it
     is a limit."""
-    monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_BIG_M", np.inf)
+    monkeypatch.setattr("agtopt.symbolic.linear.LARGEST_BIG_M", np.inf)
     for seed in range(4):
         problem = random_problem(seed, depth, loss, reach, steps=3, samples=6)
         size = problem.network.size
@@ -38,7 +38,7 @@ def test_predicted_size_is_reached_where_nothing_is_decided(monkeypatch, depth, 
 def test_predicted_size_of_the_matrix(monkeypatch, cell):
     """Likewise for every perturbation model, loss, training feature and layer; clipping and frozen
     layers decide some entries anyway."""
-    monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_BIG_M", np.inf)
+    monkeypatch.setattr("agtopt.symbolic.linear.LARGEST_BIG_M", np.inf)
     monkeypatch.setattr("agtopt.symbolic.operations.LARGEST_EXPONENT", np.inf)
     problem = cell_problem(cell)
     moves = [

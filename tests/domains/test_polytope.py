@@ -310,7 +310,7 @@ def test_what_is_no_polytope_is_refused(arguments):
     ("case", "message"),
     [
         (lambda: Polytope.octagon(1), "at least 2"),
-        (lambda: Polytope.octagon(True), "at least 2"),
+        (lambda: Polytope.octagon(True), "whole number"),
         (lambda: Polytope.octagon(101), "too many"),
         (lambda: Polytope.octagon(10**9), "too many"),
         (lambda: Polytope.octagon(3, [(0, 3)]), "pairs"),

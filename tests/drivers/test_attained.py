@@ -208,7 +208,7 @@ def test_obbt_by_a_solver_that_lies(monkeypatch, rectified):
 def test_supports_of_a_polytope_that_exclude_a_run(monkeypatch, problem, sense):
     """What the box says of a direction, before any solve."""
     template = agtopt.Polytope.octagon(problem.network.size)
-    honest = run.minima
+    honest = found.minima
     asked = []
 
     def lying(domain, rows):
@@ -218,7 +218,7 @@ def test_supports_of_a_polytope_that_exclude_a_run(monkeypatch, problem, sense):
             100.0 if len(rows) and len(asked) % 2 == (sense < 0) else 0.0
         )
 
-    monkeypatch.setattr(run, "minima", lying)
+    monkeypatch.setattr(found, "minima", lying)
     with pytest.raises(SoundnessError, match=r"S9: .*direction"):
         agtopt.bound(problem, "LP", conditional=False, domain=template)
 

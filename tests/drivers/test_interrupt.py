@@ -7,17 +7,44 @@ import pytest
 
 import agtopt
 from agtopt import CROWN, IBP
-from agtopt.drivers import horizon, knowledge, parts, samplewise, stage
+from agtopt.drivers import affine, found, horizon, knowledge, parts, samplewise, stage
 from agtopt.drivers import run as module
 from agtopt.drivers.samplewise import bound_samplewise
 from agtopt.intervals import checkpoint
+from agtopt.intervals.affine import checkpoint as affine_checkpoint
 from tests.conftest import MODELS
 from tests.instances import random_problem
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def problem():
     return agtopt.load(MODELS / "removal-hinge")
+
+
+@pytest.fixture(scope="module")
+def attained(problem):
+    return agtopt.attack(problem).theta
+
+
+@pytest.fixture(scope="module")
+def whole(problem):
+    return agtopt.bound(problem, "MILP", conditional=False)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[None, agtopt.Polytope.octagon(3, [(0, 1), (1, 2)])],
+    ids=["box", "octagon"],
+)
+def settings(request):
+    return agtopt.Settings("MILP", window=1, conditional=False, domain=request.param)
+
+
+@pytest.fixture(scope="module")
+def whole_in_windows(problem, settings):
+    run = agtopt.Run.begin(problem, settings)
+    solve_all(run)
+    return run.finish()
 
 
 @pytest.fixture
@@ -40,13 +67,12 @@ def stop_after(monkeypatch):
 
 
 @pytest.mark.parametrize("many", [0, 1, 5, 8])
-def test_bound_keeps_what_is_certified(problem, stop_after, many):
-    whole = agtopt.bound(problem, "MILP", conditional=False)
+def test_bound_keeps_what_is_certified(problem, attained, whole, stop_after, many):
     stop_after(many)
     reach = agtopt.bound(problem, "MILP", conditional=False)
     assert reach.interrupted
     assert len(reach.rows) == many
-    assert reach.domain.contains(agtopt.attack(problem).theta, 1e-9)
+    assert reach.domain.contains(attained, 1e-9)
     assert reach.domain.width() >= whole.domain.width() - 1e-9
     for row, same in zip(reach.rows, whole.rows, strict=False):
         assert row.bound == pytest.approx(same.bound, abs=1e-9)
@@ -60,14 +86,11 @@ def solve_all(run):
 
 
 @pytest.mark.parametrize("many", [0, 2, 7, 10])
-@pytest.mark.parametrize(
-    "template", [None, agtopt.Polytope.octagon(3, [(0, 1), (1, 2)])], ids=["box", "octagon"]
-)
 @pytest.mark.parametrize("saved", [False, True])
-def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
+def test_a_run_goes_on(
+    problem, attained, settings, whole_in_windows, stop_after, many, saved, tmp_path
+):
     """Running the same cell again is all that is needed."""
-    settings = agtopt.Settings("MILP", window=1, conditional=False, domain=template)
-    whole = agtopt.bound(problem, "MILP", window=1, conditional=False, domain=template)
     stop_after(many)
     run = agtopt.Run.begin(problem, settings)
     with pytest.raises(KeyboardInterrupt):
@@ -80,9 +103,9 @@ def test_a_run_goes_on(problem, stop_after, many, template, saved, tmp_path):
     assert not reach.interrupted
     for end in ("lower", "upper"):
         np.testing.assert_allclose(
-            getattr(reach.domain, end), getattr(whole.domain, end), atol=1e-6
+            getattr(reach.domain, end), getattr(whole_in_windows.domain, end), atol=1e-6
         )
-    assert reach.domain.contains(agtopt.attack(problem).theta, 1e-9)
+    assert reach.domain.contains(attained, 1e-9)
     places = [(row.start, row.stop, row.objective, row.sense) for row in reach.rows]
     assert len(set(places)) == len(places), "a bound stands twice in the table"
 
@@ -95,17 +118,18 @@ def test_propagation_keeps_the_steps_that_are_done(
 ):
     """After them is the whole line, which certifies nothing; a run with a checkpoint goes on."""
     place = tmp_path if saved else None
-    whole, honest = (
-        agtopt.bound(problem, kind),
-        checkpoint.interval_steps if saved else horizon.interval_steps,
-    )
+    module, name = {
+        ("AFFINE", False): (affine, "affine_steps"),
+        ("AFFINE", True): (affine_checkpoint, "affine_steps"),
+    }.get((kind, saved), (checkpoint if saved else horizon, "interval_steps"))
+    whole, honest = agtopt.bound(problem, kind), getattr(module, name)
 
     def stopped(*arguments, **options):
         yield from islice(honest(*arguments, **options), many)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint if saved else horizon, "interval_steps", stopped)
+        patched.setattr(module, name, stopped)
         reach = agtopt.bound(problem, kind, checkpoint=place)
     assert reach.interrupted
     assert len(reach.states) == problem.steps + 1
@@ -131,11 +155,11 @@ def test_what_is_frozen_is_known_after_an_interrupt(monkeypatch):
     np.testing.assert_array_equal(box.upper[still], start[still])
 
 
-def test_models_that_are_interrupted_before_the_first(problem, monkeypatch):
+def test_models_that_are_interrupted_before_the_first(problem, attained, monkeypatch):
     monkeypatch.setattr(knowledge, "interval_steps", lambda *_, **__: stop())
     reach = agtopt.bound(problem, "LP")
     assert (reach.interrupted, reach.rows, len(reach.states)) == (True, (), problem.steps + 1)
-    assert reach.domain.contains(agtopt.attack(problem).theta)
+    assert reach.domain.contains(attained)
 
 
 def stop():
@@ -157,7 +181,7 @@ def long_calls(monkeypatch):
 
         monkeypatch.setattr(module, name, call)
 
-    for place in (horizon, module, parts):
+    for place in (found, horizon, knowledge, parts):
         counted(place, "interval_steps")
     for place in (module, parts):
         counted(place, "learn_branches")
@@ -207,17 +231,17 @@ def test_models_that_are_interrupted_leave_the_steps_after_them_to_intervals(
     problem, monkeypatch, long_calls, stop_after, many
 ):
     """A window of one step has six bounds; where none was found there is nothing to propagate."""
-    honest, steps = module.interval_steps, []
+    honest, steps = found.interval_steps, []
 
     def noted(problem, start, *rest, **options):
         steps.append(start)
         return honest(problem, start, *rest, **options)
 
-    run = agtopt.Run(problem, agtopt.Settings("LP", window=1, conditional=False))
+    run = agtopt.Run.begin(problem, agtopt.Settings("LP", window=1, conditional=False))
     stop_after(many)
     with pytest.raises(KeyboardInterrupt):
         solve_all(run)
-    monkeypatch.setattr(module, "interval_steps", noted)
+    monkeypatch.setattr(found, "interval_steps", noted)
     long_calls.clear()
     reach = run.finish()
     assert steps == ([] if many == 0 else list(range(1 + (many > 6), problem.steps)))
@@ -228,7 +252,7 @@ def test_models_that_are_interrupted_leave_the_steps_after_them_to_intervals(
 
 @pytest.mark.parametrize(
     ("verb", "place", "name"),
-    [(agtopt.bound, module, "interval_steps"), (bound_samplewise, samplewise, "train")],
+    [(agtopt.bound, found, "interval_steps"), (bound_samplewise, samplewise, "train")],
     ids=["models", "samples"],
 )
 def test_a_second_interrupt_loses_nothing(monkeypatch, verb, place, name):
@@ -262,7 +286,7 @@ def test_a_second_interrupt_loses_nothing(monkeypatch, verb, place, name):
 
 
 def test_samples_that_are_interrupted_before_the_first(problem, monkeypatch):
-    monkeypatch.setattr(samplewise, "interval_steps", lambda *_, **__: stop())
+    monkeypatch.setattr(knowledge, "interval_steps", lambda *_, **__: stop())
     reach = bound_samplewise(problem, "LP")
     assert (reach.interrupted, reach.rows, len(reach.states)) == (True, (), problem.steps + 1)
     assert reach.domain.width() == np.inf

@@ -29,7 +29,7 @@ def problem():
 
 
 def stepped(problem):
-    run = agtopt.Run(problem, agtopt.Settings("LP", conditional=False))
+    run = agtopt.Run.begin(problem, agtopt.Settings("LP", conditional=False))
     run.step()
     return run
 
@@ -101,7 +101,7 @@ def test_a_call_that_ends_takes_nothing_from_a_task_of_another(problem, monkeypa
 
 def test_models_are_let_go_of_in_the_middle_of_a_task(problem, monkeypatch):
     expected = agtopt.bound(problem, "LP", conditional=False)
-    run = agtopt.Run(problem, agtopt.Settings("LP", conditional=False))
+    run = agtopt.Run.begin(problem, agtopt.Settings("LP", conditional=False))
     paused(monkeypatch, run.models.clear)
     while not run.finished:
         run.step()

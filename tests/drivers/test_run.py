@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import agtopt
-from agtopt import Bounded, InvalidInputError, MissingFileError, Run, Settings
+from agtopt import OBBT, Bounded, InvalidInputError, MissingFileError, Run, Settings
 from agtopt.compiler import branches
 from agtopt.compiler.branches import learn_branches
 from agtopt.domains import KnownBounds
+from agtopt.drivers import found, knowledge
+from agtopt.drivers.knowledge import Knowledge
 from agtopt.intervals.states import initial_domain
 from tests.instances import random_problem
 
@@ -41,6 +43,25 @@ def test_stepping_saving_and_resuming_give_the_domain_of_one_call(problem, optio
     assert_same(run.finish(), whole)
     with pytest.raises(InvalidInputError, match="every window is solved"):
         run.step()
+
+
+def test_a_run_is_constructed_of_what_is_known(problem, monkeypatch):
+    """Nothing is attacked and nothing propagated by the constructor, also with a template."""
+    known = Knowledge.of(problem)
+    settings = Settings("LP", domain=agtopt.Polytope.octagon(problem.network.size), obbt=OBBT(3))
+    for module, name in (
+        (knowledge, "attack"),
+        (knowledge, "interval_steps"),
+        (knowledge, "attained_quantities"),
+        (found, "interval_steps"),
+        (agtopt.attacks.Attack, "along"),
+    ):
+        monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("worked"))
+    run = Run(problem, settings, known)
+    assert (run.done, run.rows) == (0, [])
+    for t, box in enumerate(known.boxes):
+        np.testing.assert_array_equal(run.found.domain(t).lower, box.lower)
+        np.testing.assert_array_equal(run.found.domain(t).upper, box.upper)
 
 
 def test_a_run_that_is_cut_short_is_sound_and_says_so(problem):

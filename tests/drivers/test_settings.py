@@ -74,3 +74,31 @@ def test_no_value_is_taken_for_granted(name):
 def test_a_value_of_another_type_is_refused_when_it_is_given(name, value):
     with pytest.raises(InvalidInputError, match=name):
         Settings("LP", **{name: value})
+
+
+def test_settings_of_an_earlier_record_are_read():
+    """As records of format 2 have them, with a kind as it was spelt then."""
+    earlier = {
+        "method": "MILP:8",
+        "window": 2,
+        "stride": None,
+        "solver": None,
+        "time_limit": 5.0,
+        "conditional": False,
+        "tighten": "lp",
+        "directions": [[1.0, -1.0]],
+        "obbt": {"solves": 9, "rounds": 1, "kind": "LP"},
+        "rigour": "proved",
+        "first": 0,
+    }
+    expected = Settings(
+        "MILP:8",
+        window=2,
+        time_limit=5,
+        conditional=False,
+        tighten="LP",
+        domain=Polytope([[1.0, -1.0]]),
+        obbt=OBBT(9),
+        rigour="proved",
+    )
+    assert Settings.from_dict(earlier).agrees(expected)

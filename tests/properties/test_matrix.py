@@ -16,7 +16,14 @@ from tests.matrix import ALL_KINDS, CELLS, CURVED, VALUES, cell_problem, zeroed
 from tests.reference import torch_states
 
 EXACT = 1e-9
-every_cell = pytest.mark.parametrize("cell", CELLS, ids=str)
+every_cell = pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, marks=[pytest.mark.slow] * bool(place % 5), id=str(cell))
+        for place, cell in enumerate(CELLS)
+    ],
+)
+"""All of them take minutes together; a fifth is enough to see what breaks everything."""
 
 
 def kinds_of(cell):

@@ -31,10 +31,17 @@ def assert_holds_runs(problem, reach, datasets):
             assert reach.steps[t].contains(theta, 1e-7), (reach.method, t)
 
 
+WINDOWS = (1, 2, None)
+CUTS = [
+    (*combination, window, (k + j) % 2 == 0)
+    for k, combination in enumerate(COMBINATIONS)
+    for j, window in enumerate(WINDOWS)
+]
+"""Every combination in every window, with cuts and without in turn: each pair occurs."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("conditional", [True, False], ids=["cuts", "plain"])
-@pytest.mark.parametrize("window", [1, 2, None])
-@pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
+@pytest.mark.parametrize(("depth", "loss", "reach", "window", "conditional"), CUTS)
 def test_kinds_nest_and_hold_every_run(depth, loss, reach, window, conditional):
     # Small enough that SCIP proves every optimum within a second: S7 speaks of those only.
     problem = random_problem(

@@ -11,7 +11,9 @@ from agtopt.compiler import compile
 from agtopt.solvers import choose, highs, open_session, scip
 from tests.instances import COMBINATIONS, KINDS, corrupted, random_problem, torch_sgd
 
-SEEDS = range(10)
+SEEDS = range(4)
+"""One and two outputs; every adversary, loss, training and layer meets the same oracle in
+`test_matrix`."""
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +28,7 @@ def no_gap(monkeypatch):
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
 def test_replay_of_admissible_data_satisfies_every_row(depth, loss, reach, conditional):
     # Cuts come on top of the plain rows, so those need fewer problems of their own.
-    for seed in SEEDS if conditional else SEEDS[:5]:
+    for seed in SEEDS if conditional else SEEDS[:2]:
         problem = random_problem(seed, depth, loss, reach)
         for kind in KINDS:
             model = compile(problem, kind, conditional=conditional)

@@ -16,7 +16,7 @@ def model(
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     initializers = [
         numpy_helper.from_array(
-            np.asarray(value, dtype=dtype if np.asarray(value).dtype.kind == "f" else None), name
+            np.asarray(value, dtype=dtype if np.asarray(value).dtype == np.float64 else None), name
         )
         for name, value in (weights or {}).items()
     ]

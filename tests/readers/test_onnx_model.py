@@ -208,7 +208,7 @@ MODELS = {
 }
 
 
-ROUNDING = {np.float16: 0.1, np.float32: 1e-5, np.float64: 1e-12}
+ROUNDING = {np.float32: 1e-5, np.float64: 1e-12}
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def misread_gemm(a, b, c, *, transB=0):
 
 
 def misread_pool(x, *, kernel_shape, strides):
-    return onnx_operations.Part(
+    return onnx_operations.LayerPart(
         onnx_operations.AvgPool2d(tuple(kernel_shape), tuple(kernel_shape)), (x,)
     )
 
@@ -306,7 +306,7 @@ def misread_pool(x, *, kernel_shape, strides):
         ("Gemm", misread_gemm, "has other outputs than the file"),
         (
             "LeakyRelu",
-            lambda x, *, alpha: onnx_operations.Part(onnx_operations.ReLU(), (x,)),
+            lambda x, *, alpha: onnx_operations.LayerPart(onnx_operations.ReLU(), (x,)),
             "has other outputs than the file",
         ),
         (
@@ -403,14 +403,30 @@ UNSUPPORTED = {
         [node("Constant", "", "c", sparse_value=SPARSE), node("Gemm", "x W c", "y")],
         V,
     ),
-    "its B has type int64; it must be one of float16": (
+    "its B has type int64; it must be one of float32, float64: convert the model": (
         [node("MatMul", "x I", "y")],
         {"I": np.ones((3, 2), dtype=np.int64)},
     ),
-    "it must be to one of float16, bfloat16, float32, float64, not int64": (
+    "it must be to one of float32, float64, not int64": (
         [
             node("Cast", "x", "i", to=TensorProto.INT64),
             node("Cast", "i", "f", to=TensorProto.FLOAT),
+            node("MatMul", "f W", "y"),
+        ],
+        V,
+    ),
+    "its B has type float16; it must be one of float32, float64": (
+        [node("MatMul", "x H", "y")],
+        {"H": np.ones((3, 2), dtype=np.float16)},
+    ),
+    "(MatMul) is not supported: its B is computed from other constants;": (
+        [node("Cast", "H", "h", to=TensorProto.FLOAT), node("MatMul", "x h", "y")],
+        {"H": np.ones((3, 2), dtype=np.float16)},
+    ),
+    "not float16": (
+        [
+            node("Cast", "x", "h", to=TensorProto.FLOAT16),
+            node("Cast", "h", "f", to=TensorProto.FLOAT),
             node("MatMul", "f W", "y"),
         ],
         V,

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from scipy.sparse import csc_matrix
 
 from agtopt.solvers import activities
-from agtopt.solvers.activities import Box, Rows, propagate
+from agtopt.solvers.activities import Box, LinearRows, propagate
 
 
 def rows_of(A, low, high, integer=None):
     A = np.atleast_2d(np.asarray(A, dtype=float))
     low, high = (np.broadcast_to(np.asarray(side, dtype=float), len(A)) for side in (low, high))
-    return Rows.of(
+    return LinearRows.of(
         csc_matrix(A),
         low,
         high,
@@ -191,7 +191,9 @@ def test_one_infinite_term_is_bounded_and_two_are_not():
 def test_rows_without_terms_and_zeros_say_nothing():
     box = Box(np.array([-np.inf, 0.0]), np.array([np.inf, 1.0]))
     matrix = csc_matrix((np.array([0.0, 1.0]), np.array([1, 2]), np.array([0, 1, 2])), shape=(3, 2))
-    rows = Rows.of(matrix, np.full(3, -np.inf), np.array([-1.0, 5.0, 0.5]), np.zeros(2, dtype=bool))
+    rows = LinearRows.of(
+        matrix, np.full(3, -np.inf), np.array([-1.0, 5.0, 0.5]), np.zeros(2, dtype=bool)
+    )
     np.testing.assert_allclose(propagate(rows, box), [[-np.inf, 0.0], [np.inf, 0.5]])
 
 

@@ -16,7 +16,7 @@ from agtopt.errors import InvalidInputError, MissingFileError
 from agtopt.solvers import tree as trees
 from agtopt.solvers.highs import Arrays
 from agtopt.solvers.proof import ProofSession
-from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Leaf, Tree, moved
+from agtopt.solvers.tree import ALONE, BOUND, EMPTY, LEAF, OPEN, Leaf, Tree, shifted
 from tests.instances import random_problem
 from tests.solvers.milp import random_milp
 
@@ -298,11 +298,11 @@ def test_points_above_the_cutoff_are_not_claimed(proofs):
 
 
 def test_a_constant_is_added_downward():
-    assert moved(1.0, 2.0**-60) <= 1.0
-    assert moved(0.1, 0.2) < 0.1 + 0.2
-    assert moved(-np.inf, 1.0) == -np.inf
-    assert moved(np.inf, 1.0) == np.inf
-    assert moved(0.3, 0.0) == 0.3
+    assert shifted(1.0, 2.0**-60) <= 1.0
+    assert shifted(0.1, 0.2) < 0.1 + 0.2
+    assert shifted(-np.inf, 1.0) == -np.inf
+    assert shifted(np.inf, 1.0) == np.inf
+    assert shifted(0.3, 0.0) == 0.3
 
 
 def test_a_proof_of_a_certified_window_is_kept(tmp_path):

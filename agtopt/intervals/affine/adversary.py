@@ -5,16 +5,16 @@ from agtopt.intervals.affine.taken_away import RemovedAffine, ReplacedAffine
 from agtopt.intervals.affine.touching import AffineAdversary
 from agtopt.intervals.scale.numerics import Numerics
 from agtopt.problem import Moving, Perturbation, Problem, Removing, Substitution
-from agtopt.verbs import verb
+from agtopt.verbs import unregistered, verb
 
 
 @verb
 def affine_adversary(
     model: Perturbation, problem: Problem, numerics: Numerics, keeps: bool = True
-) -> AffineAdversary | None:
-    """How a perturbation model enters; None where no one said what is linear in it, and intervals
-    say all."""
-    return None
+) -> AffineAdversary:
+    """How a perturbation model enters; without a meaning of its own, intervals say all of it
+    (`affine_steps`)."""
+    raise unregistered("perturbation", model, affine_adversary, "A perturbation model")
 
 
 @affine_adversary.register

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agtopt.domains import Interval
 from agtopt.domains.moves import largest_sum
 from agtopt.intervals.adversary import touchable_mask
-from agtopt.problem import Moving, Problem
+from agtopt.problem import Problem
 from agtopt.problem.layers import Dense, Flatten
 from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 from agtopt.tolerances import DOUBLE, Rounding
@@ -59,8 +59,7 @@ class Ball:
             and type(training.loss) in CURVATURE
             and training.clip is None
             and training.momentum == 0.0
-            and isinstance(model, Moving)
-            and not model.moves_features
+            and not (model.removes or model.replaces or model.moves_features)
             and not problem.dataset.mapped
         )
 

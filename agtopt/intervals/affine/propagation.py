@@ -47,7 +47,9 @@ def affine_steps(
     """
     numerics.check()
     matrix = keeps_matrix(problem, memory)
-    adversary = affine_adversary(problem.perturbation, problem, numerics, matrix)
+    meaning = affine_adversary.meaning(type(problem.perturbation))
+    known = meaning is not affine_adversary.registry[object]
+    adversary = meaning(problem.perturbation, problem, numerics, matrix) if known else None
     boxes = FragmentIntervals(problem, memory, numerics)
     step = None if adversary is None else AffineStep(problem, adversary, numerics, memory, matrix)
     if domain is None:

@@ -116,7 +116,8 @@ class ReplacedAffine(TakenAway):
     def __init__(self, problem: Problem, numerics: Numerics, keeps: bool) -> None:
         super().__init__(problem, numerics, keeps)
         self.rows: Rows = interval_adversary(problem.perturbation, problem, numerics)
-        self.low = self.high = torch.zeros(self.q, dtype=torch.float64)
+        self.low = torch.zeros(self.q, dtype=torch.float64)
+        self.high = self.low
 
     def factors(self) -> tuple[float, float]:
         return 1.0, 1.0
@@ -131,7 +132,8 @@ class ReplacedAffine(TakenAway):
             torch.cat([found[name][side].reshape(-1) for name in self.problem.trained]).double()
             for side in (0, 1)
         ]
-        self.low, self.high = ends
+        self.low = ends[0]
+        self.high = ends[1]
 
     def instead(self, mean: Tensor) -> Tensor:
         return 0.5 * (self.low + self.high)

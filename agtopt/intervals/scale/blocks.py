@@ -16,7 +16,14 @@ from torch import Tensor
 from agtopt.intervals.arithmetic import Range
 from agtopt.intervals.scale import kernels
 from agtopt.intervals.scale.kernels import Factors
-from agtopt.intervals.scale.products import Ends, Mirror, Part, Product, by_variant, ends_of
+from agtopt.intervals.scale.products import (
+    Mirror,
+    Product,
+    ProductBlock,
+    VariantEnds,
+    by_variant,
+    ends_of,
+)
 
 Index = tuple[slice, ...]
 
@@ -68,13 +75,13 @@ class Entries:
 
     Parameters
     ----------
-    variants : list of Ends, shape (entries, n)
+    variants : list of VariantEnds, shape (entries, n)
         The last contains all others.
     rows : slice
         Which entries, along their first axis.
     """
 
-    def __init__(self, variants: list[Ends], rows: slice = ALL) -> None:
+    def __init__(self, variants: list[VariantEnds], rows: slice = ALL) -> None:
         self.variants = variants
         self.rows = rows
         self.magnitude = variants[0].size[rows].sum(-1)
@@ -101,10 +108,10 @@ class Entries:
         if not kernels.suits(self.finite, limit):
             return None
         stands, touched = (self._factors(k) for k in (0, -1))
-        found = kernels.values_below(
+        candidates = kernels.values_below(
             limit.reshape(2, -1, 1), wanted, stands, touched if gains else None, samples=samples
         )
-        return found.reshape(*limit.shape, -1)
+        return candidates.reshape(*limit.shape, -1)
 
     def _factors(self, variant: int) -> Factors:
         low, high = (
@@ -219,4 +226,4 @@ def _products(outer: Outer, entries: int, mirror: Mirror) -> Iterator[tuple[Inde
     for first in range(0, product.shape[0], rows):
         for start in range(0, product.shape[1], columns):
             index = slice(first, first + rows), slice(start, start + columns)
-            yield index, Part(product, *index)
+            yield index, ProductBlock(product, *index)

@@ -115,7 +115,7 @@ class FragmentIntervals(IntervalOperations):
             batch[first : first + size] for first in range(0, len(batch), size)
         ]
         tallies: dict[tuple[str | int, ...], Tally] = {}
-        found = Range(
+        direction = Range(
             self.numerics.empty((self.layout.size,)), self.numerics.empty((self.layout.size,))
         )
         for part in parts:
@@ -126,24 +126,24 @@ class FragmentIntervals(IntervalOperations):
                 if part is not parts[-1]:
                     tallies[place] = tally
                 elif not name:
-                    found = tally.result()
+                    direction = tally.result()
                 else:
                     for end, value in zip(
-                        self.layout.tensors(found)[name], tally.result(), strict=True
+                        self.layout.tensors(direction)[name], tally.result(), strict=True
                     ):
                         end[index] = value
-        return found
+        return direction
 
     def _blocks(self, parameters: Parameters, samples: Batch) -> Iterator[tuple[str, Index, Block]]:
         """The per-sample gradients of a fragment: which tensor, which of its entries; without a
         name if one block is as large as all."""
         problem, entries = self.problem, self.block // self.most
-        found = gradients(
+        factors = gradients(
             self, problem, parameters, *self.enter(samples), problem.trained, self.entry
         )
         parts = {
             name: blocks(gradient, -1 - problem.network.initial[name].ndim, entries, self.mirror)
-            for name, gradient in found.items()
+            for name, gradient in factors.items()
         }
         if self.layout.size <= entries:
             yield "", (), Together([block for part in parts.values() for _, block in part])

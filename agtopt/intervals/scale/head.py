@@ -59,10 +59,10 @@ class BehindHead:
     def _behind(self, samples: Batch) -> Range:
         network = self.problem.network
         weights = {name: self.ops.constant(value) for name, value in network.initial.items()}
-        found: Range = forward(
+        features: Range = forward(
             self.ops, network, weights, self.adversary.batch(samples)[0], goal=self.problem.head
         )[0]
-        return found
+        return features
 
     def batch(self, samples: Batch) -> tuple[Range, Range]:
         """Features behind the head, and encoded labels."""
@@ -72,5 +72,5 @@ class BehindHead:
         return both(self.features, lambda end: end.index_select(self.axis, where)), labels
 
     def tally(self, samples: Batch) -> Tally:
-        """Of the adversary itself."""
+        """How the adversary aggregates the gradients of a batch; the head changes nothing of it."""
         return self.adversary.tally(samples)

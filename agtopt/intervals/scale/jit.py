@@ -9,14 +9,14 @@ from typing import Any
 from numba import njit
 
 
-def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
+def jitted(loop: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a loop for the types that it is first called with, and keep it on disk."""
     try:
-        found: Callable[..., Any] = njit(loop, cache=True)
+        machine: Callable[..., Any] = njit(loop, cache=True)
     except RuntimeError:
         # Nothing can be written, neither beside the package nor among the user's files.
-        found = njit(loop)
-    return found
+        machine = njit(loop)
+    return machine
 
 
 def first_calls_uninterrupted(loop: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,12 +33,12 @@ def first_calls_uninterrupted(loop: Callable[..., Any]) -> Callable[..., Any]:
             return loop(*arguments)
         signal.signal(signal.SIGINT, lambda number, _: waiting.append(number))
         try:
-            found = loop(*arguments)
+            result = loop(*arguments)
             ready.add(kinds)
         finally:
             signal.signal(signal.SIGINT, handler)
             for number in waiting[:1]:
                 signal.raise_signal(number)
-        return found
+        return result
 
     return run

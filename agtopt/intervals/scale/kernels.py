@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agtopt.intervals.scale.jit import compiled, first_calls_uninterrupted
+from agtopt.intervals.scale.jit import first_calls_uninterrupted, jitted
 
 Array = NDArray[Any]
 Arrays = tuple[Array, Array, Array, Array]
@@ -63,25 +63,25 @@ def values_below(
         The smallest values, in any order: those that count, cut off at the limit, are the same as
         of all values.
     """
-    found = limit.new_empty(
+    smallest = limit.new_empty(
         (*limit.shape, stands[0].shape[-1] if samples is None else len(samples))
     )
     values, arrays = (
-        found.numpy(),
+        smallest.numpy(),
         [
             factors and tuple(_array(factor, samples) for factor in factors)
             for factors in (stands, touched)
         ],
     )
-    return found[..., : _below(limit.numpy(), wanted, *arrays, values.dtype.type(bound), values)]
+    return smallest[..., : _below(limit.numpy(), wanted, *arrays, values.dtype.type(bound), values)]
 
 
 def sums(factors: Factors, bound: float = inf) -> Tensor:
     """Sums over the samples of ends that are clipped to ± `bound`, (2, o, i)."""
-    found = factors[0].new_empty((2, len(factors[0]), len(factors[2])))
-    values = found.numpy()
+    totals = factors[0].new_empty((2, len(factors[0]), len(factors[2])))
+    values = totals.numpy()
     _sums(tuple(map(_array, factors)), values.dtype.type(bound), values)
-    return found
+    return totals
 
 
 def _array(factor: Tensor, samples: Tensor | None = None) -> Array:
@@ -89,7 +89,7 @@ def _array(factor: Tensor, samples: Tensor | None = None) -> Array:
 
 
 @first_calls_uninterrupted
-@compiled
+@jitted
 def _below(
     limit: Array, wanted: int, stands: Arrays, touched: Arrays | None, bound: float, found: Array
 ) -> Any:
@@ -123,7 +123,7 @@ def _below(
     return width
 
 
-@compiled
+@jitted
 def _multiply(
     low: Array, high: Array, least: Array, most: Array, bound: float, upper: Array, negated: Array
 ) -> None:
@@ -133,7 +133,7 @@ def _multiply(
         negated[j] = max(min(-min(min(a, b), min(c, d)), bound), -bound)
 
 
-@compiled
+@jitted
 def _reached(values: Array, lowest: Array) -> Any:
     # So many groups of values have a smallest one each: the largest of these is not below as many
     # of all values.
@@ -145,7 +145,7 @@ def _reached(values: Array, lowest: Array) -> Any:
     return lowest.max()
 
 
-@compiled
+@jitted
 def _pick(values: Array, limit: float, found: Array) -> np.intp:
     # Without a branch, which would be guessed wrong, and with an index that has no sign to be asked
     # for.
@@ -157,7 +157,7 @@ def _pick(values: Array, limit: float, found: Array) -> np.intp:
 
 
 @first_calls_uninterrupted
-@compiled
+@jitted
 def _sums(factors: Arrays, bound: float, found: Array) -> None:
     low, high, least, most = factors
     ends = np.empty((2, low.shape[-1]), found.dtype)
@@ -168,7 +168,7 @@ def _sums(factors: Arrays, bound: float, found: Array) -> None:
                 found[k, r, c] = _sum(ends[k])
 
 
-@compiled
+@jitted
 def _sum(values: Array) -> Any:
     lanes = np.zeros(LANES, values.dtype)
     whole = len(values) - len(values) % LANES

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.errors import InvalidInputError, UnsupportedError
-from agtopt.intervals.arithmetic import ROUNDING, Range, outward
+from agtopt.intervals.arithmetic import ROUNDING, Range, outward_range
 from agtopt.tolerances import Rounding
 
 Array = NDArray[np.float64]
@@ -108,18 +108,18 @@ class Numerics:
     def box(self, low: Array, high: Array) -> Range:
         """[low, high], whose ends were rounded when they were found, and may be in a framework."""
         ends = self.enclose(low, high)
-        return outward(ends.lower.clone(), ends.upper.clone())
+        return outward_range(ends.lower.clone(), ends.upper.clone())
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:
-        """Room for numbers."""
+        """A tensor of this shape whose entries are still to be written."""
         return torch.empty(shape, dtype=self.dtype, device=self.device)
 
     def indices(self, values: NDArray[np.int64]) -> Tensor:
-        """Whole numbers, to select by."""
+        """Whole numbers as a tensor of this device, which selects entries."""
         return torch.tensor(values, dtype=torch.int64, device=self.device)
 
     def mask(self, values: NDArray[np.bool_]) -> Tensor:
-        """Truth values."""
+        """A mask as a tensor of this device, of the same shape."""
         return torch.tensor(values, dtype=torch.bool, device=self.device)
 
     def _nearest(self, values: Array | float) -> Tensor:
@@ -149,5 +149,5 @@ FLOAT64 = Numerics()
 
 def array_of(value: Tensor) -> Array:
     """A tensor as an array, from wherever it is."""
-    found: Array = value.numpy(force=True).astype(np.float64, copy=False)
-    return found
+    array: Array = value.numpy(force=True).astype(np.float64, copy=False)
+    return array

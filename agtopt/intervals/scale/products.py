@@ -37,26 +37,29 @@ def by_variant(value: Range, axis: int) -> list[Range]:
     )
     if last.lower.dim() == -axis:
         return [kind(*last)]
-    found = []
+    variants = []
     for low, high in zip(*last, strict=True):
         # A sample as it stands has the features that it has.
-        found.append(kind(low, low) if last.is_point or torch.equal(low, high) else kind(low, high))
-    return found
+        variants.append(
+            kind(low, low) if last.is_point or torch.equal(low, high) else kind(low, high)
+        )
+    return variants
 
 
 class Factor:
     """One factor of many products, (i, n)."""
 
     def __init__(self, value: Range) -> None:
-        self.lower, self.upper, self.is_point = *value, value.is_point
+        self.lower, self.upper = value
+        self.is_point = value.is_point
         self.nonnegative = nonnegative(value)
 
     def size(self) -> Tensor:
-        """The largest magnitudes."""
+        """The largest magnitude of each entry, (i, n)."""
         return self.upper if self.nonnegative else largest(Range(self.lower, self.upper))
 
 
-class Ends:
+class VariantEnds:
     """The other factor, or gradients that are there as numbers: the ends [l, u] under one variant,
     (…, n)."""
 
@@ -76,7 +79,7 @@ class Ends:
 
     @cached_property
     def size(self) -> Tensor:
-        """The largest magnitudes."""
+        """The largest magnitude of each entry, (…, n)."""
         return self.far.amax(dim=0)
 
     @cached_property
@@ -85,9 +88,9 @@ class Ends:
         return abs(self.value.upper.max().item()) + abs(self.value.lower.min().item())
 
 
-def ends_of(value: Range, axis: int = -2) -> list[Ends]:
+def ends_of(value: Range, axis: int = -2) -> list[VariantEnds]:
     """Those under every variant; the sample axis is named."""
-    return [Ends(variant) for variant in by_variant(value, axis)]
+    return [VariantEnds(variant) for variant in by_variant(value, axis)]
 
 
 class Mirror:
@@ -95,17 +98,17 @@ class Mirror:
 
     def __init__(self) -> None:
         self.value: Range | None = None
-        self.found: list[Ends] = []
+        self.found: list[VariantEnds] = []
 
-    def of(self, value: Range) -> list[Ends]:
-        """The ends under every variant."""
+    def of(self, value: Range) -> list[VariantEnds]:
+        """The ends of `value` under every variant; those found last, if it is the same object."""
         if value is not self.value:
             self.value = value
             self.found = ends_of(value)
         return self.found
 
 
-def _forms(delta: Ends, inputs: Factor) -> list[Terms]:
+def _forms(delta: VariantEnds, inputs: Factor) -> list[Terms]:
     """Sums of products of δ and inputs, of which one is not zero, so that each is rounded once: the
     ends are the largest of them."""
     far, ends = delta.far, [inputs.upper] if inputs.is_point else [inputs.upper, inputs.lower]
@@ -142,14 +145,14 @@ class Product:
 
     Parameters
     ----------
-    delta : list of Ends, shape (o, n)
+    delta : list of VariantEnds, shape (o, n)
     inputs : list of Range, shape (i, n)
         One of each, or one for every variant.
     bound : float
         Every entry is clipped to ± this.
     """
 
-    def __init__(self, delta: list[Ends], inputs: list[Range], bound: float) -> None:
+    def __init__(self, delta: list[VariantEnds], inputs: list[Range], bound: float) -> None:
         self.shape = (delta[0].value.lower.shape[0], inputs[0].lower.shape[0])
         self.bound = bound
         self.variants = many = max(len(delta), len(inputs))
@@ -157,7 +160,8 @@ class Product:
         self.inputs = [Factor(a) for a in inputs] * (many // len(inputs))
         self._forms = dict[int, list[Terms]]()
         # Unless they are clipped, magnitudes are products too: their sum is one of matrices.
-        self.unclipped = self.magnitude = self.delta[0].size @ self.inputs[0].size().mT
+        self.unclipped = self.delta[0].size @ self.inputs[0].size().mT
+        self.magnitude = self.unclipped
         if bound < inf:
             self.magnitude = self.magnitude.nan_to_num(nan=inf).clamp(
                 max=bound * inputs[0].lower.shape[1]
@@ -190,13 +194,14 @@ class Product:
         return _matrices(self.forms(0)[0])
 
     def factors(self, variant: int, rows: slice, columns: slice) -> Factors:
-        """For the compiled loops."""
+        """Ends of δ and of the inputs in a block of rows and columns, as the compiled loops take
+        them."""
         (low, high), inputs = self.delta[variant].value, self.inputs[variant]
         return low[rows], high[rows], inputs.lower[columns], inputs.upper[columns]
 
 
-class Part:
-    """A block of a `Product`."""
+class ProductBlock:
+    """The rows and columns of a `Product` that are summed and searched at once."""
 
     def __init__(self, product: Product, rows: slice, columns: slice) -> None:
         self.product = product

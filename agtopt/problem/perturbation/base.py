@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError, UnsupportedError
 from agtopt.frozen import Unchanging
 from agtopt.problem.checks import chunks, indices, number, whole, whole_numbers
@@ -17,7 +18,6 @@ from agtopt.problem.perturbation.perturbed import Perturbed
 from agtopt.tolerances import ADMITTED
 
 Array = NDArray[np.float64]
-Box = tuple[Array, Array]
 
 NAMED = 8
 """Most vulnerable samples that a description names."""
@@ -142,12 +142,12 @@ class Perturbation(Unchanging, ABC):
         """The same model with only these samples vulnerable."""
         return replace(self, n=min(self.n, len(samples)), vulnerable=samples)
 
-    def feature_box(self, problem: Perturbed, features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Ends:
         """Lowest and highest features of samples (…, *shape) once they are touched, before
         rounding."""
         return features, features
 
-    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Ends:
         """Lowest and highest encoded labels (…, outputs or classes) of samples once they are
         touched.
 

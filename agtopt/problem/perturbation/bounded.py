@@ -9,13 +9,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from agtopt.arguments import fits
+from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError
 from agtopt.problem.checks import number, whole, whole_numbers
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.loss import Classes
 from agtopt.problem.perturbation.base import (
     Array,
-    Box,
     Moving,
     directions,
     drawn,
@@ -86,11 +87,11 @@ class Bounded(Moving):
             whole("perturbation.n", self.n, 0)
         number("perturbation.eps", self.eps, least=0.0)
         number("perturbation.nu", self.nu, least=0.0)
-        if self.p not in (1, 2, inf):
+        if not fits(self.p, float) or self.p not in (1, 2, inf):
             raise InvalidInputError(
                 f"perturbation.p: {self.p!r} is not allowed; it must be inf, 2 or 1"
             )
-        if self.q not in (0, inf):
+        if not fits(self.q, float) or self.q not in (0, inf):
             raise InvalidInputError(
                 f"perturbation.q: {self.q!r} is not allowed; it must be inf (interval) or 0 (flip)"
             )
@@ -181,11 +182,11 @@ class Bounded(Moving):
         }
         return replace(self, vulnerable=samples, **budgets)
 
-    def feature_box(self, problem: Perturbed, features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Ends:
         reach = self.eps if self.moves_features else 0.0
         return features - reach, features + reach
 
-    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Ends:
         if not self.flipping:
             reach = self.nu if self.moves_labels else 0.0
             return labels - reach, labels + reach

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError
-from agtopt.problem.checks import unmasked
+from agtopt.problem.checks import real_array
 from agtopt.problem.dataset import Dataset, Datasets
 from agtopt.problem.perturbation.base import (
     Array,
-    Box,
     Perturbation,
     directions,
     drawn,
@@ -58,8 +59,12 @@ class Substitution(Perturbation):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.features is not None:
-            unmasked("perturbation.features", self.features)
-            lower, upper = (np.array(end, dtype=np.float64) for end in self.features)
+            lower, upper = _ends(self.features)
+            if lower.ndim and upper.ndim and lower.shape != upper.shape:
+                raise InvalidInputError(
+                    f"perturbation.features: ends of shapes {lower.shape} and {upper.shape} are no "
+                    f"box; their shapes must be equal, or one a number"
+                )
             if not np.all(lower <= upper):
                 raise InvalidInputError(
                     "perturbation.features: the box is empty or NaN; lower ends must not exceed "
@@ -67,7 +72,13 @@ class Substitution(Perturbation):
                 )
             object.__setattr__(self, "features", (lower, upper))
         if self.labels is not None:
-            object.__setattr__(self, "labels", tuple(float(label) for label in self.labels))
+            labels = real_array("perturbation.labels", self.labels)
+            if labels.ndim != 1:
+                raise InvalidInputError(
+                    f"perturbation.labels: {self.labels!r} is not allowed; it must be a list of "
+                    f"classes, or (lowest, highest) for a regression"
+                )
+            object.__setattr__(self, "labels", tuple(labels.tolist()))
 
     @property
     def removes(self) -> bool:
@@ -114,14 +125,14 @@ class Substitution(Perturbation):
                 f"{', '.join(map(str, problem.classes))}"
             )
 
-    def feature_box(self, problem: Perturbed, features: Array) -> Box:
+    def feature_box(self, problem: Perturbed, features: Array) -> Ends:
         ends = (-inf, inf) if self.features is None else self.features
         lower, upper = (
             np.broadcast_to(np.asarray(end, dtype=np.float64), features.shape) for end in ends
         )
         return lower, upper
 
-    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Box:
+    def label_box(self, problem: Perturbed, labels: Array, certain: bool = False) -> Ends:
         if problem.classes is None:
             lower, upper = (np.full(labels.shape, end) for end in self.labels or (-inf, inf))
             return lower, upper
@@ -176,6 +187,18 @@ class Substitution(Perturbation):
             f"at most {samples(self.n)} replaced by {where}{self._among()} (batches keep their "
             "sizes)"
         )
+
+
+def _ends(features: Any) -> tuple[Array, Array]:
+    """The lower and the upper end of a box."""
+    ends = list(features) if isinstance(features, (tuple, list)) or np.ndim(features) else []
+    if len(ends) != 2:
+        raise InvalidInputError(
+            f"perturbation.features: {features!r} is not allowed; it must be a pair of a lower and "
+            f"an upper end"
+        )
+    lower, upper = (real_array("perturbation.features", end) for end in ends)
+    return lower, upper
 
 
 def _between(part: Array, low: Array, high: Array) -> Array:

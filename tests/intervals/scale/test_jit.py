@@ -22,7 +22,7 @@ def test_loops_are_compiled_anew_where_nothing_can_be_kept(monkeypatch):
         return loop
 
     monkeypatch.setattr(jit, "njit", njit)
-    assert jit.compiled(len) is len
+    assert jit.jitted(len) is len
     assert asked == [True, False]
 
 

@@ -293,3 +293,35 @@ def test_unknown_formats_and_devices_are_refused_at_once(flips, settings, messag
 def test_models_are_built_on_the_cpu(flips):
     with pytest.raises(InvalidInputError, match="IBP or CROWN"):
         agtopt.bound(flips, "LP", dtype="float32")
+
+
+@pytest.mark.parametrize("frozen", [(), ("dense1",)])
+def test_every_step_in_float32_holds_a_run_in_float32(frozen, monkeypatch):
+    """Also the first, which begins at other numbers than in float64, and what stands still, also
+    where the call was cut short."""
+    rng = np.random.default_rng(0)
+    problem = Problem(
+        Network.dense([2, 3, 1], seed=1),
+        Dataset(rng.normal(size=(6, 2)), np.array([1.0, -1.0] * 3)),
+        Bounded(1, eps=0.1),
+        Training("hinge", epochs=2, batch_size=3, frozen=frozen),
+    )
+    single = problem.initial.astype(np.float32).astype(np.float64)
+    still = np.array(
+        [name.startswith(frozen or "none") for name in problem.network.parameter_names]
+    )
+
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+        yield
+
+    whole = agtopt.bound(problem, "IBP", dtype="float32")
+    monkeypatch.setattr("agtopt.drivers.horizon.interval_steps", cut)
+    for reach in (whole, agtopt.bound(problem, "IBP", dtype="float32")):
+        for start in (problem.initial, single):
+            assert reach.steps[0].contains(start)
+            for step in reach.steps:
+                assert np.all(step.lower[still] <= start[still])
+                assert np.all(start[still] <= step.upper[still])
+        width = reach.steps[0].upper - reach.steps[0].lower
+        assert np.all(width <= 2.0**-22 * np.abs(problem.initial))
