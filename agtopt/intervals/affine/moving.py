@@ -1,7 +1,7 @@
 """Samples that move within boxes of their own: what of that is linear in symbols of theirs, and
 what remains, of as many samples as the budget allows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -35,7 +35,8 @@ class MovingAffine(AffineAdversary):
         separate = model.separate and all(self.moves)
         self.variants = [(True, False), (False, True), (True, True)] if separate else [self.moves]
         if not len(self.touchable):
-            self.moves, self.variants = (False, False), []
+            self.moves = (False, False)
+            self.variants = []
         self.budgets = model.budgets if separate else (model.budget,)
         features = int(np.prod(problem.network.input_shape))
         self.labels = 0 if not self.moves[1] else self._label_columns()
@@ -45,6 +46,7 @@ class MovingAffine(AffineAdversary):
         self.linear = self.kept or wanted <= PUSHED
         self.features = features * self.moves[0] if self.linear else 0
         self.labels = self.labels if self.linear else 0
+        self.own = self.features
 
     def _label_columns(self) -> int:
         outputs = self.problem.network.outputs
@@ -70,6 +72,12 @@ class MovingAffine(AffineAdversary):
         x, y = super().batch(ops, samples)
         if not self.variants:
             return x, y
+        own = None
+        if self.features:
+            shape = x.nominal.shape[1:]
+            units = torch.eye(shape.numel(), dtype=x.nominal.dtype).reshape(-1, 1, *shape)
+            own = units.expand(-1, len(samples), *shape)
+            ops.extent = self._extent_of(samples)
         found = []
         for k, (value, (low, high)) in enumerate(zip((x, y), self._boxes(samples), strict=True)):
             if not self.moves[k]:
@@ -90,6 +98,7 @@ class MovingAffine(AffineAdversary):
                     rest if self.linear else middle,
                     value.radius + (rest if self.linear else radius),
                     reach if self.linear else rest,
+                    own if k == 0 else None,
                 )
             )
         return found[0], found[1]
@@ -133,7 +142,7 @@ class MovingAffine(AffineAdversary):
         self.gains = [Gains(min(budget, self.many)) for budget in budgets]
         self.found: list[Direction] = []
 
-    def add(self, samples: Batch, linear: Linearised, nominal: Tensor, found: Deviation) -> None:
+    def add(self, samples: Batch, linear: Linearised, found: Deviation) -> None:
         if not self.variants or not self.many:
             return
         chosen = np.flatnonzero(self.vulnerable[samples])
@@ -145,7 +154,7 @@ class MovingAffine(AffineAdversary):
             torch.stack([high[k] - high[0], low[0] - low[k]]).clamp_(min=0.0)
             for k in range(1, len(low))
         ]
-        moves = self._directions(samples, chosen, linear)
+        moves = self._directions(samples, chosen, linear, found)
         if self.kept:
             rows = self.place[samples[chosen]]
             self.found += [
@@ -180,12 +189,12 @@ class MovingAffine(AffineAdversary):
                 gain.add(values)
 
     def _directions(
-        self, samples: Batch, chosen: Batch, linear: Linearised
+        self, samples: Batch, chosen: Batch, linear: Linearised, gradients: Deviation
     ) -> dict[tuple[int, int], Tensor]:
         """The columns (n, k, q) of the gradients of touched samples, by group and move."""
         found, pick = {}, torch.tensor(chosen)
-        if self.features:
-            found[0, 0] = linear.by_features()[pick].flatten(2).transpose(1, 2)
+        if self.features and gradients.own is not None:
+            found[0, 0] = gradients.own[:, pick].transpose(0, 1)
         if self.labels:
             found[self._label_place] = self._flips(samples, linear)[pick]
         return found
@@ -246,24 +255,23 @@ class MovingAffine(AffineAdversary):
         most = most * (1.0 + DOUBLE.accumulated(sum(self.budgets) + self.features + 16))
         return Range(-most[1], most[0])
 
-    def own_outputs(self, samples: Batch, linear: Linearised) -> Tensor | None:
-        if not self.features:
-            return None
-        by = linear.outputs_by_features().flatten(2)
-        low, high = (torch.tensor(end).flatten(1) for end in self._boxes(samples)[0])
-        model = self.problem.perturbation
-        reach = torch.maximum(by * low.unsqueeze(1), by * high.unsqueeze(1)).sum(-1)
-        if model.ball is not None:
-            radius, p = self.radius(model.ball[0]), model.ball[1]
-            dual = torch.linalg.vector_norm(by, ord=np.inf if p == 1 else 2, dim=-1)
-            touched = torch.tensor(self.vulnerable[samples]).to(by.dtype).unsqueeze(-1)
-            reach = torch.minimum(reach, radius * dual * touched)
-        else:
-            reach = torch.maximum(
-                reach, torch.maximum(-by * low.unsqueeze(1), -by * high.unsqueeze(1)).sum(-1)
-            )
-        zero = torch.zeros_like(reach)
-        return torch.stack([zero, *(reach if moved[0] else zero for moved in self.variants)])
+    def _extent_of(self, samples: Batch) -> Callable[[Tensor], Tensor]:
+        """As of `DeviationOperations.extent`."""
+        low, high = (torch.tensor(end).flatten(1).mT for end in self._boxes(samples)[0])
+        reach, ball = torch.maximum(-low, high), self.problem.perturbation.ball
+        touched = torch.tensor(self.vulnerable[samples]).to(reach.dtype)
+
+        def extent(own: Tensor) -> Tensor:
+            behind = (1,) * (own.dim() - 2)
+            found = (own.abs() * reach.reshape(*reach.shape, *behind)).sum(0)
+            if ball is not None:
+                dual = torch.linalg.vector_norm(own, ord=np.inf if ball[1] == 1 else 2, dim=0)
+                dual = self.radius(ball[0]) * dual * touched.reshape(-1, *behind)
+                found = torch.minimum(found, dual)
+            zero = torch.zeros_like(found)
+            return torch.stack([zero, *(found if moved[0] else zero for moved in self.variants)])
+
+        return extent
 
 
 def _extent(columns: Tensor, low: Tensor, high: Tensor) -> Tensor:

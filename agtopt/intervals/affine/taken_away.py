@@ -47,14 +47,14 @@ class TakenAway(AffineAdversary):
     def factors(self) -> tuple[float, float]:
         """Least and largest factor of what a touched sample does to b Δ."""
 
-    def add(self, samples: Batch, linear: Linearised, nominal: Tensor, found: Deviation) -> None:
+    def add(self, samples: Batch, linear: Linearised, found: Deviation) -> None:
         if not self.most:
             return
         least, most = self.factors()
         spread = 0.5 * (most - least)
         chosen = np.flatnonzero(self.vulnerable[samples])
         pick = torch.tensor(chosen)
-        low, high, own = found.low[pick], found.high[pick], nominal[pick]
+        low, high, own = found.low[pick], found.high[pick], found.nominal[pick]
         kept = own if self.linear else torch.zeros_like(own)
         rest = own - kept
         self.gains.add(

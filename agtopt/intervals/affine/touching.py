@@ -77,7 +77,14 @@ class AffineAdversary(ABC):
         In whose format training runs.
     keeps : bool
         Whether directions of samples are kept from step to step.
+
+    Attributes
+    ----------
+    own : int
+        Features of a sample that are symbols of its own.
     """
+
+    own = 0
 
     def __init__(self, problem: Problem, numerics: Numerics, keeps: bool) -> None:
         self.problem = problem
@@ -120,7 +127,7 @@ class AffineAdversary(ABC):
         return
 
     @abstractmethod
-    def add(self, samples: Batch, linear: Linearised, nominal: Tensor, found: Deviation) -> None:
+    def add(self, samples: Batch, linear: Linearised, found: Deviation) -> None:
         """The gradients of a fragment, (…, n, q)."""
 
     @abstractmethod
@@ -131,8 +138,3 @@ class AffineAdversary(ABC):
     @abstractmethod
     def directions(self, mean: Tensor) -> list[Direction]:
         """The linear part of what touching does to b Δ."""
-
-    def own_outputs(self, samples: Batch, linear: Linearised) -> Tensor | None:
-        """How far a touched sample's own features move its outputs linearly, (variants, n,
-        outputs)."""
-        return None
