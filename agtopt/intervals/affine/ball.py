@@ -6,16 +6,18 @@ max(|1 − αλ|, |1 − αλ − αβ|), where 0 ≼ ∇²F ≼ β; what touche
 whatever θ is.
 """
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.domains import Interval
 from agtopt.domains.moves import largest_sum
 from agtopt.intervals.adversary import touchable_mask
 from agtopt.problem import Problem
 from agtopt.problem.layers import Dense, Flatten
 from agtopt.problem.loss import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 from agtopt.tolerances import DOUBLE, Rounding
+from agtopt.training.concrete import state_trajectory
 
 Array = NDArray[np.float64]
 
@@ -63,26 +65,49 @@ class Ball:
             and not problem.dataset.mapped
         )
 
-    def following(self, t: int, radius: float, box: Interval) -> float:
-        """The radius after step t, from the one before it and a box of the parameters."""
+    @cached_property
+    def radii(self) -> Array:
+        """ρ_0 … ρ_T, of the problem alone: a run that goes on has the same.
+
+        Every sample has a radius of its own, which its steps add to, and those of the n farthest
+        add up; rounding has one in common.
+        """
         problem = self.problem
-        batch = problem.schedule[t]
+        apart = np.zeros(len(problem.dataset))
+        state = problem.flatten(problem.state)
+        common = 0.0
+        if self.rounding != DOUBLE:
+            common = float(np.linalg.norm(np.abs(state) * self.rounding.unit)) + (
+                self.rounding.normal * len(state)
+            )
+        found = [common * (1.0 + DOUBLE.accumulated(len(state) + 8))]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for t, nominal in enumerate(state_trajectory(problem)[:-1]):
+                batch, rate = problem.schedule[t], float(problem.learning_rates[t])
+                inputs = self._inputs(batch)
+                share = 1.0 + DOUBLE.accumulated(inputs.size + 32)
+                factor = self._factor(t, inputs) * share
+                length = np.linalg.norm(inputs, axis=1)
+                change = self._label_change(batch) * length * self.vulnerable[batch]
+                apart *= factor
+                apart[batch] += rate * change / len(batch) * share
+                reach = np.abs(nominal) + found[-1]
+                common = (factor * common + self._rounded(t, inputs, length, reach)) * share
+                touched = largest_sum(apart[np.newaxis], problem.perturbation.budget)[0]
+                total = (float(touched) + common) * (1.0 + DOUBLE.accumulated(len(apart) + 8))
+                found.append(total if np.isfinite(total) else np.inf)
+        return np.array(found)
+
+    def _factor(self, t: int, inputs: Array) -> float:
+        """By how much a step on the data as they stand changes distances at most."""
+        problem = self.problem
         rate, decay = float(problem.learning_rates[t]), problem.training.weight_decay
-        inputs = self._inputs(batch)
-        key = batch.tobytes()
+        key = problem.schedule[t].tobytes()
         if key not in self.steepness:
             self.steepness[key] = CURVATURE[self.loss] * largest_eigenvalue(inputs)
         steep = self.steepness[key]
         factor = max(abs(1.0 - rate * decay), abs(1.0 - rate * decay - rate * steep))
-        factor *= 1.0 + 8 * DOUBLE.unit * (1.0 + rate * (decay + steep))
-        length = np.linalg.norm(inputs, axis=1)
-        touched = largest_sum(
-            (self._label_change(batch) * length * self.vulnerable[batch])[np.newaxis],
-            problem.perturbation.budget,
-        )[0]
-        share = 1.0 + DOUBLE.accumulated(inputs.size + 32)
-        moved = factor * radius + rate * touched / len(batch)
-        return float((moved + self._rounded(t, inputs, length, box)) * share)
+        return factor + 8 * DOUBLE.unit * (1.0 + rate * (decay + steep))
 
     def _inputs(self, batch: NDArray[np.int64]) -> Array:
         """What the trained weights and biases are multiplied by, (n, inputs + 1)."""
@@ -107,15 +132,12 @@ class Ball:
         flips = change.max(axis=1) > 0
         return np.asarray(flips * (1.0 if self.loss is BinaryCrossEntropy else FLIP))
 
-    def _rounded(self, t: int, inputs: Array, length: Array, box: Interval) -> float:
+    def _rounded(self, t: int, inputs: Array, length: Array, theta: Array) -> float:
         """What rounding adds in a step of training: in outputs, in the loss gradient, in sums over
-        the batch and in the update, for parameters in a box."""
+        the batch and in the update, for parameters of magnitudes up to `theta`."""
         problem, rounding = self.problem, self.rounding
         batch, rate = problem.schedule[t], float(problem.learning_rates[t])
         decay = problem.training.weight_decay
-        theta = np.maximum(np.abs(box.lower), np.abs(box.upper))
-        if not np.isfinite(theta).all():
-            return np.inf
         tensors = problem.unflatten(theta)
         flat = np.abs(problem.dataset.features[batch].reshape(len(batch), -1))
         size = flat @ tensors[f"{self.node}_weight"].T

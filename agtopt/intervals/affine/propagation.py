@@ -65,8 +65,8 @@ def affine_steps(
             found = step.following(t, domain, domain.box if t == 0 else box)
         around = np.inf
         # A form that says nothing has lost the nominal run, which the ball is around.
-        if ball is not None and np.isfinite(found.radius).all():
-            around = ball.following(t, domain.ball, box)
+        if ball is not None and np.isfinite(found.radius).all() and domain.ball < np.inf:
+            around = float(ball.radii[t + 1])
         found = replace(found, box=following, ball=around)
         box = intersect(following, found.to_box())
         domain = replace(found, box=box)

@@ -21,7 +21,7 @@ from agtopt.problem import Problem
 Array = NDArray[np.float64]
 Batch = NDArray[np.int64]
 
-COLUMNS = 2**28
+COLUMNS = 2**27
 """Bytes that the directions D_i of all samples may take: beyond, what a sample may become is left
 to the remainder."""
 
