@@ -207,28 +207,32 @@ def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach
 def _stability(
     record: Record, problem: Problem, reach: Reach, proofs: Path | None
 ) -> Iterator[Check]:
-    found = certificates_over(
+    certified = certificates_over(
         reach, final_domain(reach), trajectory(problem)[-1], record.queries(problem)
     )
     margins = record.of_margins
     shown = margins is None or _provable(margins, proofs)
     if margins is not None and shown:
         try:
-            found = uninterrupted(
-                certify_again(reach, found, replace(margins, proofs=proofs), attack(reach.problem))
+            certified = uninterrupted(
+                certify_again(
+                    reach, certified, replace(margins, proofs=proofs), attack(reach.problem)
+                )
             )
         except AgtoptError as error:
             yield Check("stability", FAILS, str(error))
             return
     classes = np.array(problem.classes)
     claimed = np.array([np.isin(classes, row) for row in record.reachable])
-    assert found.reachable is not None
+    assert certified.reachable is not None
     stable = np.array(record.stable)
     if record.rigour == PROVED:
         yield Check(
-            "rigour", HOLDS if shown and found.rigour == PROVED else UNPROVED, "it says proved"
+            "rigour", HOLDS if shown and certified.rigour == PROVED else UNPROVED, "it says proved"
         )
-    missing = np.flatnonzero((found.reachable & ~claimed).any(axis=1) | (stable & ~found.stable))
+    missing = np.flatnonzero(
+        (certified.reachable & ~claimed).any(axis=1) | (stable & ~certified.stable)
+    )
     detail = f"{int(stable.sum())} of {len(stable)} predictions cannot be changed"
     if len(missing) and not shown:
         yield Check("stability", UNPROVED, f"{len(missing)} of {detail} by the word of a solver")

@@ -118,18 +118,19 @@ def test_propagation_keeps_the_steps_that_are_done(
 ):
     """After them is the whole line, which certifies nothing; a run with a checkpoint goes on."""
     place = tmp_path if saved else None
-    module, name = {
-        ("AFFINE", False): (affine, "affine_steps"),
-        ("AFFINE", True): (affine_checkpoint, "affine_steps"),
-    }.get((kind, saved), (checkpoint if saved else horizon, "interval_steps"))
-    whole, honest = agtopt.bound(problem, kind), getattr(module, name)
+    room, name = (
+        (affine_checkpoint if saved else affine, "affine_steps")
+        if kind == "AFFINE"
+        else (checkpoint if saved else horizon, "interval_steps")
+    )
+    whole, honest = agtopt.bound(problem, kind), getattr(room, name)
 
     def stopped(*arguments, **options):
         yield from islice(honest(*arguments, **options), many)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, name, stopped)
+        patched.setattr(room, name, stopped)
         reach = agtopt.bound(problem, kind, checkpoint=place)
     assert reach.interrupted
     assert len(reach.states) == problem.steps + 1
