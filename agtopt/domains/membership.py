@@ -76,7 +76,7 @@ def _nearest(domain: Form, point: Array, generated: list[list[Array]]) -> tuple[
         list(zip(least.tolist(), limits.tolist(), strict=True)),
         method="highs",
     )
-    if found.status != 0:
+    if found.status != 0 or found.fun is None:
         return np.inf, np.zeros(p)
     marginals = found.ineqlin.marginals
     return float(found.fun), np.asarray(marginals[:p] - marginals[p:])
