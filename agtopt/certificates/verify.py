@@ -65,8 +65,9 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
 
     The problem's fingerprint; that every field fits the problem and the other fields; that the
     nominal run, and every attack, ends in the claimed box; every witness, by real training; the box
-    itself, found again by intervals or from the kept proofs, whose models are compiled anew from
-    the problem; and the claimed stability of every point over the domain that was found again.
+    itself, found again by propagation or from the kept proofs, whose models are compiled anew from
+    the problem; which domain verdicts were taken over; and the claimed stability of every point
+    over the one that was found again.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
     room = REPRODUCED * (1.0 + np.maximum(np.abs(ours.lower), np.abs(ours.upper)))
     excess = np.maximum(theirs.lower - ours.lower, ours.upper - theirs.upper)
     how = (
-        "found again by intervals"
+        "found again by propagation"
         if record.settings is None
         else "every bound proved again from its dual values"
     )
@@ -220,6 +221,12 @@ def _stability(
         except AgtoptError as error:
             yield Check("stability", FAILS, str(error))
             return
+    yield _check(
+        "verdicts",
+        found.domain == record.domain,
+        f"taken over {found.domain}"
+        + (f", not over {record.domain}" if found.domain != record.domain else ""),
+    )
     classes = np.array(problem.classes)
     claimed = np.array([np.isin(classes, row) for row in record.reachable])
     assert found.reachable is not None
