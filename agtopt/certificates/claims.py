@@ -173,5 +173,5 @@ def _domains(kind: str, variant: str, settings: Settings | None) -> tuple[str, .
     if isinstance(kind_named(kind), Propagation):
         forms = kind_named(kind) == AFFINE and variant != PARTS
         return (box, Affine.__name__) if forms else (box,)
-    templates = variant == PARTS or (settings is not None and settings.directions is not None)
+    templates = variant == PARTS or (settings is not None and settings.domain is not None)
     return (box, Polytope.__name__) if templates else (box,)

@@ -47,13 +47,14 @@ def torch_losses(problem, theta, x, y):
     return function(flat, classes, reduction="none").reshape(z.shape[:-1]).numpy()
 
 
+@pytest.mark.parametrize("kind", ["CROWN", "AFFINE"])
 @pytest.mark.parametrize("eps", [0.0, 0.05])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_loss_of_every_attacked_model_is_within_its_bounds(name, eps):
+def test_the_loss_of_every_attacked_model_is_within_its_bounds(name, eps, kind):
     problem = agtopt.load(MODELS / name)
     x, y = problem.dataset.features, problem.dataset.labels
     runs = agtopt.attack(problem)
-    found = certify_dataset(agtopt.bound(problem, "CROWN"), x, y, eps).losses
+    found = certify_dataset(agtopt.bound(problem, kind), x, y, eps).losses
     shifts = [0.0] if eps == 0.0 else [-eps, 0.0, eps]
     for shift in shifts:
         seen = torch_losses(problem, runs.theta, x + shift, y)

@@ -12,7 +12,8 @@ from agtopt import Dense, Interval, Network, ReLU
 from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Affine, Balls, Boxes, Choices, Touched
 from agtopt.intervals.affine import scores as module
-from agtopt.intervals.affine.scores import affine_scores
+from agtopt.intervals.affine.deviation import Deviation
+from agtopt.intervals.affine.scores import SymbolOperations, affine_scores
 from agtopt.intervals.arithmetic import Range
 from tests.instances import torch_model
 from tests.matrix import network_of
@@ -146,3 +147,37 @@ def test_units_beyond_any_number_leave_the_box():
     low, high = score_bounds(network, Affine.of_box(theta, whole), np.array([[1.0]]))
     assert low[0, 0] == -np.inf
     assert high[0, 0] == np.inf
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.6])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_corners_of_a_box_are_within_what_the_form_alone_says(spread, seed):
+    """Where products of deviations and units whose side is not known are at their worst."""
+    rng = np.random.default_rng(seed)
+    parts = [Dense(1, 2, bias=False), ReLU(), Dense(2, 2, bias=False), ReLU(), Dense(2, 1)]
+    shapes = [shape for part in parts for shape in part.parameter_shapes().values()]
+    network = Network.chain(parts, (1,), [rng.uniform(-1, 1, shape) for shape in shapes])
+    nominal, p = network.flatten(network.initial), network.size
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * p)).reshape(p, -1).T
+    thetas = nominal + spread * signs
+    box = Interval(thetas.min(axis=0), thetas.max(axis=0))
+    x = torch.tensor(rng.normal(size=(3, 1)))
+    low, high = affine_scores(network, Affine.of_box(nominal, box), Range(x, x), np.eye(1))
+    z = outputs(network, thetas, np.broadcast_to(x.numpy(), (len(thetas), 3, 1)))
+    assert inside((low.numpy(), high.numpy()), z)
+
+
+def test_what_a_rectifier_leaves_over_is_reached_and_never_passed():
+    """Its chord, on every side of the kink."""
+    rng = np.random.default_rng(0)
+    z, low, high = rng.normal(size=200), -rng.random(200) * 2.0, rng.random(200) * 2.0
+    ops = SymbolOperations(200)
+    ends = (torch.tensor(part) for part in (z, low, high, np.maximum(-low, high)))
+    ops.rectify(Deviation.linear(*ends))
+    slope, (middle, radius) = ops.slopes[0].numpy(), ops.symbols[0]
+    v = low + (high - low) * np.linspace(0.0, 1.0, 2001)[:, np.newaxis]
+    rest = np.maximum(z + v, 0.0) - np.maximum(z, 0.0) - slope * v - middle.numpy()
+    # Where the side is known nothing is left over but the rounding of this line.
+    assert np.all(np.abs(rest) <= radius.numpy() + 1e-15)
+    assert np.all(np.abs(rest).max(axis=0) >= 0.99 * radius.numpy() - 1e-14)
+    assert np.all((slope == 0) == (z + high <= 0))
