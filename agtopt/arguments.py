@@ -104,9 +104,9 @@ def fits(value: Any, hint: Any) -> bool:
 def _is_array(value: Any) -> bool:
     """Whether NumPy makes an array of numbers of it; the entries are looked at elsewhere."""
     try:
-        found = np.asarray(value)
-        return found.dtype.kind in "biuf" or (
-            found.dtype == object and found.astype(np.float64).shape == found.shape
+        array = np.asarray(value)
+        return array.dtype.kind in "biuf" or (
+            array.dtype == object and array.astype(np.float64).shape == array.shape
         )
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return False

@@ -160,8 +160,8 @@ def _method(record: Record, problem: Problem) -> Iterator[str]:
     if record.end_to_end is not None and end_to_end is not None:
         plain = Settings(end_to_end.kind).to_dict()
         for name in NO_MEANING:
-            if (found := record.end_to_end[name]) != plain[name]:
-                yield f"end_to_end.{name}: {found!r} has no meaning for margins"
+            if (given := record.end_to_end[name]) != plain[name]:
+                yield f"end_to_end.{name}: {given!r} has no meaning for margins"
     words = "" if end_to_end is None else over_the_run(end_to_end)
     if margins != words:
         yield f"method: {margins!r} is said of margins, and their settings say {words!r}"

@@ -52,7 +52,7 @@ class WitnessRecord(_Strict):
 
     @classmethod
     def of(cls, query: int, witness: Witness, nominal: Dataset) -> "WitnessRecord":
-        """Of a witness: only what it changes of the nominal data."""
+        """The record of a witness of query `query`: only what it changes of the nominal data."""
         data = witness.dataset
         changes = [
             ChangeRecord(
@@ -307,5 +307,5 @@ def _told(settings: Settings | None) -> dict[str, Any] | None:
 
 
 def _flat(values: NDArray[np.float64]) -> list[list[float]]:
-    found: list[list[float]] = values.reshape(len(values), -1).tolist()
-    return found
+    rows: list[list[float]] = values.reshape(len(values), -1).tolist()
+    return rows

@@ -211,32 +211,36 @@ def _stability(
     # What holds over the box holds over what knows more: such a claim is checked as it is made.
     kept = final_domain(reach)
     domain = reach.steps[-1] if record.domain == Interval.__name__ else kept
-    found = certificates_over(reach, domain, trajectory(problem)[-1], record.queries(problem))
-    known = found.domain == record.domain
+    certified = certificates_over(reach, domain, trajectory(problem)[-1], record.queries(problem))
+    known = certified.domain == record.domain
     yield _check(
         "verdicts",
         known,
-        f"taken over {found.domain}" + ("" if known else f", and {record.domain} is said"),
+        f"taken over {certified.domain}" + ("" if known else f", and {record.domain} is said"),
     )
     margins = record.of_margins
     shown = margins is None or _provable(margins, proofs)
     if margins is not None and shown:
         try:
-            found = uninterrupted(
-                certify_again(reach, found, replace(margins, proofs=proofs), attack(reach.problem))
+            certified = uninterrupted(
+                certify_again(
+                    reach, certified, replace(margins, proofs=proofs), attack(reach.problem)
+                )
             )
         except AgtoptError as error:
             yield Check("stability", FAILS, str(error))
             return
     classes = np.array(problem.classes)
     claimed = np.array([np.isin(classes, row) for row in record.reachable])
-    assert found.reachable is not None
+    assert certified.reachable is not None
     stable = np.array(record.stable)
     if record.rigour == PROVED:
         yield Check(
-            "rigour", HOLDS if shown and found.rigour == PROVED else UNPROVED, "it says proved"
+            "rigour", HOLDS if shown and certified.rigour == PROVED else UNPROVED, "it says proved"
         )
-    missing = np.flatnonzero((found.reachable & ~claimed).any(axis=1) | (stable & ~found.stable))
+    missing = np.flatnonzero(
+        (certified.reachable & ~claimed).any(axis=1) | (stable & ~certified.stable)
+    )
     detail = f"{int(stable.sum())} of {len(stable)} predictions cannot be changed"
     if len(missing) and not shown:
         yield Check("stability", UNPROVED, f"{len(missing)} of {detail} by the word of a solver")

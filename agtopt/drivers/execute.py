@@ -318,11 +318,11 @@ def _ended(
     No future that has ended is held any longer: what is held and lay on a worker that dies, dask
     computes again.
     """
-    found: list[tuple[T, R | _Failure]] = []
+    ended: list[tuple[T, R | _Failure]] = []
     for future in wait(waiting, patience, "FIRST_COMPLETED").done:
         outcome = _outcome(future)
-        found.append((waiting.pop(future), outcome))
-    return found
+        ended.append((waiting.pop(future), outcome))
+    return ended
 
 
 def _alone(

@@ -105,8 +105,9 @@ def bound(
         `SaveWarning` and costs no result.
     device : str
         Where IBP and CROWN, and the boxes of AFFINE, are propagated: ``"cpu"``, ``"cuda"`` or a
-        GPU, as ``"cuda:1"``, which holds the features too unless they are on disk. Written for CUDA,
-        tested on the CPU: no run on a GPU exists yet. Affine forms and models are built on the CPU.
+        GPU, as ``"cuda:1"``, which holds the features too unless they are on disk. Written for
+        CUDA, tested on the CPU: no run on a GPU exists yet. Affine forms and models are built on
+        the CPU.
     dtype : str
         In which format: ``"float64"``, or ``"float32"``, whose domains hold training in float32 as
         well and are wider by its rounding.

@@ -26,12 +26,12 @@ R = TypeVar("R", bound=Result)
 
 def until_interrupted(items: Iterable[T]) -> tuple[list[T], bool]:
     """What there is before Ctrl-C, and whether it came."""
-    found: list[T] = []
+    before: list[T] = []
     try:
-        found.extend(items)
+        before.extend(items)
     except KeyboardInterrupt:
-        return found, True
-    return found, False
+        return before, True
+    return before, False
 
 
 def reached(

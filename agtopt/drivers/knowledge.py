@@ -80,12 +80,12 @@ class Attained:
 
     @cached_property
     def extremes(self) -> Extremes:
-        """Of every parameter, then of the directions of the template."""
+        """Ends that runs attain of every parameter, then of the directions of the template."""
         if self.template is None:
             return self.attack.extremes
         return self.attack.extremes.joined(self.attack.along(self.template.directions))
 
     @cached_property
     def quantities(self) -> dict[Address, tuple[Array, Array]]:
-        """Of every quantity that has a name."""
+        """Ends that runs attain of every quantity that has a name, by its address."""
         return attained_quantities(self.attack.problem, self.attack.datasets)

@@ -64,10 +64,10 @@ class Models:
         if key not in kept:
             kept[key] = make()
         kept.move_to_end(key)
-        found: T = kept[key]
+        entry: T = kept[key]
         while len(kept) > MOST_KEPT:
             kept.popitem(last=False)
-        return found
+        return entry
 
     def turn(self) -> AbstractContextManager[Any]:
         """The turn of a thread: what is kept belongs to nobody else until it ends."""

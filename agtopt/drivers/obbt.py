@@ -10,7 +10,7 @@ from agtopt.kinds import Formulation, kind_named
 from agtopt.problem.checks import whole
 
 
-@typed()
+@typed("obbt")
 @dataclass(frozen=True)
 class OBBT:
     """Bound the pre-activations that decide nothing yet, by solving for their minimum and maximum.

@@ -89,7 +89,7 @@ def bound_parts(
         Part(replace(problem, perturbation=problem.perturbation.only(*chosen)), how)
         for chosen in _parts(problem, groups)
     ]
-    began, found = perf_counter(), dict[int, Reach]()
+    began, bounded = perf_counter(), dict[int, Reach]()
     kind = how if isinstance(how, Propagation) else how.kind
     # Before the parts: they hold what an interrupted part would have been bounded by.
     whole_boxes, interrupted = until_interrupted(compared(problem, _boxes(problem, kind)))
@@ -98,11 +98,11 @@ def bound_parts(
     with Progress(progress, len(parts), f"{method} {problem.name}") as bar:
         try:
             for part, reach in _solved(parts, executor):
-                found[parts.index(part)] = reach
-                bar.advance(hull(*(each.steps[-1] for each in found.values())).width())
+                bounded[parts.index(part)] = reach
+                bar.advance(hull(*(each.steps[-1] for each in bounded.values())).width())
         except KeyboardInterrupt:
             return reached(problem, kind, whole_boxes, True, perf_counter() - began, PARTS)
-    reaches = [found[k] for k in range(len(parts))]
+    reaches = [bounded[k] for k in range(len(parts))]
     boxes = [
         intersect(hull(*column), box)
         for *column, box in zip(*(reach.states[1:] for reach in reaches), whole_boxes, strict=True)

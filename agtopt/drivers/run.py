@@ -27,7 +27,14 @@ from agtopt.drivers.saved import load_found, save_found
 from agtopt.drivers.settings import Settings
 from agtopt.drivers.stage import compiled, lost_row, run_task
 from agtopt.drivers.task import Stage, Task, patience
-from agtopt.drivers.tighten import GAIN, Candidate, candidates, merged_ends
+from agtopt.drivers.tighten import (
+    GAIN,
+    Candidate,
+    candidate_tasks,
+    candidates,
+    largest_gain,
+    merged_ends,
+)
 from agtopt.drivers.windows import Window
 from agtopt.errors import InvalidInputError
 from agtopt.kinds import Formulation
@@ -292,27 +299,15 @@ class Run:
 
     def _gain(self, stage: Stage, chosen: list[Candidate]) -> float:
         """Bound the candidates; the largest part of its width that one of them loses."""
-        rigour, nominal = self.found.rigour, self.problem.dataset
-        tasks = [
-            Task(
-                stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour
-            )
-            for k, c in enumerate(chosen)
-        ]
+        tasks = candidate_tasks(stage, chosen, self.found.rigour)
         rows: list[tuple[Task, Row]] = []
         try:
-            for found in self._solved(tasks):
-                rows.append(found)  # noqa: PERF402  (an interrupt keeps what was found)
+            for pair in self._solved(tasks):
+                rows.append(pair)  # noqa: PERF402  (an interrupt keeps what was found)
         finally:
             for address, (lower, upper) in merged_ends(compiled(stage), rows):
                 self.found.known.shrink(address, lower, upper)
-        return max(
-            (
-                task.sense * (task.known - row.bound) / chosen[task.number].width
-                for task, row in rows
-            ),
-            default=0.0,
-        )
+        return largest_gain(rows, chosen)
 
     def _tighten(self, window: Window, bar: Progress | None) -> None:
         """Bound every objective over a window."""
@@ -364,12 +359,12 @@ class Run:
 
     def _solved(self, tasks: list[Task]) -> Iterator[tuple[Task, Row]]:
         """Run tasks as they come; in the table their rows stand in order."""
-        rows, first, found = self.found.rows, len(self.rows), dict[tuple[int, int], Row]()
+        rows, first, solved = self.found.rows, len(self.rows), dict[tuple[int, int], Row]()
         limit = patience(self.settings)
         try:
             for task, row in completed(self.executor, run_task, tasks, lost_row, limit):
-                found[task.number, task.sense] = row
+                solved[task.number, task.sense] = row
                 rows.append(row)
                 yield task, row
         finally:
-            rows[first:] = [row for _, row in sorted(found.items())]
+            rows[first:] = [row for _, row in sorted(solved.items())]

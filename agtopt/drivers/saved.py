@@ -20,7 +20,7 @@ from agtopt.problem import Problem
 from agtopt.problem.fingerprint import mismatch
 
 FORMAT = 3
-"""Of the file."""
+"""The format of the file; another one is refused."""
 
 
 class _About(BaseModel):

@@ -182,7 +182,7 @@ class Settings:
 
     @property
     def kind(self) -> Formulation:
-        """The formulation."""
+        """The formulation that `method` names, where it is one."""
         kind = kind_named(self.method)
         assert isinstance(kind, Formulation)
         return kind

@@ -56,7 +56,7 @@ class Built:
 
     @cached_property
     def session(self) -> Session:
-        """Of the solver that the stage names, or the default one."""
+        """The model in the hands of the solver that the stage names, or of the default one."""
         # The relaxation of every rung is linear; only the asked-for kind goes to the asked-for
         # solver.
         stage, quadratic, binaries = self.stage, self.model.quadratic, self.kind.binaries
@@ -151,11 +151,11 @@ def _run(task: Task) -> Row:
         if result.bound is None or np.isnan(result.bound):
             continue
         unit = objective_unit(built.model.pyomo.objective.expr)
-        found = float(outward(-task.sense * result.bound, task.sense, unit))
-        check_found(task, found, result.rigour, built.model)
-        if task.sense * (best - found) > 0:
+        bound = float(outward(-task.sense * result.bound, task.sense, unit))
+        check_found(task, bound, result.rigour, built.model)
+        if task.sense * (best - bound) > 0:
             best, source, rigour = (
-                found,
+                bound,
                 str(kind),
                 TOLERANCE if TOLERANCE in (task.rigour, result.rigour) else PROVED,
             )

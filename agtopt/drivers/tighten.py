@@ -1,6 +1,6 @@
 """Which pre-activations optimisation-based bound tightening bounds, and what it finds."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -13,7 +13,7 @@ from agtopt.domains.interval import Ends
 from agtopt.domains.known import Address
 from agtopt.drivers.objectives import Objective
 from agtopt.drivers.row import Row
-from agtopt.drivers.task import Task
+from agtopt.drivers.task import Stage, Task
 from agtopt.problem import Problem
 from agtopt.tolerances import ROUNDING, size_of, unit_of
 
@@ -108,6 +108,24 @@ def _way(
     return min(
         (min(kink - low, high - kink) / (high - low) for kink in open_ if low < kink < high),
         default=2.0,
+    )
+
+
+def candidate_tasks(stage: Stage, chosen: Sequence[Candidate], rigour: str) -> list[Task]:
+    """What is asked of a model, which starts from the nominal run; `rigour` is that of the bounds
+    that hold already."""
+    nominal = stage.problem.dataset
+    return [
+        Task(stage, k, c.objective, c.sense, c.known, c.attained, nominal, c.unit, rigour=rigour)
+        for k, c in enumerate(chosen)
+    ]
+
+
+def largest_gain(rows: Iterable[tuple[Task, Row]], chosen: Sequence[Candidate]) -> float:
+    """The largest part of its width that one of the candidates loses; 0 where none was bounded."""
+    return max(
+        (task.sense * (task.known - row.bound) / chosen[task.number].width for task, row in rows),
+        default=0.0,
     )
 
 

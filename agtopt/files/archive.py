@@ -47,7 +47,7 @@ class Archive:
 
     @property
     def names(self) -> frozenset[str]:
-        """Of the arrays."""
+        """The names of the arrays that the archive holds."""
         return frozenset(self._members)
 
     def only(self, needed: Collection[str], allowed: Collection[str] = ()) -> None:
@@ -103,8 +103,8 @@ class Archive:
             )
         self._take(name, info)
         with self._file.open(info) as stream:
-            found: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-        return found
+            array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+        return array
 
     def text(self, name: str) -> str:
         """An array that is a single text."""

@@ -300,10 +300,10 @@ class Affine:
             variable if coefficient == 1.0 else MonomialTermExpression((coefficient, variable))
             for coefficient, variable in zip(rows[kept].tolist(), names[kept].tolist(), strict=True)
         ]
-        start, found = 0, []
+        start, expressions = 0, []
         for constant, end in zip(self.constant.ravel().tolist(), ends, strict=True):
-            found.append(
+            expressions.append(
                 LinearExpression([constant, *terms[start:end]] if constant else terms[start:end])
             )
             start = end
-        return found
+        return expressions

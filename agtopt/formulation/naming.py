@@ -12,7 +12,7 @@ MOST = 60
 """Characters of a name that stays; GAMS takes 63, and LP files 255 with everything around it."""
 
 _READABLE = 40
-"""Of one that does not, those that are kept before its mark."""
+"""Characters of a longer name that are kept before its mark."""
 
 _RESERVED = frozenset(
     chain(*(dir(block) for block in (pyo.Block(), pyo.Block(concrete=True), pyo.ConcreteModel())))

@@ -82,13 +82,13 @@ class Site:
 
     def keys(self, where: Mask) -> list[Any]:
         """Index of every entry in the mask, in row-major order; a single number for one axis."""
-        found = np.argwhere(where)
-        if self.samples is not None and len(found):
-            found[:, 0] = np.asarray(self.samples)[found[:, 0]]
-        if found.shape[1] == 1:
-            flat: list[Any] = found[:, 0].tolist()
+        indices = np.argwhere(where)
+        if self.samples is not None and len(indices):
+            indices[:, 0] = np.asarray(self.samples)[indices[:, 0]]
+        if indices.shape[1] == 1:
+            flat: list[Any] = indices[:, 0].tolist()
             return flat
-        return [tuple(key) for key in found.tolist()]
+        return [tuple(key) for key in indices.tolist()]
 
     def variables(
         self,

@@ -90,7 +90,7 @@ class Moved:
 
     @classmethod
     def of(cls, found: Range, shift: Range | None, rank: int, noise: Tensor) -> "Moved":
-        """Of a result `found`, to which a shift was added, with other noise."""
+        """What moves of a result `found`, to which a shift was added, with other noise."""
         if shift is None:
             return cls(noise, None, rank)
         middle = 0.5 * (shift.lower + shift.upper)

@@ -39,10 +39,10 @@ def digest(value: Any) -> str:
     UnsupportedError
         If something in it is none of these; the message names its place.
     """
-    found = sha256()
+    fingerprint = sha256()
     for piece in _encoded(value, "value"):
-        found.update(piece)
-    return found.hexdigest()
+        fingerprint.update(piece)
+    return fingerprint.hexdigest()
 
 
 def _encoded(value: Any, place: str) -> Iterator[bytes]:
@@ -109,14 +109,14 @@ def _fields(value: Any, place: str) -> list[str]:
 def _constants(kind: type, fields: Collection[str]) -> dict[str, Any]:
     """What classes from outside the package say for all their instances (``ClassVar``), by name;
     those of the package itself follow from their names."""
-    found = {
+    constants = {
         name: entry
         for each in reversed(kind.__mro__)
         if each is not object and each.__module__.partition(".")[0] != PACKAGE
         for name, entry in vars(each).items()
         if not (_DUNDER.fullmatch(name) or name in _MACHINERY or _behaves(entry))
     }
-    return {name: found[name] for name in sorted(set(found) - set(fields))}
+    return {name: constants[name] for name in sorted(set(constants) - set(fields))}
 
 
 def _behaves(entry: Any) -> bool:

@@ -146,8 +146,8 @@ LOSSES: dict[str, Loss] = {
 def loss_named(name: "str | Loss") -> Loss:
     """Return the loss with this name; a `Loss` is returned as it is, but read-only."""
     if isinstance(name, Loss):
-        found: Loss = frozen(name)
-        return found
+        loss: Loss = frozen(name)
+        return loss
     if not isinstance(name, str) or name not in LOSSES:
         raise InvalidInputError(
             f"training.loss: {name!r} is unknown; allowed are {', '.join(LOSSES)}"

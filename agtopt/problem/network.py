@@ -21,7 +21,7 @@ from agtopt.problem.layers import Dense, Layer, ReLU, Shape
 
 INPUT = "input"
 MOST_ENTRIES = 2**31
-"""Of the output of a layer for one sample: a few numbers in a file ask for any size."""
+"""Most entries of the output of a layer for one sample: a short file may ask for any size."""
 
 VELOCITY = "velocity_"
 """Prefix of the momentum's tensors."""
@@ -81,6 +81,11 @@ class Network(Unchanging):
             for node in self.nodes
             for role, shape in self.layer(node).parameter_shapes().items()
         }
+        if both := sorted(set(expected) & set(self.nodes)):
+            raise InvalidInputError(
+                f"network: {both[0]!r} is the name of a layer and of another layer's tensor; "
+                f"rename one"
+            )
         if len(expected) < sum(len(self.layer(node).parameter_shapes()) for node in self.nodes):
             raise InvalidInputError(
                 f"network: tensors of two layers have the same name, of {', '.join(self.nodes)}; "
@@ -205,12 +210,12 @@ class Network(Unchanging):
     def _read(cls, framework: str, *source: Any) -> "Network":
         # Readers live above this floor and are found by entry point, so that data stays free of
         # torch.
-        found = entry_points(group="agtopt.readers", name=framework)
-        if not found:
+        readers = entry_points(group="agtopt.readers", name=framework)
+        if not readers:
             raise UnsupportedError(
                 f"network: no reader for {framework} is installed; reinstall agtopt with pip"
             )
-        network: Network = next(iter(found)).load()(*source)
+        network: Network = next(iter(readers)).load()(*source)
         return network
 
     @cached_property

@@ -114,9 +114,9 @@ class LinearRows:
             self.standing.indptr[columns].astype(np.intp),
             self.standing.indptr[columns + 1].astype(np.intp),
         )
-        found = np.zeros(len(self.side), dtype=bool)
-        found[self.standing.indices[_ranges(first, last - first)]] = True
-        return np.flatnonzero(found)
+        held = np.zeros(len(self.side), dtype=bool)
+        held[self.standing.indices[_ranges(first, last - first)]] = True
+        return np.flatnonzero(held)
 
 
 def propagate(rows: LinearRows, box: Box, moved: Places | None = None) -> Box | None:
@@ -190,13 +190,13 @@ def _raised(
     rows: LinearRows, ends: Array, places: Places, near: Array, reach: Array
 ) -> Places | None:
     many = len(rows.integer)
-    found = -(near + reach) - 4.0 * (UNIT_ROUNDOFF * (np.abs(near) + np.abs(reach)) + SMALLEST)
-    found = np.where(rows.integer[places % many], np.ceil(found), found)
-    sure = np.isfinite(found)
+    raised = -(near + reach) - 4.0 * (UNIT_ROUNDOFF * (np.abs(near) + np.abs(reach)) + SMALLEST)
+    raised = np.where(rows.integer[places % many], np.ceil(raised), raised)
+    sure = np.isfinite(raised)
     risen = np.unique(places[sure])
     columns, was = risen % many, ends[risen]
     width = -(ends[columns] + ends[columns + many])
-    np.maximum.at(ends, places[sure], found[sure])
+    np.maximum.at(ends, places[sure], raised[sure])
     if np.any(ends[columns] + ends[columns + many] > 0.0):
         return None
     part, whole = WORTHWHILE
@@ -209,7 +209,7 @@ def _raised(
 def _ranges(first: Places, length: Places) -> Places:
     """first[0], first[0]+1, … of each range, one after the other."""
     ends = np.cumsum(length)
-    found: Places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
+    places: Places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
         first - ends + length, length
     )
-    return found
+    return places

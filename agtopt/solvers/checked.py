@@ -36,11 +36,11 @@ class CheckedSession:
         name, other = results
         self._tell(results, name, other)
         self._tell(results, other, name)
-        found = min(results, key=lambda name: _or(results[name].incumbent, float("inf")))
-        self.best = self.sessions[found]
+        best = min(results, key=lambda name: _or(results[name].incumbent, float("inf")))
+        self.best = self.sessions[best]
         return replace(
             min(results.values(), key=_strength),
-            incumbent=results[found].incumbent,
+            incumbent=results[best].incumbent,
             seconds=sum(result.seconds for result in results.values()),
         )
 
@@ -49,11 +49,11 @@ class CheckedSession:
 
     def _tell(self, results: dict[str, SolveResult], name: str, other: str) -> None:
         """Warn where what one solver has found is beyond the other's bound."""
-        bound, found = results[name].bound, results[other].incumbent
+        bound, value = results[name].bound, results[other].incumbent
         unit = objective_unit(self.model.objective.expr)
-        if bound is not None and found is not None and excluded(bound, found, -1, AGREEMENT, unit):
+        if bound is not None and value is not None and excluded(bound, value, -1, AGREEMENT, unit):
             warn(
-                f"solver: {name!r} gave the bound {bound}, and {other!r} found {found}; the weaker "
+                f"solver: {name!r} gave the bound {bound}, and {other!r} found {value}; the weaker "
                 f"bound of the two holds",
                 stacklevel=3,
             )

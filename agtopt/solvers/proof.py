@@ -269,9 +269,9 @@ class Search:
         if point is not None:
             away = np.abs(point[free] - np.round(point[free]))
             if not np.any(away > INTEGRALITY):
-                found = float(self.checker.cost @ point)
-                if found < self.best:
-                    self.best = found
+                cost = float(self.checker.cost @ point)
+                if cost < self.best:
+                    self.best = cost
                     self.point = point
         return int(free[np.lexsort((-away, -self.priority[free]))[0]]) if len(free) else None
 
@@ -338,12 +338,12 @@ class ProofSession:
         search.run()
         self.point = search.point
         self.tree = Tree(self.arrays, cost, constant, checker.cutoff, *search.growth.listed())
-        found = (
+        bound = (
             shifted(min(search.proved, checker.cutoff), constant) if search.proved < inf else inf
         )
         return SolveResult(
             _status(search),
-            found if np.isfinite(found) else None,
+            bound if np.isfinite(bound) else None,
             search.best + constant if np.isfinite(search.best) else None,
             PROVED,
             perf_counter() - began,

@@ -17,7 +17,7 @@ class Status(StrEnum):
     OPTIMAL = "optimal"
     TIME_LIMIT = "time limit"
     OTHER_LIMIT = "other limit"
-    """Of iterations, nodes or memory."""
+    """It stopped at a limit of iterations, nodes or memory."""
     INFEASIBLE = "infeasible"
     UNBOUNDED = "unbounded"
     INFEASIBLE_OR_UNBOUNDED = "infeasible or unbounded"

@@ -49,7 +49,7 @@ class Leaf:
 
     @classmethod
     def of(cls, kind: int, duals: Array) -> "Leaf":
-        """From the duals of all rows."""
+        """A leaf that keeps the duals of all rows that are not zero, and their rows."""
         rows = np.flatnonzero(duals)
         return cls(kind, rows, duals[rows])
 
@@ -264,7 +264,7 @@ leaves, one after the other, what they are, how many duals they have, and those.
 
 def _packed(tree: Tree) -> dict[str, NDArray[Any]]:
     a, leaves = tree.arrays, tree.leaves
-    found = {
+    arrays = {
         "format": FORMAT,
         "data": a.matrix.data,
         "indices": a.matrix.indices,
@@ -285,7 +285,7 @@ def _packed(tree: Tree) -> dict[str, NDArray[Any]]:
         "rows": np.concatenate([np.zeros(0), *(leaf.rows for leaf in leaves)]),
         "duals": np.concatenate([np.zeros(0), *(leaf.duals for leaf in leaves)]),
     }
-    return {name: np.asarray(values).astype(_TYPES[name]) for name, values in found.items()}
+    return {name: np.asarray(values).astype(_TYPES[name]) for name, values in arrays.items()}
 
 
 def _unpacked(packed: dict[str, NDArray[Any]]) -> Tree:

@@ -182,7 +182,9 @@ class TouchedChoices:
         where = moved.reshape(-1, *(1,) * (nominal.features.ndim - 1))
         features = np.where(where, self._within_ball(self.features.values()), nominal.features)
         if self.problem.classes is None:
-            chosen = labels.reshape(nominal.labels.shape)
+            own = self.problem.encode(nominal.labels)
+            ends = self.problem.perturbation.label_box(self.problem, own)
+            chosen = np.clip(labels, *ends).reshape(nominal.labels.shape)
         else:
             chosen = np.array(self.problem.classes, dtype=np.float64)[labels.argmax(axis=1)]
         return Dataset(
@@ -372,7 +374,8 @@ class SubstitutionChoices:
     def dataset(self) -> Dataset:
         nominal, assigned = self.problem.dataset, self.assigned.values()
         features, labels = nominal.features.copy(), nominal.labels.copy()
-        ghost_labels = self.ghost_labels.values()
+        ends = self.problem.perturbation.label_box(self.problem, self.ghost_labels.values())
+        ghost_labels = np.clip(self.ghost_labels.values(), *ends)
         for sample, ghost in np.argwhere(assigned > 0.5):
             features[sample] = np.clip(
                 self.ghost_features.values()[ghost], self.lower[ghost], self.upper[ghost]

@@ -118,14 +118,14 @@ class SymbolicOperations(LinearOperations):
 
     def state(self, t: int, domain: Interval) -> dict[str, Quantity]:
         """The state of the start domain: numbers where it is a point, variables elsewhere."""
-        found = {}
+        quantities = {}
         for name, value in state_ranges(self.problem, domain).items():
             low, high = value.lower.numpy(), value.upper.numpy()
             affine = Site(self.model.parameter[t], name).variables(
                 "", low, high, low < high, otherwise=low
             )
-            found[name] = Quantity(affine, value)
-        return found
+            quantities[name] = Quantity(affine, value)
+        return quantities
 
     def begin(self, t: int) -> tuple[Quantity, Quantity]:
         self.samples = self.problem.schedule[t]

@@ -54,15 +54,15 @@ def of_package(base):
 
 
 def semantics():
-    """The classes that give the operations of the program a meaning of their own."""
+    """The files of classes that give several operations of the program a meaning of their own."""
     names = {name for name in vars(Arithmetic) if not name.startswith("_")}
     return {
-        value
+        file_of(value)
         for module in PACKAGE
         for value in vars(module).values()
         if isinstance(value, type)
         and value.__module__ == module.__name__
-        and len(names & set(vars(value))) > len(names) / 2
+        and len(names & set(vars(value))) > 3
     }
 
 
@@ -95,14 +95,14 @@ def test_a_loss_needs_its_files(kind):
 def test_a_perturbation_model_needs_its_files(kind, row, count):
     own = file_of(kind)
     assert own.startswith("problem/perturbation/")
-    assert touched(kind, Perturbation) == TABLE[row][0] - {"problem/perturbation"} | {own}
-    assert len(touched(kind, Perturbation)) == count
+    needed = TABLE[row][0] - {"problem/perturbation"} | {own}
+    assert needed <= touched(kind, Perturbation) <= needed | TABLE[row][1]
+    assert len(needed) == count
 
 
 def test_an_operation_needs_every_semantics():
     needed, known = TABLE["an operation of the program"]
-    assert {file_of(kind) for kind in semantics()} == needed
-    assert all((PACKAGE_FOLDER / name).exists() for name in known)
+    assert needed <= semantics() <= needed | known
 
 
 def test_a_solver_needs_its_entry():

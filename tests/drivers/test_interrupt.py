@@ -7,10 +7,11 @@ import pytest
 
 import agtopt
 from agtopt import CROWN, IBP
-from agtopt.drivers import found, horizon, knowledge, parts, samplewise, stage
+from agtopt.drivers import affine, found, horizon, knowledge, parts, samplewise, stage
 from agtopt.drivers import run as module
 from agtopt.drivers.samplewise import bound_samplewise
 from agtopt.intervals import checkpoint
+from agtopt.intervals.affine import checkpoint as affine_checkpoint
 from tests.conftest import MODELS
 from tests.instances import random_problem
 
@@ -117,17 +118,19 @@ def test_propagation_keeps_the_steps_that_are_done(
 ):
     """After them is the whole line, which certifies nothing; a run with a checkpoint goes on."""
     place = tmp_path if saved else None
-    whole, honest = (
-        agtopt.bound(problem, kind),
-        checkpoint.interval_steps if saved else horizon.interval_steps,
+    room, name = (
+        (affine_checkpoint if saved else affine, "affine_steps")
+        if kind == "AFFINE"
+        else (checkpoint if saved else horizon, "interval_steps")
     )
+    whole, honest = agtopt.bound(problem, kind), getattr(room, name)
 
     def stopped(*arguments, **options):
         yield from islice(honest(*arguments, **options), many)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint if saved else horizon, "interval_steps", stopped)
+        patched.setattr(room, name, stopped)
         reach = agtopt.bound(problem, kind, checkpoint=place)
     assert reach.interrupted
     assert len(reach.states) == problem.steps + 1

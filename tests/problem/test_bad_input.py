@@ -111,6 +111,9 @@ CASES = {
     "perturbation.flips.*without q=0": lambda: Bounded(1, eps=0.1, flips=[(0, 1)]),
     "perturbation.flips.*must differ": lambda: Bounded(1, nu=1, q=0, flips=[(1, 1)]),
     "perturbation.flips.*pairs": lambda: Bounded(1, nu=1, q=0, flips=[1, -1]),
+    "perturbation.flips: 0.9 .*whole": lambda: Bounded(1, nu=1, q=0, flips=[(0.9, 1.9)]),
+    "perturbation.flips: '0' .*number": lambda: Bounded(1, nu=1, q=0, flips=[("0", "1")]),
+    "perturbation.flips: True .*number": lambda: Bounded(1, nu=1, q=0, flips=[(True, False)]),
     "perturbation.flips: 7 is no class.*-1, 1": lambda: problem(
         perturbation=Bounded(1, nu=1, q=0, flips=[(1, 7)])
     ),

@@ -1,11 +1,22 @@
 """Networks, schedules and label encodings, each against torch or a loop."""
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
 
 import agtopt
-from agtopt import Bounded, Dataset, Dense, Flatten, Network, Problem, ReLU, Training
+from agtopt import (
+    Bounded,
+    Dataset,
+    Dense,
+    Flatten,
+    InvalidInputError,
+    Network,
+    Problem,
+    ReLU,
+    Training,
+)
 from agtopt.training.concrete import trajectory
 from tests.instances import random_problem, torch_model, torch_sgd
 
@@ -164,3 +175,16 @@ def test_describe_names_sizes_loss_and_adversary():
         "label flips",
     ):
         assert words in text
+
+
+def test_no_layer_is_named_like_a_tensor_of_another():
+    """Freezing the one would freeze the other."""
+    graph = nx.DiGraph()
+    graph.add_node("input")
+    graph.add_node("d_weight", layer=Dense(2, 2))
+    graph.add_node("d", layer=Dense(2, 1))
+    nx.add_path(graph, ["input", "d_weight", "d"])
+    tensors = {"d_weight_weight": (2, 2), "d_weight_bias": 2, "d_weight": (1, 2), "d_bias": 1}
+    initial = {name: np.zeros(shape) for name, shape in tensors.items()}
+    with pytest.raises(InvalidInputError, match="'d_weight' is the name of a layer and"):
+        Network(graph, (2,), initial)

@@ -193,10 +193,18 @@ SOLVERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", ["removal-hinge", "flips-limited-multi-hinge", "labels-squared", "l1-squared"]
-)
-@pytest.mark.parametrize("program", SOLVERS)
+INSTANCES = ("removal-hinge", "flips-limited-multi-hinge", "labels-squared", "l1-squared")
+PAIRS = [
+    (name, program)
+    for i, name in enumerate(INSTANCES)
+    for j, program in enumerate(SOLVERS)
+    if (i + j) % 2 == 0
+]
+"""Two programs solve each instance, and each program solves two: files differ by program, replays
+by instance."""
+
+
+@pytest.mark.parametrize(("name", "program"), PAIRS)
 def test_the_worst_dataset_of_another_program_attains_what_it_says(name, program, tmp_path):
     """On the first three the MILP is exact: training on the dataset that the file stands for gives
     the optimum."""

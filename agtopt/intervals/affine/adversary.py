@@ -156,7 +156,8 @@ class MovingAffine(AffineAdversary):
         separate = model.separate and all(self.moves)
         self.variants = [(True, False), (False, True), (True, True)] if separate else [self.moves]
         if not len(self.touchable):
-            self.moves, self.variants = (False, False), []
+            self.moves = False, False
+            self.variants = []
         self.budgets = model.budgets if separate else (model.budget,)
         features = int(np.prod(problem.network.input_shape))
         self.labels = 0 if not self.moves[1] else self._label_columns()
@@ -487,7 +488,8 @@ class ReplacedAffine(TakenAway):
     def __init__(self, problem: Problem, numerics: Numerics, keeps: bool) -> None:
         super().__init__(problem, numerics, keeps)
         self.rows: Rows = interval_adversary(problem.perturbation, problem, numerics)
-        self.low = self.high = torch.zeros(self.q, dtype=torch.float64)
+        self.low = torch.zeros(self.q, dtype=torch.float64)
+        self.high = self.low
 
     def factors(self) -> tuple[float, float]:
         return 1.0, 1.0

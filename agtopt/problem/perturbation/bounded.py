@@ -323,14 +323,24 @@ class Bounded(Moving):
 
 def _pairs(flips: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     try:
-        pairs = tuple((int(source), int(target)) for source, target in flips)
+        given = [(source, target) for source, target in flips]
     except (TypeError, ValueError):
         raise InvalidInputError(
             f"perturbation.flips: {flips!r} is not allowed; it must be a list of pairs (source, "
             f"target)"
         ) from None
+    pairs = tuple((_label(source), _label(target)) for source, target in given)
     if any(source == target for source, target in pairs):
         raise InvalidInputError(
             f"perturbation.flips: {list(pairs)!r} is not allowed; source and target must differ"
         )
     return pairs
+
+
+def _label(value: float) -> int:
+    label = number("perturbation.flips", value)
+    if label != int(label):
+        raise InvalidInputError(
+            f"perturbation.flips: {value!r} is not allowed; labels of classes are whole numbers"
+        )
+    return int(label)

@@ -66,6 +66,7 @@ def test_a_solver_that_calls_a_model_infeasible_costs_its_bound_only(monkeypatch
     assert {row.rigour for row in reach.rows} == {PROVED}
 
 
+@pytest.mark.slow
 def test_a_kind_that_is_stopped_is_never_looser_than_lp(monkeypatch, problem):
     loose = bound_samplewise(problem, LP)
     lie(
@@ -78,6 +79,7 @@ def test_a_kind_that_is_stopped_is_never_looser_than_lp(monkeypatch, problem):
     assert "time limit" in {row.status for row in stopped.rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0.0, 0.2, 0.7, 0.99])
 def test_interrupted_domains_hold_every_run(monkeypatch, problem, part):
     """S1: Ctrl-C returns what is certified so far."""

@@ -40,6 +40,7 @@ def test_the_chosen_cells_have_every_value():
         assert {cell[place] for cell in CHOSEN} == set(VALUES[place])
 
 
+@pytest.mark.slow
 @every_cell
 def test_kinds_nest_hold_every_run_and_are_never_wider_than_crown(cell):
     """S1, S6, S7: at every step, in every entry of the state."""
@@ -56,6 +57,7 @@ def test_kinds_nest_hold_every_run_and_are_never_wider_than_crown(cell):
         assert_within(found[kind], found[CROWN], 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "loss", "reach"), COMBINATIONS)
 def test_no_admissible_run_of_random_problems_leaves_a_box(depth, loss, reach):
     for seed, kind in enumerate((LP, MILP)):
