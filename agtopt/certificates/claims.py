@@ -9,10 +9,11 @@ import numpy as np
 
 from agtopt.certificates.end_to_end import over_the_run
 from agtopt.certificates.record import Record
+from agtopt.domains import Affine, Interval, Polytope
 from agtopt.drivers import Settings
 from agtopt.drivers.reach import PARTS, SAMPLES
 from agtopt.errors import AgtoptError, InvalidInputError
-from agtopt.kinds import Propagation, kind_named
+from agtopt.kinds import AFFINE, Propagation, kind_named
 from agtopt.problem import Problem
 
 NOT_CHECKED = (
@@ -154,6 +155,8 @@ def _method(record: Record, problem: Problem) -> Iterator[str]:
         yield f"method: {route!r} is no way to find a domain without settings"
     elif isinstance(kind_named(kind), Propagation) and variant == SAMPLES:
         yield f"method: {route!r} is no way to find a domain; samples are bounded by models"
+    if record.domain not in (known := _domains(kind, variant, settings)):
+        yield f"domain: {record.domain!r} is said, and {route!r} gives {' or '.join(known)}"
     if record.end_to_end is not None and end_to_end is not None:
         plain = Settings(end_to_end.kind).to_dict()
         for name in NO_MEANING:
@@ -162,3 +165,13 @@ def _method(record: Record, problem: Problem) -> Iterator[str]:
     words = "" if end_to_end is None else over_the_run(end_to_end)
     if margins != words:
         yield f"method: {margins!r} is said of margins, and their settings say {words!r}"
+
+
+def _domains(kind: str, variant: str, settings: Settings | None) -> tuple[str, ...]:
+    """What verdicts can be taken over where a domain was found so, in `Record.domain`."""
+    box = Interval.__name__
+    if isinstance(kind_named(kind), Propagation):
+        forms = kind_named(kind) == AFFINE and variant != PARTS
+        return (box, Affine.__name__) if forms else (box,)
+    templates = variant == PARTS or (settings is not None and settings.domain is not None)
+    return (box, Polytope.__name__) if templates else (box,)

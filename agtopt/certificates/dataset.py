@@ -13,7 +13,7 @@ from agtopt.attacks import Attack
 from agtopt.certificates.attained import check_losses
 from agtopt.certificates.losses import LossBounds, loss_bounds
 from agtopt.certificates.points import PointCertificates
-from agtopt.certificates.prediction import certificates_over, certify, final_domain
+from agtopt.certificates.prediction import certificates_over, certify, domain_of, final_domain
 from agtopt.certificates.queries import Eps, Queries
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError
@@ -142,7 +142,7 @@ def certified_history(
             f"steps: {max(chosen)} is not allowed; the run has {problem.steps} steps"
         )
     for t in chosen:
-        theta, domain = thetas[t], final_domain(reach) if t == problem.steps else reach.steps[t]
+        theta, domain = thetas[t], domain_of(reach, t)
         row: dict[str, Any] = {"step": t}
         if problem.classes is not None:
             points = certificates_over(reach, domain, theta, queries)

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.certificates.queries import Queries
-from agtopt.certificates.scores import score_bounds
-from agtopt.domains import Interval, Polytope
+from agtopt.certificates.scores import Domain, score_bounds
+from agtopt.domains import Interval
 from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Problem
@@ -65,9 +65,7 @@ class LossBounds:
         return float(self.nominal.mean())
 
 
-def loss_bounds(
-    problem: Problem, domain: Interval | Polytope, theta: Array, queries: Queries
-) -> LossBounds:
+def loss_bounds(problem: Problem, domain: Domain, theta: Array, queries: Queries) -> LossBounds:
     """Bound the loss at labelled points over a domain of the parameters; `theta` are the nominal
     ones, at the points themselves.
 
@@ -86,7 +84,7 @@ def loss_bounds(
     return LossBounds(lower, upper, np.clip(0.5 * (least + most), lower, upper))
 
 
-def _bounded(problem: Problem, domain: Interval | Polytope, queries: Queries) -> Ends:
+def _bounded(problem: Problem, domain: Domain, queries: Queries) -> Ends:
     loss = problem.training.loss
     ends = loss_range(loss, Scores(problem, domain, queries))
     least, most = (
@@ -107,14 +105,14 @@ class Scores:
     Attributes
     ----------
     problem : Problem
-    domain : Interval or Polytope
+    domain : Interval, Polytope or Affine
         Of the parameters.
     queries : Queries
         With labels.
     """
 
     problem: Problem
-    domain: Interval | Polytope
+    domain: Domain
     queries: Queries
 
     @property

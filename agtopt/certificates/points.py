@@ -38,6 +38,8 @@ class PointCertificates:
         One per point: what was seen to change its prediction.
     rigour : str
         ``proved``, or ``solver tolerance`` where a bound rests on a solver's word.
+    domain : str
+        What outputs and margins were bounded over: ``Interval``, ``Polytope`` or ``Affine``.
     rows : tuple of Row
         One per margin that was asked of a solver.
     settings : Settings or None
@@ -55,6 +57,7 @@ class PointCertificates:
     reachable: NDArray[np.bool_] | None
     witnesses: tuple[Witness | None, ...]
     rigour: str
+    domain: str
     rows: tuple[Row, ...] = ()
     settings: Settings | None = None
     interrupted: bool = False

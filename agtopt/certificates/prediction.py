@@ -13,9 +13,9 @@ from agtopt.attacks.predictions import predicted
 from agtopt.certificates.attained import check_outputs
 from agtopt.certificates.points import PointCertificates
 from agtopt.certificates.queries import Eps, Queries
-from agtopt.certificates.scores import score_bounds
+from agtopt.certificates.scores import Domain, score_bounds
 from agtopt.certificates.witness import find_witnesses
-from agtopt.domains import Interval, Polytope, intersect
+from agtopt.domains import intersect
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.problem import Network
@@ -35,9 +35,10 @@ def certify(
 ) -> PointCertificates:
     """Bound the predictions of every model in a domain.
 
-    Outputs are bounded over the domain of the final parameters: by IBP and CROWN over its box, and
-    by linear programs where it is a polytope. Classes that outputs leave open are decided by
-    margins, the differences of two outputs, bounded for every pair of them.
+    Outputs are bounded over the domain of the final parameters: by IBP and CROWN over its box, by
+    linear programs where it is a polytope, and by its form where it is affine. Classes that outputs
+    leave open are decided by margins, the differences of two outputs, bounded for every pair of
+    them.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def certify(
 
 
 def certificates_over(
-    reach: Reach, domain: Interval | Polytope, theta: Array, queries: Queries
+    reach: Reach, domain: Domain, theta: Array, queries: Queries
 ) -> PointCertificates:
     """What a domain of the parameters proves of queries; `theta` (p,) are the nominal ones.
 
@@ -102,6 +103,7 @@ def certificates_over(
         reachable,
         unseen,
         reach.rigour,
+        type(domain).__name__,
         interrupted=reach.interrupted,
     )
     check_outputs(certificates, theta[np.newaxis])
@@ -135,13 +137,20 @@ def refuted_by(attack: Attack, found: PointCertificates) -> PointCertificates:
     return replace(found, witnesses=tuple(witnesses))
 
 
-def final_domain(reach: Reach) -> Interval | Polytope:
+def final_domain(reach: Reach) -> Domain:
     """The domain of the final parameters, within their box (S6)."""
-    return (
-        intersect(reach.domain, reach.steps[-1])
-        if isinstance(reach.domain, Polytope)
-        else reach.steps[-1]
-    )
+    return domain_of(reach, len(reach.steps) - 1)
+
+
+def domain_of(reach: Reach, t: int) -> Domain:
+    """The domain of the parameters after step t, within their box (S6): the form or the polytope
+    that is kept, else the box."""
+    box = reach.steps[t]
+    form = reach.affines[t] if reach.affines else None
+    if form is not None:
+        return form.first(len(box))
+    polytope = reach.polytopes[t] if reach.polytopes else None
+    return box if polytope is None else intersect(polytope, box)
 
 
 def _reachable(lower: Array, upper: Array) -> NDArray[np.bool_]:
@@ -153,7 +162,7 @@ def _reachable(lower: Array, upper: Array) -> NDArray[np.bool_]:
 
 
 def _by_margins(
-    network: Network, domain: Interval | Polytope, queries: Queries, open_: NDArray[np.bool_]
+    network: Network, domain: Domain, queries: Queries, open_: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Of the classes that are open at each point, those that no other open class beats for sure by
     the bounds of their difference."""

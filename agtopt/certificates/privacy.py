@@ -11,8 +11,9 @@ than k, and
 **An upper bound is not enough to calibrate noise.** The noise itself must not tell D from its
 neighbour: S has to be β-smooth, S(D) ≤ e^β S(D') for neighbours, that is, k may change by at most
 one (Definition 2.1 of Nissim et al.). Theorem 11 alone does not give that, and it fails for a
-ladder with gaps, for solvers that stop at a gap or a time limit, and for CROWN, whose lines depend
-on the bounds. It holds here for plain interval propagation on a ladder without gaps, from 1 to K:
+ladder with gaps, for solvers that stop at a gap or a time limit, for CROWN, whose lines depend on
+the bounds, and is not shown for AFFINE, whose form is centred at the run on the data themselves. It
+holds here for plain interval propagation on a ladder without gaps, from 1 to K:
 
     Let D and D' differ in sample i, whose values at both lie in the substitution box. If [θ] at D
     under budget k contains [θ'] at D' under k − 1, then so it is after a step: interval arithmetic
@@ -354,8 +355,8 @@ def private_predictions(ladder: Ladder, X: ArrayLike) -> PrivatePredictions:
     if ladder.bounder is not by_intervals:
         raise UnsupportedError(
             "privacy: a ladder with a bounder of its own need not give a smooth bound of the "
-            "sensitivity; leave the bounder out, "
-            "so that it is bounded by plain IBP"
+            "sensitivity: by CROWN, AFFINE or solvers, distances of neighbouring datasets may "
+            "differ by more than one; leave the bounder out, so that it is bounded by plain IBP"
         )
     most = ladder.at(ladder.budgets[-1])
     _check_own_samples(most)

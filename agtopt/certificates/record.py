@@ -24,7 +24,7 @@ from agtopt.kinds import KINDS, Propagation
 from agtopt.problem import Dataset, Problem
 from agtopt.solvers import PROVED, TOLERANCE
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 
 PACKAGES = ("agtopt", "numpy", "torch", "pyomo", "highspy", "pyscipopt")
 
@@ -102,13 +102,15 @@ class Record(_Strict):
         How the domain was found (`Reach.route`) and, after a comma, the margins over the compiled
         run.
     rigour : str
+    domain : str
+        What verdicts were taken over: ``Interval``, ``Polytope`` or ``Affine``.
     versions : dict
         Of the packages that found it.
     seconds : float
         Of the bounds.
     settings : dict or None
         How the domain was found by models (`Settings.to_dict`, without the folder of proofs); None
-        for IBP, CROWN and domains that cannot be found again step by step.
+        for IBP, CROWN, AFFINE and domains that cannot be found again step by step.
     end_to_end : dict or None
         How margins were bounded over the compiled run.
     lower, upper : list of float
@@ -125,13 +127,14 @@ class Record(_Strict):
         What refutes the others.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     digest: str = ""
     problem: str
     name: str
     perturbation: str
     method: str
     rigour: Annotated[str, Field(pattern=f"^({PROVED}|{TOLERANCE})$")]
+    domain: Annotated[str, Field(pattern="^(Interval|Polytope|Affine)$")]
     versions: dict[str, str]
     seconds: float
     settings: dict[str, Any] | None
@@ -173,6 +176,7 @@ class Record(_Strict):
             perturbation=problem.perturbation.describe(),
             method=reach.route if found.settings is None else f"{reach.route}, {found.method}",
             rigour=found.rigour,
+            domain=found.domain,
             versions={name: version(name) for name in PACKAGES},
             seconds=reach.seconds + sum(row.seconds for row in found.rows),
             settings=_told(reach.settings),
@@ -273,7 +277,8 @@ class Record(_Strict):
 
     @property
     def propagation(self) -> tuple[Propagation, str] | None:
-        """IBP or CROWN, and the format, where intervals of the whole problem gave the domain."""
+        """IBP, CROWN or AFFINE, and the format, where propagation of the whole problem gave the
+        domain."""
         name, _, variant = self.route.partition(" ")
         kind, dtype = KINDS.get(name), {"": "float64", FLOAT32: "float32"}.get(variant)
         return (

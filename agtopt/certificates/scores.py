@@ -1,8 +1,9 @@
 r"""Bounds of a network's scores, which are its outputs or differences of them, over a
 parameter-space domain.
 
-Over a box scores are propagated: the tighter of IBP and CROWN. A polytope adds the mean-value form
-around the centre c of its box,
+Over a box scores are propagated: the tighter of IBP and CROWN. An affine domain adds what its form
+knows (`agtopt.intervals.affine.scores`), a polytope the mean-value form around the centre c of its
+box,
 
 .. math:: v^T f(x; \theta) \in v^T f(x; c) + J (\theta - c), \qquad
     J \ni \nabla_\theta \, v^T f(x; \theta') \text{ for all } \theta' ,
@@ -15,13 +16,16 @@ J then hold for all of these.
 """
 
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agtopt.domains import Interval, Polytope, minima
+from agtopt.domains import Affine, Interval, Polytope, minima
+from agtopt.errors import InvalidInputError
+from agtopt.intervals.affine.scores import affine_scores
 from agtopt.intervals.arithmetic import Range, largest, rounding_error
 from agtopt.intervals.crown import LinearIntervals, Traced, substituted
 from agtopt.intervals.interval import IntervalOperations
@@ -29,8 +33,11 @@ from agtopt.intervals.states import tensor_ranges
 from agtopt.problem import Network
 from agtopt.program import backward, forward
 from agtopt.program.forward import Parameters
+from agtopt.verbs import verb
 
 Array = NDArray[np.float64]
+Domain = Interval | Polytope | Affine
+"""What scores are bounded over."""
 
 CHUNK = 2**22
 """Entries of gradients, or scores, held at once; it bounds memory and changes no result."""
@@ -40,7 +47,7 @@ AT = "forward.scores"
 
 def score_bounds(
     network: Network,
-    domain: Interval | Polytope,
+    domain: Domain,
     points: Array,
     rows: Array | None = None,
     highest: Array | None = None,
@@ -51,7 +58,7 @@ def score_bounds(
     Parameters
     ----------
     network : Network
-    domain : Interval or Polytope
+    domain : Interval, Polytope or Affine
     points : array, shape (m, *input_shape)
         The inputs, or the lowest ones where they move.
     rows : array, shape (k, outputs), optional
@@ -62,16 +69,17 @@ def score_bounds(
     Returns
     -------
     lower, upper : array, shape (m, k)
-        Infinite where nothing is known, never NaN. Those over a polytope lie within those over its
-        box.
+        Infinite where nothing is known, never NaN. Those over a polytope, or an affine domain, lie
+        within those over its box.
 
     Raises
     ------
     SoundnessError
-        If what rows and box of a polytope prove does not meet: it is empty (S6).
+        If what rows and box of a polytope, or form and box, prove does not meet: it is empty
+        (S6).
     """
     width = network.outputs if rows is None else len(rows)
-    step = max(1, CHUNK // (width if isinstance(domain, Interval) else max(width, network.size)))
+    step = max(1, CHUNK // max(width, _entries(domain, network)))
     inputs = [
         _inputs(points, highest, slice(first, first + step))
         for first in range(0, len(points), step)
@@ -91,17 +99,81 @@ def _inputs(points: Array, highest: Array | None, part: slice) -> Range:
     return Range(lower, lower) if torch.equal(lower, upper) else Range(lower, upper)
 
 
-def _bounded(
-    network: Network, domain: Interval | Polytope, inputs: Range, rows: Array | None
-) -> Range:
+def _bounded(network: Network, domain: Domain, inputs: Range, rows: Array | None) -> Range:
     box = domain if isinstance(domain, Interval) else domain.box or _everything(network)
     scores, saved, parameters = _propagated(network, box, inputs, rows)
-    if isinstance(domain, Interval) or not np.isfinite([box.lower, box.upper]).all():
+    if not np.isfinite([box.lower, box.upper]).all():
         return scores
     wanted = np.eye(network.outputs) if rows is None else rows
-    gradients = [_gradient(network, parameters, saved, row, len(inputs.lower)) for row in wanted]
-    low, high = _mean_value(network, domain, box, inputs, wanted, gradients)
-    return IntervalOperations().tightened(scores, low, high, AT)
+    ends = _beyond_box(domain, network, inputs, wanted, saved, parameters)
+    return scores if ends is None else IntervalOperations().tightened(scores, *ends, AT)
+
+
+@verb
+def _entries(domain: object, network: Network) -> int:
+    """Numbers that are held for a point at once, at most."""
+    raise _refused(domain)
+
+
+@_entries.register
+def _(domain: Interval, network: Network) -> int:
+    return 1
+
+
+@_entries.register
+def _(domain: Polytope, network: Network) -> int:
+    return network.size
+
+
+@_entries.register
+def _(domain: Affine, network: Network) -> int:
+    return max(network.size, domain.columns)
+
+
+@verb
+def _beyond_box(
+    domain: object,
+    network: Network,
+    inputs: Range,
+    rows: Array,
+    saved: Parameters,
+    parameters: Parameters,
+) -> tuple[Tensor, Tensor] | None:
+    """Lower and upper ends by what a domain knows beside its box, each (m, k); NaN where a number
+    overflows, None where it knows nothing."""
+    raise _refused(domain)
+
+
+@_beyond_box.register
+def _(domain: Interval, *others: Any) -> None:
+    return None
+
+
+@_beyond_box.register
+def _(
+    domain: Polytope,
+    network: Network,
+    inputs: Range,
+    rows: Array,
+    saved: Parameters,
+    parameters: Parameters,
+) -> tuple[Tensor, Tensor]:
+    gradients = [_gradient(network, parameters, saved, row, len(inputs.lower)) for row in rows]
+    return _mean_value(network, domain, inputs, rows, gradients)
+
+
+@_beyond_box.register
+def _(
+    domain: Affine, network: Network, inputs: Range, rows: Array, *others: Any
+) -> tuple[Tensor, Tensor]:
+    return affine_scores(network, domain, inputs, rows)
+
+
+def _refused(domain: object) -> InvalidInputError:
+    return InvalidInputError(
+        f"certify: {type(domain).__name__} is no domain that scores are bounded over; allowed are "
+        f"Interval, Polytope and Affine"
+    )
 
 
 def _propagated(
@@ -144,12 +216,12 @@ def _gradient(
 def _mean_value(
     network: Network,
     polytope: Polytope,
-    box: Interval,
     inputs: Range,
     rows: Array,
     gradients: list[Range],
 ) -> tuple[Tensor, Tensor]:
     """Lower and upper ends by the mean-value form, each (m, k); NaN where a number overflows."""
+    box = polytope.box or _everything(network)
     with np.errstate(over="ignore"):
         middle = np.clip(box.lower + (box.upper - box.lower) / 2, box.lower, box.upper)
         reach = torch.tensor(np.maximum(box.upper - middle, middle - box.lower))

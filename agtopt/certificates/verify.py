@@ -14,7 +14,7 @@ from agtopt.certificates.claims import NOT_CHECKED, faults
 from agtopt.certificates.end_to_end import certify_again
 from agtopt.certificates.prediction import certificates_over, final_domain
 from agtopt.certificates.record import Record
-from agtopt.domains import contains
+from agtopt.domains import Interval, contains
 from agtopt.drivers import Reach, Run, Settings, bound
 from agtopt.drivers.interrupt import uninterrupted
 from agtopt.errors import AgtoptError
@@ -65,8 +65,9 @@ def verify(record: Record, problem: Problem, proofs: str | Path | None = None) -
 
     The problem's fingerprint; that every field fits the problem and the other fields; that the
     nominal run, and every attack, ends in the claimed box; every witness, by real training; the box
-    itself, found again by intervals or from the kept proofs, whose models are compiled anew from
-    the problem; and the claimed stability of every point over the domain that was found again.
+    itself, found again by propagation or from the kept proofs, whose models are compiled anew from
+    the problem; which domain verdicts were taken over; and the claimed stability of every point
+    over the one that was found again.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def _proved(record: Record, problem: Problem, proofs: Path | None) -> Iterator[C
     room = REPRODUCED * (1.0 + np.maximum(np.abs(ours.lower), np.abs(ours.upper)))
     excess = np.maximum(theirs.lower - ours.lower, ours.upper - theirs.upper)
     how = (
-        "found again by intervals"
+        "found again by propagation"
         if record.settings is None
         else "every bound proved again from its dual values"
     )
@@ -207,8 +208,15 @@ def _found_again(record: Record, problem: Problem, proofs: Path | None) -> Reach
 def _stability(
     record: Record, problem: Problem, reach: Reach, proofs: Path | None
 ) -> Iterator[Check]:
-    certified = certificates_over(
-        reach, final_domain(reach), trajectory(problem)[-1], record.queries(problem)
+    # What holds over the box holds over what knows more: such a claim is checked as it is made.
+    kept = final_domain(reach)
+    domain = reach.steps[-1] if record.domain == Interval.__name__ else kept
+    certified = certificates_over(reach, domain, trajectory(problem)[-1], record.queries(problem))
+    known = certified.domain == record.domain
+    yield _check(
+        "verdicts",
+        known,
+        f"taken over {certified.domain}" + ("" if known else f", and {record.domain} is said"),
     )
     margins = record.of_margins
     shown = margins is None or _provable(margins, proofs)

@@ -1,5 +1,6 @@
 """Certificates of whole test sets hold every admissible model, step by step."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -47,13 +48,14 @@ def torch_losses(problem, theta, x, y):
     return function(flat, classes, reduction="none").reshape(z.shape[:-1]).numpy()
 
 
+@pytest.mark.parametrize("kind", ["CROWN", "AFFINE"])
 @pytest.mark.parametrize("eps", [0.0, 0.05])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_loss_of_every_attacked_model_is_within_its_bounds(name, eps):
+def test_the_loss_of_every_attacked_model_is_within_its_bounds(name, eps, kind):
     problem = agtopt.load(MODELS / name)
     x, y = problem.dataset.features, problem.dataset.labels
     runs = agtopt.attack(problem)
-    found = certify_dataset(agtopt.bound(problem, "CROWN"), x, y, eps).losses
+    found = certify_dataset(agtopt.bound(problem, kind), x, y, eps).losses
     shifts = [0.0] if eps == 0.0 else [-eps, 0.0, eps]
     for shift in shifts:
         seen = torch_losses(problem, runs.theta, x + shift, y)
@@ -83,12 +85,26 @@ def test_losses_grow_with_every_margin(name):
     assert np.any(least < most)
 
 
-@pytest.mark.parametrize("name", ["half-moons", "labels-squared", "flips-cross-entropy"])
-def test_the_history_holds_every_attacked_run_at_every_step(name):
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("half-moons", "LP"),
+        ("half-moons", "AFFINE"),
+        ("labels-squared", "AFFINE"),
+        ("flips-cross-entropy", "LP"),
+        ("residual-momentum", "AFFINE"),
+    ],
+)
+def test_the_history_holds_every_attacked_run_at_every_step(name, kind):
     problem = agtopt.load(MODELS / name)
     x, y = problem.dataset.features, problem.dataset.labels
-    reach = agtopt.bound(problem, "LP")
+    reach = agtopt.bound(problem, kind)
     history = certified_history(reach, x, y)
+    boxes = certified_history(replace(reach, affines=()), x, y)
+    assert np.all(history["loss_upper"] <= boxes["loss_upper"])
+    assert np.all(history["loss_lower"] >= boxes["loss_lower"])
+    narrower = history["loss_upper"] < boxes["loss_upper"]
+    assert narrower.iloc[1:].all() == (kind == "AFFINE")
     assert list(history["step"]) == list(range(problem.steps + 1))
     last = certify_dataset(reach, x, y)
     assert history["loss_upper"].iloc[-1] == last.losses.mean[1]

@@ -1,6 +1,8 @@
 """Certificates never contradict a model of the domain; ties and NaN certify nothing (traps 3 and
 7)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,8 @@ from agtopt.certificates.scores import score_bounds
 from agtopt.domains import Interval, sample
 from agtopt.drivers import Reach
 from tests.conftest import MODELS
-from tests.instances import random_problem, torch_model
+from tests.instances import corrupted, random_problem, torch_model, torch_sgd
+from tests.matrix import CELLS, cell_problem
 
 
 def predict(problem, theta, points):
@@ -63,6 +66,28 @@ def test_certified_accuracy_counts_stable_and_true(half_moons, half_moons_reach)
     table = found.table()
     assert len(table) == len(data)
     assert table["correct"].sum() == found.correct.sum()
+
+
+@pytest.mark.parametrize("cell", CELLS[::5], ids=str)
+def test_certificates_over_a_form_hold_every_run_and_are_no_wider_than_over_its_box(cell):
+    """S1, S6: of torch's own runs on random admissible data, also where inputs move."""
+    problem, rng = cell_problem(cell, eps=0.1), np.random.default_rng(0)
+    points, eps = rng.normal(size=(10, *problem.network.input_shape)), 0.05
+    reach = agtopt.bound(problem, "AFFINE")
+    boxes = replace(reach, affines=())
+    found, moved = agtopt.certify(reach, points), agtopt.certify(reach, points, eps=eps)
+    for tight, radius in ((found, 0.0), (moved, eps)):
+        box = agtopt.certify(boxes, points, eps=radius)
+        assert (tight.domain, box.domain) == ("Affine", "Interval")
+        assert np.all(box.lower <= tight.lower)
+        assert np.all(tight.upper <= box.upper)
+        if problem.classes is not None:
+            assert np.all(box.reachable | ~tight.reachable)
+    for dataset in corrupted(problem, 10):
+        theta = torch_sgd(problem, dataset)[-1]
+        for tight, radius in ((found, 0.0), (moved, eps)):
+            scores = predict(problem, theta, points + radius * rng.choice([-1, 1], points.shape))
+            assert np.all((tight.lower <= scores) & (scores <= tight.upper))
 
 
 def around(problem, lower, upper):

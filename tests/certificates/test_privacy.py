@@ -262,10 +262,11 @@ def test_what_gives_no_smooth_bound_is_refused():
     # and float32 rounds otherwise.
     for bounder in (
         lambda problem: agtopt.bound(problem, "CROWN"),
+        lambda problem: agtopt.bound(problem, "AFFINE"),
         lambda problem: agtopt.bound_parts(problem, "IBP"),
         lambda problem: agtopt.bound(problem, "IBP", dtype="float32"),
     ):
-        with pytest.raises(UnsupportedError, match="bounder"):
+        with pytest.raises(UnsupportedError, match=r"bounder.*AFFINE"):
             private_predictions(ladder(instance, (1,), bounder), X)
     derived = replace(
         instance, perturbation=type("Derived", (Substitution,), {})(1, features=(-1.0, 1.0))

@@ -57,7 +57,7 @@ def without(problem, removed):
     return Dataset(problem.dataset.features, problem.dataset.labels, present)
 
 
-@pytest.mark.parametrize("method", ["IBP", "MILP"])
+@pytest.mark.parametrize("method", ["IBP", "AFFINE", "MILP"])
 def test_no_answer_that_is_served_changes_by_retraining(method):
     instance, X = problem(), queries()
     server = serve(agtopt.bound(instance, method))

@@ -188,6 +188,7 @@ CLAIMS = {
     "end_to_end.obbt": [(lambda v: {"solves": 5, "rounds": 1, "kind": "LP"}, "record")],
     "end_to_end.first": [(lambda v: 1, "record")],
     "end_to_end.conditional": [(lambda v: True, "stability")],
+    "domain": [(lambda r: "Affine", "record"), (lambda r: "Polytope", "record")],
     "lower": [
         (lambda r: r.upper, "nominal run"),
         (lambda r: [0.4 * a + 0.6 * b for a, b in zip(r.lower, r.upper, strict=True)], "attacks"),
@@ -331,6 +332,25 @@ def test_every_field_is_tampered_with_or_called_unchecked(swift):
     assert set(CLAIMS) | set(NOT_CHECKED) | UNFORGEABLE | RIGOUR == set(leaves(Record))
     words = next(check for check in verify(record, problem) if check.verdict == UNCHECKED)
     assert all(name in words.detail for name in NOT_CHECKED)
+
+
+def test_which_domain_a_verdict_was_taken_over_is_found_again(swift):
+    """What the form certifies is not said of the box, nor what the box certifies of a form."""
+    problem, x = swift[0], np.random.default_rng(0).normal(size=(200, 2)) * 2
+    reach = agtopt.bound(problem, "AFFINE")
+    record = Record.of(reach, agtopt.certify(reach, x))
+    assert record.domain == "Affine"
+    assert set(verdicts(verify(record, problem)).values()) == {"holds"}
+    box = replace(reach, affines=())
+    plain = Record.of(box, agtopt.certify(box, x))
+    assert plain.domain == "Interval"
+    assert set(verdicts(verify(plain, problem)).values()) == {"holds"}
+    assert sum(record.stable) > sum(plain.stable)
+    assert failed(tampered(record, domain="Interval"), problem) == {"stability"}
+    assert failed(tampered(record, domain="Polytope"), problem) == {"record"}
+    ibp = agtopt.bound(problem, "IBP")
+    forged = tampered(Record.of(ibp, agtopt.certify(ibp, x)), domain="Affine")
+    assert failed(forged, problem) == {"record"}
 
 
 def test_a_slip_in_any_field_is_seen_by_the_digest(swift):
