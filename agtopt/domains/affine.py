@@ -204,8 +204,8 @@ class Affine:
         return Interval(np.minimum(lower, upper), np.maximum(lower, upper))
 
     def mass(self) -> Array:
-        """At least the largest |θ − nominal| of the form alone in every entry, with opposite
-        choices together."""
+        """At least how far θ may be from the nominal run by the form alone, in every entry, with
+        opposite choices together."""
         total = np.abs(self.offset) + np.abs(self.errors).sum(axis=0) + self.radius
         for part in self.touched:
             total = total + part.extent(1.0) + part.extent(-1.0)

@@ -34,7 +34,7 @@ Tensors = dict[str, Tensor]
 ADJOINT = (Add, AvgPool2d, Conv2d, Dense, Flatten, LeakyReLU, ReLU)
 """Layers whose backward pass is the adjoint of their forward pass."""
 
-COLUMN = 2**26
+COLUMN = 2**23
 """Entries that are pushed through a step side by side."""
 
 
