@@ -21,6 +21,7 @@ SHOWN = {
     "agtopt.certificates.witness": ("Witness",),
     "agtopt.compiler.model": ("CompiledModel",),
     "agtopt.compiler.exported": ("Exported", "ExportedSet"),
+    "agtopt.domains.affine": ("Affine",),
     "agtopt.domains.interval": ("Interval",),
     "agtopt.domains.polytope": ("Polytope",),
     "agtopt.drivers.reach": ("Reach",),

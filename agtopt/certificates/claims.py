@@ -11,7 +11,7 @@ from agtopt.certificates.end_to_end import over_the_run
 from agtopt.certificates.record import Record
 from agtopt.domains import Affine, Interval, Polytope
 from agtopt.drivers import Settings
-from agtopt.drivers.reach import PARTS, SAMPLES
+from agtopt.drivers.reach import FLOAT32, PARTS, SAMPLES
 from agtopt.errors import AgtoptError, InvalidInputError
 from agtopt.kinds import AFFINE, Propagation, kind_named
 from agtopt.problem import Problem
@@ -162,6 +162,8 @@ def _method(record: Record, problem: Problem) -> Iterator[str]:
         for name in NO_MEANING:
             if (given := record.end_to_end[name]) != plain[name]:
                 yield f"end_to_end.{name}: {given!r} has no meaning for margins"
+    if end_to_end is not None and variant == FLOAT32:
+        yield "end_to_end: models of the run are built in float64, and the domain is of float32"
     words = "" if end_to_end is None else over_the_run(end_to_end)
     if margins != words:
         yield f"method: {margins!r} is said of margins, and their settings say {words!r}"
@@ -171,7 +173,7 @@ def _domains(kind: str, variant: str, settings: Settings | None) -> tuple[str, .
     """What verdicts can be taken over where a domain was found so, in `Record.domain`."""
     box = Interval.__name__
     if isinstance(kind_named(kind), Propagation):
-        forms = kind_named(kind) == AFFINE and variant != PARTS
+        forms = kind_named(kind) == AFFINE and not variant
         return (box, Affine.__name__) if forms else (box,)
     templates = variant == PARTS or (settings is not None and settings.domain is not None)
     return (box, Polytope.__name__) if templates else (box,)

@@ -100,7 +100,7 @@ def certify_dataset(
     """
     points = certify(reach, X, y, eps, attack)
     problem, theta = reach.problem, trajectory(reach.problem)[-1:]
-    losses = loss_bounds(problem, final_domain(reach), theta[0], points.queries)
+    losses = loss_bounds(problem, final_domain(reach), theta[0], points.queries, reach.numerics)
     seen = theta if attack is None else np.concatenate([theta, attack.theta])
     check_losses(problem, points.queries, losses, seen, reach.rigour)
     return DatasetCertificate(
@@ -151,7 +151,7 @@ def certified_history(
                 "certified": points.certified_accuracy,
                 "stable": float(points.stable.mean()),
             }
-        losses = loss_bounds(problem, domain, theta, queries)
+        losses = loss_bounds(problem, domain, theta, queries, reach.numerics)
         check_losses(problem, queries, losses, theta[np.newaxis], reach.rigour)
         lower, upper = losses.mean
         rows.append({**row, "loss_lower": lower, "loss": losses.nominal_mean, "loss_upper": upper})

@@ -27,6 +27,7 @@ from agtopt.drivers.interrupt import until_interrupted
 from agtopt.drivers.questions import Answers, Question, ask, count_flips
 from agtopt.drivers.task import Answer
 from agtopt.errors import InvalidInputError, SoundnessError, UnsupportedError
+from agtopt.intervals.scale.numerics import FLOAT64
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
@@ -242,6 +243,11 @@ def _checked(reach: Reach, settings: Settings) -> Problem:
         raise UnsupportedError(
             f"certify: loss {problem.training.loss.name!r} predicts no class; use `certify`, whose "
             f"bounds are of outputs"
+        )
+    if reach.numerics != FLOAT64:
+        raise UnsupportedError(
+            "certify: models of the run are built in float64, and this domain is of training in "
+            'float32; take a domain with dtype="float64", or `certify`, which holds in float32'
         )
     if settings.first > problem.steps:
         raise InvalidInputError(

@@ -22,6 +22,7 @@ from agtopt.certificates.scores import Domain, score_bounds
 from agtopt.domains import Interval
 from agtopt.domains.interval import Ends
 from agtopt.errors import InvalidInputError
+from agtopt.intervals.scale.numerics import FLOAT64, Numerics
 from agtopt.problem import Problem
 from agtopt.problem.loss import (
     BinaryCrossEntropy,
@@ -65,9 +66,16 @@ class LossBounds:
         return float(self.nominal.mean())
 
 
-def loss_bounds(problem: Problem, domain: Domain, theta: Array, queries: Queries) -> LossBounds:
+def loss_bounds(
+    problem: Problem,
+    domain: Domain,
+    theta: Array,
+    queries: Queries,
+    numerics: Numerics = FLOAT64,
+) -> LossBounds:
     """Bound the loss at labelled points over a domain of the parameters; `theta` are the nominal
-    ones, at the points themselves.
+    ones, at the points themselves. Outputs are evaluated in the format of `numerics`, the formula
+    of the loss in float64.
 
     Raises
     ------
@@ -79,14 +87,16 @@ def loss_bounds(problem: Problem, domain: Domain, theta: Array, queries: Queries
     if queries.labels is None:
         raise InvalidInputError("y: the loss needs labels")
     still = Queries(queries.points, queries.points, queries.points, queries.labels)
-    lower, upper = _bounded(problem, domain, queries)
+    lower, upper = _bounded(problem, domain, queries, numerics)
     least, most = _bounded(problem, Interval.point(theta), still)
     return LossBounds(lower, upper, np.clip(0.5 * (least + most), lower, upper))
 
 
-def _bounded(problem: Problem, domain: Domain, queries: Queries) -> Ends:
+def _bounded(
+    problem: Problem, domain: Domain, queries: Queries, numerics: Numerics = FLOAT64
+) -> Ends:
     loss = problem.training.loss
-    ends = loss_range(loss, Scores(problem, domain, queries))
+    ends = loss_range(loss, Scores(problem, domain, queries, numerics))
     least, most = (
         np.where(np.isnan(end), worst, end)
         for end, worst in zip(ends, (-np.inf, np.inf), strict=True)
@@ -109,11 +119,14 @@ class Scores:
         Of the parameters.
     queries : Queries
         With labels.
+    numerics : Numerics
+        The format in which outputs are evaluated.
     """
 
     problem: Problem
     domain: Domain
     queries: Queries
+    numerics: Numerics = FLOAT64
 
     @property
     def labels(self) -> Array:
@@ -129,7 +142,11 @@ class Scores:
     def outputs(self) -> Ends:
         """Lowest and highest outputs z, shape (m, outputs) each."""
         return score_bounds(
-            self.problem.network, self.domain, self.queries.lowest, highest=self.queries.highest
+            self.problem.network,
+            self.domain,
+            self.queries.lowest,
+            highest=self.queries.highest,
+            numerics=self.numerics,
         )
 
     def margins(self) -> Ends:
@@ -154,7 +171,9 @@ class Scores:
                 unit = np.eye(network.outputs)
                 rows = np.delete(unit, label, axis=0) - unit[label]
             lowest, highest = self.queries.lowest[here], self.queries.highest[here]
-            lower[here], upper[here] = score_bounds(network, self.domain, lowest, rows, highest)
+            lower[here], upper[here] = score_bounds(
+                network, self.domain, lowest, rows, highest, self.numerics
+            )
         return lower, upper
 
 

@@ -18,6 +18,7 @@ from agtopt.certificates.witness import find_witnesses
 from agtopt.domains import intersect
 from agtopt.drivers import Reach
 from agtopt.errors import InvalidInputError, SoundnessError
+from agtopt.intervals.scale.numerics import FLOAT64, Numerics
 from agtopt.problem import Network
 from agtopt.problem.checks import instance
 from agtopt.training.concrete import trajectory
@@ -87,11 +88,13 @@ def certificates_over(
         If a bound excludes what the nominal model says (S9).
     """
     problem, network = reach.problem, reach.problem.network
-    lower, upper = score_bounds(network, domain, queries.lowest, highest=queries.highest)
+    lower, upper = score_bounds(
+        network, domain, queries.lowest, highest=queries.highest, numerics=reach.numerics
+    )
     nominal = reachable = None
     if problem.classes is not None:
         nominal = predicted(problem, theta, queries.points)
-        reachable = _by_margins(network, domain, queries, _reachable(lower, upper))
+        reachable = _by_margins(network, domain, queries, _reachable(lower, upper), reach.numerics)
     unseen = (None,) * len(queries)
     certificates = PointCertificates(
         problem,
@@ -144,10 +147,10 @@ def final_domain(reach: Reach) -> Domain:
 
 def domain_of(reach: Reach, t: int) -> Domain:
     """The domain of the parameters after step t, within their box (S6): the form or the polytope
-    that is kept, else the box."""
+    that is kept, else the box. What forms say of scores is found in float64."""
     box = reach.steps[t]
     form = reach.affines[t] if reach.affines else None
-    if form is not None:
+    if form is not None and reach.numerics == FLOAT64:
         return form.first(len(box))
     polytope = reach.polytopes[t] if reach.polytopes else None
     return box if polytope is None else intersect(polytope, box)
@@ -162,7 +165,11 @@ def _reachable(lower: Array, upper: Array) -> NDArray[np.bool_]:
 
 
 def _by_margins(
-    network: Network, domain: Domain, queries: Queries, open_: NDArray[np.bool_]
+    network: Network,
+    domain: Domain,
+    queries: Queries,
+    open_: NDArray[np.bool_],
+    numerics: Numerics,
 ) -> NDArray[np.bool_]:
     """Of the classes that are open at each point, those that no other open class beats for sure by
     the bounds of their difference."""
@@ -176,7 +183,12 @@ def _by_margins(
         first, second = np.array(list(combinations(np.flatnonzero(classes), 2))).T
         unit = np.eye(network.outputs)
         lower, upper = score_bounds(
-            network, domain, queries.lowest[here], unit[first] - unit[second], queries.highest[here]
+            network,
+            domain,
+            queries.lowest[here],
+            unit[first] - unit[second],
+            queries.highest[here],
+            numerics,
         )
         for k, (i, j) in enumerate(zip(first, second, strict=True)):
             left[here, i] &= ~(upper[:, k] < 0)

@@ -29,6 +29,7 @@ from agtopt.intervals.affine.scores import affine_scores
 from agtopt.intervals.arithmetic import Range, largest, rounding_error
 from agtopt.intervals.crown import LinearIntervals, Traced, substituted
 from agtopt.intervals.interval import IntervalOperations
+from agtopt.intervals.scale.numerics import FLOAT64, Numerics, array_of
 from agtopt.intervals.states import tensor_ranges
 from agtopt.problem import Network
 from agtopt.program import backward, forward
@@ -51,9 +52,10 @@ def score_bounds(
     points: Array,
     rows: Array | None = None,
     highest: Array | None = None,
+    numerics: Numerics = FLOAT64,
 ) -> tuple[Array, Array]:
     """Bounds of rows · outputs over all parameters in a domain, as any framework evaluates them in
-    float64 (S3).
+    a format (S3).
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def score_bounds(
         The outputs themselves by default.
     highest : array, shape (m, *input_shape), optional
         The highest inputs, where they move: each then takes any value of its box.
+    numerics : Numerics
+        The format; in float32 inputs are rounded to it, too.
 
     Returns
     -------
@@ -81,27 +85,30 @@ def score_bounds(
     width = network.outputs if rows is None else len(rows)
     step = max(1, CHUNK // max(width, _entries(domain, network)))
     inputs = [
-        _inputs(points, highest, slice(first, first + step))
+        _inputs(points, highest, slice(first, first + step), numerics)
         for first in range(0, len(points), step)
     ]
-    parts = [_bounded(network, domain, part, rows) for part in inputs]
+    parts = [_bounded(network, domain, part, rows, numerics) for part in inputs]
     # NaN certifies nothing: it becomes the whole line.
     lower, upper = (
-        np.nan_to_num(torch.cat(ends).numpy(), nan=worst, posinf=np.inf, neginf=-np.inf)
+        np.nan_to_num(array_of(torch.cat(ends)), nan=worst, posinf=np.inf, neginf=-np.inf)
         for ends, worst in zip(zip(*parts, strict=True), (-np.inf, np.inf), strict=True)
     )
     return lower, upper
 
 
-def _inputs(points: Array, highest: Array | None, part: slice) -> Range:
-    lower = torch.tensor(points[part])
-    upper = lower if highest is None else torch.tensor(highest[part])
-    return Range(lower, lower) if torch.equal(lower, upper) else Range(lower, upper)
+def _inputs(points: Array, highest: Array | None, part: slice, numerics: Numerics) -> Range:
+    return numerics.enclose(points[part], None if highest is None else highest[part])
 
 
-def _bounded(network: Network, domain: Domain, inputs: Range, rows: Array | None) -> Range:
+def _bounded(
+    network: Network, domain: Domain, inputs: Range, rows: Array | None, numerics: Numerics
+) -> Range:
     box = domain if isinstance(domain, Interval) else domain.box or _everything(network)
-    scores, saved, parameters = _propagated(network, box, inputs, rows)
+    scores, saved, parameters = _propagated(network, box, inputs, rows, numerics)
+    # What else a domain knows is found in float64.
+    if numerics != FLOAT64:
+        return scores
     if not np.isfinite([box.lower, box.upper]).all():
         return scores
     wanted = np.eye(network.outputs) if rows is None else rows
@@ -177,11 +184,16 @@ def _refused(domain: object) -> InvalidInputError:
 
 
 def _propagated(
-    network: Network, box: Interval, inputs: Range, rows: Array | None
+    network: Network,
+    box: Interval,
+    inputs: Range,
+    rows: Array | None,
+    numerics: Numerics = FLOAT64,
 ) -> tuple[Range, Parameters, Parameters]:
     """Scores by intervals and linear bounds over boxes of parameters and inputs; what the backward
     pass needs; the parameters."""
-    ops, parameters = LinearIntervals(), _parameters(network, box)
+    ops, parameters = LinearIntervals(), _parameters(network, box, numerics)
+    ops.numerics = numerics
     outputs, saved = forward(ops, network, parameters, ops.trace(inputs, len(network.input_shape)))
     if rows is None:
         return outputs, saved, parameters
@@ -268,8 +280,8 @@ def _evaluation_error(network: Network, box: Interval, inputs: Range, rows: Arra
     return rounding_error(largest(size), terms) @ torch.tensor(np.abs(rows)).T
 
 
-def _parameters(network: Network, box: Interval) -> Parameters:
-    return dict(tensor_ranges(network.unflatten(box.lower), network.unflatten(box.upper)))
+def _parameters(network: Network, box: Interval, numerics: Numerics = FLOAT64) -> Parameters:
+    return dict(tensor_ranges(network.unflatten(box.lower), network.unflatten(box.upper), numerics))
 
 
 def _everything(network: Network) -> Interval:

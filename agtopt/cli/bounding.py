@@ -56,8 +56,8 @@ def bound(
         str,
         typer.Option(
             help=(
-                "Where IBP and CROWN run: cpu, cuda or cuda:1 (written for CUDA, tested on the "
-                "CPU)."
+                "Where IBP, CROWN and the boxes of AFFINE run: cpu, cuda or cuda:1 (written for "
+                "CUDA, tested on the CPU)."
             )
         ),
     ] = "cpu",

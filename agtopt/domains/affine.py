@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.domains.interval import Interval
+from agtopt.domains.membership import within_form
 from agtopt.domains.moves import Balls, Boxes, Choices, Moves, Touched
 from agtopt.domains.polytope import Polytope
 from agtopt.errors import InvalidInputError
@@ -19,9 +20,6 @@ Array = NDArray[np.float64]
 
 TRIES = 60
 """Halvings after which a random point is taken to lie outside the box on all of its way."""
-
-GENERATIONS = 400
-"""Vertices after which `contains` gives up to approach a point."""
 
 KINDS: dict[str, type[Moves]] = {kind.kind: kind for kind in (Choices, Balls, Boxes)}
 
@@ -147,12 +145,12 @@ class Affine:
             box = (self._box_deviation(-rows), self._box_deviation(rows))
             ends = [
                 np.fmin.reduce([form, ball, side])
-                for form, side in zip(self._form(rows), box, strict=True)
+                for form, side in zip(self.form(rows), box, strict=True)
             ]
         low, high = (np.where(np.isnan(end), np.inf, end) for end in ends)
         return -low, high
 
-    def _form(self, rows: Array) -> tuple[Array, Array]:
+    def form(self, rows: Array) -> tuple[Array, Array]:
         """At least the largest value of −rows and of rows times what the form allows."""
         centre, size = rows @ self.offset, float(np.linalg.norm(self.offset))
         reach = _products(np.abs(rows), self.radius).sum(axis=1)
@@ -206,8 +204,8 @@ class Affine:
         return Interval(np.minimum(lower, upper), np.maximum(lower, upper))
 
     def mass(self) -> Array:
-        """At least the largest |θ − nominal| of the form alone in every entry, with opposite
-        choices together."""
+        """At least how far θ may be from the nominal run by the form alone, in every entry, with
+        opposite choices together."""
         total = np.abs(self.offset) + np.abs(self.errors).sum(axis=0) + self.radius
         for part in self.touched:
             total = total + part.extent(1.0) + part.extent(-1.0)
@@ -293,65 +291,12 @@ class Affine:
         return all(self._holds(point, tolerance) for point in points)
 
     def _holds(self, point: Array, tolerance: float) -> bool:
-        if not self.box.contains(point, tolerance):
-            return False
-        if np.linalg.norm(point - self.nominal) > self.ball + tolerance:
-            return False
-        generated = [[np.zeros(len(self))] for _ in self.touched]
-        for _ in range(GENERATIONS):
-            miss, direction = self._nearest(point, generated)
-            if miss <= tolerance:
-                return True
-            form = float(self._form(direction[np.newaxis])[1][0])
-            beyond = direction @ (point - self.nominal) - form
-            if beyond > 0:
-                return False
-            best = [part.best(direction) for part in self.touched]
-            for known, vertex in zip(generated, best, strict=True):
-                known.append(vertex)
-        return miss <= tolerance
-
-    def _nearest(self, point: Array, generated: list[list[Array]]) -> tuple[float, Array]:
-        """How far the hull of the vertices found so far, with the errors, is from a point, in its
-        largest entry; and the direction that proves it."""
-        # It takes a third of a second: importing agtopt does not wait for it.
-        from scipy.optimize import linprog
-
-        p, k = len(self), len(self.errors)
-        finite = np.isfinite(self.radius)
-        columns = [np.array(known).T for known in generated]
-        weights = sum(part.shape[1] for part in columns)
-        matrix = (
-            np.hstack([*columns, self.errors.T, np.eye(p)])
-            if columns
-            else np.hstack([self.errors.T, np.eye(p)])
+        apart = np.linalg.norm(point - self.nominal)
+        return (
+            self.box.contains(point, tolerance)
+            and bool(apart <= self.ball + tolerance)
+            and within_form(self, point, tolerance)
         )
-        target = point - self.nominal - self.offset
-        cost = np.zeros(matrix.shape[1] + 1)
-        cost[-1] = 1.0
-        rows = np.vstack(
-            [np.hstack([matrix, -np.ones((p, 1))]), np.hstack([-matrix, -np.ones((p, 1))])]
-        )
-        sums = np.zeros((len(columns), len(cost)))
-        first = 0
-        for row, part in zip(sums, columns, strict=True):
-            row[first : first + part.shape[1]] = 1.0
-            first += part.shape[1]
-        radii = [(-r, r) if ok else (None, None) for r, ok in zip(self.radius, finite, strict=True)]
-        bounds = [(0.0, 1.0)] * weights + [(-1.0, 1.0)] * k + radii + [(0.0, None)]
-        found = linprog(
-            cost,
-            rows,
-            np.concatenate([target, -target]),
-            sums if len(sums) else None,
-            np.ones(len(sums)) if len(sums) else None,
-            bounds,
-            method="highs",
-        )
-        if found.status != 0:
-            return np.inf, np.zeros(p)
-        marginals = found.ineqlin.marginals
-        return float(found.fun), np.asarray(marginals[:p] - marginals[p:])
 
     def _directions(self, directions: ArrayLike) -> Array:
         rows = np.asarray(directions, dtype=np.float64)

@@ -72,7 +72,7 @@ class Choices(Moves):
     kind: ClassVar[str] = "choices"
 
     def reach(self, values: Array) -> Array:
-        return np.maximum(values.max(axis=-1), 0.0)
+        return np.asarray(np.maximum(values.max(axis=-1), 0.0))
 
     def length(self, norms: Array) -> Array:
         return np.asarray(norms.max(axis=-1))
@@ -120,7 +120,8 @@ class Balls(Moves):
             return np.asarray(self.radius * np.sign(values))
         if self.p == 2:
             size = np.linalg.norm(values, axis=-1, keepdims=True)
-            return np.divide(self.radius * values, size, out=np.zeros_like(values), where=size > 0)
+            flat = np.zeros_like(values)
+            return np.asarray(np.divide(self.radius * values, size, out=flat, where=size > 0))
         found = np.zeros_like(values)
         places = np.arange(len(values)), np.abs(values).argmax(axis=-1)
         found[places] = self.radius * np.sign(values[places])
@@ -176,7 +177,7 @@ class Boxes(Moves):
 
     def best(self, values: Array) -> Array:
         low, high = self.ends
-        return np.where(values > 0, high, low)
+        return np.asarray(np.where(values > 0, high, low))
 
     def draw(self, generator: np.random.Generator) -> Array:
         low, high = self.ends
@@ -218,7 +219,7 @@ class Touched:
     @property
     def size(self) -> int:
         """Number p of parameters that are moved."""
-        return self.moves[0].directions.shape[-1]
+        return int(self.moves[0].directions.shape[-1])
 
     def gains(self, rows: Array) -> tuple[Array, Array]:
         """What touching each sample gains along rows (r, p) and against them, each (r, m); not

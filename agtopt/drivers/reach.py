@@ -8,6 +8,7 @@ import pandas as pd
 from agtopt.domains import Affine, Interval, KnownBounds, Polytope
 from agtopt.drivers.row import Row, rigour_of, stopped
 from agtopt.drivers.settings import Settings
+from agtopt.intervals.scale.numerics import FLOAT64, SINGLE, Numerics
 from agtopt.kinds import Formulation, Propagation
 from agtopt.problem import Problem
 
@@ -61,6 +62,11 @@ class Reach:
     def route(self) -> str:
         """How the domain was found, in words: the method and its variant."""
         return f"{self.method} {self.variant}".strip()
+
+    @property
+    def numerics(self) -> Numerics:
+        """The format in which training runs, and the trained models predict."""
+        return SINGLE if self.variant == FLOAT32 else FLOAT64
 
     @cached_property
     def steps(self) -> tuple[Interval, ...]:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agtopt.compiler import CompiledModel
-from agtopt.domains import Interval, Polytope
+from agtopt.domains import Affine, Interval, Polytope
 from agtopt.drivers import Reach, Run
 from agtopt.errors import InvalidInputError
 from agtopt.problem import Dataset, Network, Problem
@@ -184,6 +184,28 @@ def _(noun: Interval) -> str:
     )
     return section(
         f"Box of {len(noun)} parameters, total width {noun.width():.6g}",
+        fold("Bounds", table(widths)),
+    )
+
+
+@html.register
+def _(noun: Affine) -> str:
+    box, columns = noun.to_box(), noun.columns - len(noun.errors)
+    widths = pd.DataFrame(
+        {
+            "parameter": range(len(noun)),
+            "nominal": noun.nominal,
+            "lower": box.lower,
+            "upper": box.upper,
+        }
+    )
+    touched = ", ".join(
+        f"at most {part.budget} of {len(part.samples)} samples touched" for part in noun.touched
+    )
+    return section(
+        f"Affine domain of {len(noun)} parameters, total width {box.width():.6g}: {columns} "
+        f"directions of samples, {len(noun.errors)} of errors"
+        + (f"; {touched}" if touched else ""),
         fold("Bounds", table(widths)),
     )
 

@@ -10,7 +10,16 @@ from sklearn.datasets import load_breast_cancer, make_moons
 from sklearn.preprocessing import StandardScaler
 
 import agtopt
-from agtopt import InvalidInputError
+from agtopt import (
+    Bounded,
+    Dataset,
+    Dense,
+    InvalidInputError,
+    Network,
+    Problem,
+    Training,
+    UnsupportedError,
+)
 from agtopt.certificates.prediction import certificates_over
 from agtopt.certificates.queries import Queries
 from agtopt.certificates.scores import score_bounds
@@ -230,3 +239,54 @@ def test_misfits_are_named(half_moons_reach, X, y, words):
     """Trap 7: a column of labels must not be broadcast against a row of predictions."""
     with pytest.raises(InvalidInputError, match=words):
         agtopt.certify(half_moons_reach, X, y)
+
+
+@pytest.fixture(scope="module")
+def cancelling():
+    """1e8 + 1 − 1e8 is 1, and 0 in float32: the same weights predict two classes."""
+    weights = [np.array([[1e8, 1.0, -1e8]]), np.array([[1.0]]), np.array([-0.5])]
+    return Problem(
+        Network.chain([Dense(3, 1, bias=False), Dense(1, 1)], (3,), weights),
+        Dataset([[0, 0, 0], [0, 0.5, 0], [0, 0.25, 0], [0, 1, 0]], [-1, 1, -1, 1]),
+        Bounded(1, nu=1, q=0),
+        Training("hinge", epochs=2, learning_rate=2.0**-11, frozen=("dense1",)),
+    )
+
+
+@pytest.mark.parametrize("kind", ["IBP", "CROWN", "AFFINE"])
+def test_over_a_domain_in_float32_scores_are_those_of_float32(cancelling, kind):
+    """S3: what trains in float32 predicts in float32."""
+    reach = agtopt.bound(cancelling, kind, dtype="float32")
+    query = np.ones((1, 3))
+    model = torch_model(cancelling.network).float()
+    with torch.no_grad():
+        score = model(torch.tensor(query, dtype=torch.float32)).item()
+    found = agtopt.certify(reach, query)
+    assert found.nominal == [1]
+    assert score < 0
+    assert found.lower[0, 0] <= score <= found.upper[0, 0]
+    assert not found.stable[0]
+    assert agtopt.certify(agtopt.bound(cancelling, kind), query).stable[0]
+
+
+@pytest.mark.parametrize("cell", CELLS[::9], ids=str)
+def test_scores_in_float32_hold_torch_in_float32(cell):
+    """At queries that float32 does not hold, too."""
+    problem = cell_problem(cell, 5)
+    rng = np.random.default_rng(5)
+    points = rng.normal(size=(4, *problem.network.input_shape))
+    reach = agtopt.bound(problem, "IBP", dtype="float32")
+    lower, upper = score_bounds(problem.network, reach.steps[-1], points, numerics=reach.numerics)
+    for theta in sample(reach.steps[-1], 8, rng):
+        model = torch_model(problem.network)
+        torch.nn.utils.vector_to_parameters(torch.tensor(theta), model.parameters())
+        with torch.no_grad():
+            scores = model.float()(torch.tensor(points, dtype=torch.float32)).double().numpy()
+        assert np.all(lower <= scores)
+        assert np.all(scores <= upper)
+
+
+@pytest.mark.parametrize("verb", [agtopt.certify_end_to_end, agtopt.certify_together])
+def test_models_of_the_run_say_nothing_of_float32(cancelling, verb):
+    with pytest.raises(UnsupportedError, match="built in float64"):
+        verb(agtopt.bound(cancelling, "IBP", dtype="float32"), np.ones((1, 3)))

@@ -194,6 +194,7 @@ def nouns(tmp_path_factory):
         reach,
         run,
         reach.domain,
+        agtopt.bound(problem, "AFFINE").affine,
         agtopt.Polytope(np.eye(problem.network.size)),
         model,
         model.bound(),
@@ -226,6 +227,7 @@ def test_everything_that_has_a_view_is_shown(nouns):
 
 
 WORDS = {
+    "Affine": "directions of samples",
     "Attack": "every admissible dataset: the exact hull",
     "Checks": "domain not proved",
     "CollectiveCertificate": "predictions; ",

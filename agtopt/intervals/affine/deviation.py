@@ -25,6 +25,9 @@ class Deviation:
         The remainder ρ is within middle ± radius.
     size : Tensor
         A bound on the sum of the magnitudes of all terms of ℓ, for its rounding.
+    own : Tensor or None
+        The coefficients of ℓ in the features of the sample itself, on an axis in front, where these
+        are symbols.
     """
 
     nominal: Tensor
@@ -33,6 +36,7 @@ class Deviation:
     middle: Tensor
     radius: Tensor
     size: Tensor
+    own: Tensor | None = None
 
     @classmethod
     def known(cls, value: Tensor, error: Tensor | None = None) -> "Deviation":
@@ -67,4 +71,5 @@ class Deviation:
             apply(self.middle),
             apply(self.radius),
             apply(self.size),
+            None if self.own is None else apply(self.own),
         )

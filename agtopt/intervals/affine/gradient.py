@@ -1,6 +1,6 @@
 """The gradients of a batch as an affine form: fragments of samples, added up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agtopt.domains import Affine
-from agtopt.intervals.affine.adversary import AffineAdversary, Direction
 from agtopt.intervals.affine.deviation import Deviation
 from agtopt.intervals.affine.operations import DeviationOperations
 from agtopt.intervals.affine.tangent import Linearised, adjoint
+from agtopt.intervals.affine.touching import AffineAdversary, Direction
 from agtopt.problem import Problem
 from agtopt.problem.loss import CrossEntropy
 from agtopt.program import backward, forward, loss_gradient
@@ -61,9 +61,9 @@ class Total:
     @classmethod
     def nothing(cls, q: int, matrix: bool) -> "Total":
         """Of no samples."""
-        vectors = (torch.zeros(q, dtype=torch.float64) for _ in range(7))
+        zero = torch.zeros(q, dtype=torch.float64)
         hessian = torch.zeros((q, q), dtype=torch.float64) if matrix else None
-        return cls(*vectors, hessian, [], [])
+        return cls(zero, zero, zero, zero, zero, zero, zero, hessian, [], [])
 
 
 class BatchGradient:
@@ -94,7 +94,7 @@ class BatchGradient:
         self.rounding = rounding
         self.q = sum(problem.network.initial[name].size for name in problem.trained)
         widths = sum(prod(shape) for shape in problem.network.shapes.values()) + self.q
-        self.most = max(1, memory // (8 * ALIVE * 4 * widths))
+        self.most = max(1, memory // (8 * (4 * ALIVE + 4 * adversary.own) * widths))
         self.trained = np.concatenate(
             [np.full(value.size, name in problem.trained) for name, value in problem.state.items()]
         )
@@ -125,7 +125,7 @@ class BatchGradient:
         nominal = {name: value.nominal for name, value in parameters.items()}
         linear = Linearised(problem, ops.slopes, nominal, x.nominal, y.nominal)
         if self.matrix and adjoint(network):
-            z = self._tightened(ops, z, samples, linear, domain)
+            z = self._tightened(ops, z, linear, domain)
         delta = loss_gradient(training.loss, ops, z, y, network.outputs)
         delta, middle, radius = apart(delta)
         found = backward(ops, network, parameters, saved, delta, problem.trained)
@@ -135,8 +135,8 @@ class BatchGradient:
                 for name, gradient in found.items()
             }
         gradients = flattened([found[name] for name in problem.trained], len(samples))
-        self.adversary.add(samples, linear, gradients.nominal, gradients)
-        self._own(total, gradients, linear, middle, radius)
+        self.adversary.add(samples, linear, gradients)
+        self._own(total, ops, gradients, linear, middle, radius)
         total.nominal = total.nominal + gradients.nominal.sum(0)
         total.middle = total.middle + standing(gradients, gradients.middle).sum(0)
         total.radius = total.radius + standing(gradients, gradients.radius).sum(0)
@@ -151,12 +151,10 @@ class BatchGradient:
         self,
         ops: DeviationOperations,
         z: Deviation,
-        samples: Batch,
         linear: Linearised,
         domain: Affine,
     ) -> Deviation:
         """Outputs, or for two classes their difference, within the support of their linear part."""
-        own = self.adversary.own_outputs(samples, linear)
         jacobian = linear.jacobian
         n, outputs, _ = jacobian.shape
         share = DOUBLE.accumulated(2 * ops.terms)
@@ -167,27 +165,24 @@ class BatchGradient:
             middle = z.middle[..., :1] - z.middle[..., 1:]
             radius = z.radius.sum(-1, keepdim=True)
             radius = radius + 2 * ops.rounding.unit * z.largest.sum(-1, keepdim=True)
-            apart_ = None if own is None else own.sum(-1, keepdim=True)
+            own = None if z.own is None else z.own[..., :1] - z.own[..., 1:]
         else:
-            rows, size, middle, radius, apart_ = jacobian, z.size, z.middle, z.radius, own
-        low, high = self.support(rows.reshape(-1, self.q), domain)
+            rows, size, middle, radius, own = jacobian, z.size, z.middle, z.radius, z.own
         shape = (n, rows.shape[1])
-        extra = radius + share * size + (0.0 if apart_ is None else apart_ * (1.0 + share))
-        low = torch.tensor(low).reshape(shape) + middle - extra
-        high = torch.tensor(high).reshape(shape) + middle + extra
+        low, high = (
+            torch.tensor(end).reshape(shape)
+            for end in self.support(rows.reshape(-1, self.q), domain)
+        )
+        extra = radius + share * size
+        if own is not None and ops.extent is not None:
+            extra = extra + ops.extent(own) * (1.0 + share)
+        low, high = low + middle - extra, high + middle + extra
         spare = 8 * DOUBLE.unit * (low.abs() + high.abs() + extra)
         low, high = low - spare, high + spare
         if rows.shape[1] < outputs:
             ops.gap = low, high
             return z
-        return Deviation(
-            z.nominal,
-            torch.fmax(z.low, low),
-            torch.fmin(z.high, high),
-            z.middle,
-            z.radius,
-            z.size,
-        )
+        return replace(z, low=torch.fmax(z.low, low), high=torch.fmin(z.high, high))
 
     def support(self, rows: Tensor, domain: Affine) -> tuple[Array, Array]:
         """Bounds of rows (m, q) times the deviation of what is trained."""
@@ -204,6 +199,7 @@ class BatchGradient:
     def _own(
         self,
         total: Total,
+        ops: DeviationOperations,
         gradients: Deviation,
         linear: Linearised,
         middle: Tensor,
@@ -218,10 +214,10 @@ class BatchGradient:
             return
         total.hessian = total.hessian + linear.hessian(None)
         if radius.shape[1] == 2 and type(self.problem.training.loss) is CrossEntropy:
-            # Each is within the larger radius times one symbol, up to what differs.
+            # Their remainders add up to zero, but for rounding.
             shared = radius.amin(1)
             total.symbols.append((sensitivity[:, 0] - sensitivity[:, 1]) * shared.unsqueeze(-1))
-            rest = radius - shared.unsqueeze(-1)
+            rest = radius - shared.unsqueeze(-1) + ops.slack
             total.radius = total.radius + torch.einsum("nc,ncq->q", rest, sensitivity.abs())
         else:
             total.symbols.append((sensitivity * radius.unsqueeze(-1)).flatten(0, 1))
@@ -237,16 +233,14 @@ def apart(delta: Deviation) -> tuple[Deviation, Tensor, Tensor]:
     size = delta.size + radius
     if delta.middle.dim() == delta.nominal.dim():
         zero = torch.zeros_like(middle)
-        return Deviation(delta.nominal, delta.low, delta.high, zero, zero, size), middle, radius
+        return replace(delta, middle=zero, radius=zero, size=size), middle, radius
     low = delta.middle - delta.radius - (middle - radius)
     high = delta.middle + delta.radius - (middle + radius)
     spare = 8 * DOUBLE.unit * (delta.middle.abs() + delta.radius)
     low = (low - spare).clamp(max=0.0)
     high = (high + spare).clamp(min=0.0)
     low[0], high[0] = 0.0, 0.0
-    rest = Deviation(
-        delta.nominal, delta.low, delta.high, 0.5 * (low + high), 0.5 * (high - low), size
-    )
+    rest = replace(delta, middle=0.5 * (low + high), radius=0.5 * (high - low), size=size)
     return rest, middle, radius
 
 
@@ -275,7 +269,17 @@ def flattened(parts: list[Deviation], many: int) -> Deviation:
             pieces.append(flat.expand(*front, many, flat.shape[-1]))
         return torch.cat(pieces, dim=-1)
 
-    return Deviation(
+    found = Deviation(
         joined("nominal", ()),
         *(joined(name, tuple(lead)) for name in ("low", "high", "middle", "radius", "size")),
     )
+    own = [part.own for part in parts if part.own is not None]
+    if not own:
+        return found
+    pieces = [
+        torch.zeros((len(own[0]), many, part.nominal[0].numel()), dtype=part.nominal.dtype)
+        if part.own is None
+        else part.own.reshape(len(own[0]), many, -1)
+        for part in parts
+    ]
+    return replace(found, own=torch.cat(pieces, dim=-1))

@@ -5,6 +5,9 @@ into the remainder ρ, together with the rounding of training and our own. The s
 on the way are kept in order, for the linear functions themselves (`tangent`).
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -43,6 +46,11 @@ class DeviationOperations:
         Bounds how many roundings a coefficient of a linear part has seen.
     gap : (Tensor, Tensor) or None
         Bounds of the deviation of z_0 − z_1 for two classes, where they are known.
+    slack : Tensor, shape (n, 1)
+        By how much remainders of two probabilities may fail to add up to zero.
+    extent : callable or None
+        From coefficients of features, (features, n, …), how far these move a quantity under every
+        variant, (variants, n, …).
     """
 
     def __init__(self, rounding: Rounding) -> None:
@@ -51,6 +59,8 @@ class DeviationOperations:
         self.undecided = 0
         self.terms = 16
         self.gap: tuple[Tensor, Tensor] | None = None
+        self.slack: Tensor | float = 0.0
+        self.extent: Callable[[Tensor], Tensor] | None = None
 
     def constant(self, value: NDArray[np.float64] | float) -> Deviation:
         exact = number_tensor(value)
@@ -72,6 +82,7 @@ class DeviationOperations:
                 first.middle + second.middle,
                 first.radius + second.radius,
                 first.size + second.size,
+                summed(first.own, second.own),
             ),
             first.largest + second.largest,
             2,
@@ -87,6 +98,7 @@ class DeviationOperations:
             factor * value.middle,
             abs(factor) * value.radius,
             abs(factor) * value.size,
+            None if value.own is None else factor * value.own,
         )
         return (
             found
@@ -124,6 +136,10 @@ class DeviationOperations:
         )
         size = product(a, second.size) + product(first.size, b)
         far, radius, size = ((1.0 + share) * part for part in (far, radius, size))
+        own = summed(
+            None if second.own is None else product(first.nominal, second.own),
+            None if first.own is None else product(first.own, second.nominal),
+        )
         nominal = product(first.nominal, second.nominal)
         if shift is not None:
             nominal = nominal + shift.nominal
@@ -131,7 +147,7 @@ class DeviationOperations:
             self.slopes.append(nominal)
         largest = product(a, b) + far
         if shift is None:
-            found = Deviation(nominal, -far, far, middle, radius, size)
+            found = Deviation(nominal, -far, far, middle, radius, size, own)
         else:
             self.terms += 2
             largest = largest + shift.largest
@@ -142,11 +158,13 @@ class DeviationOperations:
                 middle + shift.middle,
                 radius + shift.radius,
                 size + shift.size,
+                summed(own, shift.own),
             )
         return self._rounded(found, largest, many + 2)
 
     def rectify(self, value: Deviation, at: str = "") -> tuple[Deviation, Deviation]:
         """a = s z + ρ with s the nominal side; ρ lies between 0 and what is beyond the kink."""
+        value = self.ranged(value)
         low, high = value.nominal + value.low, value.nominal + value.high
         on = value.nominal > 0
         slope = on.to(value.nominal.dtype)
@@ -167,6 +185,7 @@ class DeviationOperations:
             (slope * value.radius + 0.5 * beyond) * GROWN
             + DOUBLE.unit * slope * value.middle.abs(),
             slope * value.size,
+            None if value.own is None else slope * value.own,
         )
         sense = torch.where(on, -1.0, 1.0)
         gate = Deviation(
@@ -179,8 +198,22 @@ class DeviationOperations:
         )
         return activation, gate
 
+    def ranged(self, value: Deviation) -> Deviation:
+        """A quantity whose range is also that of its linear part: in the parameters by the sum of
+        magnitudes, in the features of a touched sample itself exactly."""
+        if self.extent is None or value.own is None:
+            return value
+        reach = self.extent(value.own) + _standing(value.size, value)
+        reach = reach * (1.0 + DOUBLE.accumulated(2 * self.terms + len(value.own) + 8))
+        return replace(
+            value,
+            low=torch.fmax(value.low, value.middle - value.radius * GROWN - reach),
+            high=torch.fmin(value.high, value.middle + value.radius * GROWN + reach),
+        )
+
     def positive(self, value: Deviation, given: Deviation, at: str = "") -> Deviation:
         """given · h = h̄ given + (h − h̄) given, the second where the side is not known."""
+        value = self.ranged(value)
         spare = 2.0 * DOUBLE.unit * (value.nominal.abs() + value.reach) + DOUBLE.normal
         low, high = value.nominal + value.low - spare, value.nominal + value.high + spare
         on = value.nominal > 0
@@ -199,6 +232,7 @@ class DeviationOperations:
             side * given.middle + 0.5 * sense * jump,
             (side * given.radius + 0.5 * jump) * GROWN + DOUBLE.unit * side * given.middle.abs(),
             side * given.size,
+            None if given.own is None else side * given.own,
         )
 
     def sigmoid(self, value: Deviation, at: str = "") -> Deviation:
@@ -223,6 +257,7 @@ class DeviationOperations:
             (slope * value.radius + 0.5 * (most - least)) * GROWN
             + DOUBLE.unit * (slope * value.middle).abs(),
             slope * value.size,
+            None if value.own is None else slope * value.own,
         )
 
     def softmax(self, value: Deviation, at: str = "") -> Deviation:
@@ -260,11 +295,12 @@ class DeviationOperations:
             + curve
             + rounding,
             einsum("nco,no->nc", steep, value.size) * GROWN,
+            None if value.own is None else einsum("nco,no->nc", jacobian, value.own),
         )
 
     def _two_classes(self, value: Deviation) -> Deviation:
         """p_0 = σ(z_0 − z_1), p_1 = 1 − p_0."""
-        own, other = (value.each(lambda part, k=k: part[..., k : k + 1]) for k in (0, 1))
+        own, other = (self.column(value, k) for k in (0, 1))
         gap = self.add(own, self.scale(-1.0, other))
         low, high = gap.low, gap.high
         if self.gap is not None:
@@ -275,9 +311,11 @@ class DeviationOperations:
         self.terms += 8
         one = self._curved(first, gap.nominal, low, high, slope, gap)
         pair = torch.softmax(value.nominal, -1)
+        # Both are rounded apart, and do not add up to 1.
         extra = 4.0 * (self.rounding.evaluation + DOUBLE.evaluation) + 4.0 * self.rounding.unit * (
             value.largest.amax(-1, keepdim=True) + 1.0
         )
+        self.slack = 2.0 * _standing(extra, value)
         return Deviation(
             pair,
             torch.cat([one.low, -one.high], -1) - extra,
@@ -285,6 +323,7 @@ class DeviationOperations:
             torch.cat([one.middle, -one.middle], -1),
             torch.cat([one.radius, one.radius], -1) + extra,
             torch.cat([one.size, one.size], -1),
+            None if one.own is None else torch.cat([one.own, -one.own], -1),
         )
 
     def clip(self, value: Deviation, bound: float, at: str = "") -> Deviation:
@@ -310,6 +349,7 @@ class DeviationOperations:
             slope * value.middle + 0.5 * (least + most),
             (slope * value.radius + 0.5 * (most - least)) * GROWN + spare,
             slope * value.size,
+            None if value.own is None else slope * value.own,
         )
 
     def define(self, value: Deviation, at: str) -> Deviation:
@@ -334,6 +374,12 @@ class DeviationOperations:
     def per_sample(self, value: Deviation, rank: int = 1) -> Deviation:
         return value.each(lambda part: part.unsqueeze(-1 - rank))
 
+    def update(self, terms: list[tuple[float, Deviation]], tensor: str) -> Deviation:
+        total, *others = (self.scale(factor, value) for factor, value in terms)
+        for other in others:
+            total = self.add(total, other)
+        return total
+
     def _rounded(self, value: Deviation, largest: Tensor, terms: int) -> Deviation:
         """The rounding of a sum of so many products in training, and of all of its bounds here."""
         error = (
@@ -347,7 +393,15 @@ class DeviationOperations:
             value.middle,
             value.radius * GROWN + error + own,
             value.size * GROWN,
+            value.own,
         )
+
+
+def summed(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """The sum of what there is."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first + second
 
 
 def jacobian_range(low: Tensor, high: Tensor, chosen: Tensor) -> Tensor:

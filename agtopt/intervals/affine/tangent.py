@@ -34,7 +34,7 @@ Tensors = dict[str, Tensor]
 ADJOINT = (Add, AvgPool2d, Conv2d, Dense, Flatten, LeakyReLU, ReLU)
 """Layers whose backward pass is the adjoint of their forward pass."""
 
-COLUMN = 2**26
+COLUMN = 2**23
 """Entries that are pushed through a step side by side."""
 
 
@@ -201,20 +201,6 @@ class Linearised:
         """∂δ/∂y, (n, outputs, columns of y)."""
         return _columns(lambda y: self.loss(self.z, y), self.y)
 
-    def outputs_by_features(self) -> Tensor:
-        """∂z/∂x, (n, outputs, features)."""
-
-        def outputs(x: Tensor) -> Tensor:
-            ops: Any = LinearisedOperations(self.slopes)
-            z: Tensor = forward(ops, self.problem.network, self.parameters, x)[0]
-            return z
-
-        return _columns(outputs, self.x)
-
-    def by_features(self) -> Tensor:
-        """∂g/∂x, (n, q, features)."""
-        return _columns(lambda x: self.gradients(self.trained, x), self.x)
-
     def gradients(self, moved: Tensors, x: Tensor) -> Tensor:
         """Per-sample gradients, (n, q), for tensors in place of the nominal ones."""
         ops: Any = LinearisedOperations(self.slopes)
@@ -270,7 +256,7 @@ class Linearised:
             return pushed(function, (self.trained,), (self.moved(row),))
 
         chunk = max(1, COLUMN // widest)
-        parts = [torch.func.vmap(along)(part) for part in rows.split(chunk)]
+        parts = [torch.func.vmap(along)(part) for part in torch.split(rows, chunk)]
         return torch.cat(parts) if parts else rows
 
 

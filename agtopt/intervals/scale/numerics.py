@@ -145,6 +145,7 @@ class Numerics:
 
 
 FLOAT64 = Numerics()
+SINGLE = Numerics(torch.float32)
 
 
 def array_of(value: Tensor) -> Array:

@@ -1,0 +1,82 @@
+"""Whether a point lies in an affine form, by generating the vertices that matter."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agtopt.domains.moves import Touched
+
+Array = NDArray[np.float64]
+
+GENERATIONS = 400
+"""Vertices after which a point is no longer approached."""
+
+
+class Form(Protocol):
+    """What an affine domain says of itself."""
+
+    @property
+    def nominal(self) -> Array: ...
+    @property
+    def offset(self) -> Array: ...
+    @property
+    def touched(self) -> tuple[Touched, ...]: ...
+    @property
+    def errors(self) -> Array: ...
+    @property
+    def radius(self) -> Array: ...
+    def form(self, rows: Array) -> tuple[Array, Array]: ...
+
+
+def within_form(domain: Form, point: Array, tolerance: float) -> bool:
+    """Whether a point lies in the form, with fractions of choices, up to a tolerance in every
+    entry; False is proved by a direction."""
+    generated = [[np.zeros(len(point))] for _ in domain.touched]
+    miss = np.inf
+    for _ in range(GENERATIONS):
+        miss, direction = _nearest(domain, point, generated)
+        if miss <= tolerance:
+            return True
+        reach = float(domain.form(direction[np.newaxis])[1][0])
+        if direction @ (point - domain.nominal) > reach:
+            return False
+        for known, part in zip(generated, domain.touched, strict=True):
+            known.append(part.best(direction))
+    return miss <= tolerance
+
+
+def _nearest(domain: Form, point: Array, generated: list[list[Array]]) -> tuple[float, Array]:
+    """How far the hull of the vertices found so far, with the errors, is from a point, in its
+    largest entry; and the direction that proves it."""
+    # It takes a third of a second: importing agtopt does not wait for it.
+    from scipy.optimize import linprog
+
+    p = len(point)
+    vertices = [np.array(known).T for known in generated]
+    weights = sum(part.shape[1] for part in vertices)
+    matrix = np.hstack([*vertices, domain.errors.T, np.eye(p)])
+    slack = np.full((p, 1), -1.0)
+    target = point - domain.nominal - domain.offset
+    sums = np.zeros((len(vertices), matrix.shape[1] + 1))
+    first = 0
+    for row, part in zip(sums, vertices, strict=True):
+        row[first : first + part.shape[1]] = 1.0
+        first += part.shape[1]
+    limits = np.concatenate(
+        [np.ones(weights), np.ones(len(domain.errors)), domain.radius, [np.inf]]
+    )
+    least = np.concatenate([np.zeros(weights), -limits[weights:-1], [0.0]])
+    found = linprog(
+        np.eye(len(limits))[-1],
+        np.vstack([np.hstack([matrix, slack]), np.hstack([-matrix, slack])]),
+        np.concatenate([target, -target]),
+        sums if len(sums) else None,
+        np.ones(len(sums)) if len(sums) else None,
+        list(zip(least.tolist(), limits.tolist(), strict=True)),
+        method="highs",
+    )
+    if found.status != 0 or found.fun is None:
+        return np.inf, np.zeros(p)
+    marginals = found.ineqlin.marginals
+    return float(found.fun), np.asarray(marginals[:p] - marginals[p:])
