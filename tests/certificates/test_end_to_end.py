@@ -12,6 +12,7 @@ from agtopt import InvalidInputError, SoundnessError, UnsupportedError
 from agtopt.attacks.predictions import predicted, predictions
 from agtopt.attacks.runs import summarised
 from agtopt.certificates import certify_end_to_end, certify_together
+from agtopt.certificates.end_to_end import _questions
 from agtopt.compiler import Query, append_query, flips_of, inputs_of, outputs_of
 from agtopt.domains import sample
 from agtopt.drivers import processes, stage
@@ -257,6 +258,23 @@ def test_nothing_is_asked_where_all_is_certified():
     certified = x[agtopt.certify(reach, x).stable]
     assert certify_together(reach, certified).bound == 0
     assert certify_end_to_end(reach, certified).rows == ()
+
+
+def test_questions_begin_with_what_the_form_knows():
+    """Fewer are asked than over its box, and each begins with a margin that is no less."""
+    problem = agtopt.load(MODELS / "flips-cross-entropy")
+    reach, x = agtopt.bound(problem, "AFFINE"), points(problem, 60)
+    over = [
+        {
+            (question.point, question.rival): question.known
+            for question in _questions(kind, agtopt.certify(kind, x))
+        }
+        for kind in (reach, replace(reach, affines=()))
+    ]
+    form, box = over
+    assert set(form) < set(box)
+    assert all(form[place] >= box[place] for place in form)
+    assert any(form[place] > box[place] for place in form)
 
 
 def test_proved_and_in_processes():

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_breast_cancer, make_moons
+from sklearn.preprocessing import StandardScaler
 
 import agtopt
 from agtopt import (
@@ -97,6 +99,45 @@ def test_certificates_over_a_form_hold_every_run_and_are_no_wider_than_over_its_
         for tight, radius in ((found, 0.0), (moved, eps)):
             scores = predict(problem, theta, points + radius * rng.choice([-1, 1], points.shape))
             assert np.all((tight.lower <= scores) & (scores <= tight.upper))
+
+
+def test_a_form_certifies_what_its_box_does_not():
+    """Five flips of breast cancer in 12 steps, where intervals certify nothing."""
+    features, labels = load_breast_cancer(return_X_y=True)
+    features, labels = StandardScaler().fit_transform(features), labels.astype(float)
+    problem = agtopt.Problem(
+        agtopt.Network.dense([30, 1]),
+        agtopt.Dataset(features[:400], labels[:400]),
+        agtopt.Bounded(5, nu=1, q=0),
+        agtopt.Training("binary-cross-entropy", learning_rate=0.5, batch_size=100, epochs=3),
+    )
+    reach, ibp = agtopt.bound(problem, "AFFINE"), agtopt.bound(problem, "IBP")
+    form, box, plain = (
+        agtopt.certify(domain, features[400:], labels[400:]).certified_accuracy
+        for domain in (reach, replace(reach, affines=()), ibp)
+    )
+    assert form >= 0.85
+    assert box <= 0.4
+    assert plain == 0.0
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_hidden_units_and_margins_keep_what_the_form_knows(outputs):
+    """More points than over the box, also where two logits share most of what moves them."""
+    x, y = make_moons(500, noise=0.1, random_state=0)
+    points, _ = make_moons(300, noise=0.1, random_state=1)
+    loss = "binary-cross-entropy" if outputs == 1 else "cross-entropy"
+    problem = agtopt.Problem(
+        agtopt.Network.dense([2, 24, outputs], seed=0),
+        agtopt.Dataset(x, y.astype(float)),
+        agtopt.Bounded(3, nu=1, q=0),
+        agtopt.Training(loss, learning_rate=1.0, epochs=4),
+    )
+    reach = agtopt.bound(problem, "AFFINE")
+    form, box = (agtopt.certify(domain, points) for domain in (reach, replace(reach, affines=())))
+    assert np.mean(form.upper - form.lower) < 0.8 * np.mean(box.upper - box.lower)
+    assert form.stable.sum() > box.stable.sum()
+    assert not np.any(box.stable & ~form.stable)
 
 
 def around(problem, lower, upper):

@@ -1,6 +1,6 @@
 r"""Scores of a network over an affine domain of its parameters (section 7(c) of the formulation).
 
-At a point :math:`\bar θ` of the domain a score is
+Around the middle :math:`\bar θ` of its box a score is
 
 .. math:: s(θ; x) = \bar s + J (θ − \bar θ) + G (x − \bar x) + \sum_k c_k e_k ,
 
@@ -148,43 +148,45 @@ def affine_scores(
     box = domain.box
     # The middle of all that is moved leaves the smallest products of deviations.
     centre = np.clip(box.lower + (box.upper - box.lower) / 2, box.lower, box.upper)
-    ends = deviations(box, centre)
+    low, high = deviations(box, centre)
     moving = [
         name for name, same in network.unflatten(box.lower == box.upper).items() if not np.all(same)
     ]
     x = _around(inputs.lower + 0.5 * (inputs.upper - inputs.lower), inputs.lower, inputs.upper)
-    parameters = _deviations(network, centre, *ends, moving)
+    parameters = _deviations(network, centre, low, high, moving)
     with torch.no_grad():
         ops: Any = SymbolOperations(many)
         outputs, _ = forward(ops, network, parameters, x)
         scores = ops.contract("nc,kc->nk", outputs, ops.constant(rows), AT)
     nominal = {name: value.nominal for name, value in parameters.items()}
-    lows, highs = [], []
     slopes: Any = SymbolSlopes(ops.slopes, many)
     point = x.nominal.clone().requires_grad_()
     values, saved = forward(slopes, network, nominal, point)
     values = slopes.contract("nc,kc->nk", values, torch.tensor(rows), AT)
-    terms = 4 * ops.terms + sum(part[0].numel() for part in ops.symbols) // many + len(box)
-    share = DOUBLE.accumulated(terms)
+    free = [
+        (x.low, x.high),
+        *((middle - radius, middle + radius) for middle, radius in ops.symbols),
+    ]
+    terms = 4 * ops.terms + sum(end.numel() for end, _ in free) // many + len(box)
+    lows, highs = [], []
     for k, row in enumerate(rows):
-        by_point, *by_symbols = torch.autograd.grad(
+        by_free = torch.autograd.grad(
             values[:, k].sum(), [point, *slopes.symbols], retain_graph=True, materialize_grads=True
         )
         with torch.no_grad():
             jacobian = _jacobian(network, ops.slopes, nominal, saved, row, moving, x.nominal)
-        low, high = (torch.tensor(end) for end in _support(domain, centre, jacobian))
-        middle, radius = scores.middle[:, k], scores.radius[:, k]
-        for slope, (about, within) in zip(by_symbols, ops.symbols, strict=True):
-            middle = middle + (slope * about).flatten(1).sum(1)
-            radius = radius + (slope.abs() * within).flatten(1).sum(1)
-        moved = torch.stack([by_point * x.low, by_point * x.high])
-        low = low + moved.amin(0).flatten(1).sum(1)
-        high = high + moved.amax(0).flatten(1).sum(1)
-        error = radius + share * scores.size[:, k]
-        low, high = scores.nominal[:, k] + low + middle, scores.nominal[:, k] + high + middle
-        spare = 16 * DOUBLE.unit * (low.abs() + high.abs() + scores.nominal[:, k].abs() + error)
-        lows.append(low - error - spare)
-        highs.append(high + error + spare)
+        lower, upper = (torch.tensor(end) for end in _support(domain, centre, jacobian))
+        for slope, (least, most) in zip(by_free, free, strict=True):
+            ends = torch.stack([slope * least, slope * most])
+            lower = lower + ends.amin(0).flatten(1).sum(1)
+            upper = upper + ends.amax(0).flatten(1).sum(1)
+        value, middle, radius, size = (
+            part[:, k] for part in (scores.nominal, scores.middle, scores.radius, scores.size)
+        )
+        parts = value.abs() + middle.abs() + radius + lower.abs() + upper.abs() + size
+        error = radius + DOUBLE.accumulated(terms) * parts + terms * DOUBLE.normal
+        lows.append(value + lower + middle - error)
+        highs.append(value + upper + middle + error)
     return torch.stack(lows, 1), torch.stack(highs, 1)
 
 
