@@ -293,3 +293,16 @@ def test_boxes_of_solves_hold_the_other_side_of_every_kink():
     boxes[1] = Interval(runs.lower[1], runs.upper[1])
     with pytest.raises(SoundnessError, match="S9"):
         check_steps(runs, boxes, problem)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_support_values_of_a_step_are_compared(problem, side):
+    template = np.ones((1, problem.network.size))
+    runs = agtopt.attack(problem)
+    extremes = runs.extremes.joined(runs.along(template))
+    boxes = agtopt.bound(problem, "IBP").states
+    ends = [extremes.lower[2, -1:], extremes.upper[2, -1:]]
+    check_steps(extremes, boxes, problem, {2: tuple(ends)})
+    ends[side] = ends[side] + (1 - 2 * side) * 1e-3 * (1.0 + np.abs(ends[side]))
+    with pytest.raises(SoundnessError, match="directions after step 2"):
+        check_steps(extremes, boxes, problem, {2: tuple(ends)})
