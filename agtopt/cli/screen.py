@@ -35,6 +35,10 @@ def tell_of_limits(rows: Sequence[Row]) -> None:
         )
 
 
+SENTENCE = 30
+"""Characters from which an entry of a table is text that may be wrapped."""
+
+
 def show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
     """Print a table, and write it to a file as well if one is named."""
     console.print(title, highlight=False)
@@ -43,7 +47,8 @@ def show(frame: pd.DataFrame, title: str, output: Path | None = None) -> None:
         table.add_column(
             visible(str(name)),
             justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left",
-            no_wrap=True,
+            # What is long is wrapped, so that what is short is never cut.
+            no_wrap=frame[name].astype(str).str.len().max() <= SENTENCE,
         )
     for row in frame.itertuples(index=False):
         table.add_row(

@@ -71,7 +71,7 @@ def read(source: "str | PathLike[str] | bytes | ModelProto") -> Network:
         )
     # A tensor that starts at zero would hide what lies before it.
     _network(replace(file, constants=uses.drawn(file.constants, generator)), second)
-    uses.say(file.label, network, level=5)
+    uses.say(file.label, network, level=6)
     return network
 
 

@@ -131,7 +131,7 @@ def _warn_of_fixed(network: Network, fixed: Sequence[str]) -> None:
         warn(
             f"module: requires_grad=False is not kept in a network; to leave these alone give "
             f"Training(frozen={named})",
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

@@ -97,7 +97,7 @@ def test_explicit_bounds_of_inputs(half_moons, half_moons_reach):
         (-0.1, "eps"),
         ("a", "eps"),
         (float("nan"), "eps"),
-        ((0.0,), "pair"),
+        ((0.0,), "list of 2"),
         ((5.0, 6.0), "outside"),
         ((np.zeros(3), np.ones(3)), "do not fit"),
     ],

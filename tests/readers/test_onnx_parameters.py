@@ -203,13 +203,24 @@ def test_layers_without_a_bias_are_named_and_described():
     assert "(21 parameters, no bias in dense1)" in problem.describe()
 
 
-def test_weights_in_other_formats_keep_their_values():
+def in_format(kind, values):
+    made = model([node("Gemm", "x W b", "y", transB=1)], (3,))
+    made.graph.initializer.extend(
+        helper.make_tensor(name, kind, v.shape, v.ravel())
+        for name, v in (("W", values), ("b", values[0, :1]))
+    )
+    made.graph.input[0].type.tensor_type.elem_type = kind
+    return made
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.DOUBLE])
+def test_weights_keep_their_values(kind):
     values = np.array([[0.5, -1.25, 3.0]])
-    for kind in (TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE):
-        made = model([node("Gemm", "x W b", "y", transB=1)], (3,))
-        made.graph.initializer.extend(
-            helper.make_tensor(name, kind, v.shape, v.ravel())
-            for name, v in (("W", values), ("b", values[0, :1]))
-        )
-        made.graph.input[0].type.tensor_type.elem_type = kind
-        np.testing.assert_array_equal(Network.from_onnx(made).initial["dense1_weight"], values)
+    network = Network.from_onnx(in_format(kind, values))
+    np.testing.assert_array_equal(network.initial["dense1_weight"], values)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.BFLOAT16])
+def test_formats_in_which_nothing_is_bounded_are_refused(kind):
+    with pytest.raises(UnsupportedError, match="float16.*one of float32, float64"):
+        Network.from_onnx(in_format(kind, np.array([[0.5, -1.25, 3.0]])))

@@ -278,7 +278,7 @@ def test_products_that_round_their_factors_are_refused(flips, monkeypatch):
         ({"dtype": "float16"}, "'float64', 'float32'"),
         ({"device": "gpu"}, "'cpu', 'cuda'"),
         ({"device": "mps"}, "'cpu', 'cuda'"),
-        ({"device": 3.5}, "'cpu', 'cuda'"),
+        ({"device": 3.5}, "must be a str"),
         (
             {"device": f"cuda:{torch.cuda.device_count()}"},
             f"finds {torch.cuda.device_count()} CUDA",
@@ -291,7 +291,7 @@ def test_unknown_formats_and_devices_are_refused_at_once(flips, settings, messag
 
 
 def test_models_are_built_on_the_cpu(flips):
-    with pytest.raises(InvalidInputError, match="IBP or CROWN"):
+    with pytest.raises(InvalidInputError, match="IBP, CROWN or AFFINE"):
         agtopt.bound(flips, "LP", dtype="float32")
 
 
