@@ -178,8 +178,8 @@ def _(
 
 def _refused(domain: object) -> InvalidInputError:
     return InvalidInputError(
-        f"certify: {type(domain).__name__} is no domain that scores are bounded over; allowed are "
-        f"Interval, Polytope and Affine"
+        f"certify: {type(domain).__name__} is not allowed; it must be an Interval, a Polytope or an "
+        f"Affine"
     )
 
 
