@@ -85,9 +85,10 @@ def frozen(value: Any) -> Any:
 
 
 def read_only(array: A) -> A:
-    """The array itself, which cannot be written any more."""
+    """A view of the array, which cannot be written any more: NumPy lets an owner be made writable
+    again, but no view of one that is read-only."""
     array.setflags(write=False)
-    return array
+    return array.view()
 
 
 def _is_read_only(array: np.ndarray[Any, Any]) -> bool:

@@ -231,3 +231,16 @@ def test_a_read_only_mapping_is_a_mapping():
         made["a"] = 2
     made.copy()["a"] = 2
     assert made["a"] == 1
+
+
+def test_no_array_of_a_problem_can_be_made_writable_again():
+    problem = agtopt.load(MODELS / "substitution-clip")
+    for array in (
+        problem.dataset.features,
+        problem.dataset.labels,
+        problem.initial,
+        problem.network.initial["dense1_weight"],
+        *problem.schedule,
+    ):
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.setflags(write=True)

@@ -178,7 +178,7 @@ def _(
 
 def _refused(domain: object) -> InvalidInputError:
     return InvalidInputError(
-        f"certify: {type(domain).__name__} is not allowed; it must be an Interval, a Polytope or an "
+        f"domain: {type(domain).__name__} is not allowed; it must be an Interval, a Polytope or an "
         f"Affine"
     )
 

@@ -284,8 +284,8 @@ class Affine:
         """Whether every row of `theta`, shape (p,) or (m, p), lies in the set, up to `tolerance`
         in every entry.
 
-        False is proved: a direction along which the point is farther than the set. The set is
-        taken with fractions of choices.
+        False is proved: a direction along which the point is farther than the set. Where neither
+        is shown, the answer is True. The set is taken with fractions of choices.
         """
         points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
         return all(self._holds(point, tolerance) for point in points)

@@ -1,6 +1,6 @@
 """Checks of single fields; every message names the field, what it was and what is allowed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from math import inf, isfinite
 from typing import Any
@@ -166,6 +166,8 @@ def finite_map(field: str, values: NDArray[Any]) -> None:
 def whole_numbers(field: str, values: Any) -> tuple[int, ...]:
     """Return a flat sequence of whole numbers as a tuple."""
     try:
+        if isinstance(values, (str, bytes, Mapping)):
+            raise TypeError
         entries = list(values)
     except TypeError:
         raise InvalidInputError(

@@ -1,5 +1,6 @@
 """The affine domain: support, membership, samples, and the way to and from a file."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -93,6 +94,31 @@ def test_samples_are_held_and_points_beyond_a_support_are_not(seed):
     direction = np.random.default_rng(seed).normal(size=3)
     gap = found.support(direction) - direction @ found.nominal + 0.1
     assert not found.contains(found.nominal + direction * gap / (direction @ direction))
+
+
+@pytest.mark.parametrize("size", [2.0**-60, 2.0**60, 2.0**100])
+def test_samples_are_held_at_any_size(size):
+    small = domain(1)
+    groups = tuple(
+        replace(
+            part,
+            moves=tuple(replace(each, directions=size * each.directions) for each in part.moves),
+        )
+        for part in small.touched
+    )
+    found = replace(
+        small,
+        nominal=size * small.nominal,
+        offset=size * small.offset,
+        touched=groups,
+        errors=size * small.errors,
+        radius=size * small.radius,
+        box=Interval(size * small.box.lower, size * small.box.upper),
+    )
+    assert found.contains(found.sample(4, 1), 1e-6 * size)
+    direction = np.array([1.0, -1.0, 0.5])
+    gap = found.support(direction) - direction @ found.nominal + 0.1 * size
+    assert not found.contains(found.nominal + direction * gap / (direction @ direction), 0.0)
 
 
 def test_the_box_and_the_ball_cut_the_form():

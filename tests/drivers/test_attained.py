@@ -9,9 +9,10 @@ import pytest
 
 import agtopt
 from agtopt import InfeasibleError, Interval, SoundnessError
-from agtopt.attacks import attained_quantities
+from agtopt.attacks import attained_quantities, states_at_kinks
 from agtopt.compiler.branches import Branches
 from agtopt.drivers import found, horizon, knowledge, parts, run, samplewise, stage
+from agtopt.drivers.attained import check_steps
 from agtopt.drivers.tighten import candidates
 from agtopt.formulation import selector
 from agtopt.intervals.adversary import interval_adversary
@@ -272,3 +273,36 @@ def test_a_model_that_holds_no_run_is_blamed_and_a_solver_that_calls_it_empty_is
     )
     with pytest.raises(InfeasibleError, match=r"S4: .* is proved to be empty"):
         agtopt.bound(problem, "LP", conditional=False)
+
+
+def test_boxes_of_solves_hold_the_other_side_of_every_kink():
+    """A sample at the hinge's kink, whom nobody touches: no run of an attack stands at its other
+    side."""
+    problem = agtopt.Problem(
+        network=agtopt.Network.chain([agtopt.Dense(1, 1, False)], (1,), [np.array([[1.0]])]),
+        dataset=agtopt.Dataset([[1.0], [2.0]], [1.0, 1.0]),
+        perturbation=agtopt.Bounded(n=1, nu=1, q=0, vulnerable=[1]),
+        training=agtopt.Training("hinge", batches=[[0]], learning_rate=0.5),
+    )
+    (there,) = states_at_kinks(problem)
+    runs = agtopt.attack(problem).extremes
+    assert not np.any((runs.lower[1] <= there[0]) & (there[0] <= runs.upper[1]))
+    low, high = np.minimum(runs.lower[1], there[0]), np.maximum(runs.upper[1], there[0])
+    boxes = [Interval.point(runs.lower[0]), Interval(low, high)]
+    check_steps(runs, boxes, problem)
+    boxes[1] = Interval(runs.lower[1], runs.upper[1])
+    with pytest.raises(SoundnessError, match="S9"):
+        check_steps(runs, boxes, problem)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_support_values_of_a_step_are_compared(problem, side):
+    template = np.ones((1, problem.network.size))
+    runs = agtopt.attack(problem)
+    extremes = runs.extremes.joined(runs.along(template))
+    boxes = agtopt.bound(problem, "IBP").states
+    ends = [extremes.lower[2, -1:], extremes.upper[2, -1:]]
+    check_steps(extremes, boxes, problem, {2: tuple(ends)})
+    ends[side] = ends[side] + (1 - 2 * side) * 1e-3 * (1.0 + np.abs(ends[side]))
+    with pytest.raises(SoundnessError, match="directions after step 2"):
+        check_steps(extremes, boxes, problem, {2: tuple(ends)})

@@ -110,6 +110,9 @@ CASES = {
     ),
     "perturbation.flips.*without q=0": lambda: Bounded(1, eps=0.1, flips=[(0, 1)]),
     "perturbation.flips.*must differ": lambda: Bounded(1, nu=1, q=0, flips=[(1, 1)]),
+    "perturbation.vulnerable.*list of sample": lambda: Bounded(1, eps=0.1, vulnerable=b"\0\1"),
+    "perturbation.vulnerable: {0.*list": lambda: Bounded(1, eps=0.1, vulnerable={0: "a"}),
+    "training.batches: {0: 1.*list": lambda: Training("hinge", batches=[{0: 1, 1: 2}]),
     "perturbation.flips.*pairs": lambda: Bounded(1, nu=1, q=0, flips=[1, -1]),
     "perturbation.flips: 0.9 .*whole": lambda: Bounded(1, nu=1, q=0, flips=[(0.9, 1.9)]),
     "perturbation.flips: '0' .*number": lambda: Bounded(1, nu=1, q=0, flips=[("0", "1")]),
@@ -200,7 +203,7 @@ CASES = {
         perturbation=Bounded(1, nu=1, q=0, vulnerable=[0, 1.7])
     ),
     "perturbation.vulnerable.*2": lambda: problem(perturbation=Bounded(1, nu=1, q=0, vulnerable=2)),
-    "perturbation.vulnerable: 'a'": lambda: problem(
+    "perturbation.vulnerable: 'ab'": lambda: problem(
         perturbation=Bounded(1, nu=1, q=0, vulnerable="ab")
     ),
     "training.loss: 'mse'.*squared, hinge": lambda: Training("mse"),
