@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agtopt.arguments import typed
 from agtopt.domains.interval import Interval
 from agtopt.domains.membership import within_form
 from agtopt.domains.moves import Balls, Boxes, Choices, Moves, Touched
@@ -24,6 +25,7 @@ TRIES = 60
 KINDS: dict[str, type[Moves]] = {kind.kind: kind for kind in (Choices, Balls, Boxes)}
 
 
+@typed("affine")
 @dataclass(frozen=True, eq=False)
 class Affine:
     r"""The set of θ with
@@ -85,6 +87,7 @@ class Affine:
             )
 
     @classmethod
+    @typed()
     def of_box(cls, nominal: ArrayLike, box: Interval) -> "Affine":
         """A box that knows of nothing but itself."""
         point = np.asarray(nominal, dtype=np.float64)
@@ -106,6 +109,7 @@ class Affine:
         moved = sum(each.directions[..., 0].size for part in self.touched for each in part.moves)
         return moved + len(self.errors)
 
+    @typed()
     def support(self, directions: ArrayLike) -> Array:
         """At least the largest value of direction · θ over the set, rounded up (S3).
 
@@ -128,6 +132,7 @@ class Affine:
             found = np.fmin(self._box_support(rows), apart)
         return found if np.ndim(directions) == 2 else found[0]
 
+    @typed()
     def deviation(self, directions: ArrayLike) -> tuple[Array, Array]:
         """Bounds of direction · (θ − nominal), rounded outward.
 
@@ -249,12 +254,14 @@ class Affine:
         """Total width of its box."""
         return self.to_box().width()
 
+    @typed()
     def to_polytope(self, directions: ArrayLike) -> Polytope:
         """Its support along directions, shape (m, p), and opposite to them, within its box."""
         rows = np.atleast_2d(self._directions(directions))
         upper, lower = self.support(rows), -self.support(-rows)
         return Polytope(rows, np.minimum(lower, upper), np.maximum(lower, upper), self.to_box())
 
+    @typed()
     def sample(self, size: int, generator: np.random.Generator | int = 0) -> Array:
         """Random points of the set, shape (size, p), that spend the budget; those outside the box
         or the ball are moved towards the centre."""
@@ -280,6 +287,7 @@ class Affine:
                 return point
         return np.clip(self.nominal, self.box.lower, self.box.upper)
 
+    @typed()
     def contains(self, theta: ArrayLike, tolerance: float = 1e-9) -> bool:
         """Whether every row of `theta`, shape (p,) or (m, p), lies in the set, up to `tolerance`
         in every entry.
@@ -307,6 +315,7 @@ class Affine:
             )
         return rows
 
+    @typed()
     def save(self, path: str | Path) -> None:
         """Write it to a file (.npz, without pickle); raises SaveError."""
         write_arrays(path, self.arrays())
@@ -332,6 +341,7 @@ class Affine:
         return found
 
     @classmethod
+    @typed()
     def load(cls, path: str | Path) -> "Affine":
         """Read what `save` wrote.
 
@@ -341,41 +351,41 @@ class Affine:
             If the file is none of these, or broken.
         """
         with opened(path, f"affine: {path} is no affine domain") as archive:
-            return cls.of(archive)
+            return read_affine(archive)
 
-    @classmethod
-    def of(cls, archive: Archive, others: Collection[str] = ()) -> "Affine":
-        """Read the arrays of an open archive, which has `others` besides.
 
-        Raises
-        ------
-        ValueError
-            If one is missing, or is not as it must be.
-        """
-        nominal = archive.array("nominal", (None,), kinds="f")
-        p = len(nominal)
-        ends = [archive.array(end, (p,), kinds="f") for end in ("lower", "upper")]
-        parts = []
-        for g, budget in enumerate(archive.array("budgets", (None,), kinds="iu").tolist()):
-            samples = archive.array(f"samples_{g}", (None,), kinds="iu")
-            moves = []
-            for m, kind in enumerate(archive.text(f"kinds_{g}").split()):
-                if kind not in KINDS:
-                    raise ValueError(f"it has moves of the unknown kind {kind!r}")
-                rows = archive.array(f"directions_{g}_{m}", (len(samples), None, p), kinds="f")
-                moves.append(_moves(archive, kind, rows, f"{g}_{m}"))
-            parts.append(Touched(budget, samples, tuple(moves)))
-        found = cls(
-            nominal,
-            archive.array("offset", (p,), kinds="f"),
-            tuple(parts),
-            archive.array("errors", (None, p), kinds="f"),
-            archive.array("radius", (p,), kinds="f"),
-            Interval(*ends),
-            float(archive.array("ball", (), kinds="f")),
-        )
-        archive.only(found.arrays(), others)
-        return found
+def read_affine(archive: Archive, others: Collection[str] = ()) -> Affine:
+    """The domain in the arrays of an open archive, which has `others` besides.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or is not as it must be.
+    """
+    nominal = archive.array("nominal", (None,), kinds="f")
+    p = len(nominal)
+    ends = [archive.array(end, (p,), kinds="f") for end in ("lower", "upper")]
+    parts = []
+    for g, budget in enumerate(archive.array("budgets", (None,), kinds="iu").tolist()):
+        samples = archive.array(f"samples_{g}", (None,), kinds="iu")
+        moves = []
+        for m, kind in enumerate(archive.text(f"kinds_{g}").split()):
+            if kind not in KINDS:
+                raise ValueError(f"it has moves of the unknown kind {kind!r}")
+            rows = archive.array(f"directions_{g}_{m}", (len(samples), None, p), kinds="f")
+            moves.append(_moves(archive, kind, rows, f"{g}_{m}"))
+        parts.append(Touched(budget, samples, tuple(moves)))
+    found = Affine(
+        nominal,
+        archive.array("offset", (p,), kinds="f"),
+        tuple(parts),
+        archive.array("errors", (None, p), kinds="f"),
+        archive.array("radius", (p,), kinds="f"),
+        Interval(*ends),
+        float(archive.array("ball", (), kinds="f")),
+    )
+    archive.only(found.arrays(), others)
+    return found
 
 
 def deviations(box: Interval, nominal: Array) -> tuple[Array, Array]:

@@ -79,6 +79,8 @@ def made():
             "t": 0,
         },
         **{"address": (0, "dense1_bias"), "node": "dense1", "tensors": problem.network.initial},
+        **{"nominal": np.zeros(2), "offset": np.zeros(2), "touched": (), "box": reach.domain},
+        **{"errors": np.zeros((0, 2)), "radius": np.zeros(2)},
         **{"other": reach.domain, "sense": "min", "solution": "none", "queries": 1},
     }
 

@@ -222,5 +222,5 @@ def test_weights_keep_their_values(kind):
 
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.BFLOAT16])
 def test_formats_in_which_nothing_is_bounded_are_refused(kind):
-    with pytest.raises(UnsupportedError, match="float16.*one of float32, float64"):
+    with pytest.raises(UnsupportedError, match=r"float16.*one of float32, float64"):
         Network.from_onnx(in_format(kind, np.array([[0.5, -1.25, 3.0]])))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from agtopt.domains import Affine
+from agtopt.domains.affine import read_affine
 from agtopt.files import attempt, opened, write_arrays
 from agtopt.intervals.affine.propagation import affine_steps
 from agtopt.intervals.checkpoint import make_folder, refuse_other, step_path
@@ -44,7 +45,7 @@ def checkpointed_affine(
 def _read(path: Path, run: str, problem: Problem) -> Affine:
     with opened(path, f"checkpoint: {path} is broken; remove it") as archive:
         refuse_other(path, archive.text("run"), run, problem)
-        found = Affine.of(archive, ("run",))
+        found = read_affine(archive, ("run",))
         if len(found) != problem.state_size:
             raise ValueError(f"it has {len(found)} entries, and the state {problem.state_size}")
         return found
