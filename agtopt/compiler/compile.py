@@ -13,7 +13,7 @@ from agtopt.compiler.branches import learn_branches
 from agtopt.compiler.model import CompiledModel
 from agtopt.domains import Interval, KnownBounds, Polytope, interval_hull
 from agtopt.errors import InvalidInputError
-from agtopt.formulation.affine import Affine
+from agtopt.formulation.affine import AffineArray
 from agtopt.formulation.site import Site
 from agtopt.intervals.states import initial_domain
 from agtopt.kinds import Formulation, kind_named
@@ -117,7 +117,7 @@ def compile(
     return compiled
 
 
-def _constrain(site: Site, state: Affine, polytope: Polytope) -> None:
+def _constrain(site: Site, state: AffineArray, polytope: Polytope) -> None:
     """The rows of a start domain, with room for a solver (S9)."""
     body = (state * polytope.directions).total(1)
     for suffix, side, ends in (

@@ -20,7 +20,7 @@ from agtopt.compiler.violation import violation
 from agtopt.domains import Interval
 from agtopt.domains.known import Address
 from agtopt.errors import InvalidInputError
-from agtopt.formulation.affine import Affine
+from agtopt.formulation.affine import AffineArray
 from agtopt.kinds import Formulation
 from agtopt.problem import Dataset, Problem
 from agtopt.problem.checks import instance
@@ -56,7 +56,7 @@ class CompiledModel:
     pyomo: Any
     steps: list[Interval]
     written: list[Any]
-    _states: list[Affine] = field(repr=False)
+    _states: list[AffineArray] = field(repr=False)
     _operations: SymbolicOperations = field(repr=False)
     _aim: tuple[Any, NDArray[np.float64]] | None = field(default=None, repr=False)
 
@@ -196,7 +196,7 @@ class CompiledModel:
         return self._theta.values()
 
     @property
-    def _theta(self) -> Affine:
+    def _theta(self) -> AffineArray:
         return self._states[-1][: self.problem.network.size]
 
     @property

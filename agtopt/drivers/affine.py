@@ -11,8 +11,8 @@ from agtopt.domains import Affine, refuse_excluded
 from agtopt.drivers.attained import compared
 from agtopt.drivers.interrupt import reached
 from agtopt.drivers.reach import Reach
+from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.affine.checkpoint import checkpointed_affine
-from agtopt.intervals.affine.propagation import affine_steps
 from agtopt.intervals.scale.numerics import Numerics
 from agtopt.kinds import Propagation
 from agtopt.problem import Problem

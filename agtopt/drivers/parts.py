@@ -23,7 +23,7 @@ from agtopt.drivers.row import Row, rigour_of
 from agtopt.drivers.run import Run
 from agtopt.drivers.settings import Settings
 from agtopt.errors import InvalidInputError
-from agtopt.intervals.affine.propagation import affine_steps
+from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.states import initial_domain
 from agtopt.kinds import CROWN, IBP, Formulation, Propagation, kind_named

@@ -1,7 +1,7 @@
 """One encoding per function: arrays of affine expressions in, Pyomo variables and constraints
 out."""
 
-from agtopt.formulation.affine import Affine
+from agtopt.formulation.affine import AffineArray
 from agtopt.formulation.clip import clip
 from agtopt.formulation.curve import (
     EXPONENTIAL,
@@ -28,7 +28,7 @@ __all__ = [
     "EXPONENTIAL",
     "SIGMOID",
     "SOFTPLUS",
-    "Affine",
+    "AffineArray",
     "Curve",
     "Site",
     "ball",

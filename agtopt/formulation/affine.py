@@ -32,7 +32,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Affine:
+class AffineArray:
     """An array of affine expressions: constant + Σ_k coefficients[…, k] · variables[…, k].
 
     Parameters
@@ -59,7 +59,7 @@ class Affine:
     roundings: int = 0
 
     @classmethod
-    def known(cls, values: ArrayLike, error: ArrayLike = 0.0) -> "Affine":
+    def known(cls, values: ArrayLike, error: ArrayLike = 0.0) -> "AffineArray":
         """An array of numbers, each off by at most `error`."""
         constant = np.asarray(values, dtype=np.float64)
         magnitude = np.abs(constant) + np.asarray(error) / DOUBLE.unit
@@ -75,13 +75,13 @@ class Affine:
         units: Array,
         sizes: Array,
         where: Mask,
-        otherwise: "Affine | ArrayLike" = 0.0,
-    ) -> "Affine":
+        otherwise: "AffineArray | ArrayLike" = 0.0,
+    ) -> "AffineArray":
         """One variable per entry, in its unit and of its size in that; entries outside the mask
         `where` are the numbers `otherwise`."""
-        rest = (otherwise if isinstance(otherwise, Affine) else cls.known(otherwise)).broadcast(
-            where.shape
-        )
+        rest = (
+            otherwise if isinstance(otherwise, AffineArray) else cls.known(otherwise)
+        ).broadcast(where.shape)
         coefficients = np.where(where, units, 0.0)
         return cls(
             np.where(where, 0.0, rest.constant),
@@ -116,14 +116,14 @@ class Affine:
         shape S."""
         return self.magnitude * DOUBLE.accumulated(self.roundings)
 
-    def loosened(self, magnitude: Array | float, roundings: int) -> "Affine":
+    def loosened(self, magnitude: Array | float, roundings: int) -> "AffineArray":
         """The same expressions with further terms of that magnitude that have cancelled, and
         further roundings."""
         return replace(
             self, magnitude=self.magnitude + magnitude, roundings=self.roundings + roundings
         )
 
-    def within(self, low: Array, high: Array) -> "Affine":
+    def within(self, low: Array, high: Array) -> "AffineArray":
         """The same expressions; the true values of their numbers are known to lie in [low, high],
         which bounds their errors."""
         if not self.roundings:
@@ -135,25 +135,25 @@ class Affine:
             magnitude=np.where(self.varies, self.magnitude, np.minimum(self.magnitude, magnitude)),
         )
 
-    def map(self, apply: Callable[[Any, int], Any]) -> "Affine":
+    def map(self, apply: Callable[[Any, int], Any]) -> "AffineArray":
         """Rearrange entries: `apply(array, extra)` acts on all but the last `extra` axes."""
         constant, magnitude = (apply(array, 0) for array in (self.constant, self.magnitude))
         coefficients, variables, sizes = (
             apply(array, 1) for array in (self.coefficients, self.variables, self.sizes)
         )
-        return Affine(constant, coefficients, variables, sizes, magnitude, self.roundings)
+        return AffineArray(constant, coefficients, variables, sizes, magnitude, self.roundings)
 
-    def __getitem__(self, index: Any) -> "Affine":
+    def __getitem__(self, index: Any) -> "AffineArray":
         return self.map(lambda array, extra: array[index])
 
-    def reshape(self, *shape: int) -> "Affine":
+    def reshape(self, *shape: int) -> "AffineArray":
         """The same entries in another shape."""
         resolved = self.constant.reshape(shape).shape
         return self.map(
             lambda array, extra: array.reshape(*resolved, *array.shape[array.ndim - extra :])
         )
 
-    def broadcast(self, shape: tuple[int, ...]) -> "Affine":
+    def broadcast(self, shape: tuple[int, ...]) -> "AffineArray":
         """The same entries, repeated to `shape`."""
         if self.constant.shape == shape:
             return self
@@ -163,12 +163,12 @@ class Affine:
             )
         )
 
-    def __add__(self, other: "Affine | Array | float") -> "Affine":
-        if not isinstance(other, Affine):
-            return self + Affine.known(other)
+    def __add__(self, other: "AffineArray | Array | float") -> "AffineArray":
+        if not isinstance(other, AffineArray):
+            return self + AffineArray.known(other)
         shape = np.broadcast_shapes(self.shape, other.shape)
         first, second = self.broadcast(shape), other.broadcast(shape)
-        return Affine(
+        return AffineArray(
             first.constant + second.constant,
             np.concatenate([first.coefficients, second.coefficients], axis=-1),
             np.concatenate([first.variables, second.variables], axis=-1),
@@ -177,14 +177,14 @@ class Affine:
             max(first.roundings, second.roundings) + 1,
         )
 
-    def __mul__(self, factor: Array | float) -> "Affine":
+    def __mul__(self, factor: Array | float) -> "AffineArray":
         """Product with numbers, entry by entry; these may have been rounded themselves, unless they
         are powers of two."""
         factors = np.asarray(factor, dtype=np.float64)
         wide = self.broadcast(np.broadcast_shapes(self.shape, factors.shape))
         mantissas = np.abs(np.frexp(factors)[0])
         exact = bool(np.all((mantissas == 0.5) | (mantissas == 0.0)))
-        return Affine(
+        return AffineArray(
             wide.constant * factors,
             wide.coefficients * factors[..., np.newaxis],
             wide.variables,
@@ -197,23 +197,23 @@ class Affine:
 
     __rmul__ = __mul__
 
-    def __neg__(self) -> "Affine":
+    def __neg__(self) -> "AffineArray":
         return self * -1.0
 
-    def __sub__(self, other: "Affine | Array | float") -> "Affine":
+    def __sub__(self, other: "AffineArray | Array | float") -> "AffineArray":
         return self + (-other)
 
-    def __rsub__(self, other: Array | float) -> "Affine":
+    def __rsub__(self, other: Array | float) -> "AffineArray":
         return -self + other
 
-    def total(self, axes: int) -> "Affine":
+    def total(self, axes: int) -> "AffineArray":
         """Sum over the last `axes` axes."""
         if axes == 0:
             return self
         shape, last = self.shape[: len(self.shape) - axes], tuple(range(-axes, 0))
         entries = int(np.prod(self.shape[len(shape) :]))
         terms = entries * self.coefficients.shape[-1]
-        return Affine(
+        return AffineArray(
             self.constant.sum(axis=last),
             self.coefficients.reshape(*shape, terms),
             self.variables.reshape(*shape, terms),
@@ -222,7 +222,7 @@ class Affine:
             self.roundings + max(entries - 1, 0),
         )
 
-    def merged(self) -> "Affine":
+    def merged(self) -> "AffineArray":
         """The same expressions with each variable once, where it first occurs, its coefficients
         added up: what a solver sees and judges."""
         terms = self.coefficients.shape[-1]
@@ -249,7 +249,7 @@ class Affine:
             roundings=self.roundings + most,
         )
 
-    def without_dust(self) -> "tuple[Affine, Array]":
+    def without_dust(self) -> "tuple[AffineArray, Array]":
         """The expressions without the coefficients that solvers ignore, and by how much each may
         change for it (S9); shape S. Each variable occurs once in what is returned.
 

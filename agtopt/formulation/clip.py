@@ -11,14 +11,14 @@ added to it and taken away again, which would cost it digits.
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array
+from agtopt.formulation.affine import AffineArray, Array
 from agtopt.formulation.relu import relu
 from agtopt.formulation.site import Site
 
 
 def clip(
-    site: Site, value: Affine, low: Array, high: Array, bound: float, binaries: bool
-) -> Affine:
+    site: Site, value: AffineArray, low: Array, high: Array, bound: float, binaries: bool
+) -> AffineArray:
     """`value` in [low, high], truncated to [−bound, bound]."""
     raised, _ = relu(site.named(f"{site.name}_lower"), value, low, high, binaries, kink=-bound)
     least, most = (np.maximum(end, -bound) for end in (low, high))

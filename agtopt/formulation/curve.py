@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from agtopt.formulation.affine import Affine, Array, Mask
+from agtopt.formulation.affine import AffineArray, Array, Mask
 from agtopt.formulation.site import Site
 from agtopt.tolerances import CURVE_MARGIN, FEASIBILITY, size_of, unit_of
 
@@ -149,19 +149,19 @@ def breakpoints(curve: Curve, low: Array, high: Array, segments: int) -> Array:
     return knots
 
 
-def _at_numbers(curve: Curve, value: Affine) -> Affine:
+def _at_numbers(curve: Curve, value: AffineArray) -> AffineArray:
     """f of the entries without variables; it rises, so the room of the argument bounds the
     error."""
     argument, room = (np.where(value.varies, 0.0, part) for part in (value.constant, value.room))
     low, middle, high = (curve.values(argument + shift) for shift in (-room, 0.0, room))
-    return Affine.known(
+    return AffineArray.known(
         middle, np.maximum(middle - low, high - middle) + CURVE_MARGIN * (np.abs(high) + 1e-9)
     )
 
 
 def _result(
-    site: Site, curve: Curve, value: Affine, results: tuple[Array, Array]
-) -> tuple[Affine, Mask]:
+    site: Site, curve: Curve, value: AffineArray, results: tuple[Array, Array]
+) -> tuple[AffineArray, Mask]:
     """p in its box, and where that holds less than the curve does.
 
     A box that is narrower than a solver's tolerance is all that it can hold of a curve: it gets
@@ -181,12 +181,12 @@ def _result(
 def curve_corridor(
     site: Site,
     curve: Curve,
-    value: Affine,
+    value: AffineArray,
     bounds: tuple[Array, Array],
     results: tuple[Array, Array],
     segments: int,
     binaries: bool,
-) -> Affine:
+) -> AffineArray:
     """p = f(value) by its corridor; `bounds` enclose the value, `results` p."""
     result, where = _result(site, curve, value, results)
     if segments == 1:
@@ -223,10 +223,10 @@ def curve_corridor(
 def curve_itself(
     site: Site,
     curve: Curve,
-    value: Affine,
+    value: AffineArray,
     bounds: tuple[Array, Array],
     results: tuple[Array, Array],
-) -> Affine:
+) -> AffineArray:
     """p = f(value) as an equation of the function (MINLP); `bounds` enclose the value, `results`
     p."""
     result, where = _result(site, curve, value, results)
@@ -241,7 +241,7 @@ def curve_itself(
     return result
 
 
-def _argument(site: Site, value: Affine, bounds: tuple[Array, Array]) -> Affine:
+def _argument(site: Site, value: AffineArray, bounds: tuple[Array, Array]) -> AffineArray:
     """The argument of a function: a variable of its own where solvers would leave out some of its
     coefficients, since only a row can pay for them (S9)."""
     kept, change = value.without_dust()

@@ -13,7 +13,7 @@ looser.
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Mask
+from agtopt.formulation.affine import AffineArray, Array, Mask
 from agtopt.formulation.product import kept_product
 from agtopt.formulation.site import Site
 from agtopt.tolerances import KINK_ROOM
@@ -21,13 +21,13 @@ from agtopt.tolerances import KINK_ROOM
 
 def gated_indicator(
     site: Site,
-    margin: Affine,
-    gate: Affine,
+    margin: AffineArray,
+    gate: AffineArray,
     low: Array,
     high: Array,
     binaries: bool,
     bilinear: bool,
-) -> Affine:
+) -> AffineArray:
     """The indicator of a positive margin times `gate`; entries that the bounds decide need no
     variable."""
     possible = gate.varies | (gate.constant != 0.0)
@@ -49,7 +49,7 @@ def gated_indicator(
         site.rows("_sign_off", margin + inner * low, gated, lower=low - room)
         zero, one = np.zeros(gated.shape), np.ones(gated.shape)
         factors = gate.reshape(*gated.shape, 1), inner.reshape(*gated.shape, 1)
-        kept = kept_product(site, "", *factors, Affine.known(zero), (zero, one), gated)
+        kept = kept_product(site, "", *factors, AffineArray.known(zero), (zero, one), gated)
         free = site.variables("_free", 0.0, 1.0, undecided & ~gated)
         site.assign(free, undecided & ~gated, lambda: gate.values() * sign())
         active = kept + free

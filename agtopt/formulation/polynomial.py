@@ -8,7 +8,7 @@ import numpy as np
 from pyomo.environ import inequality
 
 from agtopt.errors import UnsupportedError
-from agtopt.formulation.affine import Affine
+from agtopt.formulation.affine import AffineArray
 from agtopt.tolerances import SMALLEST_COEFFICIENT, UNIT_ROUNDOFF
 
 Term = tuple[float, tuple[Any, ...], float]
@@ -21,7 +21,7 @@ class Polynomial:
     def __init__(self) -> None:
         self.terms: dict[tuple[int, ...], Term] = {}
 
-    def add(self, factor: float, *affines: Affine) -> None:
+    def add(self, factor: float, *affines: AffineArray) -> None:
         """Add factor · Π affines, each of one entry, shape ()."""
         products: list[Term] = [(factor, (), 1.0)]
         for affine in affines:
@@ -62,7 +62,7 @@ class Polynomial:
         return body, change * (1.0 + (len(self.terms) + 4) * UNIT_ROUNDOFF)
 
 
-def _terms_of(affine: Affine) -> list[Term]:
+def _terms_of(affine: AffineArray) -> list[Term]:
     present = np.flatnonzero(affine.coefficients != 0.0)
     columns = (affine.coefficients, affine.variables, affine.sizes)
     terms: list[Term] = [

@@ -15,7 +15,7 @@ McCormick envelope of :math:`w = u v` with :math:`u \in [u_L, u_U], v \in [v_L, 
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Mask
+from agtopt.formulation.affine import AffineArray, Array, Mask
 from agtopt.formulation.polynomial import Polynomial
 from agtopt.formulation.site import Site
 from agtopt.tolerances import unit_of
@@ -30,8 +30,8 @@ def corners(first: Bounds, second: Bounds) -> Bounds:
 
 
 def binary_product(
-    site: Site, suffix: str, binary: Affine, value: Affine, bounds: Bounds, where: Mask
-) -> Affine:
+    site: Site, suffix: str, binary: AffineArray, value: AffineArray, bounds: Bounds, where: Mask
+) -> AffineArray:
     """p = binary · value over the entries in `where`, with the range `bounds` of `value`; four rows
     each."""
     low, high = bounds
@@ -47,11 +47,11 @@ def binary_product(
 def mccormick(
     site: Site,
     suffix: str,
-    first: Affine,
-    second: Affine,
+    first: AffineArray,
+    second: AffineArray,
     bounds: tuple[Bounds, Bounds],
     where: Mask,
-) -> Affine:
+) -> AffineArray:
     """The envelope of first · second over the entries in `where`, with the ranges `bounds` of the
     two; four rows each."""
     (a, b), (c, d) = bounds
@@ -68,20 +68,20 @@ def mccormick(
 def kept_product(
     site: Site,
     suffix: str,
-    first: Affine,
-    second: Affine,
-    rest: Affine,
+    first: AffineArray,
+    second: AffineArray,
+    rest: AffineArray,
     bounds: Bounds,
     where: Mask,
-) -> Affine:
+) -> AffineArray:
     """w = rest + Σ first · second, kept as one quadratic row for each entry in `where`.
 
     Parameters
     ----------
-    first, second : Affine, shape S + (K,)
+    first, second : AffineArray, shape S + (K,)
         Factors; the K products of an entry are summed. Products of which one factor is a number
         count as zero.
-    rest : Affine, shape S
+    rest : AffineArray, shape S
     bounds : Bounds, shape S
         Range of w.
     where : mask, shape S
@@ -108,7 +108,7 @@ def kept_product(
     return result
 
 
-def _sum_of_products(first: Affine, second: Affine) -> Array:
+def _sum_of_products(first: AffineArray, second: AffineArray) -> Array:
     both = first.varies & second.varies
     total: Array = np.where(both, first.values() * second.values(), 0.0).sum(axis=-1)
     return total

@@ -12,14 +12,14 @@ z within `KINK_ROOM` of it. With d relaxed to [0, 1] the projection onto (z, a) 
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array
+from agtopt.formulation.affine import AffineArray, Array
 from agtopt.formulation.site import Site
 from agtopt.tolerances import KINK_ROOM
 
 
 def relu(
-    site: Site, value: Affine, low: Array, high: Array, binaries: bool, kink: float = 0.0
-) -> tuple[Affine, Affine]:
+    site: Site, value: AffineArray, low: Array, high: Array, binaries: bool, kink: float = 0.0
+) -> tuple[AffineArray, AffineArray]:
     """Output and derivative of the rectifier; three rows and two variables for each undecided
     entry."""
     undecided = (low <= kink) & (high >= kink)

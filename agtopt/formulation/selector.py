@@ -10,7 +10,7 @@ from math import sqrt
 
 import numpy as np
 
-from agtopt.formulation.affine import Affine, Array, Mask
+from agtopt.formulation.affine import AffineArray, Array, Mask
 from agtopt.formulation.polynomial import Polynomial
 from agtopt.formulation.site import Site
 from agtopt.tolerances import UNIT_ROUNDOFF, unit_of
@@ -19,15 +19,15 @@ PAIRED = 12
 """Entries of a sample up to which an ℓ2 ball is cut by a row for each pair of them."""
 
 
-def budget(site: Site, selectors: Affine, n: int) -> None:
+def budget(site: Site, selectors: AffineArray, n: int) -> None:
     """Σ_i s_i ≤ n; `selectors` has shape (samples,)."""
     # One scalar row: the sum of all selectors, keyed by nothing else.
     site.rows("", selectors.total(1)[np.newaxis], np.ones(1, dtype=bool), upper=float(n))
 
 
 def perturbed(
-    site: Site, nominal: Array, selectors: Affine, box: tuple[Array, Array], where: Mask
-) -> Affine:
+    site: Site, nominal: Array, selectors: AffineArray, box: tuple[Array, Array], where: Mask
+) -> AffineArray:
     """Values within `box` ∋ `nominal` where the sample's selector is 1, nominal where it is 0; the
     first axis is the sample.
 
@@ -47,9 +47,9 @@ def perturbed(
 
 def ball(
     site: Site,
-    value: Affine,
+    value: AffineArray,
     nominal: Array,
-    selectors: Affine,
+    selectors: AffineArray,
     radius: float,
     p: float,
     kept: bool,
@@ -65,9 +65,9 @@ def ball(
 
     Parameters
     ----------
-    value : Affine, shape (samples, d)
+    value : AffineArray, shape (samples, d)
     nominal : array, shape (samples, d)
-    selectors : Affine, shape (samples,)
+    selectors : AffineArray, shape (samples,)
     where : mask, shape (samples,)
     """
     many = nominal.shape[1]
@@ -108,12 +108,12 @@ def ball(
 def label_flip(
     site: Site,
     nominal: Array,
-    selectors: Affine,
+    selectors: AffineArray,
     possible: Array,
     own: bool,
     binaries: bool,
     where: Mask,
-) -> Affine:
+) -> AffineArray:
     """Class indicators (samples, classes) that may leave the nominal class where the selector is 1.
 
     Parameters
@@ -139,7 +139,7 @@ def label_flip(
     return label
 
 
-def ghosts(site: Site, assigned: Affine, where: Mask) -> None:
+def ghosts(site: Site, assigned: AffineArray, where: Mask) -> None:
     r"""Which ghost replaces which sample: :math:`a_{ij} \in \{0, 1\}`, at most one ghost a sample
     and one sample a ghost.
 
@@ -148,7 +148,7 @@ def ghosts(site: Site, assigned: Affine, where: Mask) -> None:
 
     Parameters
     ----------
-    assigned : Affine, shape (samples, ghosts)
+    assigned : AffineArray, shape (samples, ghosts)
     where : mask, shape (samples,)
     """
     many = assigned.shape[1]
@@ -168,9 +168,9 @@ def ghosts(site: Site, assigned: Affine, where: Mask) -> None:
 def conditional_cuts(
     site: Site,
     suffix: str,
-    value: Affine,
+    value: AffineArray,
     clean: tuple[Array, Array],
-    reach: "list[tuple[Affine, Array, Array]]",
+    reach: "list[tuple[AffineArray, Array, Array]]",
     where: Mask,
 ) -> None:
     r"""Tie a quantity of a sample to its selectors.

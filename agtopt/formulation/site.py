@@ -14,7 +14,7 @@ from pyomo.core.expr.relational_expr import (
     RangedExpression,
 )
 
-from agtopt.formulation.affine import Affine
+from agtopt.formulation.affine import AffineArray
 from agtopt.formulation.naming import add_component
 from agtopt.tolerances import outward, size_of, unit_of
 
@@ -39,7 +39,7 @@ UNITS = "unit"
 class Assignment:
     """How the values of new variables follow from earlier ones in a real training run."""
 
-    target: Affine
+    target: AffineArray
     where: Mask
     compute: Callable[[], Array]
 
@@ -70,7 +70,7 @@ class Site:
     samples: Sequence[int] | NDArray[np.int64] | None = None
     replay: list[Assignment] = field(default_factory=list)
 
-    def assign(self, target: Affine, where: Mask, compute: Callable[[], Array]) -> None:
+    def assign(self, target: AffineArray, where: Mask, compute: Callable[[], Array]) -> None:
         """Record how training gives values to the variables `target` (one per entry of the mask
         `where`)."""
         if where.any():
@@ -97,8 +97,8 @@ class Site:
         upper: ArrayLike,
         where: Mask,
         binary: bool = False,
-        otherwise: Affine | ArrayLike = 0.0,
-    ) -> Affine:
+        otherwise: AffineArray | ArrayLike = 0.0,
+    ) -> AffineArray:
         """A new indexed Var over the entries in the mask `where`; the other entries are the numbers
         `otherwise`.
 
@@ -131,11 +131,11 @@ class Site:
                     model.add_component(UNITS, pyo.Suffix(direction=pyo.Suffix.LOCAL))
                 model.component(UNITS).update(zip(component.values(), unit.tolist(), strict=True))
                 self.named(self.name + suffix).name_expressions(
-                    Affine.single(objects, units, sizes, where), where
+                    AffineArray.single(objects, units, sizes, where), where
                 )
-        return Affine.single(objects, units, sizes, where, otherwise)
+        return AffineArray.single(objects, units, sizes, where, otherwise)
 
-    def name_expressions(self, body: Affine, where: Mask) -> None:
+    def name_expressions(self, body: AffineArray, where: Mask) -> None:
         """A new indexed Expression over the entries in the mask `where`: a name to browse by,
         without a variable."""
         if where.any():
@@ -145,7 +145,7 @@ class Site:
     def rows(
         self,
         suffix: str,
-        body: Affine,
+        body: AffineArray,
         where: Mask,
         lower: ArrayLike | None = None,
         upper: ArrayLike | None = None,

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from agtopt.errors import UnsupportedError
 from agtopt.formulation import (
-    Affine,
+    AffineArray,
     Site,
     ball,
     budget,
@@ -87,8 +87,8 @@ class TouchedChoices:
         self.touched = self.deciding[0]
         data = problem.dataset
         labels = problem.encode(data.labels)
-        self.features = Affine.known(data.features)
-        self.labels = Affine.known(labels)
+        self.features = AffineArray.known(data.features)
+        self.labels = AffineArray.known(labels)
         if model.moves_features and where.any():
             rows = _rows(where, data.features)
             moved = site.named("x")
@@ -132,10 +132,12 @@ class TouchedChoices:
                 site.named("y"), labels, self.deciding[-1], box, _rows(where, labels)
             )
 
-    def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
+    def batch(self, samples: Batch) -> tuple[AffineArray, AffineArray, Batch]:
         return self.features[samples], self.labels[samples], samples
 
-    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range
+    ) -> AffineArray:
         return mean_rows(gradient.affine)
 
     def tie(self, site: Site, quantity: Quantity, samples: Batch, where: Mask) -> None:
@@ -215,14 +217,14 @@ class RemovalChoices:
         if where.any():
             budget(site.named("budget"), self.touched, problem.perturbation.budget)
         self.deciding = [self.touched]
-        self.features = Affine.known(problem.dataset.features)
-        self.labels = Affine.known(problem.encode(problem.dataset.labels))
+        self.features = AffineArray.known(problem.dataset.features)
+        self.labels = AffineArray.known(problem.encode(problem.dataset.labels))
         self._counts: dict[int, Quantity] = {}
 
-    def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
+    def batch(self, samples: Batch) -> tuple[AffineArray, AffineArray, Batch]:
         return self.features[samples], self.labels[samples], samples
 
-    def counts(self, ops: Writer, selectors: Affine) -> Quantity:
+    def counts(self, ops: Writer, selectors: AffineArray) -> Quantity:
         """c_1 … c_most of the step at hand, written once."""
         if ops.t not in self._counts:
             removed = selectors.total(1)[np.newaxis]
@@ -242,7 +244,9 @@ class RemovalChoices:
             self._counts[ops.t] = Quantity(counts, _unit(counts.shape), binary=True)
         return self._counts[ops.t]
 
-    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range
+    ) -> AffineArray:
         selectors = self.touched[ops.samples]
         if not selectors.varies.any():
             return mean_rows(gradient.affine)
@@ -331,16 +335,18 @@ class SubstitutionChoices:
         self.first_label = np.where(
             low < high, np.eye(labels.shape[1])[high.argmax(axis=1)] if classes else low, low
         )
-        self.features = joined([Affine.known(data.features), self.ghost_features])
-        self.labels = joined([Affine.known(labels), self.ghost_labels])
+        self.features = joined([AffineArray.known(data.features), self.ghost_features])
+        self.labels = joined([AffineArray.known(labels), self.ghost_labels])
         self.where = where
 
-    def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
+    def batch(self, samples: Batch) -> tuple[AffineArray, AffineArray, Batch]:
         extra = self.ghosts if self.where[samples].any() else 0
         rows = np.concatenate([samples, len(self.problem.dataset) + np.arange(extra)])
         return self.features[rows], self.labels[rows], rows
 
-    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range
+    ) -> AffineArray:
         size, rows = len(ops.samples), gradient.affine.shape[0]
         if rows == size:
             return mean_rows(gradient.affine)

@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from agtopt.errors import UnsupportedError
-from agtopt.formulation import Affine, Site
+from agtopt.formulation import AffineArray, Site
 from agtopt.formulation.site import Assignment
 from agtopt.intervals.propagation import CrownIntervals
 from agtopt.problem.layers import Patches, Shape
@@ -59,7 +59,7 @@ class LinearOperations:
         return quantity
 
     def constant(self, value: NDArray[np.float64] | float) -> Quantity:
-        return Quantity(Affine.known(value), self.intervals.constant(value))
+        return Quantity(AffineArray.known(value), self.intervals.constant(value))
 
     def add(self, first: Quantity, second: Quantity) -> Quantity:
         return Quantity(first.affine + second.affine, self.intervals.add(first.range, second.range))

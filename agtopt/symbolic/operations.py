@@ -15,7 +15,7 @@ from agtopt.formulation import (
     EXPONENTIAL,
     SIGMOID,
     SOFTPLUS,
-    Affine,
+    AffineArray,
     Curve,
     Site,
     clip,
@@ -113,7 +113,7 @@ class SymbolicOperations(LinearOperations):
             problem.perturbation, problem, kind, Site(model.data, "", replay=replay), occurring
         )
         super().__init__(CrownIntervals(problem, self.choices.intervals), replay)
-        self.moved: dict[str, Affine] = {}
+        self.moved: dict[str, AffineArray] = {}
         self.named: dict[Address, Quantity] = {}
 
     def state(self, t: int, domain: Interval) -> dict[str, Quantity]:
@@ -222,7 +222,7 @@ class SymbolicOperations(LinearOperations):
         )
         return Quantity(shares_of_all, enclosure)
 
-    def _two_shares(self, zero: Quantity, one: Quantity, enclosure: Range, at: str) -> Affine:
+    def _two_shares(self, zero: Quantity, one: Quantity, enclosure: Range, at: str) -> AffineArray:
         """σ(z_1 − z_0) and 1 − σ(z_1 − z_0).
 
         The difference has lost the digits of a probability that is small, which intervals still
@@ -264,9 +264,9 @@ class SymbolicOperations(LinearOperations):
             where = np.logical_or.reduce([logit.affine.varies for logit in logits])
             constants = np.logaddexp.reduce([logit.affine.constant for logit in logits])
             site = self.site(f"{at}_normaliser")
-            low, high = Quantity(Affine.known(constants), enclosure).ends()
+            low, high = Quantity(AffineArray.known(constants), enclosure).ends()
             total = site.variables(
-                "", low, high, where, otherwise=Affine.known(constants, high - low)
+                "", low, high, where, otherwise=AffineArray.known(constants, high - low)
             )
             site.assign(
                 total,
@@ -283,7 +283,7 @@ class SymbolicOperations(LinearOperations):
             )
         return total_
 
-    def _curve(self, curve: Curve, value: Quantity, enclosure: Range, at: str) -> Affine:
+    def _curve(self, curve: Curve, value: Quantity, enclosure: Range, at: str) -> AffineArray:
         bounds = self._checked(value, at).ends()
         results = Quantity(value.affine, enclosure).ends()
         if self.kind.functions:
@@ -385,10 +385,12 @@ class SymbolicOperations(LinearOperations):
             self.moved[tensor] = self._velocity(terms, variables)
         return Quantity(variables, tightened.range)
 
-    def _velocity(self, terms: list[tuple[float, Quantity]], following: Affine) -> Affine:
+    def _velocity(self, terms: list[tuple[float, Quantity]], following: AffineArray) -> AffineArray:
         return (terms[0][1].affine - following) * (1.0 / float(self.problem.learning_rates[self.t]))
 
-    def _tie_to_selectors(self, variables: Affine, tensor: str, where: NDArray[np.bool_]) -> None:
+    def _tie_to_selectors(
+        self, variables: AffineArray, tensor: str, where: NDArray[np.bool_]
+    ) -> None:
         r"""θ ≤ U⁰ + Σ_i s_i (U^i − U⁰) and θ ≥ L⁰ + Σ_i s_i (L^i − L⁰): at most one sample is
         touched (n = 1)."""
         index = self.t - self.start

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.domains.interval import Ends
-from agtopt.formulation import Affine, Site, binary_product, kept_product, mccormick
+from agtopt.formulation import AffineArray, Site, binary_product, kept_product, mccormick
 from agtopt.kinds import Formulation
 from agtopt.symbolic.quantity import Quantity
 
@@ -13,20 +13,20 @@ from agtopt.symbolic.quantity import Quantity
 def product_written(
     site: Site,
     kind: Formulation,
-    factors: tuple[Affine, Affine],
+    factors: tuple[AffineArray, AffineArray],
     bounds: tuple[Ends, Ends],
     gate: int | None,
     result: Quantity,
     both: NDArray[np.bool_],
     summed: int,
-) -> Affine:
+) -> AffineArray:
     """The sum of products over the last axes, and what is known of the rest.
 
     Parameters
     ----------
     site : Site
     kind : Formulation
-    factors : (Affine, Affine)
+    factors : (AffineArray, AffineArray)
         Of one shape.
     bounds : pair of (array, array)
         Lowest and highest values of each factor.
@@ -54,10 +54,10 @@ def product_written(
 def _kept(
     site: Site,
     suffix: str,
-    factors: tuple[Affine, Affine],
+    factors: tuple[AffineArray, AffineArray],
     result: Quantity,
     both: NDArray[np.bool_],
-) -> Affine:
+) -> AffineArray:
     shape = result.affine.shape
     stacked = factors[0].reshape(*shape, -1), factors[1].reshape(*shape, -1)
     where = np.asarray(both.reshape(*shape, -1).any(axis=-1))

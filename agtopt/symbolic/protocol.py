@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agtopt.formulation import Affine, Site
+from agtopt.formulation import AffineArray, Site
 from agtopt.intervals.adversary import Rows
 from agtopt.intervals.arithmetic import Range
 from agtopt.problem import Dataset, Problem
@@ -53,25 +53,27 @@ class Choices(Protocol):
 
     Attributes
     ----------
-    touched : Affine, shape (N,)
+    touched : AffineArray, shape (N,)
         1 where a sample is touched.
-    deciding : list of Affine
+    deciding : list of AffineArray
         The variables that decide everything else: a solver branches on them first.
     """
 
-    touched: Affine
-    deciding: list[Affine]
+    touched: AffineArray
+    deciding: list[AffineArray]
 
     @property
     def intervals(self) -> Rows:
         """The interval meaning of the same rows."""
         ...
 
-    def batch(self, samples: Batch) -> tuple[Affine, Affine, Batch]:
+    def batch(self, samples: Batch) -> tuple[AffineArray, AffineArray, Batch]:
         """Features, encoded labels and keys of the rows of a batch."""
         ...
 
-    def aggregate(self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range) -> Affine:
+    def aggregate(
+        self, ops: Writer, gradient: Quantity, tensor: str, enclosure: Range
+    ) -> AffineArray:
         """The descent direction from the gradients of those rows."""
         ...
 
@@ -97,18 +99,18 @@ def touchable(problem: Problem, occurring: Mask) -> Mask:
     return mask & occurring
 
 
-def mean_rows(gradient: Affine) -> Affine:
+def mean_rows(gradient: AffineArray) -> AffineArray:
     """The mean over the first axis."""
     return batch_last(gradient).total(1) * (1.0 / gradient.shape[0])
 
 
-def batch_last(value: Affine) -> Affine:
+def batch_last(value: AffineArray) -> AffineArray:
     """The first axis of the expressions moved behind all others."""
     rank = len(value.shape) - 1
     return value.map(lambda array, extra: np.moveaxis(array, 0, rank))
 
 
-def chosen_values(target: Affine, values: Array) -> Values:
+def chosen_values(target: AffineArray, values: Array) -> Values:
     """The variables of an array of single variables with the values that they take, in their
     units."""
     if target.varies.any():

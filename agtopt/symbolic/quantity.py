@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agtopt.domains.interval import Ends
-from agtopt.formulation import Affine
+from agtopt.formulation import AffineArray
 from agtopt.intervals.arithmetic import Range
 from agtopt.program.subscripts import Subscripts, parse
 from agtopt.tolerances import DOUBLE
@@ -23,7 +23,7 @@ class Quantity:
     then under every variant of being touched, the last of which contains all others.
     """
 
-    affine: Affine
+    affine: AffineArray
     range: Range
     binary: bool = False
 
@@ -40,7 +40,7 @@ class Quantity:
         return np.broadcast_to(low.numpy(), shape), np.broadcast_to(high.numpy(), shape)
 
 
-def spread(value: Affine, axes: Subscripts, letters: str) -> Affine:
+def spread(value: AffineArray, axes: Subscripts, letters: str) -> AffineArray:
     """An array with the axes of a contraction's union."""
     return value.map(lambda array, extra: axes.spread(array, letters, extra))
 
@@ -56,7 +56,7 @@ def spread_ends(value: Quantity, axes: Subscripts, letters: str, shape: tuple[in
     return low, high
 
 
-def linear_part(a: Affine, b: Affine) -> Affine:
+def linear_part(a: AffineArray, b: AffineArray) -> AffineArray:
     """The product of the entries of which at most one varies."""
     if not a.varies.any():
         product = b * a.constant
@@ -73,7 +73,7 @@ def linear_part(a: Affine, b: Affine) -> Affine:
     )
 
 
-def contracted(subscripts: str, a: Affine, b: Affine) -> Affine:
+def contracted(subscripts: str, a: AffineArray, b: AffineArray) -> AffineArray:
     """The contraction of two arrays of numbers."""
     axes = parse(subscripts)
     terms = prod(
@@ -85,13 +85,13 @@ def contracted(subscripts: str, a: Affine, b: Affine) -> Affine:
         for pair in ((a.constant, b.constant), (a.magnitude, b.magnitude))
     )
     return replace(
-        Affine.known(constant),
+        AffineArray.known(constant),
         magnitude=magnitude + terms * DOUBLE.normal,
         roundings=a.roundings + b.roundings + 1 + terms,
     )
 
 
-def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
+def joined(parts: Sequence[AffineArray], axis: int = 0) -> AffineArray:
     """Arrays of expressions, one behind the other along one of their axes."""
     width = max(part.coefficients.shape[-1] for part in parts)
 
@@ -99,7 +99,7 @@ def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
         missing = [(0, 0)] * (array.ndim - 1) + [(0, width - array.shape[-1])]
         return np.pad(array, missing, constant_values=fill)  # type: ignore[call-overload, no-any-return]
 
-    return Affine(
+    return AffineArray(
         np.concatenate([part.constant for part in parts], axis=axis),
         np.concatenate([padded(part.coefficients, 0.0) for part in parts], axis=axis),
         np.concatenate([padded(part.variables, None) for part in parts], axis=axis),
@@ -109,7 +109,7 @@ def joined(parts: Sequence[Affine], axis: int = 0) -> Affine:
     )
 
 
-def taken(value: Affine, index: NDArray[np.int64]) -> Affine:
+def taken(value: AffineArray, index: NDArray[np.int64]) -> AffineArray:
     """Entries of (n, size) by number, (n, *index.shape); −1 gives zero."""
     picked = value.map(lambda array, extra: array[:, np.maximum(index, 0)])
     return picked * (index >= 0).astype(np.float64)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from agtopt.domains import Interval
-from agtopt.formulation import Affine
+from agtopt.formulation import AffineArray
 from agtopt.intervals.states import flat_ranges
 from agtopt.program import train
 from agtopt.symbolic.operations import SymbolicOperations
@@ -12,12 +12,12 @@ from agtopt.symbolic.quantity import joined
 
 def write_steps(
     ops: SymbolicOperations, start: int, stop: int, domain: Interval
-) -> Iterator[tuple[Affine, Interval]]:
+) -> Iterator[tuple[AffineArray, Interval]]:
     """Write the steps start … stop−1.
 
     Yields
     ------
-    state : Affine, shape (s,)
+    state : AffineArray, shape (s,)
         The flattened state at step `start`, then after each step: the parameters first.
     domain : Interval
         Its interval.

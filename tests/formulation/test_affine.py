@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyomo.repn import generate_standard_repn
 
 from agtopt import UnsupportedError
-from agtopt.formulation import Affine, Site
+from agtopt.formulation import AffineArray, Site
 from agtopt.formulation.site import UNITS
 from agtopt.solvers.highs import Arrays, HighsSession
 from agtopt.tolerances import SMALLEST_COEFFICIENT
@@ -91,7 +91,7 @@ def test_an_unbounded_variable_cannot_be_left_out(block):
 
 
 def test_largest_terms():
-    x = Affine(
+    x = AffineArray(
         np.array([9.0]),
         np.array([[2.0, 0.0]]),
         np.array([["u", None]], dtype=object),
@@ -125,7 +125,7 @@ def test_no_coefficient_that_a_solver_drops_is_unpaid(terms, sizes, equation, se
     model.block = pyo.Block()
     site = Site(model.block, "f")
     pool = [site.variables(f"_x{k}", -size, size, ONE) for k, size in enumerate(sizes)]
-    body = Affine.known([0.0])
+    body = AffineArray.known([0.0])
     for which, coefficient in terms:
         body = body + pool[which] * coefficient
     generator = np.random.default_rng(seed)

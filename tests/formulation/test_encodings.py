@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 import pytest
 
 from agtopt.formulation import (
-    Affine,
+    AffineArray,
     Site,
     binary_product,
     conditional_cuts,
@@ -93,7 +93,7 @@ def test_gated_indicator(low, high, gate, binaries, bilinear):
     """S2: margin 0 leaves both values, where the gate is open."""
     bench = Bench()
     m = bench.variable("m", low, high)
-    g = bench.variable("g", 0, 1, binaries) if gate is None else Affine.known(array(gate))
+    g = bench.variable("g", 0, 1, binaries) if gate is None else AffineArray.known(array(gate))
     active = gated_indicator(bench.site, m, g, array(low), array(high), binaries, bilinear)
     for value, opened in product(
         np.linspace(low, high, 6), (0.0, 1.0) if gate is None else (gate,)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyomo.repn import generate_standard_repn
 
-from agtopt.formulation import Affine, Site, kept_product
+from agtopt.formulation import AffineArray, Site, kept_product
 from agtopt.tolerances import SMALLEST_COEFFICIENT
 
 ONE = np.ones(1, dtype=bool)
@@ -17,7 +17,7 @@ FACTORS = st.lists(st.tuples(st.integers(0, 2), COEFFICIENTS), min_size=1, max_s
 
 
 def affine(pool, terms, constant):
-    found = Affine.known([constant])
+    found = AffineArray.known([constant])
     for which, coefficient in terms:
         found = found + pool[which] * coefficient
     return found

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agtopt.formulation import Affine, Site
+from agtopt.formulation import AffineArray, Site
 from agtopt.formulation.site import ROUNDING
 from agtopt.solvers.highs import Arrays
 from agtopt.symbolic.quantity import contracted, joined, linear_part
@@ -77,7 +77,7 @@ class Source:
         """Numbers that were rounded before they are known."""
         exact = self.fractions()
         rounded = np.array([float(value) for value in exact])
-        return Twin(Affine.known(rounded, np.abs(rounded) * 2.0**-52), np.array(exact))
+        return Twin(AffineArray.known(rounded, np.abs(rounded) * 2.0**-52), np.array(exact))
 
     def grown(self, depth):
         if depth == 0:
@@ -128,14 +128,14 @@ def test_what_rounds_nothing_has_no_room():
 def test_constants_that_cancel_leave_their_size():
     """κ added and taken away again has cost the digits below κ · 1e-16, which the room pays for."""
     x = Site(pyo.ConcreteModel(), "x").variables("", -1e-3, 1e-3, np.ones(1, dtype=bool))
-    number = Affine.known(np.array([1e-3 / 3.0]))
+    number = AffineArray.known(np.array([1e-3 / 3.0]))
     there_and_back = (x + number + 1e4) - 1e4
     lost = abs(Fraction(float(there_and_back.constant[0])) - Fraction(float(number.constant[0])))
     assert 0 < lost <= Fraction(float(there_and_back.room[0])) < Fraction(1, 10**10)
 
 
 def test_numbers_of_which_an_interval_is_known():
-    value = Affine.known(np.array([0.5, 0.25])).loosened(1e12, 3)
+    value = AffineArray.known(np.array([0.5, 0.25])).loosened(1e12, 3)
     assert np.all(value.room > 1e-5)
     low, high = np.array([0.5, 0.25]) - 1e-9, np.array([0.5, 0.25]) + 2e-9
     assert np.all((value.within(low, high).room >= 2e-9) & (value.within(low, high).room < 3e-9))
@@ -148,9 +148,9 @@ def test_numbers_of_which_an_interval_is_known():
 
 
 def test_a_contraction_and_a_join_know_the_errors_of_their_parts():
-    a, b = (Affine.known(np.full((2, 2), 1.0 / 3.0), 1e-9) for _ in range(2))
+    a, b = (AffineArray.known(np.full((2, 2), 1.0 / 3.0), 1e-9) for _ in range(2))
     assert np.all(contracted("ni,oi->no", a, b).room >= 4 * 1e-9 / 3.0)
-    exact = Affine.known(np.ones(2))
+    exact = AffineArray.known(np.ones(2))
     assert np.all(joined([exact, a[0]]).room[2:] >= 1e-9)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from agtopt.domains import Affine
 from agtopt.domains.affine import read_affine
 from agtopt.files import attempt, opened, write_arrays
-from agtopt.intervals.affine.propagation import affine_steps
+from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.checkpoint import make_folder, refuse_other, step_path
 from agtopt.intervals.scale.fragments import MEMORY
 from agtopt.intervals.scale.numerics import FLOAT64, Numerics

@@ -8,8 +8,8 @@ import torch
 
 from agtopt import Bounded, Dataset, Network, Problem, Removal, Training
 from agtopt.attacks import attack
+from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.affine.ball import Ball, largest_eigenvalue
-from agtopt.intervals.affine.propagation import affine_steps
 from agtopt.intervals.scale.numerics import Numerics
 from agtopt.tolerances import DOUBLE
 from agtopt.training.concrete import state_trajectory, trajectories

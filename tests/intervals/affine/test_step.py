@@ -11,7 +11,7 @@ import agtopt
 from agtopt import AFFINE, IBP, Bounded, Dataset, Network, Problem, Removal, Training
 from agtopt.attacks import attack
 from agtopt.intervals.affine import propagation
-from agtopt.intervals.affine.propagation import affine_steps
+from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.scale.numerics import Numerics
 from agtopt.problem import Dense, Layer, ReLU
