@@ -132,6 +132,15 @@ class Ball:
         flips = change.max(axis=1) > 0
         return np.asarray(flips * (1.0 if self.loss is BinaryCrossEntropy else FLIP))
 
+    def _labels(self, batch: NDArray[np.int64]) -> Array:
+        """The largest magnitudes of labels, touched ones too, (n, outputs)."""
+        y = self.problem.encode(self.problem.dataset.labels[batch])
+        low, high = self.problem.perturbation.label_box(self.problem, y)
+        touched = np.maximum(np.abs(low), np.abs(high))
+        return np.where(
+            self.vulnerable[batch, np.newaxis], np.maximum(touched, np.abs(y)), np.abs(y)
+        )
+
     def _rounded(self, t: int, inputs: Array, length: Array, theta: Array) -> float:
         """What rounding adds in a step of training: in outputs, in the loss gradient, in sums over
         the batch and in the update, for parameters of magnitudes up to `theta`."""
@@ -147,7 +156,7 @@ class Ball:
         # Numbers of the problem that the format does not hold are rounded as well.
         terms = rounding.accumulated(flat.shape[1] + 12)
         z = np.linalg.norm(size, axis=1)
-        y = np.linalg.norm(problem.encode(problem.dataset.labels[batch]), axis=1)
+        y = np.linalg.norm(self._labels(batch), axis=1)
         largest = 2.0 * (z + y) if self.loss is SquaredError else np.full(len(z), FLIP)
         change = CURVATURE[self.loss] * terms * z + 16 * outputs * (
             rounding.evaluation * largest + rounding.unit * z + rounding.underflow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agtopt import Bounded, Dataset, Network, Problem, Removal, Training
+from agtopt import Bounded, Dataset, Dense, Network, Problem, Removal, Training
 from agtopt.attacks import attack
 from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.affine.ball import Ball, largest_eigenvalue
@@ -109,3 +109,20 @@ def test_the_largest_eigenvalue_is_rounded_up():
         top = float(np.linalg.svd(rows, compute_uv=False)[0]) ** 2 / shape[0]
         found = largest_eigenvalue(rows)
         assert top * (1.0 - 64 * DOUBLE.unit) <= found <= top * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("nu", [1.3, 2.1, 2.7, 3.1, 3.3, 3.7])
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.7])
+def test_labels_that_are_touched_are_rounded_to_float32(nu, rate):
+    """Nominal labels and parameters are 0: all that is rounded belongs to the touched sample."""
+    problem = Problem(
+        Network.chain([Dense(1, 1, False)], (1,), [np.zeros((1, 1))]),
+        Dataset([[1.0]], [0.0]),
+        Bounded(n=1, nu=nu),
+        Training("squared", learning_rate=rate),
+    )
+    (domain,) = affine_steps(problem, numerics=Numerics(torch.float32))
+    for label in (-nu, nu):
+        reached = torch_states(problem, Dataset([[1.0]], [label]), torch.float32)[-1]
+        assert np.all(np.abs(reached) <= domain.ball)
+        assert domain.box.contains(reached.astype(np.float64), 0.0)
