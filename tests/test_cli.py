@@ -68,7 +68,8 @@ def test_compare_shows_every_method_and_what_is_attained(agtopt, tmp_path):
 
 
 def test_compare_takes_limits_by_kind(agtopt):
-    """A kind without a product to keep is solved once: MIQCP of half-moons is its MILP."""
+    """A kind without a product to keep is solved once: MIQCP of a linear model is its MILP."""
+    linear = str(MODELS / "removal-hinge")
     options = (
         "--kinds",
         "LP,QCP,milp,MIQCP",
@@ -79,7 +80,7 @@ def test_compare_takes_limits_by_kind(agtopt):
         "--obbt",
         20,
     )
-    code, out, _ = agtopt("compare", MOONS, *options)
+    code, out, _ = agtopt("compare", linear, *options)
     assert code == 0
     widths = {
         line.split()[0]: line.split()[2:]
@@ -88,7 +89,7 @@ def test_compare_takes_limits_by_kind(agtopt):
     }
     assert set(widths) == {"LP", "QCP", "MILP", "MIQCP"}
     assert widths["MILP"] == widths["MIQCP"]
-    code, _, error = agtopt("compare", MOONS, "--time-limit", "5,fast")
+    code, _, error = agtopt("compare", linear, "--time-limit", "5,fast")
     assert code == 2
     assert "time_limit" in error
 

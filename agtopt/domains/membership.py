@@ -39,7 +39,8 @@ def within_form(domain: Form, point: Array, tolerance: float) -> bool:
         if miss <= tolerance or not np.any(direction):
             return True
         reach = float(domain.form(direction[np.newaxis])[1][0])
-        if direction @ (point - domain.nominal) > reach:
+        # The direction proves it only of a point that is farther than the tolerance along it.
+        if direction @ (point - domain.nominal) > reach + tolerance * np.abs(direction).sum():
             return False
         for known, part in zip(generated, domain.touched, strict=True):
             known.append(part.best(direction))

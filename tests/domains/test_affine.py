@@ -96,6 +96,17 @@ def test_samples_are_held_and_points_beyond_a_support_are_not(seed):
     assert not found.contains(found.nominal + direction * gap / (direction @ direction))
 
 
+@pytest.mark.parametrize(("beyond", "tolerance"), [(1e-10, 1e-9), (1e-3, 1e-2), (0.05, 0.1)])
+def test_a_point_within_the_tolerance_is_held(beyond, tolerance):
+    moved = Touched(1, np.array([0]), (Choices(np.array([[[1.0, 0.5]]])),))
+    nothing = np.zeros(2)
+    found = Affine(
+        nothing, nothing, (moved,), np.zeros((0, 2)), nothing, Interval([-9, -9], [9, 9])
+    )
+    assert found.contains([1.0 + beyond, 0.5], tolerance)
+    assert not found.contains([1.0 + beyond, 0.5], 0.1 * beyond)
+
+
 @pytest.mark.parametrize("size", [2.0**-60, 2.0**60, 2.0**100])
 def test_samples_are_held_at_any_size(size):
     small = domain(1)

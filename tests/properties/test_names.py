@@ -220,7 +220,7 @@ def test_what_is_no_text_is_refused_where_it_enters(name):
 def test_columns_and_classes_with_any_name_are_saved_and_read_back(
     tmp_path_factory, columns, first, second
 ):
-    assume(first != second)
+    assume(first.strip() != second.strip())
     folder = tmp_path_factory.mktemp("columns")
     own = Columns(tuple(columns[:2]), columns[2], "hinge", (first, second), (0.0, 1.0), (1.0, 2.0))
     own.save(folder)
