@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from agtopt.attacks import attained_states, probes
-from agtopt.domains import Affine, refuse_excluded
+from agtopt.domains import Affine, Interval, refuse_excluded
 from agtopt.drivers.attained import compared
 from agtopt.drivers.interrupt import reached
 from agtopt.drivers.reach import Reach
@@ -30,34 +30,35 @@ def affine_reach(
     variant: str,
 ) -> Reach:
     """What `agtopt.bound` returns of AFFINE; the steps that are done after Ctrl-C."""
-    began, boxes, forms = perf_counter(), [], list[Affine | None]([None])
+    began = perf_counter()
+    # One list, so that Ctrl-C never comes between a box and its form.
+    kept = list[tuple[Interval, Affine | None]]()
     steps = (
         affine_steps(problem, memory=memory, numerics=numerics)
         if checkpoint is None
         else checkpointed_affine(problem, checkpoint, memory, numerics)
     )
-    interrupted, size, oldest = False, 0, 1
+    interrupted, size, oldest = False, 0, 0
     try:
         for domain in compared_forms(problem, steps):
-            boxes.append(domain.box)
-            forms.append(domain)
+            kept.append((domain.box, domain))
             size += domain.bytes
-            while size > KEPT and oldest < len(forms) - 1:
-                gone = forms[oldest]
+            while size > KEPT and oldest < len(kept) - 1:
+                box, gone = kept[oldest]
                 size -= 0 if gone is None else gone.bytes
-                forms[oldest] = None
+                kept[oldest] = box, None
                 oldest += 1
     except KeyboardInterrupt:
         interrupted = True
     return reached(
         problem,
         kind,
-        boxes,
+        [box for box, _ in kept],
         interrupted,
         perf_counter() - began,
         variant,
         numerics=numerics,
-        affines=forms,
+        affines=[None, *(form for _, form in kept)],
     )
 
 

@@ -32,6 +32,10 @@ FLIP = 2.0**0.5 * (1.0 + 4 * DOUBLE.unit)
 """The Euclidean norm of e_a − e_b, rounded up."""
 
 
+GRAM = 2048
+"""Side of a matrix beyond which its eigenvalues are not found."""
+
+
 class Ball:
     """Radii around the nominal run.
 
@@ -177,7 +181,15 @@ def largest_eigenvalue(rows: Array) -> float:
 
     With G = Q Λ Qᵀ + R it is at most max |Λ| ‖Q‖² + ‖R‖, and ‖Q‖² is at most 1 + ‖QᵀQ − I‖.
     """
-    n, size = rows.shape
+    n = len(rows)
+    lengths = float((rows**2).sum()) / n
+    if min(rows.shape) > GRAM:
+        # The trace.
+        return lengths * (1.0 + DOUBLE.accumulated(rows.size + 8))
+    if rows.shape[1] > n:
+        # That of rows rowsᵀ is the same.
+        rows = rows.T
+    terms, size = rows.shape
     gram = rows.T @ rows / n
     values, axes = np.linalg.eigh(gram)
     share = DOUBLE.accumulated(2 * size + 8)
@@ -185,6 +197,5 @@ def largest_eigenvalue(rows: Array) -> float:
     rest = float(np.linalg.norm(gram - (axes * values) @ axes.T))
     defect = float(np.linalg.norm(axes.T @ axes - np.eye(size)))
     top = float(np.abs(values).max())
-    lengths = float((rows**2).sum()) / n
-    error = DOUBLE.accumulated(n + 8) * lengths + share * size * (norm + top)
+    error = DOUBLE.accumulated(terms + 8) * lengths + share * size * (norm + top)
     return float((top * (1.0 + defect + share * size) + rest + error) * (1.0 + share))

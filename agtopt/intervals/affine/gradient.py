@@ -111,6 +111,7 @@ class BatchGradient:
         least, most = self.adversary.extra(mean, torch.stack([low, high]))
         total.middle = total.middle + 0.5 * (least + most)
         total.radius = total.radius + 0.5 * (most - least)
+        total.largest = total.largest + self.adversary.replacing()
         total.directions = self.adversary.directions(mean)
         return total
 

@@ -213,7 +213,7 @@ class MovingAffine(AffineAdversary):
             for ends in self._boxes(samples)
         )
         features = labels = None
-        if self.features:
+        if self.features and (0, 0) in moves:
             columns, ball = moves[0, 0], self.problem.perturbation.ball
             features = _extent(columns, x_low, x_high)
             if ball is not None:

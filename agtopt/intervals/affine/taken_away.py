@@ -138,6 +138,9 @@ class ReplacedAffine(TakenAway):
     def instead(self, mean: Tensor) -> Tensor:
         return 0.5 * (self.low + self.high)
 
+    def replacing(self) -> Tensor:
+        return self.most * torch.maximum(self.low.abs(), self.high.abs())
+
     def extra(self, mean: Tensor, found: Tensor) -> Range:
         if not self.most:
             return Range(torch.zeros_like(mean), torch.zeros_like(mean))

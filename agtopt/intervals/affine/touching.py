@@ -135,6 +135,11 @@ class AffineAdversary(ABC):
         """What touching samples adds to b Δ beyond `directions`, from the mean gradient, (q,), and
         bounds of its deviation (2, q); once all fragments were added."""
 
+    def replacing(self) -> Tensor:
+        """The largest sum of magnitudes, (q,), of gradients that come in the place of a batch's:
+        training adds them up, and rounds."""
+        return torch.zeros(self.q, dtype=torch.float64)
+
     @abstractmethod
     def directions(self, mean: Tensor) -> list[Direction]:
         """The linear part of what touching does to b Δ."""

@@ -8,6 +8,7 @@ import torch
 
 from agtopt import Bounded, Dataset, Dense, Network, Problem, Removal, Training
 from agtopt.attacks import attack
+from agtopt.intervals.affine import ball
 from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.affine.ball import Ball, largest_eigenvalue
 from agtopt.intervals.scale.numerics import Numerics
@@ -104,11 +105,18 @@ def test_what_is_not_convex_has_none():
 
 def test_the_largest_eigenvalue_is_rounded_up():
     rng = np.random.default_rng(0)
-    for shape in ((5, 3), (3, 5), (40, 7), (1, 1)):
+    for shape in ((5, 3), (3, 5), (40, 7), (1, 1), (2, 4000)):
         rows = rng.normal(size=shape) * 10.0 ** rng.integers(-3, 4, shape)
         top = float(np.linalg.svd(rows, compute_uv=False)[0]) ** 2 / shape[0]
         found = largest_eigenvalue(rows)
         assert top * (1.0 - 64 * DOUBLE.unit) <= found <= top * (1.0 + 1e-9)
+
+
+def test_where_a_matrix_is_too_large_its_trace_is_above_every_eigenvalue(monkeypatch):
+    monkeypatch.setattr(ball, "GRAM", 2)
+    rows = np.random.default_rng(0).normal(size=(5, 7))
+    top = float(np.linalg.svd(rows, compute_uv=False)[0]) ** 2 / 5
+    assert top < largest_eigenvalue(rows) <= 5.0 * top
 
 
 @pytest.mark.parametrize("nu", [1.3, 2.1, 2.7, 3.1, 3.3, 3.7])

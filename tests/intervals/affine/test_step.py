@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import agtopt
-from agtopt import AFFINE, IBP, Bounded, Dataset, Network, Problem, Removal, Training
+from agtopt import AFFINE, IBP, Bounded, Dataset, Network, Problem, Removal, Substitution, Training
 from agtopt.attacks import attack
-from agtopt.intervals.affine import propagation
+from agtopt.intervals.affine import affine_steps as module
 from agtopt.intervals.affine.affine_steps import affine_steps
 from agtopt.intervals.propagation import interval_steps
 from agtopt.intervals.scale.numerics import Numerics
@@ -145,7 +145,7 @@ def test_training_in_float32_is_within(cell):
 
 @pytest.mark.parametrize("cell", CELLS[::3], ids=str)
 def test_networks_that_keep_no_matrix_are_sound(cell, monkeypatch):
-    monkeypatch.setattr(propagation, "keeps_matrix", lambda problem, memory: False)
+    monkeypatch.setattr(module, "keeps_matrix", lambda problem, memory: False)
     problem = cell_problem(cell, eps=0.1)
     domains = list(affine_steps(problem))
     for box, domain in zip(interval_steps(problem), domains, strict=True):
@@ -160,7 +160,7 @@ def test_one_step_without_kept_directions_is_as_narrow(monkeypatch):
     """What is not kept still enters by its reach along every parameter."""
     problem = regression(steps=1)
     kept = last(problem).box.width()
-    monkeypatch.setattr(propagation, "keeps_matrix", lambda problem, memory: False)
+    monkeypatch.setattr(module, "keeps_matrix", lambda problem, memory: False)
     assert last(problem).box.width() == pytest.approx(kept, rel=1e-9)
 
 
@@ -226,3 +226,45 @@ def test_the_result_holds_the_form_of_the_parameters():
     assert len(reach.affines) == problem.steps + 1
     assert reach.affine.contains(state_trajectory(problem)[-1][: problem.network.size])
     assert agtopt.bound(problem, IBP).affine is None
+
+
+def in_order(values, rate, kind):
+    """θ after a step on gradients −values, which are added up one after the other."""
+    total = kind(0)
+    for value in values.ravel():
+        total = kind(total - kind(value))
+    return float(kind(0) - kind(rate) * kind(total / kind(len(values))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "many"), [(np.float32, 64), (np.float32, 512), (np.float64, 40_000)]
+)
+def test_sums_over_a_batch_pay_for_the_size_of_a_replacement(kind, many):
+    """S3: every other sample is half a unit of the last place of the one that is replaced."""
+    features = np.full((many, 1), float(kind(0.51 * float(np.spacing(kind(1000.0))))))
+    features[0] = 0.0
+    problem = Problem(
+        Network.chain([Dense(1, 1, False)], (1,), [np.zeros((1, 1))]),
+        Dataset(features, np.ones(many)),
+        Substitution(1, vulnerable=[0], features=(1000.0, 1000.0), labels=[1]),
+        Training("hinge", learning_rate=0.5),
+    )
+    (domain,) = affine_steps(problem, numerics=Numerics(getattr(torch, kind.__name__)))
+    features[0] = 1000.0
+    reached = in_order(features, 0.5, kind)
+    assert domain.box.contains([reached], 0.0)
+    assert reached - domain.nominal[0] <= domain.deviation(np.ones((1, 1)))[1][0]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "multi-hinge"])
+def test_gradients_that_no_feature_moves_need_no_direction(loss, monkeypatch):
+    """Only the bias is trained, and directions are not kept."""
+    monkeypatch.setattr("agtopt.intervals.affine.touching.COLUMNS", 0)
+    rng = np.random.default_rng(0)
+    problem = Problem(
+        Network.dense([2, 1 if loss == "hinge" else 3]),
+        Dataset(rng.normal(size=(5, 2)), [1, -1, 1, -1, 1] if loss == "hinge" else [0, 1, 2, 0, 1]),
+        Bounded(n=1, eps=0.1),
+        Training(loss, frozen=["dense1_weight"]),
+    )
+    assert np.isfinite(last(problem).box.width())
