@@ -54,13 +54,10 @@ def test_a_script_without_a_guard_ends_with_one_error_that_names_it(tmp_path, me
 
 
 def test_a_script_that_workers_cannot_import_ends_with_one_error_besides_theirs(tmp_path):
-    """They fail before they reach the line that starts workers."""
+    """They fail before they reach the line that starts workers, as many as were started by then."""
     done = run(tmp_path, ONCE + WORK)
-    assert (
-        done.returncode,
-        done.stderr.count("FileExistsError: "),
-        done.stderr.count("InvalidInputError: "),
-    ) == (1, 1, 1), done.stderr
+    assert (done.returncode, done.stderr.count("InvalidInputError: ")) == (1, 1), done.stderr
+    assert 1 <= done.stderr.count("FileExistsError: ") <= 2, done.stderr
     assert "what the worker printed says why it ended" in done.stderr.splitlines()[-1]
 
 
