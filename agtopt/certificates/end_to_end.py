@@ -200,8 +200,9 @@ def certify_together(
         return CollectiveCertificate(
             problem, str(settings.kind), len(certified.queries), 0, 0, problem.dataset, reach.rigour
         )
-    part = certified.queries.part(open_)
-    changed = predictions(problem, runs.theta, part.points) != certified.nominal[open_]  # type: ignore[index]
+    assert certified.nominal is not None
+    part, nominal = certified.queries.part(open_), certified.nominal[open_]
+    changed = predictions(problem, runs.theta, part.points) != nominal
     answer = count_flips(
         reach,
         settings,
@@ -216,7 +217,7 @@ def certify_together(
     )
     if answer.dataset is not None and answer.inputs is not None:
         theta = trajectory(problem, answer.dataset)[-1]
-        seen = int((predicted(problem, theta, answer.inputs) != certified.nominal[open_]).sum())  # type: ignore[index]
+        seen = int((predicted(problem, theta, answer.inputs) != nominal).sum())
         if seen > attained:
             attained, dataset = seen, answer.dataset
     if attained > answer.row.bound:

@@ -11,18 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from agtopt.arguments import typed
 from agtopt.domains.interval import Interval
 from agtopt.domains.membership import within_form
-from agtopt.domains.moves import Balls, Boxes, Choices, Moves, Touched
+from agtopt.domains.moves import Touched, read_touched
 from agtopt.domains.polytope import Polytope
-from agtopt.errors import InvalidInputError
+from agtopt.errors import InvalidInputError, SoundnessError
 from agtopt.files import Archive, opened, write_arrays
-from agtopt.tolerances import DOUBLE, SMALLEST
+from agtopt.tolerances import DOUBLE, SMALLEST, crossed
 
 Array = NDArray[np.float64]
 
 TRIES = 60
 """Halvings after which a random point is taken to lie outside the box on all of its way."""
-
-KINDS: dict[str, type[Moves]] = {kind.kind: kind for kind in (Choices, Balls, Boxes)}
 
 
 @typed("affine")
@@ -192,7 +190,13 @@ class Affine:
         return 2 * len(self) + self.columns + 16
 
     def to_box(self) -> Interval:
-        """The smallest box that the form, the ball and the box allow."""
+        """The smallest box that the form, the ball and the box allow.
+
+        Raises
+        ------
+        SoundnessError
+            If they do not meet: two sound bounds of one quantity always do (S6).
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             size = np.abs(self.nominal) + np.abs(self.offset) + np.abs(self.errors).sum(axis=0)
             reach = np.abs(self.errors).sum(axis=0) + self.radius
@@ -206,7 +210,7 @@ class Affine:
             error = DOUBLE.unit * (np.abs(self.nominal) + np.abs(ends[0]) + np.abs(ends[1]))
             lower = np.fmax(self.nominal - ends[0] - error, self.box.lower)
             upper = np.fmin(self.nominal + ends[1] + error, self.box.upper)
-        return Interval(np.minimum(lower, upper), np.maximum(lower, upper))
+        return Interval(*_ordered("parameter", lower, upper))
 
     def mass(self) -> Array:
         """At least how far θ may be from the nominal run by the form alone, in every entry, with
@@ -256,10 +260,16 @@ class Affine:
 
     @typed()
     def to_polytope(self, directions: ArrayLike) -> Polytope:
-        """Its support along directions, shape (m, p), and opposite to them, within its box."""
+        """Its support along directions, shape (m, p), and opposite to them, within its box.
+
+        Raises
+        ------
+        SoundnessError
+            As of `to_box`.
+        """
         rows = np.atleast_2d(self._directions(directions))
-        upper, lower = self.support(rows), -self.support(-rows)
-        return Polytope(rows, np.minimum(lower, upper), np.maximum(lower, upper), self.to_box())
+        ends = _ordered("direction", -self.support(-rows), self.support(rows))
+        return Polytope(rows, *ends, self.to_box())
 
     @typed()
     def sample(self, size: int, generator: np.random.Generator | int = 0) -> Array:
@@ -332,12 +342,8 @@ class Affine:
             "ball": np.array(self.ball),
             "budgets": np.array([part.budget for part in self.touched], dtype=np.int64),
         }
-        for g, part in enumerate(self.touched):
-            found[f"samples_{g}"] = part.samples
-            found[f"kinds_{g}"] = np.array(" ".join(each.kind for each in part.moves))
-            for m, each in enumerate(part.moves):
-                found[f"directions_{g}_{m}"] = each.directions
-                found |= {f"{name}_{g}_{m}": value for name, value in each.numbers().items()}
+        for group, part in enumerate(self.touched):
+            found |= part.arrays(group)
         return found
 
     @classmethod
@@ -365,16 +371,8 @@ def read_affine(archive: Archive, others: Collection[str] = ()) -> Affine:
     nominal = archive.array("nominal", (None,), kinds="f")
     p = len(nominal)
     ends = [archive.array(end, (p,), kinds="f") for end in ("lower", "upper")]
-    parts = []
-    for g, budget in enumerate(archive.array("budgets", (None,), kinds="iu").tolist()):
-        samples = archive.array(f"samples_{g}", (None,), kinds="iu")
-        moves = []
-        for m, kind in enumerate(archive.text(f"kinds_{g}").split()):
-            if kind not in KINDS:
-                raise ValueError(f"it has moves of the unknown kind {kind!r}")
-            rows = archive.array(f"directions_{g}_{m}", (len(samples), None, p), kinds="f")
-            moves.append(_moves(archive, kind, rows, f"{g}_{m}"))
-        parts.append(Touched(budget, samples, tuple(moves)))
+    budgets = archive.array("budgets", (None,), kinds="iu").tolist()
+    parts = [read_touched(archive, group, budget, p) for group, budget in enumerate(budgets)]
     found = Affine(
         nominal,
         archive.array("offset", (p,), kinds="f"),
@@ -395,16 +393,16 @@ def deviations(box: Interval, nominal: Array) -> tuple[Array, Array]:
     return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
 
 
+def _ordered(what: str, lower: Array, upper: Array) -> tuple[Array, Array]:
+    if np.any(bad := crossed(lower, upper)):
+        k = int(np.argmax(bad))
+        raise SoundnessError(
+            f"S6: {what} {k} is at least {lower[k]} and at most {upper[k]} by the form, the ball "
+            f"and the box of an affine domain, which do not meet"
+        )
+    return np.minimum(lower, upper), np.maximum(lower, upper)
+
+
 def _products(factor: Array, end: Array) -> Array:
     # 0 · inf counts as 0: a direction without an entry asks nothing of it.
     return np.where(factor == 0.0, 0.0, factor * np.where(factor == 0.0, 0.0, end))
-
-
-def _moves(archive: Archive, kind: str, rows: Array, place: str) -> Moves:
-    if kind == Choices.kind:
-        return Choices(rows)
-    if kind == Balls.kind:
-        radius, norm = (archive.array(f"{name}_{place}", ()) for name in ("radius", "norm"))
-        return Balls(rows, float(radius), float(norm))
-    ends = (archive.array(f"{end}_{place}", rows.shape[:2]) for end in ("lower", "upper"))
-    return Boxes(rows, *ends)

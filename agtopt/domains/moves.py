@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agtopt.errors import InvalidInputError
+from agtopt.files import Archive
 
 Array = NDArray[np.float64]
 
@@ -267,6 +268,17 @@ class Touched:
         chosen = generator.choice(len(self.samples), size=many, replace=False)
         return self._moved([each.draw(generator) for each in self.moves], chosen)
 
+    def arrays(self, group: int) -> dict[str, ArrayLike]:
+        """What `read_touched` reads, by name."""
+        found: dict[str, ArrayLike] = {
+            f"samples_{group}": self.samples,
+            f"kinds_{group}": np.array(" ".join(each.kind for each in self.moves)),
+        }
+        for k, each in enumerate(self.moves):
+            found[f"directions_{group}_{k}"] = each.directions
+            found |= {f"{name}_{group}_{k}": value for name, value in each.numbers().items()}
+        return found
+
     def _moved(self, parts: list[Array], chosen: NDArray[np.int64]) -> Array:
         total = np.zeros(self.size)
         for each, part in zip(self.moves, parts, strict=True):
@@ -282,3 +294,29 @@ def largest_sum(values: Array, many: int) -> Array:
         return np.zeros(len(values))
     kept = np.partition(values, values.shape[-1] - many, axis=-1)[:, values.shape[-1] - many :]
     return np.asarray(kept.sum(axis=-1))
+
+
+def read_touched(archive: Archive, group: int, budget: int, p: int) -> Touched:
+    """The samples of a group in the arrays of an open archive, whose directions have p entries.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing, or is not as it must be.
+    """
+    samples = archive.array(f"samples_{group}", (None,), kinds="iu")
+    moves: list[Moves] = []
+    for k, kind in enumerate(archive.text(f"kinds_{group}").split()):
+        place = f"{group}_{k}"
+        rows = archive.array(f"directions_{place}", (len(samples), None, p), kinds="f")
+        if kind == Choices.kind:
+            moves.append(Choices(rows))
+        elif kind == Balls.kind:
+            radius, norm = (archive.array(f"{name}_{place}", ()) for name in ("radius", "norm"))
+            moves.append(Balls(rows, float(radius), float(norm)))
+        elif kind == Boxes.kind:
+            ends = (archive.array(f"{end}_{place}", rows.shape[:2]) for end in ("lower", "upper"))
+            moves.append(Boxes(rows, *ends))
+        else:
+            raise ValueError(f"it has moves of the unknown kind {kind!r}")
+    return Touched(budget, samples, tuple(moves))

@@ -1,12 +1,13 @@
 """AFFINE through the whole run: domains beside training runs (S9), as a result."""
 
 from collections.abc import Iterable, Iterator
+from itertools import tee
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from agtopt.attacks import attained_states, probes
+from agtopt.attacks import attained_states, probes, states_at_kinks
 from agtopt.domains import Affine, Interval, refuse_excluded
 from agtopt.drivers.attained import compared
 from agtopt.drivers.interrupt import reached
@@ -63,31 +64,22 @@ def affine_reach(
 
 
 def compared_forms(problem: Problem, domains: Iterable[Affine]) -> Iterator[Affine]:
-    """The domains after each step, once the box of each holds the nominal run and others, and its
-    support along the way to each of these (S9).
+    """The domains after each step, once the box of each holds the nominal run, at both sides of its
+    kinks, and others, and its form holds them along the way to each (S9).
 
     Raises
     ------
     SoundnessError
         If one does not.
     """
-    passed: list[Affine] = []
-
-    def boxes() -> Iterator:  # type: ignore[type-arg]
-        for domain in domains:
-            passed.append(domain)
-            yield domain.box
-
-    for t, (_, states) in enumerate(
-        zip(compared(problem, boxes()), attained_states(problem, probes(problem)), strict=True),
-        start=1,
-    ):
-        domain = passed.pop()
-        ways = states - domain.nominal
+    forms, others = tee(domains)
+    boxes = compared(problem, (domain.box for domain in others))
+    runs = attained_states(problem, probes(problem)), states_at_kinks(problem)
+    for t, (domain, _, *every) in enumerate(zip(forms, boxes, *runs, strict=True), start=1):
+        ways = np.concatenate(every) - domain.nominal
         length = np.linalg.norm(ways, axis=1)
         rows = ways[length > 0] / length[length > 0, np.newaxis]
         if len(rows):
-            low, high = domain.deviation(rows)
-            reached_ = ways[length > 0] @ rows.T
-            refuse_excluded(f"the affine domain after step {t}", low, high, reached_)
+            attained = ways[length > 0] @ rows.T
+            refuse_excluded(f"the affine domain after step {t}", *domain.deviation(rows), attained)
         yield domain

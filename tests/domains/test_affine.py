@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agtopt import InvalidInputError
+from agtopt import InvalidInputError, SoundnessError
 from agtopt.domains import Affine, Balls, Boxes, Choices, Interval, Touched, contains
 
 WIDE = Interval(np.full(3, -1e6), np.full(3, 1e6))
@@ -185,3 +185,14 @@ def test_other_files_and_other_shapes_are_refused(tmp_path):
         Boxes(np.zeros((1, 1, 2)), 0.5, 1.0)
     with pytest.raises(InvalidInputError, match="are not allowed"):
         domain(0).support(np.zeros(4))
+
+
+def test_a_form_that_does_not_meet_its_box_or_its_ball_is_a_contradiction():
+    """S6: it is neither a domain nor one with its ends exchanged."""
+    beside = replace(domain(0), touched=(), box=Interval([50.0] * 3, [60.0] * 3))
+    apart = replace(domain(0), touched=(), offset=[50.0] * 3, ball=1.0)
+    for found in (beside, apart):
+        with pytest.raises(SoundnessError, match=r"S6: parameter 0 is at least"):
+            found.to_box()
+        with pytest.raises(SoundnessError, match=r"S6: direction 0 is at least"):
+            found.to_polytope(np.ones((1, 3)))

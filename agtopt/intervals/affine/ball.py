@@ -154,8 +154,8 @@ class Ball:
         tensors = problem.unflatten(theta)
         flat = np.abs(problem.dataset.features[batch].reshape(len(batch), -1))
         size = flat @ tensors[f"{self.node}_weight"].T
-        if problem.network.layer(self.node).bias:  # type: ignore[attr-defined]
-            size = size + tensors[f"{self.node}_bias"]
+        if (bias := f"{self.node}_bias") in tensors:
+            size = size + tensors[bias]
         outputs = size.shape[1]
         # Numbers of the problem that the format does not hold are rounded as well.
         terms = rounding.accumulated(flat.shape[1] + 12)

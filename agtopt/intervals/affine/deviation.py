@@ -62,6 +62,10 @@ class Deviation:
         """The largest |q|."""
         return torch.maximum((self.nominal + self.low).abs(), (self.nominal + self.high).abs())
 
+    def standing(self, part: Tensor) -> Tensor:
+        """Of a part of it, or a tensor of that shape, what belongs to samples as they stand."""
+        return part[0] if part.dim() > self.nominal.dim() else part
+
     def each(self, apply: Callable[[Tensor], Tensor]) -> "Deviation":
         """The same exact linear rearrangement of everything."""
         return Deviation(

@@ -139,12 +139,12 @@ class BatchGradient:
         self.adversary.add(samples, linear, gradients)
         self._own(total, ops, gradients, linear, middle, radius)
         total.nominal = total.nominal + gradients.nominal.sum(0)
-        total.middle = total.middle + standing(gradients, gradients.middle).sum(0)
-        total.radius = total.radius + standing(gradients, gradients.radius).sum(0)
+        total.middle = total.middle + gradients.standing(gradients.middle).sum(0)
+        total.radius = total.radius + gradients.standing(gradients.radius).sum(0)
         total.size = total.size + touched(gradients, gradients.size).sum(0)
         total.largest = total.largest + touched(gradients, gradients.largest).sum(0)
-        total.low = total.low + standing(gradients, gradients.low).sum(0)
-        total.high = total.high + standing(gradients, gradients.high).sum(0)
+        total.low = total.low + gradients.standing(gradients.low).sum(0)
+        total.high = total.high + gradients.standing(gradients.high).sum(0)
         total.terms = max(total.terms, ops.terms)
         total.undecided += ops.undecided
 
@@ -211,7 +211,7 @@ class BatchGradient:
         sensitivity = linear.sensitivity
         total.middle = total.middle + torch.einsum("nc,ncq->q", middle, sensitivity)
         if total.hessian is None:
-            total.radius = total.radius + standing(gradients, gradients.size).sum(0)
+            total.radius = total.radius + gradients.standing(gradients.size).sum(0)
             return
         total.hessian = total.hessian + linear.hessian(None)
         if radius.shape[1] == 2 and type(self.problem.training.loss) is CrossEntropy:
@@ -230,7 +230,7 @@ def apart(delta: Deviation) -> tuple[Deviation, Tensor, Tensor]:
 
     What is left is the remainder of touched samples beyond it.
     """
-    middle, radius = standing(delta, delta.middle), standing(delta, delta.radius)
+    middle, radius = delta.standing(delta.middle), delta.standing(delta.radius)
     size = delta.size + radius
     if delta.middle.dim() == delta.nominal.dim():
         zero = torch.zeros_like(middle)
@@ -243,11 +243,6 @@ def apart(delta: Deviation) -> tuple[Deviation, Tensor, Tensor]:
     low[0], high[0] = 0.0, 0.0
     rest = replace(delta, middle=0.5 * (low + high), radius=0.5 * (high - low), size=size)
     return rest, middle, radius
-
-
-def standing(value: Deviation, part: Tensor) -> Tensor:
-    """Of samples as they stand."""
-    return part[0] if part.dim() > value.nominal.dim() else part
 
 
 def touched(value: Deviation, part: Tensor) -> Tensor:

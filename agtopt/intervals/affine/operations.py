@@ -175,7 +175,7 @@ class DeviationOperations:
         undecided = torch.where(on, low <= 0, high >= 0).to(beyond.dtype)
         undecided = torch.where(torch.isnan(low + high), torch.nan, undecided)
         self.slopes += [slope, value.nominal]
-        self.undecided += int((_standing(undecided, value) > 0).sum())
+        self.undecided += int((value.standing(undecided) > 0).sum())
         self.terms += 2
         activation = Deviation(
             value.nominal.clamp(min=0.0),
@@ -203,7 +203,7 @@ class DeviationOperations:
         magnitudes, in the features of a touched sample itself exactly."""
         if self.extent is None or value.own is None:
             return value
-        reach = self.extent(value.own) + _standing(value.size, value)
+        reach = self.extent(value.own) + value.standing(value.size)
         reach = reach * (1.0 + DOUBLE.accumulated(2 * self.terms + len(value.own) + 8))
         return replace(
             value,
@@ -221,7 +221,7 @@ class DeviationOperations:
         undecided = torch.where(on, low <= 0, high >= 0).to(low.dtype)
         undecided = torch.where(torch.isnan(low + high), torch.nan, undecided)
         self.slopes.append(side)
-        self.undecided += int((_standing(undecided, value) > 0).sum())
+        self.undecided += int((value.standing(undecided) > 0).sum())
         self.terms += 2
         jump = undecided * (given.nominal + given.high).clamp(min=0.0)
         sense = torch.where(on, -1.0, 1.0)
@@ -237,7 +237,7 @@ class DeviationOperations:
 
     def sigmoid(self, value: Deviation, at: str = "") -> Deviation:
         z, (low, high) = value.nominal, (value.low, value.high)
-        slope = chord_slope(z, _standing(low, value), _standing(high, value))
+        slope = chord_slope(z, value.standing(low), value.standing(high))
         self.slopes += [slope, torch.sigmoid(z), z]
         self.terms += 4
         return self._curved(torch.sigmoid(z), z, low, high, slope, value)
@@ -305,7 +305,7 @@ class DeviationOperations:
         low, high = gap.low, gap.high
         if self.gap is not None:
             low, high = torch.maximum(low, self.gap[0]), torch.minimum(high, self.gap[1])
-        slope = chord_slope(gap.nominal, _standing(low, gap), _standing(high, gap))
+        slope = chord_slope(gap.nominal, gap.standing(low), gap.standing(high))
         first = torch.sigmoid(gap.nominal)
         self.slopes += [slope, torch.softmax(value.nominal, -1), value.nominal]
         self.terms += 8
@@ -315,7 +315,7 @@ class DeviationOperations:
         extra = 4.0 * (self.rounding.evaluation + DOUBLE.evaluation) + 4.0 * self.rounding.unit * (
             value.largest.amax(-1, keepdim=True) + 1.0
         )
-        self.slack = 2.0 * _standing(extra, value)
+        self.slack = 2.0 * value.standing(extra)
         return Deviation(
             pair,
             torch.cat([one.low, -one.high], -1) - extra,
@@ -417,8 +417,3 @@ def jacobian_range(low: Tensor, high: Tensor, chosen: Tensor) -> Tensor:
     eye = torch.eye(low.shape[-1], dtype=torch.bool)
     bounds = torch.where(eye, diagonal.unsqueeze(-1), pairs)
     return (bounds - chosen).abs().amax(0) * GROWN + 16 * DOUBLE.unit
-
-
-def _standing(part: Tensor, value: Deviation) -> Tensor:
-    """Of samples as they stand."""
-    return part[0] if part.dim() > value.nominal.dim() else part
